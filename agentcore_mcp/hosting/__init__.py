@@ -1,0 +1,1 @@
+"""AgentCore calls us: the framework agents are hosted in, and a small AgentCore to call on loopback."""

@@ -1,0 +1,1 @@
+"""We call AgentCore: endpoints, authentication, the streaming client."""

@@ -1,0 +1,1 @@
+"""MCP hosts talk to us: the only room that imports mcp."""
