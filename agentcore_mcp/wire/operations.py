@@ -207,8 +207,8 @@ def check_session_id(session_id: str) -> str:
     """
     if not _SESSION_ID.fullmatch(session_id):
         raise InvalidRequestError(
-            f"not a session id: {session_id[:SESSION_ID_MAX_CHARS]!r} ({len(session_id)} characters); it has "
-            f"{SESSION_ID_MIN_CHARS} to {SESSION_ID_MAX_CHARS} characters, letters, digits and punctuation without spaces"
+            f"not a session id: {session_id[:SESSION_ID_MAX_CHARS]!r} ({len(session_id)} characters); it "
+            f"has {SESSION_ID_MIN_CHARS} to {SESSION_ID_MAX_CHARS} letters, digits and punctuation marks, no spaces"
         )
     return session_id
 
