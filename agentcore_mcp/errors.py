@@ -155,16 +155,16 @@ class AgentError(AgentRuntimeError):
 
 
 def error_from_answer(
-    status: int, headers: Mapping[str, str], body: bytes, *, session_id: str | None = None
+    status: int | None, headers: Mapping[str, str], body: bytes, *, session_id: str | None = None
 ) -> AgentRuntimeError:
-    """Make the exception for an HTTP answer that is not a success.
+    """Make the exception for an HTTP answer that is not a success, or for an error frame inside one that was.
 
     The code is looked for in ``x-amzn-errortype`` (cut at ``:``), then in the body's ``__type`` or ``code``, then
     follows from the status; the message in ``message``, ``Message``, or a JSON-RPC ``error.message``. Bodies that
     are not JSON are quoted in part.
 
     Args:
-        status: The HTTP status.
+        status: The HTTP status; None for an error inside a stream that began with 200.
         headers: The response headers; names are matched in lower case, so pass a case-insensitive mapping or
             lower-case names.
         body: What was read of the body; may be empty or cut.
@@ -172,8 +172,8 @@ def error_from_answer(
     """
     parsed = _json_object(body)
     code = _code(headers.get(_ERROR_TYPE_HEADER) or parsed.get("__type") or parsed.get("code"))
-    error_type = code or _CODE_OF_STATUS.get(status) or f"HTTP {status}"
-    error = _message(parsed) or _excerpt(body) or f"the runtime answered HTTP {status} without a message"
+    error_type = code or (_CODE_OF_STATUS.get(status, f"HTTP {status}") if status else "UnknownError")
+    error = _message(parsed) or _excerpt(body) or "the runtime gave no message"
     request_id = next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
     if error_type == "RuntimeClientError":
         return AgentError(error, error_type, status=status, request_id=request_id, session_id=session_id)
