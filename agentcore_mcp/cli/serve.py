@@ -1,0 +1,42 @@
+"""``agentcore-mcp serve``: the server on streamable HTTP."""
+
+from __future__ import annotations
+
+import click
+
+from agentcore_mcp.cli.options import AgentOptions, agent_options, settings_for
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 for a free one.")
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Host name that clients use, as in their Host header; repeatable. Needed where --host is not loopback.",
+)
+@agent_options
+def serve(host: str, port: int, allowed_hosts: tuple[str, ...], agent: AgentOptions) -> None:
+    """Serve MCP over streamable HTTP at /mcp.
+
+    There is no authentication: whoever reaches the address can use the agent, so keep it on loopback or behind
+    something that authenticates.
+    """
+    import anyio
+
+    with settings_for(agent) as settings:
+        from agentcore_mcp.server.assembly import create_server
+        from agentcore_mcp.server.http import serve_http
+
+        server = create_server(settings)
+
+        async def run() -> None:
+            await serve_http(server, host=host, port=port, allowed_hosts=allowed_hosts, announce=_announce)
+
+        anyio.run(run)
+
+
+def _announce(url: str) -> None:
+    click.echo(f"agentcore-mcp: serving MCP at {url}", err=True)

@@ -1,0 +1,98 @@
+"""Error → what to do next, in a sentence for whoever reads the tool error: a model, or the person behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agentcore_mcp.errors import (
+    AgentCoreError,
+    AgentError,
+    ConnectError,
+    ProtocolError,
+    ResponseTimeoutError,
+    ServiceError,
+    StreamInterruptedError,
+    TransportError,
+)
+
+if TYPE_CHECKING:
+    from agentcore_mcp.config import Agent
+
+_STILL_RUNNING = (
+    "What was started may still be running, because closing a connection doesn't stop the work in the session; "
+    "look with another call in the same session, or end it with stop_session."
+)
+
+# By the codes of the service model. Conditions that only the person who set up the server can change name the
+# setting; conditions that pass say how long to wait.
+_BY_CODE = {
+    "ValidationException": "Correct the argument and call again; nothing was run.",
+    "ServiceQuotaExceededException": (
+        "A quota of the AWS account is used up. Stop sessions that are no longer needed with stop_session, or ask for "
+        "more under Service Quotas, Amazon Bedrock AgentCore."
+    ),
+    "ResourceNotFoundException": (
+        "Check AGENTCORE_RUNTIME_ARN and AGENTCORE_QUALIFIER in this server's configuration: the runtime or the "
+        "endpoint of that name doesn't exist in the ARN's account and region."
+    ),
+    "RetryableConflictException": (
+        "The session is still starting or being stopped. Wait five seconds and call again with the same session_id."
+    ),
+    "ConflictException": "Another request is changing this session. Wait five seconds and call again.",
+    "ThrottlingException": "Too many requests at once. Wait ten seconds and call again.",
+    "InternalServerException": (
+        "AWS reports a fault of its own. The agent may have run; if it matters, look before calling again, and give "
+        "the request id to AWS support."
+    ),
+}
+_RENEW = "Give this server a fresh token of the right audience in AGENTCORE_BEARER_TOKEN and restart it."
+_WRONG_KIND = (
+    "This runtime expects OAuth, and this server signs with AWS credentials: set AGENTCORE_BEARER_TOKEN in this "
+    "server's configuration and restart it."
+)
+
+
+def next_step(error: AgentCoreError, agent: Agent) -> str:
+    """Return what to do about an error, or nothing where its own message already says it."""
+    match error:
+        case AgentError():
+            return _agent_failed(agent)
+        case ServiceError(error_type="UnauthorizedException" | "AccessDeniedException"):
+            return _refused(error, agent)
+        case ServiceError():
+            return _BY_CODE.get(error.error_type, "")
+        case ConnectError():
+            return "Nothing was sent, so it is safe to call again. Check the network, the region in the ARN, and " + (
+                f"AGENTCORE_ENDPOINT_URL ({agent.endpoint_url})." if agent.endpoint_url else "any proxy settings."
+            )
+        case ResponseTimeoutError() | StreamInterruptedError():
+            return _STILL_RUNNING
+        case TransportError():
+            return f"It is unknown whether the request arrived. {_STILL_RUNNING}"
+        case ProtocolError():
+            return "Check that AGENTCORE_ENDPOINT_URL, if set, is an AgentCore endpoint, and what the agent sends."
+        case _:
+            return ""
+
+
+def _agent_failed(agent: Agent) -> str:
+    log_group = f"/aws/bedrock-agentcore/runtimes/{agent.arn.runtime_id}-{agent.qualifier or 'DEFAULT'}"
+    where = "on the stderr of the local AgentCore" if agent.anonymous else f"in CloudWatch, log group {log_group}"
+    return f"The failure is in the agent's own code or container, not in this server; its traceback is {where}."
+
+
+def _refused(error: ServiceError, agent: Agent) -> str:
+    """Tell apart the refusals that look alike: no token, a bad one, the wrong kind, or no permission."""
+    if agent.bearer_token is None:
+        if error.www_authenticate or error.error.startswith("Authorization method mismatch"):
+            return _WRONG_KIND
+        return (
+            "The AWS credentials of this server aren't allowed to do this: on this runtime they need "
+            "bedrock-agentcore:InvokeAgentRuntime, :InvokeAgentRuntimeCommand and :StopRuntimeSession."
+        )
+    if error.www_authenticate or error.error.startswith("OAuth authorization failed") or error.status == 401:
+        return _RENEW
+    return (
+        "This server sends the token from AGENTCORE_BEARER_TOKEN. If the runtime expects AWS credentials instead, "
+        "remove that setting and restart the server; else check what the token is allowed to do."
+    )

@@ -1,0 +1,55 @@
+"""Which runtime session a call means.
+
+A session is always an explicit argument and an explicit result. There is no session per connection: protocol
+2026-07-28 has no connections to hang one on, and behind a shared one a user could land in another's environment.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+import uuid
+from typing import TYPE_CHECKING
+
+from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.wire.operations import SESSION_ID_MIN_CHARS, check_session_id
+
+if TYPE_CHECKING:
+    from agentcore_mcp.wire.operations import RuntimeArn
+
+SHORT_NAME_MAX_CHARS = 32
+_SHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+# 128 bits: no two names or processes meet by chance. The whole id stays below the 100 characters that the service
+# model allows in its answers.
+_TAG_CHARS = 32
+
+
+class SessionNames:
+    """Turns what a caller passes as ``session_id`` into the id that goes on the line.
+
+    Short names are mapped under a key of this process, so "review" is the same session for as long as this server
+    runs, and never the "review" of another server that calls the same runtime.
+    """
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+
+    def resolve(self, text: str, arn: RuntimeArn) -> str:
+        """Return the session id for ``text``: a new one if empty, itself if a full id, a stable one for a name.
+
+        Raises:
+            InvalidRequestError: If it is none of these.
+        """
+        text = text.strip()
+        if not text:
+            return f"mcp-{uuid.uuid4()}"
+        if _SHORT_NAME.fullmatch(text):
+            tag = hmac.digest(self._key, f"{arn}\n{text}".encode(), "sha256").hex()
+            return f"{text}-{tag[:_TAG_CHARS]}"
+        if len(text) < SESSION_ID_MIN_CHARS:
+            raise InvalidRequestError(
+                f"not a session: {text!r}; leave session_id out for a new one, pass the id from an earlier result, "
+                f"or a short name of 1 to {SHORT_NAME_MAX_CHARS} letters, digits, '-' and '_'"
+            )
+        return check_session_id(text)

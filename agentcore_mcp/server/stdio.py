@@ -1,0 +1,122 @@
+"""The server on stdin and stdout, ending promptly whichever way it is told to end.
+
+The SDK's own stdio transport reads in a worker thread, which can't be cancelled: SIGINT hangs until the client
+closes stdin, and SIGTERM ends the process without any clean-up. So on POSIX the event loop itself reads and writes
+the two descriptors here, and a signal ends the server as the end of stdin does: calls are cancelled, their upstream
+streams closed, the lifespan left. Without the thread hops a line also costs less.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import anyio
+from mcp.server.stdio import stdio_server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from mcp.server.mcpserver import MCPServer
+
+_READ_BYTES = 65_536
+# A pipe that polls as writable takes this much without blocking (PIPE_BUF on Linux), so a host that stops reading
+# parks the writing task and nothing else.
+_WRITE_BYTES = 4_096
+
+
+async def serve_stdio(server: MCPServer[Any]) -> None:
+    """Serve MCP on stdin and stdout until stdin ends, or SIGTERM or SIGINT arrives."""
+    if sys.platform == "win32":
+        await server.run_stdio_async()
+        return
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
+        with _claimed_descriptors() as (stdin_fd, stdout_fd):
+            # Anything that reads lines and writes text will do for the SDK, whatever its annotation says.
+            stdin, stdout = cast("Any", _Lines(stdin_fd)), cast("Any", _Writer(stdout_fd))
+            async with stdio_server(stdin, stdout) as (read_stream, write_stream):
+                # The SDK runs a server on streams of one's own choice only through its low-level server.
+                lowlevel = server._lowlevel_server  # noqa: SLF001
+                await lowlevel.run(read_stream, write_stream, lowlevel.create_initialization_options())
+        tasks.cancel_scope.cancel()
+
+
+async def _cancel_on_signal(scope: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            scope.cancel()
+
+
+@contextmanager
+def _claimed_descriptors() -> Iterator[tuple[int, int]]:
+    """Keep the wire to ourselves: others in this process read nothing, and what they print goes to stderr."""
+    sys.stdout.flush()
+    wire = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    os.close(null)
+    try:
+        yield wire
+    finally:
+        os.dup2(wire[0], 0)
+        os.dup2(wire[1], 1)
+        for descriptor in wire:
+            os.close(descriptor)
+
+
+class _Lines:
+    """The lines of a descriptor, as text."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._pollable = _pollable(descriptor)
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        unfinished: list[bytes] = []
+        while True:
+            if self._pollable:
+                await anyio.wait_readable(self._descriptor)
+            data = os.read(self._descriptor, _READ_BYTES)
+            *lines, rest = data.split(b"\n")
+            for line in lines:
+                yield b"".join((*unfinished, line)).decode("utf-8", "replace")
+                unfinished.clear()
+            unfinished.append(rest)
+            if not data:
+                if last := b"".join(unfinished):
+                    yield last.decode("utf-8", "replace")
+                return
+
+
+class _Writer:
+    """A descriptor to write text to, as the SDK's transport uses one."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._pollable = _pollable(descriptor)
+
+    async def write(self, text: str) -> None:
+        data = memoryview(text.encode())
+        while data:
+            if self._pollable:
+                await anyio.wait_writable(self._descriptor)
+            try:
+                data = data[os.write(self._descriptor, data[:_WRITE_BYTES]) :]
+            except BrokenPipeError as error:
+                # The host is gone; the end of stdin, which follows, ends the server.
+                raise anyio.ClosedResourceError from error
+
+    async def flush(self) -> None:
+        """Nothing is buffered here."""
+
+
+def _pollable(descriptor: int) -> bool:
+    """Tell whether an event loop can wait for it; files and /dev/null are always ready, and refuse to be polled."""
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor)

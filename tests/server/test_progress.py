@@ -1,0 +1,125 @@
+"""When the host is told, and how much at a time."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from agentcore_mcp.server.progress import MESSAGE_MAX_CHARS, Progress, live_progress
+
+LONG_S = 3600.0
+
+
+class Host:
+    """Takes notifications, and can stop taking them."""
+
+    def __init__(self) -> None:
+        self.values: list[float] = []
+        self.messages: list[str] = []
+        self.reading = anyio.Event()
+        self.reading.set()
+        self._arrived = anyio.Event()
+
+    async def report(self, progress: float, total: float | None, message: str | None) -> None:
+        await self.reading.wait()
+        assert total is None
+        assert message is not None
+        self.values.append(progress)
+        self.messages.append(message)
+        self._arrived.set()
+
+    async def has(self, count: int) -> None:
+        with anyio.fail_after(5):
+            while len(self.messages) < count:
+                self._arrived = anyio.Event()
+                await self._arrived.wait()
+
+
+async def test_the_first_line_and_the_first_piece_go_out_at_once() -> None:
+    host = Host()
+    progress = Progress(host.report, first="hello", waiting_for="it", interval_s=LONG_S, heartbeat_s=LONG_S)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(progress.run)
+        await host.has(1)
+        progress.add("piece")
+        await host.has(2)
+        progress.close()
+
+    assert host.messages == ["hello", "piece"]
+
+
+async def test_pieces_within_an_interval_go_out_together_and_the_rest_at_the_end() -> None:
+    host = Host()
+    progress = Progress(host.report, first="hello", waiting_for="it", interval_s=LONG_S, heartbeat_s=LONG_S)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(progress.run)
+        progress.add("one")
+        await host.has(2)
+        for piece in (" two", " three", ""):
+            progress.add(piece)
+        progress.close()
+
+    assert host.messages == ["hello", "one", " two three"]
+    assert host.values == sorted(set(host.values))
+
+
+async def test_the_next_piece_follows_after_the_interval_without_waiting_for_the_end() -> None:
+    host = Host()
+    progress = Progress(host.report, first="hello", waiting_for="it", interval_s=0.01, heartbeat_s=LONG_S)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(progress.run)
+        for count, piece in enumerate(("one", "two", "three"), start=2):
+            progress.add(piece)
+            await host.has(count)
+        progress.close()
+
+    assert host.messages == ["hello", "one", "two", "three"]
+
+
+async def test_silence_is_told_with_how_long_and_what_for() -> None:
+    host = Host()
+    progress = Progress(host.report, first="hello", waiting_for="the agent", interval_s=0.01, heartbeat_s=0.02)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(progress.run)
+        await host.has(3)
+        progress.close()
+
+    assert host.messages[1] == "waiting for the agent: nothing new for 0 s"
+
+
+async def test_a_stalled_host_neither_blocks_nor_grows() -> None:
+    host = Host()
+    host.reading = anyio.Event()
+    progress = Progress(host.report, first="hello", waiting_for="it")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(progress.run)
+        for _ in range(10_000):
+            progress.add("0123456789")
+        progress.add("the end")
+        progress.close()
+        host.reading.set()
+
+    assert host.messages[0] == "hello"
+    assert host.messages[1].startswith(f"[... {100_000 + 7 - MESSAGE_MAX_CHARS:,} characters skipped ...] ")
+    assert host.messages[1].endswith("0123456789the end")
+    assert len(host.messages) == 2
+
+
+async def test_a_host_that_is_gone_does_not_end_the_call() -> None:
+    async def gone(progress: float, total: float | None, message: str | None) -> None:
+        raise anyio.ClosedResourceError
+
+    async with live_progress(gone, first="hello", waiting_for="it") as progress:
+        progress.add("piece")
+        await anyio.lowlevel.checkpoint()
+        progress.add("piece")
+
+
+async def test_a_failure_of_the_call_is_raised_as_it_is_after_what_had_arrived() -> None:
+    host = Host()
+    with pytest.raises(LookupError, match="the call failed"):
+        async with live_progress(host.report, first="hello", waiting_for="it") as progress:
+            progress.add("piece")
+            raise LookupError("the call failed")
+
+    assert host.messages == ["hello", "piece"]

@@ -1,0 +1,59 @@
+"""Which runtime session a call means."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.server.sessions import SessionNames
+from agentcore_mcp.wire.operations import RuntimeArn
+
+ARN = RuntimeArn.parse("arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/agent-0123456789")
+OTHER = RuntimeArn.parse("arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/other-0123456789")
+# What the service model allows in its answers, the narrower of its two shapes.
+MINTED = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-_]{32,99}")
+
+
+def test_leaving_it_out_means_a_new_session_each_time() -> None:
+    names = SessionNames()
+    first, second = names.resolve("", ARN), names.resolve("  ", ARN)
+
+    assert first != second
+    assert MINTED.fullmatch(first)
+
+
+@pytest.mark.parametrize("name", ["a", "review", "Fix_the-build-2", "x" * 32])
+def test_a_short_name_is_the_same_session_each_time(name: str) -> None:
+    names = SessionNames()
+
+    assert names.resolve(name, ARN) == names.resolve(name, ARN)
+    assert MINTED.fullmatch(names.resolve(name, ARN))
+
+
+def test_a_short_name_is_another_session_for_another_agent_or_server() -> None:
+    names = SessionNames()
+
+    assert names.resolve("review", ARN) != names.resolve("review", OTHER)
+    assert names.resolve("review", ARN) != SessionNames().resolve("review", ARN)
+
+
+@pytest.mark.parametrize("session_id", ["s" * 33, "s" * 256, "user-123:session/2026-11-21T00:00:00Z+1"])
+def test_a_full_id_is_used_as_it_is(session_id: str) -> None:
+    assert SessionNames().resolve(session_id, ARN) == session_id
+
+
+def test_what_a_short_name_became_can_be_passed_back() -> None:
+    names = SessionNames()
+    session = names.resolve("review", ARN)
+
+    assert names.resolve(session, ARN) == session
+
+
+@pytest.mark.parametrize(
+    "text", ["my session", "-starts-with-a-dash", "ümlaut", "a/b", "s" * 257, "s" * 40 + "\r\nHost: x", "x y" * 20]
+)
+def test_anything_else_is_refused_with_what_is_allowed(text: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"not a session"):
+        SessionNames().resolve(text, ARN)
