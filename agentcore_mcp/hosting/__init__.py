@@ -1,1 +1,7 @@
 """AgentCore calls us: the framework agents are hosted in, and a small AgentCore to call on loopback."""
+
+from agentcore_mcp.hosting.app import BedrockAgentCoreApp
+from agentcore_mcp.hosting.context import BedrockAgentCoreContext, RequestContext
+from agentcore_mcp.hosting.health import PingStatus
+
+__all__ = ["BedrockAgentCoreApp", "BedrockAgentCoreContext", "PingStatus", "RequestContext"]

@@ -1,0 +1,235 @@
+"""``BedrockAgentCoreApp``: turns a Python function into an agent that AgentCore can host.
+
+It wires. How a handler is called is ``invocation``'s business, what its values look like on the line ``streaming``'s,
+what ``/ping`` says ``health``'s, what a handler can know about its request ``context``'s. An agent written for the
+published SDK runs under it unchanged; the bytes on the line are the same.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import logging
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocketDisconnect
+
+from agentcore_mcp.hosting.context import enter_request
+from agentcore_mcp.hosting.debug import debug_action
+from agentcore_mcp.hosting.health import Health, PingStatus
+from agentcore_mcp.hosting.invocation import invoke, is_coroutine_callable
+from agentcore_mcp.hosting.logs import app_logger
+from agentcore_mcp.hosting.streaming import EventStream, encode_json
+from agentcore_mcp.hosting.worker import WorkerLoop
+from agentcore_mcp.wire.operations import JSON_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from starlette.middleware import Middleware
+    from starlette.requests import Request
+    from starlette.types import Lifespan
+    from starlette.websockets import WebSocket
+
+Function = TypeVar("Function", bound="Callable[..., Any]")
+
+# AgentCore's service contract: it calls this port.
+DEFAULT_PORT = 8080
+# WebSocket close code "internal error".
+_WS_INTERNAL_ERROR = 1011
+
+
+class BedrockAgentCoreApp(Starlette):
+    """An ASGI application around one handler: ``POST /invocations``, ``GET /ping`` and the WebSocket ``/ws``.
+
+    Attributes:
+        handlers: The registered handler, under ``"main"``.
+        logger: Where the app logs; JSON lines on stderr unless configured otherwise.
+    """
+
+    def __init__(
+        self,
+        debug: bool = False,
+        lifespan: Lifespan[Any] | None = None,
+        middleware: Sequence[Middleware] | None = None,
+    ) -> None:
+        """Make an app; nothing runs yet.
+
+        Args:
+            debug: Log in detail, show tracebacks, and answer debug actions in payloads (``hosting.debug``).
+            lifespan: Starlette's lifespan context manager, around the time the app serves.
+            middleware: Starlette middleware; what it puts into ``request.state`` handlers find in ``context.request``.
+        """
+        super().__init__(
+            debug=debug,
+            routes=[
+                Route("/invocations", self._handle_invocation, methods=["POST"]),
+                Route("/ping", self._handle_ping, methods=["GET"]),
+                WebSocketRoute("/ws", self._handle_websocket),
+            ],
+            lifespan=lifespan,
+            middleware=middleware,
+        )
+        self.handlers: dict[str, Callable[..., Any]] = {}
+        self.logger = app_logger(debug=debug)
+        self._websocket_handler: Callable[..., Any] | None = None
+        self._health = Health(self.logger)
+        self._worker = WorkerLoop()
+        # A thread that handlers can't take: forty blocked ones occupy all the others.
+        self._ping_thread = CapacityLimiter(1)
+
+    def entrypoint(self, func: Function) -> Function:
+        """Register the handler of ``POST /invocations``: any callable taking ``payload``, or ``payload, context``.
+
+        A value it returns is the answer, as JSON. What it yields, as a generator or async generator, is streamed as
+        server-sent events. A Starlette response goes out as it is; an ``HTTPException`` keeps its status.
+        """
+        self.handlers["main"] = func
+        with suppress(AttributeError):  # bound methods and built-ins take no attributes
+            func.run = lambda port=DEFAULT_PORT, host=None: self.run(port, host)  # type: ignore[attr-defined]
+        return func
+
+    def ping(self, func: Function) -> Function:
+        """Register a function that decides the status: it returns a ``PingStatus``, or None to leave it to the app."""
+        self._health.check = func
+        return func
+
+    def websocket(self, func: Function) -> Function:
+        """Register the async handler of ``/ws``, which takes ``websocket, context`` and accepts the connection itself.
+
+        Unlike other handlers it runs on the server's loop, where its socket lives: what it calls must not block.
+        """
+        self._websocket_handler = func
+        return func
+
+    def async_task(self, func: Function) -> Function:
+        """Count every run of an async function as a background task, during which the status is ``HealthyBusy``."""
+        if not is_coroutine_callable(func):
+            raise ValueError(f"@async_task needs an async function, not {func!r}")
+        name = getattr(func, "__name__", type(func).__name__)
+
+        @functools.wraps(func)
+        async def tracked(*args: Any, **kwargs: Any) -> Any:
+            task_id = self.add_async_task(name)
+            try:
+                return await func(*args, **kwargs)
+            except Exception:
+                self.logger.exception("background task %s has failed (id %s)", name, task_id)
+                raise
+            finally:
+                self.complete_async_task(task_id)
+
+        return tracked  # type: ignore[return-value]
+
+    def add_async_task(self, name: str, metadata: dict[str, Any] | None = None) -> int:
+        """Count a background task as running until ``complete_async_task`` is called with the id returned here."""
+        return self._health.add_task(name, metadata)
+
+    def complete_async_task(self, task_id: int) -> bool:
+        """Count a background task as finished; False if it was not running."""
+        return self._health.complete_task(task_id)
+
+    def get_async_task_info(self) -> dict[str, Any]:
+        """Return ``active_count`` and ``running_jobs``, a list of ``name`` and ``duration`` in seconds."""
+        return self._health.task_info()
+
+    def get_current_ping_status(self) -> PingStatus:
+        """Return the status: the forced one, else that of the ``@ping`` function, else by the running tasks."""
+        return self._health.status()
+
+    def force_ping_status(self, status: PingStatus) -> None:
+        """Answer pings with this status until ``clear_forced_ping_status``."""
+        self._health.force(status)
+
+    def clear_forced_ping_status(self) -> None:
+        """Let the status follow the agent again."""
+        self._health.force(None)
+
+    def run(self, port: int = DEFAULT_PORT, host: str | None = None, **kwargs: Any) -> None:
+        """Serve with uvicorn until told to stop.
+
+        Args:
+            port: The port; AgentCore calls 8080.
+            host: The address; None means all of them in a container, where AgentCore calls from outside, and
+                127.0.0.1 elsewhere.
+            **kwargs: Further options of ``uvicorn.run``, which win over the app's own.
+        """
+        import uvicorn
+
+        if host is None:
+            in_container = Path("/.dockerenv").exists() or os.environ.get("DOCKER_CONTAINER")
+            host = "0.0.0.0" if in_container else "127.0.0.1"  # noqa: S104 - see the docstring
+        log_level = "info" if self.debug else "warning"
+        uvicorn.run(self, **{"host": host, "port": port, "access_log": self.debug, "log_level": log_level, **kwargs})
+
+    async def _handle_invocation(self, request: Request) -> Response:
+        context = enter_request(request)
+        started = time.monotonic()
+        try:
+            payload = await request.json()
+        except UnicodeDecodeError as error:
+            return self._refuse("Invalid encoding", error)
+        except (ValueError, RecursionError) as error:
+            return self._refuse("Invalid JSON", error)
+        if self.debug and (answer := debug_action(payload, self._health)):
+            return answer
+        handler = self.handlers.get("main")
+        if handler is None:
+            self.logger.error("the app has no @entrypoint")
+            return _error("No entrypoint defined", 500)
+        try:
+            result = await invoke(handler, payload, context, worker=self._worker)
+        except HTTPException as error:
+            self._log_status(error.status_code, started)
+            return _error(error.detail, error.status_code)
+        except Exception as error:
+            self.logger.exception("the handler failed after %.3f s", time.monotonic() - started)
+            return _error(str(error), 500)
+        if inspect.isasyncgen(result):
+            self.logger.info("streaming the answer after %.3f s", time.monotonic() - started)
+            return EventStream(result, self.logger)
+        response = result if isinstance(result, Response) else Response(encode_json(result), media_type=JSON_TYPE)
+        self._log_status(response.status_code, started)
+        return response
+
+    async def _handle_ping(self, request: Request) -> Response:  # noqa: ARG002 - Starlette passes it
+        return JSONResponse(await to_thread.run_sync(self._health.report, limiter=self._ping_thread))
+
+    async def _handle_websocket(self, websocket: WebSocket) -> None:
+        context = enter_request(websocket)
+        if self._websocket_handler is None:
+            self.logger.error("the app has no @websocket handler")
+            await websocket.close(code=_WS_INTERNAL_ERROR)
+            return
+        try:
+            await self._websocket_handler(websocket, context)
+        except WebSocketDisconnect:
+            self.logger.debug("the client has closed the WebSocket")
+        except Exception:
+            self.logger.exception("the WebSocket handler failed")
+            with suppress(RuntimeError):  # closed already
+                await websocket.close(code=_WS_INTERNAL_ERROR)
+
+    def _refuse(self, error: str, cause: Exception) -> Response:
+        self.logger.warning("refused a request: %s: %s", error, cause)
+        return JSONResponse({"error": error, "details": str(cause)}, status_code=400)
+
+    def _log_status(self, status: int, started: float) -> None:
+        level = logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
+        self.logger.log(level, "answered %d after %.3f s", status, time.monotonic() - started)
+
+
+def _error(error: str, status: int) -> Response:
+    """Return ``{"error": …}`` as ``JSONResponse`` writes it, except that a lone surrogate does no harm."""
+    body = json.dumps({"error": error}, ensure_ascii=False, separators=(",", ":"))
+    return Response(body.encode("utf-8", "backslashreplace"), status, media_type=JSON_TYPE)

@@ -1,0 +1,110 @@
+"""What an agent can know about the request it is working on: as an argument, and from anywhere below it.
+
+``RequestContext`` is the handler's second argument. ``BedrockAgentCoreContext`` offers the same and more as context
+variables, so that code many calls deeper needs nothing handed through. The app fills both, from the request's headers.
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agentcore_mcp.hosting import headers as names
+from agentcore_mcp.wire.operations import SESSION_HEADER
+
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
+
+
+@dataclass(slots=True, kw_only=True)
+class RequestContext:
+    """The request, as a handler sees it.
+
+    Attributes:
+        session_id: The runtime session that the request belongs to.
+        request_headers: The headers an agent may see (``hosting.headers``); None if there are none.
+        request: The Starlette request or WebSocket itself, with what middleware has put into its ``state``.
+    """
+
+    session_id: str | None = None
+    request_headers: dict[str, str] | None = None
+    request: HTTPConnection | None = None
+
+
+class BedrockAgentCoreContext:
+    """The current request's identity, readable from any function, thread or task that works on it.
+
+    Outside of a request every getter returns None.
+    """
+
+    _workload_access_token: ContextVar[str | None] = ContextVar("workload_access_token", default=None)
+    _oauth2_callback_url: ContextVar[str | None] = ContextVar("oauth2_callback_url", default=None)
+    _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+    _session_id: ContextVar[str | None] = ContextVar("session_id", default=None)
+    _request_headers: ContextVar[dict[str, str] | None] = ContextVar("request_headers", default=None)
+
+    @classmethod
+    def set_workload_access_token(cls, token: str | None) -> None:
+        """Set the token that stands for the agent's own identity."""
+        cls._workload_access_token.set(token)
+
+    @classmethod
+    def get_workload_access_token(cls) -> str | None:
+        """Return the token that stands for the agent's own identity."""
+        return cls._workload_access_token.get()
+
+    @classmethod
+    def set_oauth2_callback_url(cls, workload_callback_url: str | None) -> None:
+        """Set the URL that a user's browser returns to after an OAuth consent."""
+        cls._oauth2_callback_url.set(workload_callback_url)
+
+    @classmethod
+    def get_oauth2_callback_url(cls) -> str | None:
+        """Return the URL that a user's browser returns to after an OAuth consent."""
+        return cls._oauth2_callback_url.get()
+
+    @classmethod
+    def set_request_context(cls, request_id: str | None, session_id: str | None = None) -> None:
+        """Set the ids that log lines carry."""
+        cls._request_id.set(request_id)
+        cls._session_id.set(session_id)
+
+    @classmethod
+    def get_request_id(cls) -> str | None:
+        """Return the request's id: AgentCore's, or one made here if none came."""
+        return cls._request_id.get()
+
+    @classmethod
+    def get_session_id(cls) -> str | None:
+        """Return the id of the runtime session."""
+        return cls._session_id.get()
+
+    @classmethod
+    def set_request_headers(cls, headers: dict[str, str] | None) -> None:
+        """Set the headers an agent may see."""
+        cls._request_headers.set(headers)
+
+    @classmethod
+    def get_request_headers(cls) -> dict[str, str] | None:
+        """Return the headers an agent may see."""
+        return cls._request_headers.get()
+
+
+def enter_request(connection: HTTPConnection) -> RequestContext:
+    """Fill the context variables from a request or WebSocket, and return the handler's second argument.
+
+    Every variable is set, with None if need be: where a server serves several requests in one task, nothing of the
+    one before is left.
+    """
+    headers = connection.headers
+    session_id = headers.get(SESSION_HEADER)
+    seen = names.forwarded(headers.items()) or None
+    BedrockAgentCoreContext.set_request_context(headers.get(names.REQUEST_ID_HEADER) or str(uuid.uuid4()), session_id)
+    BedrockAgentCoreContext.set_workload_access_token(
+        headers.get(names.IDENTITY_TOKEN_HEADER) or headers.get(names.ACCESS_TOKEN_HEADER)
+    )
+    BedrockAgentCoreContext.set_oauth2_callback_url(headers.get(names.OAUTH2_CALLBACK_HEADER))
+    BedrockAgentCoreContext.set_request_headers(seen)
+    return RequestContext(session_id=session_id, request_headers=seen, request=connection)

@@ -1,0 +1,93 @@
+"""Which request headers mean something to an agent, and which of a caller's headers it gets to see.
+
+The rule is the runtime's header allow-list: everything but the names that HTTP, browsers and proxies reserve, and the
+``x-amz-*`` and ``x-amzn-*`` names, with two exceptions. It reads requests that come from AgentCore; the headers of
+requests to AgentCore are ``wire.operations``' business.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agentcore_mcp.wire.operations import CUSTOM_HEADER_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+REQUEST_ID_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Request-Id"
+# Two names for the workload access token: the newer one wins where both came.
+IDENTITY_TOKEN_HEADER = "X-Amz-Bedrock-AgentCore-Identity-WAT"  # noqa: S105 - a header's name
+ACCESS_TOKEN_HEADER = "WorkloadAccessToken"  # noqa: S105 - a header's name
+OAUTH2_CALLBACK_HEADER = "OAuth2CallbackUrl"
+AUTHORIZATION_HEADER = "Authorization"
+
+# https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-header-allowlist.html, by its own headings.
+_RESERVED = frozenset(
+    """
+    proxy-authorization www-authenticate
+
+    accept accept-charset accept-encoding accept-language content-type content-length content-encoding
+    content-language content-location content-range
+
+    cache-control etag expires if-match if-modified-since if-none-match if-range if-unmodified-since last-modified
+    pragma vary
+
+    connection keep-alive proxy-connection upgrade
+
+    host user-agent referer from
+
+    range accept-ranges transfer-encoding te trailer
+
+    server date location retry-after
+
+    set-cookie cookie
+
+    content-security-policy content-security-policy-report-only strict-transport-security x-content-type-options
+    x-frame-options x-xss-protection referrer-policy permissions-policy cross-origin-embedder-policy
+    cross-origin-opener-policy cross-origin-resource-policy
+
+    access-control-allow-origin access-control-allow-methods access-control-allow-headers
+    access-control-allow-credentials access-control-expose-headers access-control-max-age
+    access-control-request-method access-control-request-headers origin
+
+    accept-ch accept-ch-lifetime dpr width viewport-width downlink ect rtt save-data
+
+    clear-site-data feature-policy expect-ct public-key-pins public-key-pins-report-only
+
+    via forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip x-requested-with x-csrf-token
+
+    true-client-ip x-client-ip x-cluster-client-ip x-originating-ip x-source-ip x-original-url x-original-host
+    x-rewrite-url
+
+    cf-ray cf-connecting-ip x-amz-cf-id x-cache x-served-by
+
+    :method :path :scheme :authority :status
+
+    link
+
+    sec-websocket-key sec-websocket-accept sec-websocket-version sec-websocket-protocol sec-websocket-extensions
+    """.split()  # noqa: SIM905 - a hundred names read better without their quotes
+)
+
+
+def is_forwardable(name: str) -> bool:
+    """Tell whether an agent may see the header of that name, in any case."""
+    name = name.lower()
+    if name in _RESERVED:
+        return False
+    if name.startswith("x-amz-"):
+        return name == IDENTITY_TOKEN_HEADER.lower()
+    return not name.startswith("x-amzn-") or name.startswith(CUSTOM_HEADER_PREFIX.lower())
+
+
+def forwarded(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the headers an agent may see.
+
+    ``Authorization`` gets this spelling whatever came over the line, so that an agent can look it up; the other names
+    stay as they are (lower case, as ASGI servers hand them on). Of a repeated header the last value counts.
+    """
+    return {
+        AUTHORIZATION_HEADER if name.lower() == "authorization" else name: value
+        for name, value in headers
+        if is_forwardable(name)
+    }

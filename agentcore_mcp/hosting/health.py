@@ -1,0 +1,114 @@
+"""What an agent answers to ``/ping``: whether it is idle or busy, and since when.
+
+AgentCore ends a session that has been idle for long, and keeps one that says it is busy. What counts, in this order:
+a status forced by the agent's code, the answer of its own ``@ping`` function, whether background tasks are running.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+# Task ids go out in answers, and a JavaScript reader keeps no more than this of an integer.
+_TASK_ID_BITS = 53
+
+
+class PingStatus(str, Enum):  # noqa: UP042 - agents see its str(), which StrEnum changes
+    """The two statuses that AgentCore knows."""
+
+    HEALTHY = "Healthy"
+    HEALTHY_BUSY = "HealthyBusy"
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    name: str
+    metadata: dict[str, Any] | None
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def duration_s(self) -> float:
+        return time.monotonic() - self.started
+
+
+class Health:
+    """The status of one app and the background tasks behind it. Safe to use from any thread.
+
+    Attributes:
+        check: The agent's own ``@ping`` function, or None.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self.check: Callable[[], Any] | None = None
+        self._logger = logger
+        self._forced: PingStatus | None = None
+        self._tasks: dict[int, _Task] = {}
+        self._lock = threading.Lock()
+        self._last: PingStatus | None = None
+        self._changed_at = time.time()
+
+    def force(self, status: PingStatus | str | None) -> None:
+        """Answer with this status from now on, whatever runs; None ends that."""
+        self._forced = None if status is None else PingStatus(status)
+
+    def status(self) -> PingStatus:
+        """Determine the current status, and note the time if it is another one than before."""
+        status = self._forced or self._checked() or (PingStatus.HEALTHY_BUSY if self._tasks else PingStatus.HEALTHY)
+        with self._lock:
+            if status is not self._last:
+                self._last = status
+                self._changed_at = time.time()
+        return status
+
+    def report(self) -> dict[str, Any]:
+        """Return the body of the answer to ``/ping``: the status, and the second in which it became that."""
+        return {"status": self.status().value, "time_of_last_update": int(self._changed_at)}
+
+    def _checked(self) -> PingStatus | None:
+        if self.check is None:
+            return None
+        try:
+            answer = self.check()
+            return None if answer is None else PingStatus(answer)
+        except Exception as error:  # noqa: BLE001 - the agent's own code; a failing check must not fail the session
+            self._logger.warning(
+                "the @ping function failed, the status follows from the running tasks: %s: %s",
+                type(error).__name__,
+                error,
+            )
+            return None
+
+    def add_task(self, name: str, metadata: dict[str, Any] | None = None) -> int:
+        """Count a background task as running until ``complete_task``; return its id."""
+        task_id = secrets.randbits(_TASK_ID_BITS)
+        with self._lock:
+            self._tasks[task_id] = _Task(name, metadata)
+        self._logger.info("background task %s has started (id %s)", name, task_id)
+        return task_id
+
+    def complete_task(self, task_id: int) -> bool:
+        """Count a background task as finished; return False if no such task is running."""
+        with self._lock:
+            task = self._tasks.pop(task_id, None)
+        if task is None:
+            self._logger.warning("no background task with id %s is running", task_id)
+            return False
+        self._logger.info("background task %s has ended after %.2f s (id %s)", task.name, task.duration_s, task_id)
+        return True
+
+    def task_info(self) -> dict[str, Any]:
+        """Return how many tasks are running, and each one's name and duration in seconds."""
+        with self._lock:
+            tasks = list(self._tasks.values())
+        return {
+            "active_count": len(tasks),
+            "running_jobs": [{"name": task.name, "duration": task.duration_s} for task in tasks],
+        }
