@@ -1,0 +1,222 @@
+"""Which module may import which: the rooms of the package, read off the syntax trees.
+
+An import inside a function or under ``TYPE_CHECKING`` counts like one at the top. It would still couple the rooms,
+and a rule that a move into a function gets around is no rule. What a lazy import does change is the cost of starting,
+so the one library that is only allowed lazily is told apart from the rest by where it is imported. That the lazy ones
+really stay out is then seen in a fresh interpreter.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "agentcore_mcp"
+ROOT = Path(__file__).parent.parent
+MODULES = sorted((ROOT / PACKAGE).rglob("*.py"))
+
+# Past this, a noun in the module wants a file of its own.
+MODULE_MAX_LINES = 300
+
+# 0.7 s of start-up that most runs never need: imported in the function that needs it.
+LAZY_ONLY = frozenset({"botocore"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the modules of one room may import: rooms of ours (besides their own) and libraries of others."""
+
+    ours: frozenset[str]
+    others: frozenset[str]
+
+
+def _rule(ours: str = "", others: str = "") -> Rule:
+    return Rule(frozenset(ours.split()), frozenset(others.split()))
+
+
+ROOMS = {
+    "errors": _rule(),
+    "wire": _rule("errors", "botocore"),
+    "runtime": _rule("errors wire", "anyio httpx2 botocore"),
+    "hosting": _rule("errors wire", "anyio starlette uvicorn"),
+    "hosting.dataplane": _rule("errors wire hosting", "anyio starlette uvicorn httpx2 botocore"),
+    "config": _rule("errors wire", "pydantic"),
+    "server": _rule("errors wire runtime config", "anyio httpx2 mcp pydantic starlette uvicorn"),
+    "cli": _rule("errors wire runtime hosting config server", "anyio click mcp rich uvicorn"),
+    "__main__": _rule("cli"),
+    # The package itself resolves its names on first use; what it may not do is import a room at the top.
+    "__init__": _rule("errors runtime hosting server"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One imported module and whether importing the importing module runs the import."""
+
+    name: str
+    line: int
+    eager: bool
+
+
+def imports_of(source: str, module: str) -> list[Import]:
+    """List the imports of a module's source, relative ones made absolute."""
+    found: list[Import] = []
+
+    def visit(node: ast.AST, *, eager: bool) -> None:
+        if isinstance(node, ast.Import):
+            found.extend(Import(alias.name, node.lineno, eager) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                # A package's own __init__ stands one level lower than its name says.
+                parents = module.removesuffix(".__init__").split(".")
+                keep = len(parents) - node.level + module.endswith(".__init__")
+                base = ".".join([*parents[:keep], *([node.module] if node.module else [])])
+            # `from package import name`: the name may be a module, so it is kept as part of the path.
+            found.extend(Import(f"{base}.{alias.name}", node.lineno, eager) for alias in node.names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            for statement in node.body:
+                visit(statement, eager=False)
+            for statement in node.orelse:
+                visit(statement, eager=eager)
+        else:
+            inner = eager and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            for child in ast.iter_child_nodes(node):
+                visit(child, eager=inner)
+
+    visit(ast.parse(source), eager=True)
+    return found
+
+
+def room_of(module: str) -> str:
+    """Return the room of a module given by its dotted name, e.g. ``wire`` of ``agentcore_mcp.wire.sse``."""
+    path = module.removeprefix(f"{PACKAGE}.")
+    return max((room for room in ROOMS if f"{path}.".startswith(f"{room}.")), key=len)
+
+
+def violations(source: str, module: str) -> list[str]:
+    """Say what in a module's source the contract forbids; nothing is good news."""
+    room = room_of(module)
+    rule = ROOMS[room]
+    complaints = []
+    for found in imports_of(source, module):
+        top, _, rest = found.name.partition(".")
+        if top == PACKAGE:
+            target = rest.partition(".")[0]
+            if target not in ROOMS:  # `from agentcore_mcp import X`: the lazy package, which leads anywhere
+                forbidden = True
+            elif room == "__init__":
+                forbidden = target not in rule.ours or found.eager
+            else:
+                forbidden = target not in rule.ours and target != room.partition(".")[0]
+        elif top in LAZY_ONLY:
+            forbidden = top not in rule.others or found.eager
+        else:
+            forbidden = top not in rule.others and top not in sys.stdlib_module_names
+        if forbidden:
+            complaints.append(f"{module}:{found.line} imports {found.name}{'' if found.eager else ' (lazily)'}")
+    return complaints
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_dotted)
+def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
+    assert violations(path.read_text(encoding="utf-8"), _dotted(path)) == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_dotted)
+def test_a_module_is_short_enough_to_be_about_one_noun(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").split("\n")) <= MODULE_MAX_LINES
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if "wire" in path.parts], ids=_dotted)
+def test_the_wire_never_splits_at_what_only_str_calls_a_line_end(path: Path) -> None:
+    """U+2028 and its like arrive raw inside events; ``str.splitlines()`` would cut there."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Attribute)]
+
+    assert "splitlines" not in {node.attr for node in calls}
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("wire.sse", "import httpx2"),
+        ("wire.sse", "import botocore.eventstream"),
+        ("wire.sse", "from agentcore_mcp.runtime.client import RuntimeClient"),
+        ("wire.sse", "from agentcore_mcp.runtime import client"),
+        ("wire.sse", "from agentcore_mcp import runtime"),
+        ("wire.sse", "from ..runtime import client"),
+        ("wire.sse", "from .. import runtime"),
+        ("wire.sse", "from agentcore_mcp import RuntimeClient"),
+        ("wire.__init__", "from ..config import Settings"),
+        ("errors", "import pydantic"),
+        ("runtime.auth", "from botocore.auth import SigV4Auth"),
+        ("runtime.auth", "class A:\n    import botocore"),
+        ("runtime.auth", "def f():\n    import mcp"),
+        ("runtime.auth", "import pydantic"),
+        ("hosting.app", "from agentcore_mcp.server.assembly import create_server"),
+        ("hosting.app", "import httpx2"),
+        ("hosting.app", "def f():\n    import botocore"),
+        ("hosting.app", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import mcp.types"),
+        ("hosting.dataplane.sessions", "import mcp"),
+        ("config", "from agentcore_mcp.runtime.auth import BearerAuth"),
+        ("server.tools", "from agentcore_mcp.hosting.app import BedrockAgentCoreApp"),
+        ("server.tools", "async def f():\n    from agentcore_mcp.cli import main"),
+        ("server.tools", "import requests"),
+        ("cli.main", "from botocore.session import Session"),
+        ("__init__", "from agentcore_mcp.hosting.app import BedrockAgentCoreApp"),
+    ],
+)
+def test_the_check_sees_a_forbidden_import(module: str, source: str) -> None:
+    assert len(violations(source, f"{PACKAGE}.{module}")) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("wire.sse", "from __future__ import annotations\nimport json\nfrom collections.abc import Mapping"),
+        ("wire.sse", "from .operations import RuntimeArn"),
+        ("wire.eventstream", "def f():\n    from botocore.eventstream import EventStreamBuffer"),
+        ("runtime.auth", "if TYPE_CHECKING:\n    from botocore.session import Session"),
+        ("hosting.dataplane.sessions", "from agentcore_mcp.hosting.app import BedrockAgentCoreApp\nimport httpx2"),
+        ("server.tools", "from mcp.server.mcpserver import Context\nfrom agentcore_mcp.wire import operations"),
+        ("cli.main", "from agentcore_mcp.server.assembly import create_server\nimport mcp"),
+        ("__init__", "if TYPE_CHECKING:\n    from agentcore_mcp.hosting.app import BedrockAgentCoreApp"),
+    ],
+)
+def test_the_check_lets_an_allowed_import_pass(module: str, source: str) -> None:
+    assert violations(source, f"{PACKAGE}.{module}") == []
+
+
+def _import_all_but(*rooms: str) -> str:
+    names = [_dotted(path) for path in MODULES if room_of(_dotted(path)) not in rooms]
+    return f"import {', '.join(name.removesuffix('.__init__') for name in names)}"
+
+
+def _loaded_by(statements: str, *libraries: str) -> set[str]:
+    """Run statements in a fresh interpreter and return which of the libraries they loaded."""
+    script = f"{statements}\nimport sys\nprint(*(set({libraries!r}) & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert run.returncode == 0, run.stderr
+    return set(run.stdout.split())
+
+
+@pytest.mark.parametrize("statement", ["import agentcore_mcp", "from agentcore_mcp import BedrockAgentCoreApp"])
+def test_an_agent_container_pays_for_neither_mcp_nor_botocore(statement: str) -> None:
+    assert _loaded_by(statement, "mcp", "botocore", "pydantic", "httpx2") == set()
+
+
+def test_only_the_server_and_the_command_load_mcp() -> None:
+    assert _loaded_by(_import_all_but("server", "cli", "__main__"), "mcp") == set()
+
+
+def test_no_module_loads_botocore_when_it_is_imported() -> None:
+    assert _loaded_by(_import_all_but("__main__"), "botocore") == set()
