@@ -1,0 +1,183 @@
+"""How a request proves who sends it: SigV4, a bearer token, or nothing at all, each as an httpx2 auth flow.
+
+Everything that touches ``Authorization`` is here, and goes on a request through ``_put_on`` alone, which refuses an
+address where it could be read on the way. botocore finds the credentials and signs; it is imported at the first
+signature, not before, and in a worker thread, since finding credentials may ask a metadata service, an SSO portal
+or another process.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.to_thread
+import httpx2
+
+from agentcore_mcp.errors import ConfigurationError, CredentialsError
+from agentcore_mcp.runtime.endpoints import is_loopback, is_safe_for_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator, Mapping
+
+# Under this name a request's extensions carry the region it is signed for: it belongs to the request, not to the
+# credentials, so one SigV4Auth serves agents in several regions.
+REGION_EXTENSION = "aws_region"
+
+_SERVICE = "bedrock-agentcore"
+
+# botocore adds these after signing, so they are not in its signature and may be changed on the way. What else is
+# left out (trace headers, user agent) is botocore's own list.
+_ADDED_AFTER_SIGNING = frozenset({"accept-encoding", "content-length"})
+
+# What a header can carry without quoting; RFC 6750's token68 is a part of it. In particular no CR, LF or space.
+_TOKEN = re.compile(r"[!-~]+")
+
+
+class SigV4Auth(httpx2.Auth):
+    """Signs requests with AWS credentials, as botocore does for the same request.
+
+    The region is taken from ``request.extensions[REGION_EXTENSION]``.
+
+    Args:
+        session: A botocore or boto3 session that knows the credentials. None: a new botocore session and its
+            default chain (environment, profile, SSO, process, container and instance roles).
+    """
+
+    requires_request_body = True
+
+    def __init__(self, session: Any = None) -> None:
+        self._session = session
+        # One resolution at a time: a hundred calls at start must not mean a hundred SSO refreshes. Its own limiter,
+        # so that waiting for credentials never uses up the threads others share. The lock covers the thread of a
+        # cancelled call, which nobody waits for any more, and sync callers.
+        self._turn = anyio.CapacityLimiter(1)
+        self._lock = threading.Lock()
+
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """Sign in this thread.
+
+        Raises:
+            CredentialsError: If there are no usable credentials.
+        """
+        _put_on(request, self._sign(request))
+        yield request
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """Sign in a worker thread: credentials may need a refresh, and hashing 100 MB takes a while too.
+
+        Raises:
+            CredentialsError: If there are no usable credentials.
+        """
+        await request.aread()
+        signed = await anyio.to_thread.run_sync(self._sign, request, abandon_on_cancel=True, limiter=self._turn)
+        _put_on(request, signed)
+        yield request
+
+    def _sign(self, request: httpx2.Request) -> dict[str, str]:
+        """Return the headers that the signature adds."""
+        from botocore.auth import SigV4Auth as Signer
+        from botocore.awsrequest import AWSRequest
+
+        unsigned = {name: value for name, value in request.headers.items() if name.lower() not in _ADDED_AFTER_SIGNING}
+        signed = AWSRequest(request.method, str(request.url), headers=unsigned, data=request.content)
+        Signer(self._credentials(), _SERVICE, request.extensions[REGION_EXTENSION]).add_auth(signed)
+        return {name: value for name, value in signed.headers.items() if name not in unsigned}
+
+    def _credentials(self) -> Any:
+        """Return credentials that are valid now: found at first use, refreshed by botocore when they run out."""
+        import botocore.session
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        # botocore logs canonical requests and STS answers at DEBUG, session token and secret key included. Whoever
+        # sets the level of its logger gets that; whoever turns on DEBUG for the whole program does not.
+        logger = logging.getLogger("botocore")
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.INFO)
+        with self._lock:
+            session = self._session or botocore.session.Session()
+            try:
+                credentials = session.get_credentials()
+                frozen = None if credentials is None else credentials.get_frozen_credentials()
+            except (BotoCoreError, ClientError, OSError) as error:
+                raise CredentialsError(_explain(error, session)) from error
+            except (ValueError, RuntimeError) as error:
+                # What a credential process printed, unreadable; or a refresh that returned expired credentials. The
+                # cause is dropped because a JSON error carries the whole document.
+                raise CredentialsError(f"the AWS credentials can't be used: {type(error).__name__}") from None
+            if frozen is None:
+                raise CredentialsError(
+                    "no AWS credentials found; set AWS_PROFILE to a profile of ~/.aws/config (and run `aws sso login "
+                    "--profile NAME` if it signs in through IAM Identity Center), or set AWS_ACCESS_KEY_ID and "
+                    "AWS_SECRET_ACCESS_KEY, or run where a role is attached; "
+                    "for a runtime with OAuth set a bearer token"
+                )
+            # Kept from the first success on: until then each attempt reads the configuration files anew.
+            self._session = session
+            return frozen
+
+
+class BearerAuth(httpx2.Auth):
+    """Sends an OAuth access token.
+
+    Args:
+        token: The bare token, without ``Bearer``.
+
+    Raises:
+        ConfigurationError: If it is empty or has characters that a header can't carry.
+    """
+
+    def __init__(self, token: str) -> None:
+        if not _TOKEN.fullmatch(token):
+            raise ConfigurationError(
+                f"the bearer token ({len(token)} characters) can't be sent: it must not be empty and has no spaces, "
+                "line ends or characters outside ASCII"
+            )
+        self._token = token
+
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """Add the token."""
+        _put_on(request, {"Authorization": f"Bearer {self._token}"})
+        yield request
+
+
+class NoAuth(httpx2.Auth):
+    """Sends nothing: for the local AgentCore, and refused anywhere but on this machine."""
+
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """Pass the request on as it is.
+
+        Raises:
+            ConfigurationError: If it would leave this machine.
+        """
+        if not is_loopback(request.url.host):
+            raise ConfigurationError(
+                f"a request to {request.url.host!r} needs credentials; none are needed on localhost only"
+            )
+        yield request
+
+
+def _put_on(request: httpx2.Request, headers: Mapping[str, str]) -> None:
+    if not is_safe_for_credentials(request.url):
+        raise ConfigurationError(f"credentials are not sent to {request.url.host!r} over {request.url.scheme!r}")
+    request.headers.update(headers)
+
+
+def _explain(error: Exception, session: Any) -> str:
+    """Say what failed and what to do, without what a credential process wrote to stderr: that is not ours to show."""
+    from botocore.exceptions import LoginError, ProfileNotFound, SSOError, TokenRetrievalError
+
+    if isinstance(error, ProfileNotFound):
+        return f"{error}; `aws configure list-profiles` lists those there are"
+    name = getattr(session, "profile_name", None) or getattr(session, "profile", None)
+    profile = f" --profile {name}" if name else ""
+    if isinstance(error, SSOError | TokenRetrievalError):
+        return f"the AWS sign-in has expired or is missing; run `aws sso login{profile}` and try again"
+    if isinstance(error, LoginError):
+        return f"the AWS sign-in has expired or is missing; run `aws login{profile}` and try again"
+    if getattr(error, "kwargs", {}).get("provider") == "custom-process":
+        return f"the credential_process of the AWS profile {name or 'default'!r} failed; run it by hand to see why"
+    return f"the AWS credentials can't be used: {error}"

@@ -1,0 +1,99 @@
+"""Which host a runtime is called at: AgentCore's own for the ARN's region, or an override that is safe to use.
+
+Credentials and prompts go to whatever this returns, so it is the one place that decides what is a safe address:
+https anywhere, plain http only to the machine itself.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import cache
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from agentcore_mcp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from agentcore_mcp.wire.operations import RuntimeArn
+
+# The standard partition is spelled out, because botocore's partition data costs its import (70 ms) and a server
+# with a bearer token needs nothing else from botocore. A test compares it with botocore's.
+_STANDARD_PARTITION = "aws"
+_STANDARD_DNS_SUFFIX = "amazonaws.com"
+
+_LOOPBACK_V4 = ipaddress.IPv4Network("127.0.0.0/8")
+_LOOPBACK_V6 = ipaddress.IPv6Address("::1")
+
+
+def endpoint_for(arn: RuntimeArn, override: str | None = None) -> str:
+    """Return the URL that the paths of the three operations are appended to, without a trailing slash.
+
+    Args:
+        arn: The runtime; its region and partition name the host.
+        override: An https URL, or an http URL of this machine, to use instead. It may have a path.
+
+    Raises:
+        ConfigurationError: If the override is neither, or botocore knows no such partition.
+    """
+    if override is not None:
+        return check_endpoint_url(override)
+    return f"https://bedrock-agentcore.{arn.region}.{_dns_suffix(arn.partition)}"
+
+
+def check_endpoint_url(text: str) -> str:
+    """Return an endpoint URL without its trailing slash if credentials may be sent to it.
+
+    Raises:
+        ConfigurationError: If it is not https or loopback http, or has a user name, query or fragment. The message
+            shows none of those three, since each of them may be a secret.
+    """
+    if "@" in text or "?" in text or "#" in text:
+        raise ConfigurationError("an endpoint URL has no user name, password, query or fragment, but this one has")
+    try:
+        url = httpx2.URL(text)
+    except httpx2.InvalidURL as error:
+        raise ConfigurationError(
+            f"not an endpoint URL: {text!r}; it looks like https://HOST or https://HOST/PATH"
+        ) from error
+    if url.scheme not in ("https", "http") or not url.host or not (url.port is None or 0 < url.port < 65536):
+        raise ConfigurationError(f"not an endpoint URL: {text!r}; it looks like https://HOST or https://HOST/PATH")
+    if not is_safe_for_credentials(url):
+        raise ConfigurationError(
+            f"the endpoint URL {text!r} would send credentials unencrypted; "
+            "use https, or http with localhost, 127.0.0.0/8 or [::1]"
+        )
+    return str(url).rstrip("/")
+
+
+def is_safe_for_credentials(url: httpx2.URL) -> bool:
+    """Tell whether nobody between here and there can read what is sent: https, or http that stays on this machine."""
+    return url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host))
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, as ``httpx2.URL.host`` gives it, is this machine. Names other than localhost are not."""
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address == _LOOPBACK_V6 or address in _LOOPBACK_V4
+
+
+@cache
+def _dns_suffix(partition: str) -> str:
+    if partition == _STANDARD_PARTITION:
+        return _STANDARD_DNS_SUFFIX
+    from botocore.loaders import create_loader
+
+    suffixes: dict[str, str] = {
+        entry["id"]: entry["outputs"]["dnsSuffix"] for entry in create_loader().load_data("partitions")["partitions"]
+    }
+    if partition not in suffixes:
+        raise ConfigurationError(
+            f"unknown AWS partition {partition!r} in the ARN; this botocore knows {', '.join(sorted(suffixes))}; "
+            "a newer botocore may know it, and an endpoint URL needs none"
+        )
+    return suffixes[partition]
