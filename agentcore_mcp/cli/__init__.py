@@ -1,0 +1,54 @@
+"""The ``agentcore-mcp`` command."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+from agentcore_mcp.cli.demo import demo
+from agentcore_mcp.cli.local import local
+from agentcore_mcp.cli.options import AgentOptions, agent_options, settings_for
+from agentcore_mcp.cli.serve import serve
+from agentcore_mcp.errors import ConfigurationError
+
+
+class _Command(click.Group):
+    """Shows a setting that can't work as a message, not as a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            raise click.ClickException(error.message) from error
+
+
+@click.group(cls=_Command, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="agentcore-mcp")
+@agent_options
+@click.pass_context
+def main(context: click.Context, agent: AgentOptions) -> None:
+    """Amazon Bedrock AgentCore runtimes as MCP tools: ask an agent, run a command, stop the session.
+
+    Without a command, serves MCP on stdin and stdout for the agent named by AGENTCORE_RUNTIME_ARN or the flags
+    below. AWS credentials come from the usual places (AWS_PROFILE, AWS_ACCESS_KEY_ID, ...); a runtime that expects
+    OAuth takes AGENTCORE_BEARER_TOKEN. AGENTCORE_QUALIFIER and AGENTCORE_ENDPOINT_URL are read too.
+    """
+    # Ours before the SDK's, which would decorate what it writes: hosts show stderr to people, and some count lines.
+    logging.basicConfig(level=logging.WARNING, format="agentcore-mcp: %(message)s")
+    if context.invoked_subcommand is not None:
+        if agent != AgentOptions():
+            raise click.UsageError(f"put the flags after the command: agentcore-mcp {context.invoked_subcommand} ...")
+        return
+    import anyio
+
+    with settings_for(agent) as settings:
+        from agentcore_mcp.server.assembly import create_server
+        from agentcore_mcp.server.stdio import serve_stdio
+
+        anyio.run(serve_stdio, create_server(settings))
+
+
+for command in (serve, local, demo):
+    main.add_command(command)

@@ -1,0 +1,118 @@
+"""Agent processes: the user's app, served in a process of its own for one session.
+
+The analogue of the service's microVM: what one session's agent keeps in memory no other session can see. The process
+gets the whole environment, because the agent may need its credentials to call a model.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from agentcore_mcp.hosting.dataplane.jobs import Job
+from agentcore_mcp.hosting.dataplane.listeners import HOST, listen
+from agentcore_mcp.hosting.dataplane.pipes import OutputPipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+# Requests that wait for the agent to be imported.
+_BACKLOG = 128
+# A longer line of the agent's output is shown in pieces of this size, and quoted up to it.
+LINE_MAX_BYTES = 4096
+_READ_BYTES = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class AgentApp:
+    """Which app the agent processes serve.
+
+    Attributes:
+        target: ``module:attribute``.
+        folder: A folder to import it from besides the installed packages.
+    """
+
+    target: str
+    folder: Path | None
+
+
+class AgentProcess:
+    """A running agent process.
+
+    Attributes:
+        base_url: Where it answers, without a trailing slash.
+        exit_code: Its exit code once it has exited, 128+N after signal N.
+    """
+
+    def __init__(self, job: Job, output: OutputPipe, port: int, lifeline: int) -> None:
+        self.job = job
+        self.base_url = f"http://{HOST}:{port}"
+        self.exit_code: int | None = None
+        self._last_line = ""
+        self._output = output
+        self._lifeline = lifeline
+
+    @classmethod
+    async def start(cls, app: AgentApp, *, cwd: Path) -> AgentProcess:
+        """Start one. It may be called at once: connections wait until it has imported the app.
+
+        Raises:
+            OSError: If the process can't be started.
+        """
+        output = OutputPipe()
+        lifeline, lifeline_held = os.pipe()
+        try:
+            with listen(0, backlog=_BACKLOG) as listener:
+                fds = (listener.fileno(), lifeline)
+                # -P keeps the session's directory, where anyone may have put a json.py, off the import path.
+                argv = [sys.executable, "-P", str(_LAUNCHER), app.target, *map(str, fds), str(app.folder or "")]
+                env = {**os.environ, "PYTHONUNBUFFERED": "1"}
+                job = await Job.start(argv, cwd=cwd, env=env, stdout=output.writer, stderr=output.writer, pass_fds=fds)
+                # Our own copy of the listener closes here: with it open, a connection to an agent that died would
+                # wait for ever instead of being refused.
+                port = listener.getsockname()[1]
+        except OSError:
+            os.close(lifeline_held)
+            output.close()
+            raise
+        finally:
+            os.close(lifeline)
+            output.close_writer()
+        return cls(job, output, port, lifeline_held)
+
+    async def run(self, show: Callable[[str], None]) -> None:
+        """Pass the output on, line by line, until the process has exited."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._relay, show)
+            self.exit_code = await self.job.wait()
+            self._output.end()
+        self._output.close()
+        os.close(self._lifeline)
+
+    def failure(self) -> str:
+        """Say how it exited, with the last line that it printed."""
+        said = f" Its last line of output: {self._last_line}" if self._last_line else ""
+        return f"Runtime exited with code {self.exit_code}.{said}"
+
+    async def _relay(self, show: Callable[[str], None]) -> None:
+        pending = b""
+        while data := await self._output.read(_READ_BYTES):
+            *lines, pending = (pending + data).split(b"\n")
+            while len(pending) > LINE_MAX_BYTES:
+                lines.append(pending[:LINE_MAX_BYTES])
+                pending = pending[LINE_MAX_BYTES:]
+            for line in lines:
+                self._say(line, show)
+        if pending:
+            self._say(pending, show)
+
+    def _say(self, line: bytes, show: Callable[[str], None]) -> None:
+        text = line[:LINE_MAX_BYTES].decode("utf-8", "replace").rstrip()
+        self._last_line = text.strip() or self._last_line
+        show(text)

@@ -1,0 +1,105 @@
+"""The front door: the ASGI app that takes requests in, checks them, and hands them to the operations.
+
+It answers only what comes from this machine and not from a web page: a page open in a browser can send requests to
+loopback addresses too, and behind this door is a shell.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import anyio
+
+from agentcore_mcp.hosting.dataplane.commands import command
+from agentcore_mcp.hosting.dataplane.exchange import ClientGoneError, Exchange
+from agentcore_mcp.hosting.dataplane.invocations import invoke
+from agentcore_mcp.hosting.dataplane.journal import Journal
+from agentcore_mcp.hosting.dataplane.refusals import Refusal, invalid_field
+from agentcore_mcp.hosting.dataplane.routes import COMMAND, INVOKE, STOP, Route, find_route
+from agentcore_mcp.hosting.dataplane.stops import Stops
+from agentcore_mcp.wire.operations import SESSION_HEADER, SESSION_ID_MAX_CHARS, SESSION_ID_MIN_CHARS
+
+if TYPE_CHECKING:
+    import httpx2
+    from starlette.types import Receive, Scope, Send
+
+    from agentcore_mcp.hosting.dataplane.sessions import Sessions
+
+_LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class FrontDoor:
+    """The ASGI app."""
+
+    def __init__(self, sessions: Sessions, client: httpx2.AsyncClient) -> None:
+        self._sessions = sessions
+        self._client = client
+        self._stops = Stops(sessions)
+        self._journal = Journal()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request_id = str(uuid.uuid4())
+        exchange = Exchange(scope, receive, send, request_id=request_id)
+        try:
+            _check_origin(exchange.headers)
+            match scope["method"], scope["path"]:
+                case "GET", "/ping":
+                    await exchange.answer_json(200, {"status": "Healthy"})
+                case "GET", "/_local/sessions":
+                    await exchange.answer_json(200, self._sessions.listing())
+                case "GET", "/_local/requests":
+                    await exchange.answer_json(200, self._journal.listing())
+                case method, _:
+                    route = find_route(method, scope["raw_path"], scope["query_string"])
+                    exchange.entry = self._journal.open(request_id, route.operation)
+                    await self._serve(exchange, route)
+        except Refusal as refusal:
+            await exchange.refuse(refusal)
+
+    async def _serve(self, exchange: Exchange, route: Route) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(exchange.watch)
+            try:
+                route.check()
+                await self._operate(exchange, route.operation)
+            except Refusal as refusal:
+                # Here and not outside: a task group would wrap it.
+                await exchange.refuse(refusal)
+            except ClientGoneError:
+                exchange.cut()
+            tasks.cancel_scope.cancel()
+
+    async def _operate(self, exchange: Exchange, operation: str) -> None:
+        session_id = _session_id(exchange.headers, required=operation == STOP)
+        exchange.in_session(session_id)
+        if operation == STOP:
+            await self._stops.stop(exchange, session_id)
+            return
+        with self._sessions.enter(session_id) as session:
+            if operation == INVOKE:
+                await invoke(exchange, session, self._client)
+            elif operation == COMMAND:
+                await command(exchange, session)
+
+
+def _check_origin(headers: dict[str, str]) -> None:
+    host = urlsplit(f"//{headers.get('host', '')}").hostname
+    if host not in _LOOPBACK_NAMES or "origin" in headers:
+        raise Refusal("AccessDeniedException", "The local AgentCore does not answer web pages or other hosts' names")
+
+
+def _session_id(headers: dict[str, str], *, required: bool) -> str:
+    session_id = headers.get(SESSION_HEADER.lower())
+    if session_id is None and not required:
+        return str(uuid.uuid4())
+    length = len(session_id or "")
+    if length < SESSION_ID_MIN_CHARS:
+        constraint = f"Member must have length greater than or equal to {SESSION_ID_MIN_CHARS}"
+    elif length > SESSION_ID_MAX_CHARS:
+        constraint = f"Member must have length less than or equal to {SESSION_ID_MAX_CHARS}"
+    else:
+        return session_id or ""
+    raise invalid_field("runtimeSessionId", constraint)

@@ -1,0 +1,99 @@
+"""Jobs: a process with a Unix session of its own, and everything that it starts in it.
+
+A process group is not enough to end all of it: ``timeout 60 make``, or a shell with job control, puts its children
+into groups of their own. They stay in the Unix session. A process that calls ``setsid`` itself gets away, as it would
+from a terminal. Used for commands and for agent processes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from anyio.abc import Process
+
+_PROC = Path("/proc")
+# A member may fork between being listed and being killed; its child is in the next list. More rounds than this only
+# a fork bomb needs, and it would win against any number.
+_KILL_ROUNDS = 3
+
+
+class Job:
+    """A running job. Its id, the leader's pid, stays taken by the system for as long as it has any member."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self.id = process.pid
+
+    @classmethod
+    async def start(
+        cls,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        stdout: int,
+        stderr: int,
+        pass_fds: Sequence[int] = (),
+    ) -> Job:
+        """Start a job with nothing on its standard input.
+
+        Raises:
+            OSError: If the program can't be started.
+        """
+        return cls(
+            await anyio.open_process(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                cwd=cwd,
+                env=env,
+                start_new_session=True,
+                pass_fds=pass_fds,
+            )
+        )
+
+    async def wait(self) -> int:
+        """Wait for the leader and return its exit code, 128+N if signal N ended it, as bash reports it."""
+        code = await self._process.wait()
+        return 128 - code if code < 0 else code
+
+    def members(self) -> list[int]:
+        """Return the pids that belong to this job now."""
+        return [pid for pid in _pids() if _unix_session(pid) == self.id]
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to every member."""
+        for pid in self.members():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+
+    def kill(self) -> None:
+        """Kill every member, and what they start meanwhile."""
+        for _ in range(_KILL_ROUNDS):
+            self.signal(signal.SIGKILL)
+
+
+def _pids() -> Iterator[int]:
+    if _PROC.is_dir():
+        return (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdecimal())
+    listed = subprocess.run(["/bin/ps", "-axo", "pid="], capture_output=True, check=True)
+    return map(int, listed.stdout.split())
+
+
+def _unix_session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return None

@@ -1,0 +1,125 @@
+"""The local AgentCore as a whole: one listening socket, one front door, an orderly end.
+
+Runs in a process of its own (``agentcore-mcp local``; `process.LocalAgentCore` starts one), never inside the MCP
+server: it runs shell commands, and it owns the process's signals.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import uvicorn
+
+from agentcore_mcp.hosting.dataplane.agents import AgentApp
+from agentcore_mcp.hosting.dataplane.frontdoor import FrontDoor
+from agentcore_mcp.hosting.dataplane.invocations import agent_client
+from agentcore_mcp.hosting.dataplane.listeners import HOST, listen
+from agentcore_mcp.hosting.dataplane.routes import LOCAL_ARN
+from agentcore_mcp.hosting.dataplane.sessions import Sessions, remove_tree
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator
+
+SAMPLE_APP = "agentcore_mcp.hosting.sample:app"
+# The service's default.
+IDLE_TIMEOUT_S = 900.0
+# Connections that wait while the event loop is busy.
+_BACKLOG = 512
+# For answers to clients that do not read: by then their sessions have ended and everyone else is done.
+_CLOSE_TIMEOUT_S = 1
+_END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to `serve`, which ends the sessions before the connections."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def serve(
+    *,
+    app: str = SAMPLE_APP,
+    port: int = 0,
+    announce: Callable[[str, str], None],
+    idle_timeout_s: float = IDLE_TIMEOUT_S,
+    until_stdin_closes: bool = False,
+) -> None:
+    """Run a local AgentCore until SIGTERM, SIGINT or SIGHUP.
+
+    Args:
+        app: The agent, ``module:attribute``, imported from the current folder or the installed packages.
+        port: The port on 127.0.0.1; 0 takes a free one.
+        announce: Called once it listens, with the endpoint's URL and the runtime's ARN.
+        idle_timeout_s: After how many idle seconds a session ends.
+        until_stdin_closes: End also when standard input ends, so when the process that holds it has gone.
+
+    Raises:
+        OSError: If the port is taken.
+    """
+    with listen(port, backlog=_BACKLOG) as listener:
+        root = Path(tempfile.mkdtemp(prefix="agentcore-local-")).resolve()
+        try:
+            anyio.run(_serve, listener, root, app, announce, idle_timeout_s, until_stdin_closes)
+        finally:
+            remove_tree(root)
+
+
+async def _serve(
+    listener: socket.socket,
+    root: Path,
+    app: str,
+    announce: Callable[[str, str], None],
+    idle_timeout_s: float,
+    until_stdin_closes: bool,
+) -> None:
+    with anyio.open_signal_receiver(*_END_SIGNALS) as signals:
+        async with agent_client() as client, anyio.create_task_group() as tasks:
+            sessions = Sessions(root, _agent_app(app), tasks, idle_timeout_s=idle_timeout_s)
+            config = uvicorn.Config(
+                FrontDoor(sessions, client),
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                log_level="error",
+                access_log=False,
+                timeout_graceful_shutdown=_CLOSE_TIMEOUT_S,
+            )
+            server = _Server(config)
+            tasks.start_soon(server.serve, [listener])
+            announce(f"http://{HOST}:{listener.getsockname()[1]}", str(LOCAL_ARN))
+            if until_stdin_closes:
+                _signal_at_end_of_stdin()
+            async for _ in signals:
+                break
+            await sessions.close()
+            server.should_exit = True
+
+
+def _agent_app(target: str) -> AgentApp:
+    # Only who names an app of his own means the current folder: the MCP server's is whatever project is open, and
+    # nothing may be imported from there because somebody asked for the sample agent.
+    return AgentApp(target, None if target == SAMPLE_APP else Path.cwd())
+
+
+def _signal_at_end_of_stdin() -> None:
+    """Turn the end of standard input into SIGTERM.
+
+    In a thread: it works for whatever standard input is, where an event loop takes pipes but not files.
+    """
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="stdin", daemon=True).start()
