@@ -1,0 +1,195 @@
+"""``agentcore-mcp demo``: the whole main job, shown step by step in a terminal.
+
+A real MCP client starts this package's server as a subprocess; the server calls the local AgentCore over HTTP, which
+hosts the sample agent and runs real commands. Every step checks what it shows.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import anyio
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from typing import TextIO
+
+    from mcp import Client
+    from rich.console import Console
+
+# The steps take a few seconds; a demo that takes a minute has failed.
+TIME_LIMIT_S = 60
+STOP_LIMIT_S = 5
+# A piece that is here this long before the whole answer did not wait for it.
+LIVE_S = 0.5
+_EXIT_CODE = 3
+_SHOWN_CHARS = 300
+
+
+class DemoFailedError(Exception):
+    """A step did not do what it should."""
+
+
+@click.command()
+@click.option("--http", "over_http", is_flag=True, help="Talk to the server over streamable HTTP instead of stdio.")
+def demo(*, over_http: bool) -> None:
+    """Show the main job on this machine: ask an agent, run a command, stop the session.
+
+    Needs no account and no network. Exits with 0 only if every step did what it should.
+    """
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+        server_log = cast("TextIO", file)
+        try:
+            anyio.run(_demo, console, over_http, server_log)
+        except (DemoFailedError, TimeoutError) as failure:
+            console.print(f"  [red]✗ {failure or f'not done within {TIME_LIMIT_S} s'}[/]")
+            server_log.seek(0)
+            click.echo(server_log.read()[-4000:], err=True)
+            sys.exit(1)
+
+
+async def _demo(console: Console, over_http: bool, server_log: TextIO) -> None:
+    started = time.monotonic()
+    line = "streamable HTTP" if over_http else "stdio"
+    console.print(f"[bold]MCP client → {line} → agentcore-mcp → HTTP → local AgentCore → sample agent")
+    with anyio.fail_after(TIME_LIMIT_S):
+        async with _http_client(server_log) if over_http else _stdio_client(server_log) as client:
+            await _Conversation(console, client).run()
+    console.print(f"\n[bold green]✓ every step did what it should, in {time.monotonic() - started:.1f} s")
+
+
+class _Conversation:
+    """The steps, each with what it must show."""
+
+    def __init__(self, console: Console, client: Client) -> None:
+        self._console = console
+        self._client = client
+        self._steps = 0
+
+    async def run(self) -> None:
+        await self._list_tools()
+        session_id = await self._ask()
+        await self._remember(session_id)
+        await self._command(session_id)
+        await self._stop(session_id)
+
+    async def _list_tools(self) -> None:
+        self._title("List the tools")
+        tools = (await self._client.list_tools()).tools
+        for tool in tools:
+            self._console.print(f"  {tool.name:12}  [dim]{tool.title}")
+        self._check([tool.name for tool in tools] == ["invoke_agent", "run_command", "stop_session"], "three tools")
+
+    async def _ask(self) -> str:
+        self._title("Ask the agent, and read its words while it works")
+        answer, first_s, total_s = await self._call("invoke_agent", prompt="slow 3")
+        self._check(
+            total_s - first_s > LIVE_S, f"the first words were here {total_s - first_s:.1f} s before the result"
+        )
+        self._check("piece 3 of 3" in answer["text"], "the result carries the whole answer, and the session's id")
+        return str(answer["session_id"])
+
+    async def _remember(self, session_id: str) -> None:
+        self._title("Go on in the same session, which remembers")
+        await self._call("invoke_agent", prompt="remember the launch code is 4711", session_id=session_id)
+        answer, *_ = await self._call("invoke_agent", prompt="what did I say?", session_id=session_id)
+        self._check("4711" in answer["text"], "the agent remembers what was said in its session")
+
+    async def _command(self, session_id: str) -> None:
+        self._title("Run a command in the agent's environment, and watch its output")
+        command = f"echo one; sleep 1; echo two | tee found.txt; echo careful >&2; exit {_EXIT_CODE}"
+        outcome, first_s, total_s = await self._call("run_command", command=command, session_id=session_id)
+        self._check(total_s - first_s > LIVE_S, f"the first line was here {total_s - first_s:.1f} s before the result")
+        self._check(
+            (outcome["stdout"], outcome["stderr"]) == ("one\ntwo\n", "careful\n"), "stdout and stderr are kept apart"
+        )
+        self._check(outcome["exit_code"] == _EXIT_CODE, f"exit code {_EXIT_CODE} is a result, not an error")
+        answer, *_ = await self._call("invoke_agent", prompt="files", session_id=session_id)
+        self._check("found.txt" in answer["text"], "the agent sees the file that the command wrote")
+
+    async def _stop(self, session_id: str) -> None:
+        self._title("Stop the session")
+        outcome, *_ = await self._call("stop_session", session_id=session_id)
+        self._check(outcome["status"] == "stopped", "the session is stopped")
+        gone, *_ = await self._call("run_command", command="ls -A | wc -l", session_id=session_id)
+        self._check(gone["stdout"].strip() == "0", "the same id is a new, empty session now")
+        await self._call("stop_session", session_id=session_id)
+
+    async def _call(self, tool: str, **arguments: str) -> tuple[dict[str, Any], float, float]:
+        """Call a tool; return its structured result, and after how many seconds its first words and its end came."""
+        self._console.print(f"  → [cyan]{tool}[/] {json.dumps(arguments)}")
+        started = time.monotonic()
+        first_s: float | None = None
+
+        async def show(progress: float, total: float | None, message: str | None) -> None:  # noqa: ARG001
+            nonlocal first_s
+            at = time.monotonic() - started
+            if not (message or "").startswith("session_id: "):
+                first_s = at if first_s is None else first_s
+            self._console.print(f"    {at:5.2f} s  {_excerpt(message or '', indent=14)}", markup=False)
+
+        result = await self._client.call_tool(tool, arguments, progress_callback=show)
+        total_s = time.monotonic() - started
+        text = "".join(block.text for block in result.content if block.type == "text")
+        self._console.print(f"  ← {total_s:5.2f} s  {_excerpt(text, indent=14)}", markup=False)
+        if result.is_error or result.structured_content is None:
+            raise DemoFailedError(f"{tool} answered with an error")
+        return result.structured_content, total_s if first_s is None else first_s, total_s
+
+    def _title(self, text: str) -> None:
+        self._steps += 1
+        self._console.print(f"\n[bold]{self._steps}. {text}")
+
+    def _check(self, holds: bool, what: str) -> None:
+        if not holds:
+            raise DemoFailedError(f"this should have been true: {what}")
+        self._console.print(f"  [green]✓[/] {what}")
+
+
+def _excerpt(text: str, *, indent: int) -> str:
+    lines = [line for line in text[:_SHOWN_CHARS].split("\n") if line.strip()]
+    return ("\n" + " " * indent).join(lines)
+
+
+@asynccontextmanager
+async def _stdio_client(server_log: TextIO) -> AsyncIterator[Client]:
+    from mcp import Client, StdioServerParameters, stdio_client
+
+    server = StdioServerParameters(command=sys.executable, args=["-m", "agentcore_mcp", "--local"])
+    async with Client(stdio_client(server, errlog=server_log)) as client:
+        yield client
+
+
+@asynccontextmanager
+async def _http_client(server_log: TextIO) -> AsyncIterator[Client]:
+    from anyio.streams.buffered import BufferedByteReceiveStream
+    from mcp import Client
+
+    command = [sys.executable, "-m", "agentcore_mcp", "serve", "--local", "--port", "0"]
+    async with await anyio.open_process(command, stdout=None) as server, anyio.create_task_group() as tasks:
+        assert server.stderr is not None  # noqa: S101 - open_process makes a pipe of it
+        log = BufferedByteReceiveStream(server.stderr)
+
+        async def keep_log() -> None:
+            async for data in log:
+                server_log.write(data.decode("utf-8", "replace"))
+
+        try:
+            announcement = (await log.receive_until(b"\n", max_bytes=1000)).decode()
+            tasks.start_soon(keep_log)
+            async with Client(announcement.split()[-1]) as client:
+                yield client
+        finally:
+            server.terminate()
+            with anyio.move_on_after(STOP_LIMIT_S, shield=True):
+                await server.wait()
+            tasks.cancel_scope.cancel()

@@ -1,0 +1,52 @@
+"""An MCP host as the tests play one: the SDK's client, and our server as a real process on either transport."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio.streams.buffered import BufferedByteReceiveStream
+from mcp import Client, StdioServerParameters, stdio_client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+START_LIMIT_S = 30
+STOP_LIMIT_S = 10
+TRANSPORTS = ("stdio", "http")
+# The handshake era (up to 2025-11-25) and the one without connections.
+MODES = ("legacy", "2026-07-28")
+
+
+@asynccontextmanager
+async def connected(
+    transport: str, mode: str = "legacy", *, env: Mapping[str, str], args: tuple[str, ...] = ()
+) -> AsyncIterator[Client]:
+    """Start the server with flags and environment, and connect to it."""
+    if transport == "stdio":
+        server = StdioServerParameters(command=sys.executable, args=["-m", "agentcore_mcp", *args], env=dict(env))
+        async with Client(stdio_client(server), mode=mode) as client:
+            yield client
+    else:
+        async with http_server(*args, env=env) as url, Client(url, mode=mode) as client:
+            yield client
+
+
+@asynccontextmanager
+async def http_server(*args: str, env: Mapping[str, str]) -> AsyncIterator[str]:
+    """Run ``agentcore-mcp serve`` on a free port, and give its URL."""
+    command = [sys.executable, "-m", "agentcore_mcp", "serve", "--port", "0", *args]
+    process = await anyio.open_process(command, stdout=None, env={**os.environ, **env})
+    async with process:
+        assert process.stderr is not None
+        with anyio.fail_after(START_LIMIT_S):
+            line = await BufferedByteReceiveStream(process.stderr).receive_until(b"\n", max_bytes=1000)
+        try:
+            yield line.decode().split()[-1]
+        finally:
+            process.terminate()
+            with anyio.fail_after(STOP_LIMIT_S, shield=True):
+                await process.wait()
