@@ -1,0 +1,164 @@
+"""The official TypeScript SDK as the host: lists the tools, calls each with progress, cancels, on both transports.
+
+The calls are made by ``typescript/client.mjs``; here is what must be true of what it saw.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
+from tests.support.mcp_hosts import TRANSPORTS, http_server
+from tests.support.node import require_node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = Path(__file__).parent / "typescript"
+INSTALL_LIMIT_S = 240
+CLIENT_LIMIT_S = 45
+# Under --timeout's patience, installing counts as part of the first test.
+pytestmark = pytest.mark.timeout(INSTALL_LIMIT_S + CLIENT_LIMIT_S)
+
+SESSION_ID = "typescript-sdk-session-0123456789abcdef"
+CANCELLED_ASK = "typescript-sdk-cancelled-ask-0123456789"
+CANCELLED_COMMAND = "typescript-sdk-cancelled-command-012345"
+
+
+@pytest.fixture(scope="module")
+def sdk() -> None:
+    """Install the SDK beside the script; a second time, npm only looks whether it is still there."""
+    require_node()
+    npm = subprocess.run(
+        ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"],
+        cwd=FOLDER,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=INSTALL_LIMIT_S,
+        check=False,
+    )
+    assert npm.returncode == 0, npm.stderr
+
+
+@pytest.fixture(scope="module")
+def runtime(sdk: None) -> Iterator[LocalAgentCore]:
+    with LocalAgentCore(stderr=subprocess.DEVNULL) as local:
+        yield local
+
+
+async def host(transport: str, runtime: LocalAgentCore, *calls: dict[str, Any]) -> dict[str, Any]:
+    """Have the TypeScript client make calls to a server for the local AgentCore, and return what it saw."""
+    env = {
+        "AGENTCORE_RUNTIME_ARN": runtime.agent_runtime_arn,
+        "AGENTCORE_ENDPOINT_URL": runtime.endpoint_url,
+        "AGENTCORE_BEARER_TOKEN": "obviously-not-a-real-token",
+    }
+    plan: dict[str, Any] = {"journal": f"{runtime.endpoint_url}/_local/requests", "calls": calls}
+    async with AsyncExitStack() as stack:
+        if transport == "http":
+            plan["url"] = await stack.enter_async_context(http_server(env=env))
+        else:
+            plan |= {"command": sys.executable, "args": ["-m", "agentcore_mcp"], "env": {**os.environ, **env}}
+        node = await asyncio.create_subprocess_exec(
+            "node", "client.mjs", json.dumps(plan), cwd=FOLDER, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        )
+        try:
+            output, _ = await asyncio.wait_for(node.communicate(), CLIENT_LIMIT_S)
+        finally:
+            if node.returncode is None:
+                node.kill()
+                await node.wait()
+    assert node.returncode == 0
+    saw: dict[str, Any] = json.loads(output)
+    return saw
+
+
+def progress_of(call: dict[str, Any]) -> list[dict[str, Any]]:
+    return [event["progress"] for event in call["events"] if "progress" in event]
+
+
+def result_of(call: dict[str, Any]) -> dict[str, Any]:
+    """Return the result, which is the last thing that a client sees of a call."""
+    result: dict[str, Any] = call["events"][-1]["result"]
+    assert not result.get("isError"), result
+    return result
+
+
+def text_of(result: dict[str, Any]) -> str:
+    return "".join(block["text"] for block in result["content"])
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_the_typescript_sdk_uses_every_tool_and_sees_progress_before_each_result(
+    transport: str, runtime: LocalAgentCore
+) -> None:
+    saw = await host(
+        transport,
+        runtime,
+        {"name": "invoke_agent", "arguments": {"prompt": "count to 9"}},
+        {"name": "invoke_agent", "arguments": {"prompt": "slow 2", "session_id": SESSION_ID}},
+        {"name": "run_command", "arguments": {"command": "echo out; echo err >&2; exit 7", "session_id": SESSION_ID}},
+        {"name": "stop_session", "arguments": {"session_id": SESSION_ID}},
+    )
+    new, ask, command, stop = saw["calls"]
+
+    assert [tool["name"] for tool in saw["tools"]] == ["invoke_agent", "run_command", "stop_session"]
+    for call in (new, ask, command):
+        values = [progress["progress"] for progress in progress_of(call)]
+        assert len(values) >= 2
+        assert values == sorted(set(values))
+        assert "result" in call["events"][-1]
+
+    counted = result_of(new)["structuredContent"]
+    assert counted["text"] == "1 2 3 4 5 6 7 8 9"
+    assert counted["session_id"] in progress_of(new)[0]["message"]
+    assert counted["session_id"] in text_of(result_of(new))
+
+    assert result_of(ask)["structuredContent"]["session_id"] == SESSION_ID
+    assert result_of(ask)["structuredContent"]["text"] == "piece 1 of 2\npiece 2 of 2\n"
+    assert "piece 2 of 2" in text_of(result_of(ask))
+    assert SESSION_ID in text_of(result_of(ask))
+
+    ran = result_of(command)["structuredContent"]
+    assert (ran["stdout"], ran["stderr"], ran["exit_code"]) == ("out\n", "err\n", 7)
+    assert ran["session_id"] == SESSION_ID
+    assert SESSION_ID in text_of(result_of(command))
+    assert "exit code 7" in text_of(result_of(command))
+
+    assert result_of(stop)["structuredContent"] == {"session_id": SESSION_ID, "status": "stopped"}
+    assert SESSION_ID in text_of(result_of(stop))
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_call_cancelled_midway_closes_its_upstream_connection_and_the_server_goes_on(
+    transport: str, runtime: LocalAgentCore
+) -> None:
+    saw = await host(
+        transport,
+        runtime,
+        {"name": "invoke_agent", "arguments": {"prompt": "slow 60", "session_id": CANCELLED_ASK}, "cancel": "piece 1"},
+        {
+            "name": "run_command",
+            "arguments": {"command": "echo begun; sleep 60", "session_id": CANCELLED_COMMAND},
+            "cancel": "begun",
+        },
+        {"name": "stop_session", "arguments": {"session_id": CANCELLED_ASK}},
+        {"name": "stop_session", "arguments": {"session_id": CANCELLED_COMMAND}},
+    )
+    ask, command, *stops = saw["calls"]
+
+    for call, operation in ((ask, "InvokeAgentRuntime"), (command, "InvokeAgentRuntimeCommand")):
+        assert "error" in call["events"][-1]
+        assert (call["upstream"]["operation"], call["upstream"]["state"]) == (operation, "client_gone")
+    for stop in stops:
+        assert result_of(stop)["structuredContent"]["status"] == "stopped"
