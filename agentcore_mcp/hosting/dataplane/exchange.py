@@ -127,6 +127,11 @@ class Exchange:
         else:
             await self._answer(refusal.status, refusal.body(), [("x-amzn-errortype", refusal.code)])
 
+    def close(self) -> None:
+        """Note the end of the work, if nothing else has; the answer broke off then."""
+        if self.entry is not None and self.entry.ended_at is None:
+            self.cut()
+
     async def _answer(self, status: int, body: bytes, headers: list[tuple[str, str]]) -> None:
         headers = [("content-type", JSON_TYPE), ("content-length", str(len(body))), *headers]
         await self.start(status, headers)

@@ -58,6 +58,8 @@ class FrontDoor:
                     await self._serve(exchange, route)
         except Refusal as refusal:
             await exchange.refuse(refusal)
+        finally:
+            exchange.close()
 
     async def _serve(self, exchange: Exchange, route: Route) -> None:
         async with anyio.create_task_group() as tasks:
@@ -69,7 +71,7 @@ class FrontDoor:
                 # Here and not outside: a task group would wrap it.
                 await exchange.refuse(refusal)
             except ClientGoneError:
-                exchange.cut()
+                pass
             tasks.cancel_scope.cancel()
 
     async def _operate(self, exchange: Exchange, operation: str) -> None:
@@ -86,7 +88,10 @@ class FrontDoor:
 
 
 def _check_origin(headers: dict[str, str]) -> None:
-    host = urlsplit(f"//{headers.get('host', '')}").hostname
+    try:
+        host = urlsplit(f"//{headers.get('host', '')}").hostname
+    except ValueError:
+        host = None
     if host not in _LOOPBACK_NAMES or "origin" in headers:
         raise Refusal("AccessDeniedException", "The local AgentCore does not answer web pages or other hosts' names")
 

@@ -103,7 +103,9 @@ class LocalAgentCore:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        process.stdout.close()
+        # Whoever is in `wait_ready` reads the end of it now, and lets go.
+        with self._reading:
+            process.stdout.close()
 
     def __enter__(self) -> Self:
         self.start()

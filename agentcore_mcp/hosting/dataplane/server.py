@@ -33,6 +33,9 @@ SAMPLE_APP = "agentcore_mcp.hosting.sample:app"
 IDLE_TIMEOUT_S = 900.0
 # Connections that wait while the event loop is busy.
 _BACKLOG = 512
+# Longer than a client is likely to keep a connection for its next request: a connection that closes just as the
+# request goes out on it leaves the client in doubt whether the request was read.
+_KEEP_ALIVE_S = 75
 # For answers to clients that do not read: by then their sessions have ended and everyone else is done.
 _CLOSE_TIMEOUT_S = 1
 _END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -67,22 +70,18 @@ def serve(
         OSError: If the port is taken.
     """
     with listen(port, backlog=_BACKLOG) as listener:
-        root = Path(tempfile.mkdtemp(prefix="agentcore-local-")).resolve()
-        try:
-            anyio.run(_serve, listener, root, app, announce, idle_timeout_s, until_stdin_closes)
-        finally:
-            remove_tree(root)
+        anyio.run(_serve, listener, app, announce, idle_timeout_s, until_stdin_closes)
 
 
 async def _serve(
     listener: socket.socket,
-    root: Path,
     app: str,
     announce: Callable[[str, str], None],
     idle_timeout_s: float,
     until_stdin_closes: bool,
 ) -> None:
-    with anyio.open_signal_receiver(*_END_SIGNALS) as signals:
+    # Outermost, so that a second signal can't interrupt the clean-up.
+    with anyio.open_signal_receiver(*_END_SIGNALS) as signals, _private_folder() as root:
         async with agent_client() as client, anyio.create_task_group() as tasks:
             sessions = Sessions(root, _agent_app(app), tasks, idle_timeout_s=idle_timeout_s)
             config = uvicorn.Config(
@@ -92,6 +91,8 @@ async def _serve(
                 log_config=None,
                 log_level="error",
                 access_log=False,
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=_CLOSE_TIMEOUT_S,
             )
             server = _Server(config)
@@ -103,6 +104,16 @@ async def _serve(
                 break
             await sessions.close()
             server.should_exit = True
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    """Make the folder of all sessions, which only this user can enter, and remove it at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="agentcore-local-")).resolve()
+    try:
+        yield folder
+    finally:
+        remove_tree(folder)
 
 
 def _agent_app(target: str) -> AgentApp:

@@ -80,10 +80,18 @@ class Session:
             self._last_used = time.monotonic()
 
     async def agent(self) -> AgentProcess:
-        """Return the agent process, started at the first call."""
+        """Return the agent process, started at the first call.
+
+        Raises:
+            Refusal: If it can't be started.
+        """
         async with self._starting:
             if self.agent_process is None:
-                self.agent_process = await AgentProcess.start(self._app, cwd=self.directory)
+                try:
+                    self.agent_process = await AgentProcess.start(self._app, cwd=self.directory)
+                except OSError as exc:
+                    message = f"The agent process could not be started: {exc.strerror}"
+                    raise Refusal("InternalServerException", message) from None
                 self.adopt(self.agent_process.job)
                 self._tasks.start_soon(self._run_agent, self.agent_process)
             return self.agent_process
@@ -135,6 +143,7 @@ class Sessions:
         self._tasks = tasks
         self._idle_timeout_s = idle_timeout_s
         self._sessions: dict[str, Session] = {}
+        self._closing = False
         self._numbers = iter(range(1, sys.maxsize))
 
     @contextmanager
@@ -142,7 +151,7 @@ class Sessions:
         """Use a session, created if there is none; it is not idle meanwhile.
 
         Raises:
-            Refusal: If there are too many.
+            Refusal: If there are too many, or this local AgentCore is about to end.
         """
         session = self._sessions.get(session_id) or self._create(session_id)
         with session.busy():
@@ -160,7 +169,8 @@ class Sessions:
         await session.ended.wait()
 
     async def close(self) -> None:
-        """End all sessions."""
+        """End all sessions, and create none any more."""
+        self._closing = True
         async with anyio.create_task_group() as tasks:
             for session in list(self._sessions.values()):
                 tasks.start_soon(self.end, session)
@@ -179,6 +189,8 @@ class Sessions:
         ]
 
     def _create(self, session_id: str) -> Session:
+        if self._closing:
+            raise Refusal("InternalServerException", "The local AgentCore is shutting down")
         if len(self._sessions) >= MAX_SESSIONS:
             raise Refusal(
                 "ServiceQuotaExceededException",
