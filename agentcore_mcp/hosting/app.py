@@ -30,11 +30,12 @@ from agentcore_mcp.hosting.health import Health, PingStatus
 from agentcore_mcp.hosting.invocation import invoke, is_coroutine_callable
 from agentcore_mcp.hosting.logs import app_logger
 from agentcore_mcp.hosting.streaming import EventStream, encode_json
+from agentcore_mcp.hosting.telemetry import trace_context
 from agentcore_mcp.hosting.worker import WorkerLoop
 from agentcore_mcp.wire.operations import JSON_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from starlette.middleware import Middleware
     from starlette.requests import Request
@@ -45,6 +46,8 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 
 # AgentCore's service contract: it calls this port.
 DEFAULT_PORT = 8080
+# Docker puts this file into every container.
+_CONTAINER_MARKER = Path("/.dockerenv")
 # WebSocket close code "internal error".
 _WS_INTERNAL_ERROR = 1011
 
@@ -166,11 +169,9 @@ class BedrockAgentCoreApp(Starlette):
         """
         import uvicorn
 
-        if host is None:
-            in_container = Path("/.dockerenv").exists() or os.environ.get("DOCKER_CONTAINER")
-            host = "0.0.0.0" if in_container else "127.0.0.1"  # noqa: S104 - see the docstring
         log_level = "info" if self.debug else "warning"
-        uvicorn.run(self, **{"host": host, "port": port, "access_log": self.debug, "log_level": log_level, **kwargs})
+        options = {"host": host or default_host(), "port": port, "access_log": self.debug, "log_level": log_level}
+        uvicorn.run(self, **{**options, **kwargs})
 
     async def _handle_invocation(self, request: Request) -> Response:
         context = enter_request(request)
@@ -188,9 +189,10 @@ class BedrockAgentCoreApp(Starlette):
             self.logger.error("the app has no @entrypoint")
             return _error("No entrypoint defined", 500)
         try:
-            result = await invoke(handler, payload, context, worker=self._worker)
+            with trace_context(request.headers):
+                result = await invoke(handler, payload, context, worker=self._worker)
         except HTTPException as error:
-            self._log_status(error.status_code, started)
+            self._log_status(error.status_code, started, error.detail)
             return _error(error.detail, error.status_code)
         except Exception as error:
             self.logger.exception("the handler failed after %.3f s", time.monotonic() - started)
@@ -212,21 +214,27 @@ class BedrockAgentCoreApp(Starlette):
             await websocket.close(code=_WS_INTERNAL_ERROR)
             return
         try:
-            await self._websocket_handler(websocket, context)
+            with trace_context(websocket.headers):
+                await self._websocket_handler(websocket, context)
         except WebSocketDisconnect:
             self.logger.debug("the client has closed the WebSocket")
         except Exception:
             self.logger.exception("the WebSocket handler failed")
-            with suppress(RuntimeError):  # closed already
+            with suppress(RuntimeError, WebSocketDisconnect):  # closed already, by the handler or the client
                 await websocket.close(code=_WS_INTERNAL_ERROR)
 
     def _refuse(self, error: str, cause: Exception) -> Response:
         self.logger.warning("refused a request: %s: %s", error, cause)
         return JSONResponse({"error": error, "details": str(cause)}, status_code=400)
 
-    def _log_status(self, status: int, started: float) -> None:
+    def _log_status(self, status: int, started: float, detail: str = "") -> None:
         level = logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
-        self.logger.log(level, "answered %d after %.3f s", status, time.monotonic() - started)
+        self.logger.log(level, "answered %d after %.3f s %s", status, time.monotonic() - started, detail)
+
+
+def default_host(environ: Mapping[str, str] = os.environ, marker: Path = _CONTAINER_MARKER) -> str:
+    """Return the address to serve on: every one inside a container, which has its own network; else loopback."""
+    return "0.0.0.0" if marker.exists() or environ.get("DOCKER_CONTAINER") else "127.0.0.1"  # noqa: S104 - on purpose
 
 
 def _error(error: str, status: int) -> Response:

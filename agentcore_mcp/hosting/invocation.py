@@ -14,6 +14,7 @@ from anyio import CancelScope, to_thread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
+    from contextvars import Context
 
     from agentcore_mcp.hosting.context import RequestContext
     from agentcore_mcp.hosting.worker import WorkerLoop
@@ -24,7 +25,8 @@ _END = object()
 async def invoke(handler: Callable[..., Any], payload: Any, context: RequestContext, *, worker: WorkerLoop) -> Any:
     """Call a handler with what it takes, and return its value or an async generator of its pieces.
 
-    A generator has not begun to run when this returns: its failures come out of the iteration.
+    A generator has not begun to run when this returns: its failures come out of the iteration. It will run with the
+    context variables of now, whenever it is read.
     """
     args = (payload, context) if _takes_context(handler) else (payload,)
     if _is(inspect.iscoroutinefunction, handler):
@@ -34,9 +36,9 @@ async def invoke(handler: Callable[..., Any], payload: Any, context: RequestCont
     else:
         result = await to_thread.run_sync(_contained, handler, *args)
     if inspect.isasyncgen(result):
-        return worker.iterate(result)
+        return worker.iterate(result, copy_context())
     if inspect.isgenerator(result):
-        return _from_threads(result)
+        return _from_threads(result, copy_context())
     return result
 
 
@@ -60,9 +62,8 @@ def _takes_context(handler: Callable[..., Any]) -> bool:
     return names[1:2] == ["context"]
 
 
-async def _from_threads(generator: Generator[Any, Any, Any]) -> AsyncGenerator[Any]:
-    """Run a generator's steps in threads, one at a time, all in the one context that was current at the start."""
-    context = copy_context()
+async def _from_threads(generator: Generator[Any, Any, Any], context: Context) -> AsyncGenerator[Any]:
+    """Run a generator's steps in threads, one at a time, all in ``context``."""
     try:
         while (piece := await to_thread.run_sync(context.run, _contained, next, generator, _END)) is not _END:
             yield piece

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
     from concurrent.futures import Future
+    from contextvars import Context
 
 T = TypeVar("T")
 
@@ -35,14 +36,14 @@ class WorkerLoop:
         """Call a coroutine function there and wait for its result here. Cancelling the wait cancels the work."""
         return await asyncio.wrap_future(self._submit(function, *args))
 
-    async def iterate(self, source: AsyncGenerator[T, Any]) -> AsyncGenerator[T]:
-        """Yield what a generator yields there.
+    async def iterate(self, source: AsyncGenerator[T, Any], context: Context) -> AsyncGenerator[T]:
+        """Yield what a generator yields there, run in ``context``.
 
         The generator runs from beginning to end in one task, so it may hold timeouts and task groups open across its
         yields. Closing this iteration cancels it, and does not wait for it: it may be blocked.
         """
         pieces: _Pieces[T] = _Pieces(reader=asyncio.get_running_loop(), writer=self._running())
-        producer = self._submit(pieces.fill, source)
+        producer = context.run(self._submit, pieces.fill, source)
         producer.add_done_callback(lambda _: pieces.wake_reader())
         try:
             while True:

@@ -1,0 +1,42 @@
+"""The caller's OpenTelemetry trace and baggage, made current while a handler works.
+
+OpenTelemetry is no dependency. Where it is installed, the spans a handler opens belong to the caller's trace and
+``opentelemetry.baggage`` answers with the caller's entries. Where instrumentation has done that already, nothing is
+done again.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.datastructures import Headers
+
+# What AgentCore passes on. Without any of them there is nothing to read, and nothing to import.
+_TRACE_HEADERS = ("traceparent", "baggage", "x-amzn-trace-id")
+
+
+@contextmanager
+def trace_context(headers: Headers) -> Iterator[None]:
+    """Make the trace and baggage of a request's headers current."""
+    if not any(name in headers for name in _TRACE_HEADERS):
+        yield
+        return
+    try:
+        from opentelemetry import context, propagate, trace
+    except ImportError:
+        yield
+        return
+    if trace.get_current_span().get_span_context().is_valid:  # a server instrumentation has read them
+        yield
+        return
+    # A repeated header is one list (RFC 9110, 5.3), of which the propagators would only see the first part.
+    carrier = {name: ",".join(headers.getlist(name)) for name in headers}
+    token = context.attach(propagate.extract(carrier))
+    try:
+        yield
+    finally:
+        context.detach(token)

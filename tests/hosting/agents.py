@@ -1,0 +1,511 @@
+"""Agents as their authors write them, each a function of the SDK it is written with, and requests to them.
+
+One table for both judges: the published package, which says what the right bytes are, and ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import warnings
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
+
+import agentcore_mcp.hosting as ours_package
+from tests.support.serving import http_request
+
+with warnings.catch_warnings():
+    # The published package's own deprecations are its own business.
+    warnings.simplefilter("ignore")
+    import bedrock_agentcore as published_package
+    from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_NAMES = ("BedrockAgentCoreApp", "BedrockAgentCoreContext", "RequestContext", "PingStatus")
+
+OURS = SimpleNamespace(**{name: getattr(ours_package, name) for name in _NAMES})
+PUBLISHED = SimpleNamespace(**{name: getattr(published_package, name) for name in _NAMES})
+
+AGENTS: dict[str, Callable[[Any], Any]] = {}
+
+
+def agent(build: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    AGENTS[build.__name__] = build
+    return build
+
+
+def hosting(sdk: Any, handler: Any, **options: Any) -> Any:
+    app = sdk.BedrockAgentCoreApp(**options)
+    app.entrypoint(handler)
+    return app
+
+
+# Every kind of callable
+
+
+@agent
+def function(sdk: Any) -> Any:
+    return hosting(sdk, lambda payload: {"got": payload, "Größe": "naïve — 漢字 \u2028"})
+
+
+@agent
+def coroutine(sdk: Any) -> Any:
+    async def handler(payload: Any) -> Any:
+        await asyncio.sleep(0)
+        return [payload, None, True, 1.5]
+
+    return hosting(sdk, handler)
+
+
+@agent
+def generator(sdk: Any) -> Any:
+    def handler(payload: Any) -> Iterator[Any]:
+        yield "first"
+        yield payload
+
+    return hosting(sdk, handler)
+
+
+@agent
+def async_generator(sdk: Any) -> Any:
+    async def handler(payload: Any) -> AsyncIterator[Any]:
+        yield "first"
+        await asyncio.sleep(0)
+        yield payload
+
+    return hosting(sdk, handler)
+
+
+@agent
+def empty_generator(sdk: Any) -> Any:
+    async def handler(payload: Any) -> AsyncIterator[Any]:
+        for piece in tuple[str]():
+            yield piece
+
+    return hosting(sdk, handler)
+
+
+async def _three(payload: Any) -> AsyncIterator[Any]:
+    for n in range(3):
+        yield n
+
+
+@agent
+def coroutine_that_returns_an_async_generator(sdk: Any) -> Any:
+    async def handler(payload: Any) -> Any:
+        return _three(payload)
+
+    return hosting(sdk, handler)
+
+
+@agent
+def function_that_returns_an_async_generator(sdk: Any) -> Any:
+    return hosting(sdk, lambda anything: _three(anything))  # noqa: PLW0108 - not async itself
+
+
+@agent
+def coroutine_that_returns_a_generator(sdk: Any) -> Any:
+    async def handler(payload: Any) -> Any:
+        return (n for n in range(3))
+
+    return hosting(sdk, handler)
+
+
+@agent
+def partial_function(sdk: Any) -> Any:
+    return hosting(sdk, functools.partial(lambda extra, payload: [extra, payload], "extra"))
+
+
+@agent
+def partial_async_generator(sdk: Any) -> Any:
+    async def handler(extra: Any, payload: Any) -> AsyncIterator[Any]:
+        yield extra
+        yield payload
+
+    return hosting(sdk, functools.partial(handler, "extra"))
+
+
+class _Bot:
+    async def __call__(self, payload: Any) -> Any:
+        return ["called", payload]
+
+    async def ask(self, payload: Any, context: Any) -> Any:
+        return ["asked", context.session_id]
+
+    async def stream(self, payload: Any, context: Any) -> AsyncIterator[Any]:
+        yield ["streamed", context.session_id]
+
+
+@agent
+def callable_object(sdk: Any) -> Any:
+    return hosting(sdk, _Bot())
+
+
+@agent
+def partial_of_a_callable_object(sdk: Any) -> Any:
+    return hosting(sdk, functools.partial(_Bot()))
+
+
+@agent
+def bound_method(sdk: Any) -> Any:
+    return hosting(sdk, _Bot().ask)
+
+
+@agent
+def bound_async_generator(sdk: Any) -> Any:
+    return hosting(sdk, _Bot().stream)
+
+
+@agent
+def nothing(sdk: Any) -> Any:
+    return sdk.BedrockAgentCoreApp()
+
+
+# What a handler can know
+
+
+@agent
+def context(sdk: Any) -> Any:
+    def handler(payload: Any, context: Any) -> Any:
+        return [context.session_id, context.request_headers, context.request.url.path.rsplit("/", 1)[-1]]
+
+    return hosting(sdk, handler)
+
+
+@agent
+def context_under_another_name(sdk: Any) -> Any:
+    return hosting(sdk, lambda payload, ctx="default": [payload, ctx])
+
+
+@agent
+def context_variables(sdk: Any) -> Any:
+    here = sdk.BedrockAgentCoreContext
+
+    async def handler(payload: Any) -> AsyncIterator[Any]:
+        for _ in range(2):
+            yield [
+                here.get_session_id(),
+                here.get_request_id() if "x-own-id" in (here.get_request_headers() or {}) else None,
+                here.get_request_headers(),
+                here.get_workload_access_token(),
+                here.get_oauth2_callback_url(),
+            ]
+
+    return hosting(sdk, handler)
+
+
+class _Stamp:
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["user"] = "alice"
+        await self.app(scope, receive, send)
+
+
+@agent
+def middleware(sdk: Any) -> Any:
+    return hosting(sdk, lambda payload, context: context.request.state.user, middleware=[Middleware(_Stamp)])
+
+
+# Answers of their own, and failures
+
+
+@agent
+def json_response(sdk: Any) -> Any:
+    return hosting(sdk, lambda payload: JSONResponse({"missing": payload}, 404, {"X-Own": "yes"}))
+
+
+@agent
+def text_response(sdk: Any) -> Any:
+    return hosting(sdk, lambda payload: PlainTextResponse("plain", 503))
+
+
+@agent
+def streaming_response(sdk: Any) -> Any:
+    return hosting(sdk, lambda payload: StreamingResponse(iter(["a", "b"]), media_type="text/csv"))
+
+
+def _raising(error: BaseException) -> Any:
+    def handler(payload: Any) -> Any:
+        raise error
+
+    return handler
+
+
+@agent
+def failure(sdk: Any) -> Any:
+    return hosting(sdk, _raising(ValueError('kaputt: "Größe" \u2028')))
+
+
+@agent
+def failure_without_a_text(sdk: Any) -> Any:
+    return hosting(sdk, _raising(KeyError()))
+
+
+@agent
+def not_found(sdk: Any) -> Any:
+    return hosting(sdk, _raising(HTTPException(404, "no such thing")))
+
+
+@agent
+def overloaded(sdk: Any) -> Any:
+    return hosting(sdk, _raising(HTTPException(503)))
+
+
+@agent
+def wrong_signature(sdk: Any) -> Any:
+    def handler() -> Any:
+        return None
+
+    return hosting(sdk, handler)
+
+
+@agent
+def failure_in_a_generator(sdk: Any) -> Any:
+    def handler(payload: Any) -> Iterator[Any]:
+        yield 1
+        raise LookupError('lost "it"')
+
+    return hosting(sdk, handler)
+
+
+@agent
+def failure_in_an_async_generator(sdk: Any) -> Any:
+    async def handler(payload: Any) -> AsyncIterator[Any]:
+        yield 1
+        raise HTTPException(404, "mid-stream")
+
+    return hosting(sdk, handler)
+
+
+@agent
+def failure_before_the_first_piece(sdk: Any) -> Any:
+    async def handler(payload: Any) -> AsyncIterator[Any]:
+        if payload is not None:
+            raise ValueError(payload)
+        yield
+
+    return hosting(sdk, handler)
+
+
+# Values that JSON has no form for
+
+
+@dataclass
+class _Point:
+    x: int = 1
+    tags: list[str] = field(default_factory=lambda: ["a"])
+
+
+@dataclass
+class _Moment:
+    at: datetime = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+class _Model(BaseModel):
+    name: str = "model"
+    point: _Point = _Point()
+
+
+class _Timed(BaseModel):
+    at: datetime = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+class _Opaque:
+    def __repr__(self) -> str:
+        return 'Opaque("ü")'
+
+
+class _Mute:
+    def __repr__(self) -> str:
+        raise RuntimeError("nothing to say")
+
+
+class _Broken(BaseModel):
+    def model_dump(self, **options: Any) -> Any:
+        raise RuntimeError("broken")
+
+
+def _circular() -> Any:
+    value: list[Any] = ["round"]
+    value.append(value)
+    return value
+
+
+def _deep(depth: int) -> Any:
+    value: Any = {1}
+    for _ in range(depth):
+        value = {"in": value}
+    return value
+
+
+ODD_VALUES: tuple[Any, ...] = (
+    None,
+    "words",
+    "",
+    float("nan"),
+    [float("inf")],
+    b"bytes",
+    (1, (2,)),
+    {"set": {1}, "none": None, 5: "five"},
+    {(1, 2): "a tuple as a key"},
+    frozenset({1}),
+    datetime(2026, 1, 2, tzinfo=UTC),
+    {"at": datetime(2026, 1, 2, tzinfo=UTC)},
+    [_Point(), {"point": _Point()}, {_Moment().at}],
+    _Point,
+    _Moment(),
+    _Model(),
+    [_Model()],
+    _Timed(),
+    _Broken(),
+    _Opaque(),
+    _Mute(),
+    [_Mute()],
+    _circular(),
+    _deep(40),
+    _deep(80),
+    10**30,
+)
+
+
+@agent
+def odd_value(sdk: Any) -> Any:
+    return hosting(sdk, lambda payload: ODD_VALUES[payload])
+
+
+@agent
+def odd_values_streamed(sdk: Any) -> Any:
+    async def handler(payload: Any) -> AsyncIterator[Any]:
+        for value in ODD_VALUES:
+            yield value
+
+    return hosting(sdk, handler)
+
+
+# Health
+
+
+def _pinging(sdk: Any, check: Callable[[], Any]) -> Any:
+    app = hosting(sdk, lambda payload: None)
+    app.ping(check)
+    return app
+
+
+@agent
+def ping_busy(sdk: Any) -> Any:
+    return _pinging(sdk, lambda: sdk.PingStatus.HEALTHY_BUSY)
+
+
+@agent
+def ping_in_words(sdk: Any) -> Any:
+    return _pinging(sdk, lambda: "HealthyBusy")
+
+
+@agent
+def ping_nonsense(sdk: Any) -> Any:
+    return _pinging(sdk, lambda: "Sleepy")
+
+
+@agent
+def ping_undecided(sdk: Any) -> Any:
+    return _pinging(sdk, lambda: None)
+
+
+@agent
+def ping_failing(sdk: Any) -> Any:
+    app = _pinging(sdk, lambda: 1 / 0)
+    app.add_async_task("in the background")
+    return app
+
+
+@agent
+def forced(sdk: Any) -> Any:
+    app = _pinging(sdk, lambda: sdk.PingStatus.HEALTHY)
+    app.force_ping_status(sdk.PingStatus.HEALTHY_BUSY)
+    return app
+
+
+@agent
+def debugging(sdk: Any) -> Any:
+    return hosting(sdk, lambda payload: "not an action", debug=True)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request to one agent; ``name`` says both."""
+
+    agent: str
+    method: str
+    path: str
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        body = self.body.decode("utf-8", "replace")[:30]
+        return "-".join(filter(None, [self.agent, self.method, self.path, body, *dict(self.headers)]))[:80]
+
+    def request(self, sdk: str) -> bytes:
+        return http_request(self.method, f"/{sdk}/{self.agent}{self.path}", self.body, self.headers)
+
+
+def _ask(agent: str, payload: Any = "hello", **headers: str) -> Exchange:
+    fields = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return Exchange(agent, "POST", "/invocations", json.dumps(payload).encode(), fields)
+
+
+_PAYLOADS: tuple[Any, ...] = ({"prompt": "hi"}, [], None, "ü", 1.5)
+_PREFIX = "X_Amzn_Bedrock_AgentCore_Runtime_"
+_PLATFORM_HEADERS = {
+    f"{_PREFIX}Session_Id": "session-of-at-least-thirty-three-characters",
+    f"{_PREFIX}Request_Id": "request-1",
+    "WorkloadAccessToken": "older-token",
+    "OAuth2CallbackUrl": "https://example.com/back",
+    "X_Own_Id": "1",
+}
+
+EXCHANGES = [
+    *[_ask(name) for name in AGENTS if not name.startswith(("ping", "debug", "odd_value"))],
+    *[_ask("odd_value", index) for index in range(len(ODD_VALUES))],
+    _ask("odd_values_streamed"),
+    *[_ask("function", payload) for payload in _PAYLOADS],
+    _ask("bound_method", **_PLATFORM_HEADERS),
+    _ask("context", **_PLATFORM_HEADERS),
+    _ask("context_variables", **_PLATFORM_HEADERS),
+    _ask("context_variables", **_PLATFORM_HEADERS, X_Amz_Bedrock_AgentCore_Identity_WAT="newer-token"),
+    _ask("context", authorization="Bearer x", Cookie="a=b", X_Amz_Date="now", X_Tenant="t", baggage="a=1"),
+    _ask("context", AUTHORIZATION="Bearer x", **{f"{_PREFIX}Custom_Color": "red", f"{_PREFIX}User_Id": "u"}),
+    Exchange("function", "POST", "/invocations", b""),
+    Exchange("function", "POST", "/invocations", b'{"open": '),
+    Exchange("function", "POST", "/invocations", b"\xff\xfe\xfd"),
+    Exchange("function", "POST", "/invocations", '{"ü": 1}'.encode("latin-1")),
+    Exchange("function", "POST", "/invocations", '"wide"'.encode("utf-16")),
+    Exchange("nothing", "POST", "/invocations", b"no json"),
+    Exchange("function", "POST", "/invocations", b'{"a": NaN}'),
+    Exchange("function", "GET", "/invocations"),
+    Exchange("function", "POST", "/ping"),
+    Exchange("function", "GET", "/elsewhere"),
+    *[Exchange(name, "GET", "/ping") for name in AGENTS if name.startswith(("ping", "forced", "nothing"))],
+    *[
+        _ask("debugging", {"_agent_core_app_action": action})
+        for action in ("force_busy", "ping_status", "force_healthy", "ping_status", "clear_forced_status")
+    ],
+    _ask("debugging", {"_agent_core_app_action": "job_status"}),
+    _ask("debugging", {"_agent_core_app_action": "explode"}),
+    _ask("debugging", {"_agent_core_app_action": ""}),
+    _ask("function", {"_agent_core_app_action": "force_busy"}),
+    Exchange("debugging", "GET", "/ping"),
+]

@@ -1,0 +1,49 @@
+"""An ASGI app on a real socket, in a thread of its own, and the bytes that go over that socket."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.types import ASGIApp
+
+STOP_LIMIT_S = 10
+READ_LIMIT_S = 20
+
+
+@contextmanager
+def serving(app: ASGIApp) -> Iterator[int]:
+    """Serve the app with uvicorn until the end of the block; give the port."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1, lifespan="auto")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        yield listening.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(STOP_LIMIT_S)
+        assert not thread.is_alive()
+
+
+def http_request(method: str, path: str, body: bytes = b"", headers: tuple[tuple[str, str], ...] = ()) -> bytes:
+    """Write down a request after which the server closes the connection."""
+    fields = (("Host", "localhost"), ("Connection", "close"), ("Content-Length", str(len(body))), *headers)
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields)
+    return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+def exchange(port: int, request: bytes) -> bytes:
+    """Send a request and return everything that comes back until the server closes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=READ_LIMIT_S) as connection:
+        connection.sendall(request)
+        with connection.makefile("rb") as answer:
+            return answer.read()
