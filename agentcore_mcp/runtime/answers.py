@@ -7,7 +7,7 @@ what a failure means depends on how much of the answer had arrived.
 from __future__ import annotations
 
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import anyio
@@ -73,7 +73,7 @@ class Answer(Generic[T]):
     content_type: str
     status: int
     request_id: str | None
-    pieces: AsyncGenerator[T, None]
+    pieces: AsyncGenerator[T, None] = field(repr=False)
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self.pieces
