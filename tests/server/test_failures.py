@@ -1,0 +1,327 @@
+"""Whatever goes wrong is a tool error that says what to do, and the next call is served."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from mcp import Client
+from pydantic import SecretStr
+
+from agentcore_mcp.config import Agent, Settings
+from agentcore_mcp.server.assembly import create_server
+from agentcore_mcp.wire.eventstream import (
+    ContentDelta,
+    ContentStart,
+    ContentStop,
+    encode_command_event,
+    encode_exception,
+)
+from agentcore_mcp.wire.operations import RuntimeArn
+from agentcore_mcp.wire.sse import encode_sse
+from tests.support.runtimes import ARN
+from tests.support.servers import LAST_CHUNK, Exchange, LoopbackServer, chunk, chunked, head, loopback_server, reply
+
+if TYPE_CHECKING:
+    from mcp.types import CallToolResult
+
+LIMIT_S = 20
+SECRET = "not-a-real-token"
+SESSION = "a-session-of-this-test-0123456789abcdef"
+EVENT_STREAM = "application/vnd.amazon.eventstream"
+ANSWERS = {
+    "/invocations": reply(body=b'"fine"', content_type="application/json"),
+    "/commands": reply(
+        body=encode_command_event(ContentStart()) + encode_command_event(ContentStop(0, "COMPLETED")),
+        content_type=EVENT_STREAM,
+    ),
+    "/stopruntimesession": reply(body=b"{}", content_type="application/json"),
+}
+CALLS: dict[str, dict[str, Any]] = {
+    "invoke_agent": {"prompt": "hello", "session_id": SESSION},
+    "run_command": {"command": "ls", "session_id": SESSION},
+    "stop_session": {"session_id": SESSION},
+}
+
+
+def _settings(endpoint_url: str, *, token: str | None = SECRET) -> Settings:
+    return Settings(
+        Agent(
+            RuntimeArn.parse(ARN),
+            endpoint_url=endpoint_url,
+            bearer_token=None if token is None else SecretStr(token),
+            anonymous=token is None,
+        )
+    )
+
+
+def _text(result: CallToolResult) -> str:
+    return "".join(block.text for block in result.content if block.type == "text")
+
+
+class Failing:
+    """A runtime that answers the first request with the given bytes and every other as it should."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = pieces
+        self._failed = False
+
+    async def __call__(self, exchange: Exchange) -> None:
+        if self._failed:
+            path = exchange.request.target.partition("?")[0]
+            await exchange.send(next(answer for end, answer in ANSWERS.items() if path.endswith(end)))
+            return
+        self._failed = True
+        for piece in self._pieces:
+            await exchange.send(piece)
+
+
+async def _fails_once(tool: str, *pieces: bytes, token: str | None = SECRET) -> str:
+    """Call a tool at a runtime that fails once; return the error's text after seeing the next call succeed."""
+    with anyio.fail_after(LIMIT_S):
+        async with (
+            loopback_server(Failing(*pieces)) as runtime,
+            Client(create_server(_settings(runtime.endpoint_url, token=token)), mode="legacy") as client,
+        ):
+            failed = await client.call_tool(tool, CALLS[tool])
+            following = await client.call_tool(tool, CALLS[tool])
+    assert failed.is_error
+    assert not following.is_error
+    assert len(runtime.requests) == 2, "a failed call is never sent again by itself"
+    assert SECRET not in _text(failed)
+    assert "Traceback" not in _text(failed)
+    return _text(failed)
+
+
+def _refusal(status: str, code: str, message: str, **headers: str) -> bytes:
+    return reply(
+        status,
+        json.dumps({"message": message}).encode(),
+        content_type="application/json",
+        x_amzn_errortype=f"{code}:http://internal.amazon.com/coral/",
+        x_amzn_requestid="0a1b2c3d",
+        **headers,
+    )
+
+
+@pytest.mark.parametrize("tool", CALLS)
+@pytest.mark.parametrize(
+    ("status", "code", "next_step"),
+    [
+        ("400 Bad Request", "ValidationException", "Correct the argument"),
+        ("402 Payment Required", "ServiceQuotaExceededException", "stop_session"),
+        ("403 Forbidden", "AccessDeniedException", "AGENTCORE_BEARER_TOKEN"),
+        ("409 Conflict", "RetryableConflictException", "Wait five seconds"),
+        ("409 Conflict", "ConflictException", "Wait five seconds"),
+        ("424 Failed Dependency", "RuntimeClientError", "log group /aws/bedrock-agentcore/runtimes/test_agent-"),
+        ("429 Too Many Requests", "ThrottlingException", "Wait ten seconds"),
+        ("500 Internal Server Error", "InternalServerException", "AWS support"),
+    ],
+)
+async def test_a_refusal_tells_code_status_ids_and_the_next_step(
+    tool: str, status: str, code: str, next_step: str
+) -> None:
+    text = await _fails_once(tool, _refusal(status, code, "the service's own words"))
+
+    for part in (code, "the service's own words", f"HTTP {status[:3]}", "0a1b2c3d", SESSION, "test_agent-0123456789"):
+        assert part in text
+    assert next_step in text
+
+
+@pytest.mark.parametrize("tool", ["invoke_agent", "run_command"])
+async def test_an_unknown_runtime_names_the_settings(tool: str) -> None:
+    text = await _fails_once(tool, _refusal("404 Not Found", "ResourceNotFoundException", "No endpoint or agent found"))
+
+    assert "AGENTCORE_RUNTIME_ARN and AGENTCORE_QUALIFIER" in text
+
+
+async def test_stopping_a_session_that_is_gone_is_no_error() -> None:
+    async def gone(exchange: Exchange) -> None:
+        await exchange.send(_refusal("404 Not Found", "ResourceNotFoundException", "Session not found"))
+
+    async with (
+        loopback_server(gone) as runtime,
+        Client(create_server(_settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        result = await client.call_tool("stop_session", CALLS["stop_session"])
+
+    assert not result.is_error
+    assert result.structured_content == {"session_id": SESSION, "status": "already_gone"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "token", "next_step"),
+    [
+        pytest.param(
+            reply(
+                "401 Unauthorized",
+                b'{"jsonrpc":"2.0","error":{"code":-32001,"message":"Missing Authentication Token"}}',
+                www_authenticate='Bearer resource_metadata="https://example.com/x"',
+            ),
+            None,
+            "This runtime expects OAuth",
+            id="no token where OAuth is expected",
+        ),
+        pytest.param(
+            _refusal("403 Forbidden", "AccessDeniedException", "Authorization method mismatch. The agent is ..."),
+            None,
+            "This runtime expects OAuth",
+            id="a signature where OAuth is expected",
+        ),
+        pytest.param(
+            reply("403 Forbidden", b'{"message":"OAuth authorization failed: Failed to parse token"}'),
+            SECRET,
+            "a fresh token",
+            id="garbage as a token",
+        ),
+        pytest.param(
+            _refusal("403 Forbidden", "AccessDeniedException", "not authorized to perform the action"),
+            SECRET,
+            "If the runtime expects AWS credentials instead",
+            id="a token where a signature is expected",
+        ),
+        pytest.param(
+            _refusal("403 Forbidden", "AccessDeniedException", "not authorized to perform the action"),
+            None,
+            "bedrock-agentcore:InvokeAgentRuntime",
+            id="no permission",
+        ),
+    ],
+)
+async def test_refused_credentials_name_the_setting_to_change(answer: bytes, token: str | None, next_step: str) -> None:
+    assert next_step in await _fails_once("invoke_agent", answer, token=token)
+
+
+@pytest.mark.parametrize("status", ["400 Bad Request", "404 Not Found", "500 Internal Server Error", "502 Bad Gateway"])
+@pytest.mark.parametrize("body", [b"", b"<html><h1>Not what you expected</h1></html>", b"[1, 2", b"\xff\xfe"])
+async def test_an_answer_from_something_else_is_an_error_with_its_status(status: str, body: bytes) -> None:
+    text = await _fails_once("invoke_agent", reply(status, body, content_type="text/html"))
+
+    assert f"HTTP {status[:3]}" in text
+
+
+async def test_a_failure_inside_the_answer_comes_with_what_was_said_before() -> None:
+    failure = {"error": "no model", "error_type": "ModelError", "message": "An error occurred during streaming"}
+    body = encode_sse('"Let me see. "') + encode_sse(json.dumps(failure))
+    text = await _fails_once("invoke_agent", reply(body=body, content_type="text/event-stream"))
+
+    assert "ModelError: no model" in text
+    assert "the agent's own code" in text
+    assert "Let me see. " in text
+
+
+@pytest.mark.parametrize(
+    ("tool", "pieces"),
+    [
+        ("invoke_agent", (chunked("text/event-stream"), chunk(encode_sse('"begun "')))),
+        ("invoke_agent", (head(content_type="application/json", content_length="100"), b'"begun ')),
+        ("run_command", (chunked(EVENT_STREAM), chunk(encode_command_event(ContentDelta("begun "))))),
+        ("run_command", (chunked(EVENT_STREAM), chunk(encode_command_event(ContentDelta("begun "))), LAST_CHUNK)),
+    ],
+)
+async def test_an_answer_that_breaks_off_is_an_error_with_what_had_arrived(tool: str, pieces: tuple[bytes]) -> None:
+    text = await _fails_once(tool, *pieces)
+
+    assert "may still be running" in text
+    assert "begun " in text
+
+
+async def test_an_exception_inside_a_command_is_told_with_its_code() -> None:
+    frames = encode_command_event(ContentDelta("begun ")) + encode_exception("ThrottlingException", "slow down")
+    text = await _fails_once("run_command", reply(body=frames, content_type=EVENT_STREAM))
+
+    assert "ThrottlingException: slow down" in text
+    assert "begun " in text
+
+
+async def test_an_agent_that_is_not_there_is_told_with_its_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    async with Client(create_server(_settings(f"http://127.0.0.1:{port}")), mode="legacy") as client:
+        for tool, arguments in CALLS.items():
+            result = await client.call_tool(tool, arguments)
+
+            assert result.is_error
+            assert "Nothing was sent, so it is safe to call again" in _text(result)
+            assert f"127.0.0.1:{port}" in _text(result)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "sentence"),
+    [
+        ("invoke_agent", {"prompt": ""}, "the prompt is empty"),
+        ("invoke_agent", {"prompt": " \n"}, "the prompt is empty"),
+        ("invoke_agent", {"prompt": "hi", "session_id": "not a session"}, "not a session: 'not a session'"),
+        ("invoke_agent", {"prompt": "hi", "session_id": "x" * 257}, "33 to 256"),
+        ("invoke_agent", {"prompt": "hi", "session_id": "x" * 40 + "\r\nHost: elsewhere"}, "33 to 256"),
+        ("run_command", {"command": ""}, "the command is empty"),
+        ("run_command", {"command": "x" * 65_537}, "65537 characters, at most 65536"),
+        ("run_command", {"command": "ls", "timeout_seconds": 0}, "1 to 3600"),
+        ("run_command", {"command": "ls", "timeout_seconds": 3601}, "1 to 3600"),
+        ("run_command", {"command": "ls", "timeout_seconds": -5}, "1 to 3600"),
+        ("stop_session", {"session_id": ""}, "session_id is empty"),
+        ("stop_session", {"session_id": "a/b"}, "not a session: 'a/b'"),
+    ],
+)
+async def test_bad_input_is_told_what_is_allowed_and_nothing_is_sent(
+    tool: str, arguments: dict[str, Any], sentence: str
+) -> None:
+    async with (
+        loopback_server(Failing()) as runtime,
+        Client(create_server(_settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        result = await client.call_tool(tool, arguments)
+
+    assert result.is_error
+    assert sentence in _text(result)
+    assert runtime.requests == []
+
+
+async def test_both_channels_of_a_result_carry_the_whole_answer_and_the_session() -> None:
+    async def answer(exchange: Exchange) -> None:
+        frames = encode_command_event(ContentDelta("out", "err")) + encode_command_event(ContentStop(7, "TIMED_OUT"))
+        await exchange.send(reply(body=frames, content_type=EVENT_STREAM))
+
+    async with (
+        loopback_server(answer) as runtime,
+        Client(create_server(_settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        result = await client.call_tool("run_command", CALLS["run_command"])
+
+    assert not result.is_error
+    assert result.structured_content == {
+        "session_id": SESSION,
+        "exit_code": 7,
+        "status": "TIMED_OUT",
+        "stdout": "out",
+        "stderr": "err",
+        "omitted_chars": 0,
+    }
+    for part in (SESSION, "exit code 7", "TIMED_OUT", "out", "[stderr]\nerr"):
+        assert part in _text(result)
+
+
+async def test_the_agent_gets_the_prompt_and_the_session_that_were_given() -> None:
+    async with (
+        loopback_server(_fine) as runtime,
+        Client(create_server(_settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        # A prompt that is JSON stays the text that it is.
+        result = await client.call_tool("invoke_agent", {"prompt": '{"x": 1}', "session_id": SESSION})
+
+    assert json.loads(_only(runtime).body) == {"prompt": '{"x": 1}'}
+    assert _only(runtime).header("X-Amzn-Bedrock-AgentCore-Runtime-Session-Id") == SESSION
+    assert _only(runtime).header("Authorization") == f"Bearer {SECRET}"
+    assert result.structured_content == {"session_id": SESSION, "text": "fine", "omitted_chars": 0}
+
+
+async def _fine(exchange: Exchange) -> None:
+    await exchange.send(ANSWERS["/invocations"])
+
+
+def _only(runtime: LoopbackServer) -> Any:
+    assert len(runtime.requests) == 1
+    return runtime.requests[0]

@@ -1,0 +1,178 @@
+"""The stdio server as a process: what it loads, how it ends, what it survives."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import tempfile
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import anyio
+import pytest
+from anyio.streams.buffered import BufferedByteReceiveStream
+from mcp import Client, StdioServerParameters, stdio_client
+
+from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
+from tests.support.runtimes import ARN
+from tests.support.servers import Exchange, chunked, loopback_server, reply
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from typing import TextIO
+
+    from anyio.abc import Process
+
+LIMIT_S = 20
+# Hosts close stdin, wait two seconds, then kill.
+END_LIMIT_S = 2
+INITIALIZE = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "clientInfo": {"name": "test", "version": "0"},
+}
+
+
+class RawHost:
+    """A host that writes JSON-RPC lines by hand."""
+
+    def __init__(self, process: Process) -> None:
+        assert process.stdout is not None
+        self.process = process
+        self._lines = BufferedByteReceiveStream(process.stdout)
+
+    async def send(self, line: dict[str, Any] | bytes) -> None:
+        assert self.process.stdin is not None
+        await self.process.stdin.send((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n")
+
+    async def receive(self) -> dict[str, Any]:
+        with anyio.fail_after(LIMIT_S):
+            return cast("dict[str, Any]", json.loads(await self._lines.receive_until(b"\n", max_bytes=1_000_000)))
+
+    async def request(self, number: int, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        await self.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+        while (answer := await self.receive()).get("id") != number:
+            pass
+        return answer
+
+    async def initialize(self) -> None:
+        await self.request(0, "initialize", INITIALIZE)
+        await self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+
+@asynccontextmanager
+async def raw_host(env: Mapping[str, str]) -> AsyncIterator[RawHost]:
+    process = await anyio.open_process([sys.executable, "-m", "agentcore_mcp"], env=env, stderr=None)
+    async with process:
+        try:
+            yield RawHost(process)
+        finally:
+            if process.returncode is None:
+                process.kill()
+
+
+def _environment(endpoint_url: str, **more: str) -> dict[str, str]:
+    return {"AGENTCORE_RUNTIME_ARN": ARN, "AGENTCORE_ENDPOINT_URL": endpoint_url, **more}
+
+
+@pytest.mark.parametrize("way", ["SIGTERM", "SIGINT", "end of stdin"])
+async def test_it_ends_promptly_and_hangs_up_on_the_agent(way: str) -> None:
+    asked, hung_up = anyio.Event(), anyio.Event()
+
+    async def silent(exchange: Exchange) -> None:
+        await exchange.send(chunked("text/event-stream"))
+        asked.set()
+        await exchange.peer_closed()
+        hung_up.set()
+
+    async with (
+        loopback_server(silent) as runtime,
+        raw_host(_environment(runtime.endpoint_url, AGENTCORE_BEARER_TOKEN="not-a-real-token")) as host,
+    ):
+        await host.initialize()
+        call = {"name": "invoke_agent", "arguments": {"prompt": "hi"}}
+        await host.send({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call})
+        with anyio.fail_after(LIMIT_S):
+            await asked.wait()
+        if way == "end of stdin":
+            assert host.process.stdin is not None
+            await host.process.stdin.aclose()
+        else:
+            host.process.send_signal(getattr(signal, way))
+        with anyio.fail_after(END_LIMIT_S):
+            await host.process.wait()
+            await hung_up.wait()
+
+    assert host.process.returncode == 0
+
+
+async def test_botocore_is_loaded_by_the_first_signature_and_not_before() -> None:
+    async def answer(exchange: Exchange) -> None:
+        if exchange.request.target.endswith("/commands"):
+            frames = encode_command_event(ContentStop(0, "COMPLETED"))
+            await exchange.send(reply(body=frames, content_type="application/vnd.amazon.eventstream"))
+        else:
+            await exchange.send(reply(body=b'"hello"', content_type="application/json"))
+
+    async def loaded(**env: str) -> tuple[bool, bool]:
+        """Tell whether botocore is loaded after listing the tools, and after calling each."""
+        server = StdioServerParameters(
+            command=sys.executable,
+            args=["-X", "importtime", "-m", "agentcore_mcp"],
+            env=_environment(runtime.endpoint_url, **env),
+        )
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as imports:
+
+            def has_botocore() -> bool:
+                imports.seek(0)
+                return "| botocore" in " ".join(imports.read().split())
+
+            async with Client(stdio_client(server, errlog=cast("TextIO", imports))) as client:
+                await client.list_tools()
+                before = has_botocore()
+                session = (await client.call_tool("invoke_agent", {"prompt": "hi"})).structured_content["session_id"]
+                await client.call_tool("run_command", {"command": "ls", "session_id": session})
+                result = await client.call_tool("stop_session", {"session_id": session})
+                assert not result.is_error
+                return before, has_botocore()
+
+    async with loopback_server(answer) as runtime:
+        with anyio.fail_after(2 * LIMIT_S):
+            with_token = await loaded(AGENTCORE_BEARER_TOKEN="not-a-real-token")
+            signed = await loaded(AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLE", AWS_SECRET_ACCESS_KEY="not-a-real-secret")
+
+    assert with_token == (False, False)
+    assert signed == (False, True)
+    assert all(request.header("Authorization") for request in runtime.requests)
+
+
+async def test_a_line_that_is_not_json_is_answered_and_the_next_call_works() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(reply(body=b'"hello"', content_type="application/json"))
+
+    async with (
+        loopback_server(answer) as runtime,
+        raw_host(_environment(runtime.endpoint_url, AGENTCORE_BEARER_TOKEN="not-a-real-token")) as host,
+    ):
+        await host.initialize()
+        await host.send(b"this is not JSON \xff")
+        answered = await host.request(1, "tools/call", {"name": "invoke_agent", "arguments": {"prompt": "hi"}})
+
+    assert answered["result"]["structuredContent"]["text"] == "hello"
+
+
+async def test_an_answer_larger_than_a_pipe_arrives_whole() -> None:
+    text = "0123456789" * 3_900
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(reply(body=json.dumps(text).encode(), content_type="application/json"))
+
+    async with (
+        loopback_server(answer) as runtime,
+        raw_host(_environment(runtime.endpoint_url, AGENTCORE_BEARER_TOKEN="not-a-real-token")) as host,
+    ):
+        await host.initialize()
+        answered = await host.request(1, "tools/call", {"name": "invoke_agent", "arguments": {"prompt": "hi"}})
+
+    assert answered["result"]["structuredContent"]["text"] == text
