@@ -180,4 +180,4 @@ def _explain(error: Exception, session: Any) -> str:
         return f"the AWS sign-in has expired or is missing; run `aws login{profile}` and try again"
     if getattr(error, "kwargs", {}).get("provider") == "custom-process":
         return f"the credential_process of the AWS profile {name or 'default'!r} failed; run it by hand to see why"
-    return f"the AWS credentials can't be used: {error}"
+    return f"the AWS credentials can't be used: {str(error).rstrip('.')}"

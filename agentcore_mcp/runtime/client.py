@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Self
 
@@ -249,7 +250,7 @@ class RuntimeClient:
             request.method,
             endpoint_for(arn, self._endpoint_url) + request.target,
             headers=[
-                (b"User-Agent", f"agentcore-mcp/{version('agentcore-mcp')}".encode()),
+                (b"User-Agent", _user_agent()),
                 (b"Accept-Encoding", b"identity"),
                 *((name.encode("ascii"), value.encode("latin-1")) for name, value in request.headers),
             ],
@@ -287,3 +288,8 @@ class RuntimeClient:
 
 def _parsed(arn: RuntimeArn | str) -> RuntimeArn:
     return RuntimeArn.parse(arn) if isinstance(arn, str) else arn
+
+
+@cache
+def _user_agent() -> bytes:
+    return f"agentcore-mcp/{version('agentcore-mcp')}".encode()

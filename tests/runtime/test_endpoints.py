@@ -1,0 +1,142 @@
+"""Which host is called, compared with botocore's own resolver; which override is safe."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import botocore.session
+import pytest
+from botocore.loaders import create_loader
+
+from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.runtime.endpoints import endpoint_for, is_loopback
+from agentcore_mcp.wire.operations import RuntimeArn
+
+ARN = RuntimeArn("aws", "us-west-2", "123456789012", "demo-abcdefghij")
+
+# One region of each partition that botocore knows; its pseudo-region for global services has no host of ours.
+REGIONS = [
+    (partition["id"], max(name for name in partition["regions"] if "global" not in name))
+    for partition in create_loader().load_data("partitions")["partitions"]
+]
+
+
+@pytest.mark.parametrize(("partition", "region"), REGIONS)
+def test_the_host_is_the_one_botocore_resolves(partition: str, region: str) -> None:
+    client = botocore.session.Session().create_client(
+        "bedrock-agentcore", region_name=region, aws_access_key_id="AKIAFAKE", aws_secret_access_key="fake"
+    )
+
+    assert endpoint_for(RuntimeArn(partition, region, "123456789012", "demo-abcdefghij")) == client.meta.endpoint_url
+
+
+def test_all_partitions_are_compared() -> None:
+    assert {"aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso"} <= {partition for partition, _ in REGIONS}
+
+
+def test_an_unknown_partition_names_the_known_ones() -> None:
+    with pytest.raises(ConfigurationError, match=r"unknown AWS partition .aws-moon. .* aws, aws-cn, "):
+        endpoint_for(RuntimeArn("aws-moon", "mare-1", "123456789012", "demo-abcdefghij"))
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("https://agents.example.com", "https://agents.example.com"),
+        ("https://agents.example.com/", "https://agents.example.com"),
+        ("https://agents.example.com:8443/a/b/", "https://agents.example.com:8443/a/b"),
+        ("HTTPS://Agents.Example.com", "https://agents.example.com"),
+        ("https://10.0.0.7", "https://10.0.0.7"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("http://LOCALHOST:8080/", "http://localhost:8080"),
+        ("http://127.0.0.1:1", "http://127.0.0.1:1"),
+        ("http://127.8.9.10", "http://127.8.9.10"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_https_and_loopback_overrides_are_used(override: str, expected: str) -> None:
+    assert endpoint_for(ARN, override) == expected
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "http://agents.example.com",
+        "http://10.0.0.7:8080",
+        "http://0.0.0.0:8080",
+        "http://localhost.example.com",
+        "http://127.0.0.1.example.com",
+        "http://127.1",
+        "http://2130706433",
+        "http://[::2]:8080",
+        "http://[::ffff:10.0.0.7]",
+    ],
+)
+def test_plain_http_to_another_machine_is_refused(override: str) -> None:
+    with pytest.raises(ConfigurationError, match="would send credentials unencrypted; use https"):
+        endpoint_for(ARN, override)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "",
+        "agents.example.com",
+        "ftp://agents.example.com",
+        "wss://agents.example.com",
+        "https://",
+        "https:///runtimes",
+        "https://agents.example.com:0",
+        "https://agents.example.com:65536",
+        "https://agents.example.com:port",
+        "https://agents\nexample.com",
+    ],
+)
+def test_what_is_no_url_is_refused(override: str) -> None:
+    with pytest.raises(ConfigurationError, match="not an endpoint URL"):
+        endpoint_for(ARN, override)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "https://user:s3cret@agents.example.com",
+        "https://s3cret@agents.example.com",
+        "https://agents.example.com?token=s3cret",
+        "https://agents.example.com/#s3cret",
+        "https://agents.example.com\\@s3cret.example.com",
+        "http://127.0.0.1?",
+    ],
+)
+def test_user_name_query_and_fragment_are_refused_and_not_repeated(override: str) -> None:
+    with pytest.raises(ConfigurationError, match="no user name, password, query or fragment") as caught:
+        endpoint_for(ARN, override)
+
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.255.255.255", "::1"])
+def test_loopback_is_this_machine(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["", "localhost.", "0.0.0.0", "::", "128.0.0.1", "fe80::1", "example.com"])
+def test_everything_else_is_not(host: str) -> None:
+    assert not is_loopback(host)
+
+
+def test_the_standard_partition_needs_no_botocore() -> None:
+    code = (
+        "import sys\n"
+        "from agentcore_mcp.runtime.endpoints import endpoint_for\n"
+        "from agentcore_mcp.wire.operations import RuntimeArn\n"
+        "endpoint_for(RuntimeArn('aws', 'us-west-2', '123456789012', 'demo'))\n"
+        "print('botocore' in sys.modules)\n"
+        "endpoint_for(RuntimeArn('aws-cn', 'cn-north-1', '123456789012', 'demo'))\n"
+        "print('botocore' in sys.modules)\n"
+    )
+
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
+
+    assert out.split() == ["False", "True"]
