@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 # A whole answer is held in memory. This is the service's limit for a request's payload, so an agent may echo one.
 ANSWER_MAX_BYTES = 100_000_000
 # An error's body is a few hundred bytes of JSON, a proxy's HTML page a few thousand. The status is known by then, so
-# nobody should wait long for the words.
+# nobody should wait long for the words: in nearly all cases they come along with the head.
 ERROR_BODY_MAX_BYTES = 65_536
-ERROR_BODY_TIMEOUT_S = 10.0
+ERROR_BODY_TIMEOUT_S = 3.0
 # Enough of another library's message to recognise the failure.
 DETAIL_MAX_CHARS = 200
 
