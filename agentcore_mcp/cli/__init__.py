@@ -10,17 +10,17 @@ from agentcore_mcp.cli.demo import demo
 from agentcore_mcp.cli.local import local
 from agentcore_mcp.cli.options import AgentOptions, agent_options, settings_for
 from agentcore_mcp.cli.serve import serve
-from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.errors import AgentCoreError
 
 
 class _Command(click.Group):
-    """Shows a setting that can't work as a message, not as a traceback."""
+    """Shows what can't work as a message, not as a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except ConfigurationError as error:
+        except AgentCoreError as error:
             raise click.ClickException(error.message) from error
 
 

@@ -18,9 +18,6 @@ from agentcore_mcp.wire.operations import RuntimeArn
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# It takes half a second on an idle laptop; a loaded one gets the rest.
-LOCAL_START_TIMEOUT_S = 30
-
 
 @dataclass(frozen=True, slots=True)
 class AgentOptions:
@@ -66,6 +63,7 @@ def settings_for(options: AgentOptions) -> Iterator[Settings]:
 
     Raises:
         ConfigurationError: If no agent is configured, or the configuration contradicts itself.
+        ConnectError: If the local AgentCore does not start.
     """
     drop_unset(os.environ)
     if not options.local:
@@ -81,10 +79,14 @@ def settings_for(options: AgentOptions) -> Iterator[Settings]:
         raise ConfigurationError("--local brings its own agent: leave out the flags that name another")
     from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
 
-    with LocalAgentCore() as local:
-        # Importing the server takes about as long as the local AgentCore takes to start, so do both at once.
+    local = LocalAgentCore()
+    local.start()
+    try:
+        # Importing the server takes about as long as the local AgentCore takes to start, so both happen at once.
         import_module("agentcore_mcp.server.assembly")
-        local.wait_ready(timeout_s=LOCAL_START_TIMEOUT_S)
+        local.wait_ready()
         yield Settings(
             Agent(RuntimeArn.parse(local.agent_runtime_arn), endpoint_url=local.endpoint_url, anonymous=True)
         )
+    finally:
+        local.stop()
