@@ -53,7 +53,7 @@ class Health:
         self._tasks: dict[int, _Task] = {}
         self._lock = threading.Lock()
         self._last: PingStatus | None = None
-        self._changed_at = time.time()
+        self.changed_at = time.time()
 
     def force(self, status: PingStatus | str | None) -> None:
         """Answer with this status from now on, whatever runs; None ends that."""
@@ -65,12 +65,12 @@ class Health:
         with self._lock:
             if status is not self._last:
                 self._last = status
-                self._changed_at = time.time()
+                self.changed_at = time.time()
         return status
 
     def report(self) -> dict[str, Any]:
         """Return the body of the answer to ``/ping``: the status, and the second in which it became that."""
-        return {"status": self.status().value, "time_of_last_update": int(self._changed_at)}
+        return {"status": self.status().value, "time_of_last_update": int(self.changed_at)}
 
     def _checked(self) -> PingStatus | None:
         if self.check is None:
