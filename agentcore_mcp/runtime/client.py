@@ -55,6 +55,10 @@ COMMAND_GRACE_S = 30.0
 # Stopping a session that is busy takes seconds, not minutes.
 STOP_TIMEOUT_S = 60.0
 
+# An idle connection is kept for the next call, but not until the other side gives it up: a request that crosses with
+# its closing fails, and nobody can say whether it was carried out. uvicorn, which many agents run on, waits 5 s.
+IDLE_CONNECTION_S = 4.0
+
 _ERROR_TYPE_HEADER = "x-amzn-errortype"
 
 
@@ -280,7 +284,7 @@ class RuntimeClient:
                 transport=self._transport,
                 mounts=direct,
                 # How many calls run at a time is for the caller to decide; one that waits here looks like silence.
-                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20),
+                limits=httpx2.Limits(max_connections=None, keepalive_expiry=IDLE_CONNECTION_S),
                 follow_redirects=False,
             )
         return self._http

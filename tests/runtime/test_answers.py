@@ -548,6 +548,13 @@ async def test_closing_the_client_closes_idle_connections_and_nothing_can_be_sen
             await client.stop_session(ARN, session_id=SESSION_ID)
 
 
+async def test_a_client_that_was_never_used_has_nothing_to_close() -> None:
+    async with RuntimeClient(auth=NoAuth()) as client:
+        pass
+
+    await client.aclose()
+
+
 async def test_many_answers_are_read_at_the_same_time() -> None:
     """More than httpx2 would allow by default: a hosted server's users do not wait for each other."""
     calls = 120
