@@ -19,20 +19,11 @@ MAX_EVENT_BYTES = 16 * 1024 * 1024
 
 # int() refuses numbers of several thousand digits; nobody waits longer than 18 digits of milliseconds.
 _RETRY_MAX_DIGITS = 18
-_BOM = b"\xef\xbb\xbf"
-_DATA = b"data: "
 
 
 @dataclass(frozen=True, slots=True)
 class SSEEvent:
-    """One event.
-
-    Attributes:
-        data: The values of its data lines, joined by newlines.
-        event: Its type.
-        id: The last id that the stream has set, in this event or before.
-        retry: The reconnection time in milliseconds, if this event sets it.
-    """
+    """One event: data lines joined by newlines, type, the stream's last id, a reconnection time in milliseconds."""
 
     data: str
     event: str = "message"
@@ -45,17 +36,15 @@ class SSEDecoder:
 
     An error found after complete events is kept: ``feed`` returns those events, ``failed`` becomes true, and the next
     call raises the error.
+
+    Args:
+        max_event_bytes: How many bytes the lines of one event may have together, its unfinished line included. This
+            is a security limit: it bounds the memory that a stream can take.
     """
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
-        """Start at the beginning of a stream.
-
-        Args:
-            max_event_bytes: How many bytes the lines of one event may have together, its unfinished line included.
-                This is a security limit: it bounds the memory that a stream can take.
-        """
         self._max_event_bytes = max_event_bytes
-        self._head: bytes | None = b""  # what may yet become a byte order mark; None once that is settled
+        self._mark = b"\xef\xbb\xbf"  # the byte order mark to strip from the first line, empty after that
         self._after_cr = False
         self._line = bytearray()  # the unfinished line
         self._size = 0  # bytes in the finished lines of the unfinished event
@@ -78,9 +67,14 @@ class SSEDecoder:
         """
         if self._error is not None:
             raise self._error
+        if self._after_cr and data:  # the CR has ended its line already
+            self._after_cr, data = False, data.removeprefix(b"\n")
+        if b"\r" in data:
+            self._after_cr = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         events: list[SSEEvent] = []
         try:
-            self._take(self._normalise(data), events)
+            self._take(data, events)
         except ProtocolError as error:
             self._error = error
             if not events:
@@ -93,59 +87,35 @@ class SSEDecoder:
         Raises:
             ProtocolError: If an error was found before.
         """
-        return self.feed(b"\n\n") if self._line or self._size else self.feed(b"")
-
-    def _normalise(self, data: bytes) -> bytes:
-        """Strip the byte order mark and make every line end LF, a CR at once and its LF, if one follows, never."""
-        if self._head is not None:
-            data = self._head + data
-            if len(data) < len(_BOM) and _BOM.startswith(data):
-                self._head = data
-                return b""
-            self._head = None
-            data = data.removeprefix(_BOM)
-        if self._after_cr and data:
-            self._after_cr = False
-            data = data.removeprefix(b"\n")
-        if b"\r" in data:
-            self._after_cr = data.endswith(b"\r")
-            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        return data
+        return self.feed(b"\n\n")
 
     def _take(self, data: bytes, events: list[SSEEvent]) -> None:
-        if self._line or self._size:
-            end = data.find(b"\n\n") + 2
-            if end == 1:
-                return self._take_lines(data, events)
-            self._take_lines(data[:end], events)
-            data = data[end:]
-        # Between events most blocks are a single data line; taking those whole is worth a third of the time.
-        *blocks, rest = data.split(b"\n\n")
-        for block in blocks:
-            if block.startswith(_DATA) and b"\n" not in block and len(block) <= self._max_event_bytes:
-                events.append(SSEEvent(block[len(_DATA) :].decode("utf-8", "replace"), "message", self._id))
-            else:
-                self._take_lines(block + b"\n\n", events)
-        return self._take_lines(rest, events)
-
-    def _take_lines(self, data: bytes, events: list[SSEEvent]) -> None:
-        *lines, rest = data.split(b"\n")
-        for line in lines:
-            self._line += line
-            self._check_size()
-            self._take_line(bytes(self._line), events)
+        if self._line and not self._size and b"\n\n" in data:
+            data = bytes(self._line) + data
             self._line.clear()
-        self._line += rest
-        self._check_size()
-
-    def _check_size(self) -> None:
-        size = self._size + len(self._line)
-        if size > self._max_event_bytes:
-            raise ProtocolError(
-                f"an event of at least {size} bytes arrived, at most {self._max_event_bytes} are allowed"
-            )
+        # Most streams are nothing but events of one data line. Then all that arrived is cut at once, which takes a
+        # third of the time; the newlines are counted to be sure that there are no others.
+        end = data.rfind(b"\n\n")
+        if data.startswith(b"data: ") and 6 <= end <= self._max_event_bytes and not self._line and not self._size:
+            values = data[6:end].decode("utf-8", "replace").split("\n\ndata: ")
+            if data.count(b"\n", 0, end) == 2 * len(values) - 2:
+                events += [SSEEvent(value, "message", self._id) for value in values]
+                data, self._mark = data[end + 2 :], b""
+        if not data:
+            return
+        *lines, rest = data.split(b"\n")
+        if lines and self._line:
+            lines[0] = bytes(self._line) + lines[0]
+            self._line.clear()
+        for line in lines:
+            self._take_line(line, events)
+        if rest:
+            self._line += rest
+            self._check_size(self._line)
 
     def _take_line(self, line: bytes, events: list[SSEEvent]) -> None:
+        self._check_size(line)
+        line, self._mark = line.removeprefix(self._mark), b""
         if not line:
             if self._data:
                 data = b"\n".join(self._data).decode("utf-8", "replace")
@@ -166,19 +136,21 @@ class SSEDecoder:
         elif name == b"retry" and value.isdigit() and len(value) <= _RETRY_MAX_DIGITS:
             self._retry = int(value)
 
+    def _check_size(self, line: bytes | bytearray) -> None:
+        size = self._size + len(line)
+        if size > self._max_event_bytes:
+            raise ProtocolError(
+                f"an event of at least {size} bytes arrived, at most {self._max_event_bytes} are allowed"
+            )
+
 
 def encode_sse(data: str, *, event: str | None = None, id: str | None = None) -> bytes:  # noqa: A002
-    r"""Encode one event.
+    r"""Encode one event; several lines of data become several data lines, whatever their line ends were.
 
     A lone surrogate, which UTF-8 can't carry, goes out as the escape ``\udXXX``: in JSON that is the same string.
-
-    Args:
-        data: The text; several lines become several data lines, whatever their line ends were.
-        event: The type, without line ends.
-        id: The id, without line ends.
     """
     lines = [f"{name}: {value}" for name, value in (("event", event), ("id", id)) if value is not None]
-    if "\n" in "".join(lines) or "\r" in "".join(lines):
-        raise ValueError(f"a line end is not allowed in the type or id of an event: {event!r}, {id!r}")
+    if any("\n" in line or "\r" in line for line in lines):
+        raise ValueError(f"the type and the id of an event have no line ends, unlike {event!r} and {id!r}")
     lines += [f"data: {line}" for line in data.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
-    return "".join(f"{line}\n" for line in (*lines, "")).encode("utf-8", "backslashreplace")
+    return ("\n".join(lines) + "\n\n").encode("utf-8", "backslashreplace")
