@@ -49,11 +49,11 @@ async def _megabytes(count: int) -> AsyncIterator[bytes]:
 async def _invocations(request: Request) -> Response:
     global _calls  # noqa: PLW0603
     _calls += 1
-    if request.headers["content-type"] != "application/json":
+    if request.headers.get("content-type") != "application/json":
         received = 0
         async for piece in request.stream():
             received += len(piece)
-        return JSONResponse({"received": received, "content_type": request.headers["content-type"]})
+        return JSONResponse({"received": received, "content_type": request.headers.get("content-type")})
     payload: dict[str, Any] = await request.json()
     match payload.get("do"):
         case "status":

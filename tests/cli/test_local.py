@@ -1,0 +1,50 @@
+"""``agentcore-mcp local`` as a person or a script runs it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from agentcore_mcp.cli.local import local
+from tests.support.agentcore import WAIT_S
+
+COMMAND = [sys.executable, "-m", "agentcore_mcp", "local"]
+
+
+def test_help_states_the_limits() -> None:
+    text = " ".join(CliRunner().invoke(local, ["--help"]).output.split())
+
+    assert "runs shell commands on this machine" in text
+    assert "loopback address only" in text
+    assert "checks no credentials" in text
+    assert "no AWS_*, token or key variables" in text
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_prints_one_line_of_json_and_ends_in_order_on_a_signal(number: signal.Signals) -> None:
+    with subprocess.Popen(COMMAND, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        announced = json.loads(process.stdout.readline())
+        process.send_signal(number)
+        began = time.monotonic()
+        rest, errors = process.communicate(timeout=WAIT_S)
+
+    assert sorted(announced) == ["agent_runtime_arn", "endpoint_url"]
+    assert (process.returncode, rest, errors) == (0, b"", b"")
+    assert time.monotonic() - began < 2
+
+
+def test_a_port_that_is_taken_is_said_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(local, ["--port", str(port)])
+
+    assert result.exit_code == 1
+    assert f"can't start on 127.0.0.1:{port}: Address already in use" in result.output

@@ -1,0 +1,19 @@
+"""Which processes live."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def alive(pid: int) -> bool:
+    """Return whether a process is there and runs; a zombie, dead but not yet waited for, does not."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def resident_bytes(pid: int) -> int:
+    """Return how much memory a process holds."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
