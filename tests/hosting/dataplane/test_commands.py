@@ -145,7 +145,7 @@ def test_a_client_that_does_not_read_stops_the_output_and_not_the_timeout(
         connection.sendall("\r\n".join([*head, "", ""]).encode() + request.body)
         eventually(lambda: session_id in boto.sessions())
         directory = Path(boto.sessions()[session_id]["cwd"])
-        eventually(lambda: (directory / "count").exists())
+        eventually((directory / "count").exists)
         pid = int((directory / "pid").read_text())
         eventually(lambda: not alive(pid))
 
