@@ -105,9 +105,13 @@ class AnswerText:
         text = _message_text(value) if name is None else _final_text(value[name])
         if text is None:
             return self._line(whole)
-        words = self._words_from(_RESULT, text) if name in ("result", None) else self._words(text)
         rest = {key: other for key, other in value.items() if key not in (name, "type")} if name else {}
-        return words + self._line(json.dumps(rest, ensure_ascii=False)) if rest else words
+        try:
+            line = json.dumps(rest, ensure_ascii=False) if rest else ""
+        except RecursionError:  # nested so deeply that it could just be read
+            return self._line(whole)
+        words = self._words_from(_RESULT, text) if name in ("result", None) else self._words(text)
+        return words + self._line(line) if line else words
 
     def _words_from(self, source: int, text: str) -> str:
         if source < self._source:
