@@ -104,15 +104,16 @@ class AgentProcess:
         pending = b""
         while data := await self._output.read(_READ_BYTES):
             *lines, pending = (pending + data).split(b"\n")
-            while len(pending) > LINE_MAX_BYTES:
-                lines.append(pending[:LINE_MAX_BYTES])
-                pending = pending[LINE_MAX_BYTES:]
+            if len(pending) >= LINE_MAX_BYTES:
+                lines.append(pending)
+                pending = b""
             for line in lines:
                 self._say(line, show)
         if pending:
             self._say(pending, show)
 
     def _say(self, line: bytes, show: Callable[[str], None]) -> None:
-        text = line[:LINE_MAX_BYTES].decode("utf-8", "replace").rstrip()
-        self._last_line = text.strip() or self._last_line
-        show(text)
+        for start in range(0, max(1, len(line)), LINE_MAX_BYTES):
+            text = line[start : start + LINE_MAX_BYTES].decode("utf-8", "replace").rstrip()
+            self._last_line = text.strip() or self._last_line
+            show(text)

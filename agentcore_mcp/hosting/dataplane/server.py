@@ -6,6 +6,7 @@ server: it runs shell commands, and it owns the process's signals.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import tempfile
@@ -95,6 +96,7 @@ async def _serve(
                 timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=_CLOSE_TIMEOUT_S,
             )
+            logging.getLogger("uvicorn.error").addFilter(_is_news)
             server = _Server(config)
             tasks.start_soon(server.serve, [listener])
             announce(f"http://{HOST}:{listener.getsockname()[1]}", str(LOCAL_ARN))
@@ -114,6 +116,11 @@ def _private_folder() -> Iterator[Path]:
         yield folder
     finally:
         remove_tree(folder)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    # How an answer breaks off here, on purpose: its session has ended.
+    return record.msg != "ASGI callable returned without completing response."
 
 
 def _agent_app(target: str) -> AgentApp:

@@ -123,8 +123,13 @@ class Session:
             output.end()
 
     async def _run_agent(self, agent: AgentProcess) -> None:
-        await agent.run(lambda line: print(f"[{self.id}] {line}", file=sys.stderr, flush=True))  # noqa: T201
-        self.stop(agent.failure())
+        await agent.run(self._show)
+        if not self.stopping.is_set():
+            self.stop(agent.failure())
+            self._show(self.why)
+
+    def _show(self, line: str) -> None:
+        print(f"[{self.id}] {line}", file=sys.stderr, flush=True)  # noqa: T201
 
     async def _discard(self, output: OutputPipe) -> None:
         self._pipes.add(output)

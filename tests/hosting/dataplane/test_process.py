@@ -17,6 +17,7 @@ import httpx2
 import pytest
 
 from agentcore_mcp.errors import ConnectError
+from agentcore_mcp.hosting.dataplane.agents import LINE_MAX_BYTES
 from agentcore_mcp.hosting.dataplane.process import STOP_TIMEOUT_S, LocalAgentCore
 from tests.support.agentcore import Boto, eventually, new_session_id
 from tests.support.processes import alive
@@ -95,6 +96,29 @@ def test_agent_processes_end_when_the_local_agentcore_is_killed() -> None:
     local.stop()
     # It had no time for that itself.
     shutil.rmtree(Path(agent["cwd"]).parent)
+
+
+def test_what_agents_print_comes_on_standard_error_with_the_session_in_front(tmp_path: Path) -> None:
+    session_id = new_session_id()
+    text = f"one\n{'x' * 2 * LINE_MAX_BYTES}\nthree\n"
+    with (
+        (tmp_path / "stderr").open("wb") as stderr,
+        LocalAgentCore(app=PROBE, stderr=stderr) as local,
+        Boto.of(local) as boto,
+    ):
+        boto.ask({"do": "print", "text": text}, session_id)
+        with pytest.raises(boto.client.exceptions.RuntimeClientError):
+            boto.ask({"do": "exit"}, session_id)
+
+    lines = (tmp_path / "stderr").read_text().splitlines()
+    assert all(line.startswith(f"[{session_id}] ") for line in lines)
+    assert [line.removeprefix(f"[{session_id}] ") for line in lines] == [
+        "one",
+        *["x" * LINE_MAX_BYTES] * 2,
+        "three",
+        "the last words of the agent",
+        "Runtime exited with code 3. Its last line of output: the last words of the agent",
+    ]
 
 
 def test_it_can_be_stopped_twice_and_before_it_is_ready() -> None:

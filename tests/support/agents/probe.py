@@ -69,6 +69,8 @@ async def _invocations(request: Request) -> Response:
             await asyncio.sleep(_FOREVER_S)
         case "megabytes":
             return StreamingResponse(_megabytes(payload["count"]), media_type="application/octet-stream")
+        case "print":
+            sys.stdout.write(payload["text"])
         case "text":
             return PlainTextResponse("plain words")
     return JSONResponse(
