@@ -214,8 +214,8 @@ def _loaded_by(statements: str, *libraries: str) -> set[str]:
 
 
 @pytest.mark.parametrize("statement", ["import agentcore_mcp", "from agentcore_mcp import BedrockAgentCoreApp"])
-def test_an_agent_container_pays_for_neither_mcp_nor_botocore(statement: str) -> None:
-    assert _loaded_by(statement, "mcp", "botocore", "pydantic", "httpx2") == set()
+def test_an_agent_container_pays_for_nothing_that_hosting_an_agent_does_not_need(statement: str) -> None:
+    assert _loaded_by(statement, "mcp", "botocore", "pydantic", "httpx2", "uvicorn", "opentelemetry") == set()
 
 
 def test_only_the_server_and_the_command_load_mcp() -> None:

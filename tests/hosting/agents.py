@@ -168,6 +168,11 @@ def bound_async_generator(sdk: Any) -> Any:
 
 
 @agent
+def builtin_without_a_signature(sdk: Any) -> Any:
+    return hosting(sdk, min)
+
+
+@agent
 def nothing(sdk: Any) -> Any:
     return sdk.BedrockAgentCoreApp()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -77,3 +79,16 @@ def test_what_a_server_instrumentation_has_made_current_stays() -> None:
             assert trace.get_current_span() is span
     finally:
         context.detach(token)
+
+
+def test_without_opentelemetry_a_handler_works_all_the_same() -> None:
+    """Another interpreter, in which it can't be imported: here it is installed, with the tests' own dependencies."""
+    script = (
+        "import sys; sys.modules['opentelemetry'] = None\n"
+        "from starlette.datastructures import Headers\n"
+        "from agentcore_mcp.hosting.telemetry import trace_context\n"
+        "with trace_context(Headers({'baggage': 'a=1'})): print('worked')"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+
+    assert run.stdout == "worked\n", run.stderr
