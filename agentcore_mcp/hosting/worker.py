@@ -22,7 +22,6 @@ T = TypeVar("T")
 
 # How far a generator may run ahead of a slow reader. Enough for a model's burst of tokens to need one wake-up.
 _PIECES_AHEAD = 100
-_START_TIMEOUT_S = 10
 
 
 class WorkerLoop:
