@@ -30,8 +30,7 @@ I have no model behind me, but I behave like an agent that has. Tell me:
   files             what is in my working directory
   gate NAME         one piece, then the rest once the file NAME exists there
   work N            a background task of N seconds; my health is HealthyBusy meanwhile
-  fail              an error in the middle of a stream
-  fail now          an error instead of an answer
+  fail, fail now    an error in the middle of a stream, or instead of an answer
 Anything else I repeat, together with what you said before.
 """
 
