@@ -123,13 +123,13 @@ class CommandDecoder:
 def encode_command_event(event: CommandEvent) -> bytes:
     """Encode an event as the frame in which the service sends it."""
     value: dict[str, Any]
-    match event:
-        case ContentStart():
-            value = {"contentStart": {}}
-        case ContentDelta(stdout, stderr):
-            value = {"contentDelta": {name: text for name, text in (("stdout", stdout), ("stderr", stderr)) if text}}
-        case ContentStop(exit_code, status):
-            value = {"contentStop": {"exitCode": exit_code, "status": status}}
+    if isinstance(event, ContentStart):
+        value = {"contentStart": {}}
+    elif isinstance(event, ContentDelta):
+        outputs = (("stdout", event.stdout), ("stderr", event.stderr))
+        value = {"contentDelta": {name: text for name, text in outputs if text}}
+    else:
+        value = {"contentStop": {"exitCode": event.exit_code, "status": event.status}}
     return encode_frame(_EVENT_HEADERS, json.dumps(value).encode())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from agentcore_mcp.errors import AgentCoreError
 
@@ -40,7 +40,11 @@ def decode(decoder: Decoder[T], chunks: Iterable[bytes]) -> tuple[list[T], Agent
 
 
 def decode_every_way(
-    make_decoder: Callable[[], Decoder[T]], raw: bytes, expected: list[T], *, error: type[AgentCoreError] | None = None
+    make_decoder: Callable[[], Decoder[object]],
+    raw: bytes,
+    expected: list[Any],
+    *,
+    error: type[AgentCoreError] | None = None,
 ) -> str:
     """Check that however the bytes are cut, the same events come and then the same error or none.
 
