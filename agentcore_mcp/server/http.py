@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PATH = "/mcp"
 # After SIGTERM, running calls get this long to end by themselves before they are cancelled.
 GRACEFUL_SHUTDOWN_S = 1
+# Connections that may wait to be accepted while the server starts or is busy.
+_BACKLOG = 2048
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -72,10 +74,15 @@ async def serve_http(
 
 def _bind(host: str, port: int) -> socket.socket:
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listening = socket.create_server((host, port), family=family, backlog=2048)
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # The protocol is named because asyncio looks at it before it switches Nagle's algorithm off; with
+        # socket.create_server it would not, and each small answer would wait 40 ms for an acknowledgement.
+        listening = socket.socket(family, kind, socket.IPPROTO_TCP)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
     except OSError as error:
         raise ConfigurationError(f"can't listen on {host}:{port}: {error.strerror or error}") from error
+    listening.listen(_BACKLOG)
     listening.setblocking(False)
     return listening
 
