@@ -62,11 +62,7 @@ def find_route(method: str, raw_path: bytes, query_string: bytes) -> Route:
     Raises:
         Refusal: If it is none of the three operations.
     """
-    try:
-        segments = raw_path.decode("ascii").split("/")
-    except UnicodeDecodeError:
-        segments = []
-    match segments:
+    match raw_path.decode("latin-1").split("/"):
         case ["", "runtimes", runtime, last] if method == "POST" and last in _OPERATION_OF_SEGMENT:
             query = parse_qs(query_string.decode("latin-1"), keep_blank_values=True)
             return Route(_OPERATION_OF_SEGMENT[last], unquote(runtime), query)

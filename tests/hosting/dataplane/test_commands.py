@@ -12,11 +12,20 @@ import pytest
 
 from agentcore_mcp.hosting.dataplane.commands import command_environment
 from agentcore_mcp.wire.operations import COMMAND_MAX_CHARS, RuntimeArn, command_request
-from tests.support.agentcore import Boto, Ran, eventually
+from tests.support.agentcore import Boto, Ran, eventually, read_events
 from tests.support.processes import alive, resident_bytes
 
 if TYPE_CHECKING:
     from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
+
+
+def test_a_command_needs_no_timeout(boto: Boto, session_id: str) -> None:
+    answer = boto.client.invoke_agent_runtime_command(
+        agentRuntimeArn=boto.arn, runtimeSessionId=session_id, body={"command": "echo out"}
+    )
+
+    assert (answer["runtimeSessionId"], answer["contentType"]) == (session_id, "application/vnd.amazon.eventstream")
+    assert read_events(answer["stream"]) == Ran("out\n", "", 0, "COMPLETED")
 
 
 def test_both_streams_and_the_exit_code_come_back(boto: Boto, session_id: str) -> None:

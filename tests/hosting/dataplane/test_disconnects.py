@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import httpx2
+import socket
 
-from agentcore_mcp.wire.operations import RuntimeArn, command_request, invoke_request
+import httpx2
+import pytest
+
+from agentcore_mcp.wire.operations import SESSION_HEADER, RuntimeArn, command_request, invoke_request
 from tests.support.agentcore import Boto, eventually
 
 
@@ -50,3 +53,16 @@ def test_what_was_answered_in_full_is_complete(boto: Boto, session_id: str) -> N
         ("StopRuntimeSession", 200, "complete"),
     ]
     assert all(entry["started_at"] <= entry["ended_at"] for entry in journal)
+
+
+@pytest.mark.parametrize("operation", ["invocations", "commands"])
+def test_a_request_that_breaks_off_is_not_carried_out(boto: Boto, session_id: str, operation: str) -> None:
+    request = command_request(RuntimeArn.parse(boto.arn), "touch done", session_id=session_id)
+    head = f"POST {request.target.rpartition('/')[0]}/{operation} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n"
+    head += f"Content-Type: application/x-probe\r\n{SESSION_HEADER}: {session_id}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", int(boto.endpoint_url.rpartition(":")[2]))) as connection:
+        connection.sendall(head.encode() + request.body)
+
+    eventually(lambda: boto.requests(session_id) != [] and boto.requests(session_id)[0]["ended_at"] is not None)
+    assert boto.requests(session_id)[0]["state"] == "client_gone"
+    assert boto.run("ls", session_id).stdout == ""

@@ -136,6 +136,25 @@ def test_a_stop_body_of_another_shape_is_a_validation_error(boto: Boto, session_
     assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (400, "ValidationException")
 
 
+@pytest.mark.parametrize("body", [b"", b"{}"])
+def test_a_stop_needs_no_client_token(boto: Boto, session_id: str, body: bytes) -> None:
+    boto.run("true", session_id)
+    url = f"{boto.endpoint_url}/runtimes/{_quoted(boto.arn)}/stopruntimesession"
+    statuses = [httpx2.post(url, headers={SESSION_HEADER: session_id}, content=body).status_code for _ in range(2)]
+
+    assert statuses == [200, 404]
+
+
+def test_a_session_whose_directory_was_deleted_is_a_server_error(boto: Boto, session_id: str) -> None:
+    boto.run('rmdir "$PWD"', session_id)
+    with pytest.raises(boto.client.exceptions.InternalServerException):
+        boto.run("true", session_id)
+    with pytest.raises(boto.client.exceptions.InternalServerException):
+        boto.ask({}, session_id)
+
+    assert boto.stop(session_id)["statusCode"] == 200
+
+
 def test_a_client_token_of_another_session_is_a_validation_error(boto: Boto, session_id: str) -> None:
     token = new_session_id()
     boto.run("true", session_id)
