@@ -224,4 +224,5 @@ def _fields(value: object) -> tuple[tuple[str, str], ...]:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    """Return a text that UTF-8 can carry: JSON may escape a lone surrogate, and a message is always passed on."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""

@@ -1,0 +1,375 @@
+"""The requests of the three operations, held against botocore's service model and its serializer."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+import pytest
+from botocore.awsrequest import prepare_request_dict
+from botocore.loaders import Loader
+from botocore.serialize import create_serializer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.wire import operations
+from agentcore_mcp.wire.operations import (
+    EVENT_STREAM_TYPE,
+    JSON_TYPE,
+    SESSION_HEADER,
+    SSE_TYPE,
+    Request,
+    RuntimeArn,
+    check_session_id,
+    command_request,
+    invoke_request,
+    stop_request,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SESSION = botocore.session.get_session()
+SERVICE = SESSION.get_service_model("bedrock-agentcore")
+SHAPES = Loader().load_service_model("bedrock-agentcore", "service-2")["shapes"]
+ARN_PATTERN = Loader().load_service_model("bedrock-agentcore-control", "service-2")["shapes"]["AgentRuntimeArn"][
+    "pattern"
+]
+
+ARN_TEXT = "arn:aws:bedrock-agentcore:us-west-2:123456789012:runtime/agent_1-abcdefghij"
+ARN = RuntimeArn.parse(ARN_TEXT)
+SESSION_ID = "session-" + "s" * 30
+TOKEN = "11111111-2222-3333-4444-555555555555"
+ACCEPT = f"{SSE_TYPE}, {JSON_TYPE}"
+
+
+def botocore_request(operation: str, arguments: dict[str, Any]) -> Request:
+    """Return the request that botocore makes of an operation's arguments."""
+    serializer = create_serializer(SERVICE.metadata["protocol"], include_validation=True)
+    wanted = serializer.serialize_to_request(
+        {"agentRuntimeArn": ARN_TEXT, "runtimeSessionId": SESSION_ID} | arguments, SERVICE.operation_model(operation)
+    )
+    prepare_request_dict(wanted, "https://host")
+    target = wanted["url"].removeprefix("https://host")
+    return Request(target, tuple(wanted["headers"].items()), wanted["body"], wanted["method"])
+
+
+SAME_REQUESTS: dict[str, tuple[Request, str, dict[str, Any]]] = {
+    "invoke": (
+        invoke_request(ARN, b'{"prompt":"hi"}', session_id=SESSION_ID),
+        "InvokeAgentRuntime",
+        {"payload": b'{"prompt":"hi"}', "contentType": JSON_TYPE, "accept": ACCEPT},
+    ),
+    "invoke_empty": (
+        invoke_request(ARN, b"", session_id=SESSION_ID),
+        "InvokeAgentRuntime",
+        {"payload": b"", "contentType": JSON_TYPE, "accept": ACCEPT},
+    ),
+    "invoke_with_everything": (
+        invoke_request(
+            ARN,
+            b"\xff\x00",
+            session_id=SESSION_ID,
+            qualifier="a b/é&x=~",
+            content_type="application/octet-stream",
+            accept="*/*",
+            user_id="user one",
+            headers={
+                "Mcp-Session-Id": "m",
+                "Mcp-Protocol-Version": "2025-11-25",
+                "Mcp-Method": "tools/call",
+                "Mcp-Name": "x",
+                "X-Amzn-Trace-Id": "Root=1",
+                "traceparent": "00-1-2-01",
+                "tracestate": "a=b",
+                "baggage": "k=v",
+            },
+        ),
+        "InvokeAgentRuntime",
+        {
+            "payload": b"\xff\x00",
+            "qualifier": "a b/é&x=~",
+            "contentType": "application/octet-stream",
+            "accept": "*/*",
+            "runtimeUserId": "user one",
+            "mcpSessionId": "m",
+            "mcpProtocolVersion": "2025-11-25",
+            "mcpMethod": "tools/call",
+            "mcpName": "x",
+            "traceId": "Root=1",
+            "traceParent": "00-1-2-01",
+            "traceState": "a=b",
+            "baggage": "k=v",
+        },
+    ),
+    "command": (
+        command_request(ARN, "echo 'größer \u2028'\n", session_id=SESSION_ID),
+        "InvokeAgentRuntimeCommand",
+        {
+            "body": {"command": "echo 'größer \u2028'\n", "timeout": 300},
+            "contentType": JSON_TYPE,
+            "accept": EVENT_STREAM_TYPE,
+        },
+    ),
+    "command_with_everything": (
+        command_request(
+            ARN, "true", session_id=SESSION_ID, timeout_s=7, qualifier="DEFAULT", headers={"baggage": "k=v"}
+        ),
+        "InvokeAgentRuntimeCommand",
+        {
+            "body": {"command": "true", "timeout": 7},
+            "contentType": JSON_TYPE,
+            "accept": EVENT_STREAM_TYPE,
+            "qualifier": "DEFAULT",
+            "baggage": "k=v",
+        },
+    ),
+    "stop": (
+        stop_request(ARN, session_id=SESSION_ID, client_token=TOKEN),
+        "StopRuntimeSession",
+        {"clientToken": TOKEN},
+    ),
+    "stop_at_an_endpoint": (
+        stop_request(ARN, session_id=SESSION_ID, client_token=TOKEN, qualifier="blue/green"),
+        "StopRuntimeSession",
+        {"clientToken": TOKEN, "qualifier": "blue/green"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAME_REQUESTS)
+def test_a_request_is_the_one_that_botocore_makes(name: str) -> None:
+    ours, operation, arguments = SAME_REQUESTS[name]
+    theirs = botocore_request(operation, arguments)
+
+    assert (ours.method, ours.target, ours.body) == (theirs.method, theirs.target, theirs.body)
+    assert sorted(ours.headers) == sorted(theirs.headers)
+
+
+def test_further_headers_follow_those_of_the_operation() -> None:
+    request = stop_request(
+        ARN, session_id=SESSION_ID, client_token=TOKEN, headers={"X-Amzn-Trace-Id": "t", "x-b": "Ä\t "}
+    )
+
+    assert request.headers == (
+        ("Content-Type", JSON_TYPE),
+        (SESSION_HEADER, SESSION_ID),
+        ("X-Amzn-Trace-Id", "t"),
+        ("x-b", "Ä\t "),
+    )
+
+
+# --- names and limits
+
+
+def test_header_names_are_those_of_the_service_model() -> None:
+    members = SHAPES["InvokeAgentRuntimeRequest"]["members"]
+
+    assert members["runtimeSessionId"]["locationName"] == operations.SESSION_HEADER
+    assert members["runtimeUserId"]["locationName"] == operations.USER_HEADER
+    assert operations.CUSTOM_HEADER_PREFIX == "X-Amzn-Bedrock-AgentCore-Runtime-Custom-"  # documented, not modelled
+
+
+def test_limits_are_those_of_the_service_model() -> None:
+    session, user = SHAPES["SessionType"], SHAPES["StringType"]
+    command = SHAPES["InvokeAgentRuntimeCommandRequestBodyCommandString"]
+
+    assert (session["min"], session["max"]) == (operations.SESSION_ID_MIN_CHARS, operations.SESSION_ID_MAX_CHARS)
+    assert (user["min"], user["max"]) == (1, operations.USER_ID_MAX_CHARS)
+    assert (command["min"], command["max"]) == (1, operations.COMMAND_MAX_CHARS)
+    assert (SHAPES["Body"]["min"], SHAPES["Body"]["max"]) == (0, operations.PAYLOAD_MAX_BYTES)
+    assert (SHAPES["ClientToken"]["min"], SHAPES["ClientToken"]["max"]) == (33, 256)
+
+
+def invoke(**changes: Any) -> Request:
+    payload = changes.pop("payload", b"{}")
+    return invoke_request(ARN, payload, **{"session_id": SESSION_ID} | changes)
+
+
+def command(**changes: Any) -> Request:
+    text = changes.pop("command", "true")
+    return command_request(ARN, text, **{"session_id": SESSION_ID} | changes)
+
+
+def stop(**changes: Any) -> Request:
+    return stop_request(ARN, **{"session_id": SESSION_ID, "client_token": TOKEN} | changes)
+
+
+@pytest.mark.parametrize(
+    ("build", "changes"),
+    [
+        (invoke, {"session_id": "!" * 33}),
+        (invoke, {"session_id": "~" * 256}),
+        (invoke, {"user_id": "u"}),
+        (invoke, {"user_id": "u" * 1024}),
+        (invoke, {"payload": bytes(100_000_000)}),
+        (command, {"command": "x"}),
+        (command, {"command": "x" * 65_536}),
+        (command, {"timeout_s": 1}),
+        (command, {"timeout_s": 3600}),
+        (stop, {"client_token": "a" * 33}),
+        (stop, {"client_token": "a" * 256}),
+    ],
+)
+def test_the_limits_themselves_are_allowed(build: Callable[..., Request], changes: dict[str, Any]) -> None:
+    assert build(**changes).method == "POST"
+
+
+BAD_ARGUMENTS: list[tuple[Callable[..., Request], dict[str, Any], str]] = [
+    (invoke, {"session_id": "s" * 32}, f"not a session id: {'s' * 32!r} (32 characters); it has 33 to 256 letters"),
+    (invoke, {"session_id": "s" * 257}, f"not a session id: {'s' * 256!r} (257 characters); it has 33 to 256 letters"),
+    (invoke, {"session_id": ""}, "not a session id: '' (0 characters); it has 33 to 256 letters"),
+    (command, {"session_id": "s" * 32}, f"not a session id: {'s' * 32!r} (32 characters); it has 33 to 256 letters"),
+    (stop, {"session_id": "s" * 32}, f"not a session id: {'s' * 32!r} (32 characters); it has 33 to 256 letters"),
+    (invoke, {"user_id": ""}, "the user id has 0 characters, 1 to 1024 are allowed"),
+    (invoke, {"user_id": "u" * 1025}, "the user id has 1025 characters, 1 to 1024 are allowed"),
+    (invoke, {"payload": bytes(100_000_001)}, "the payload has 100000001 bytes, at most 100000000 are allowed"),
+    (command, {"command": ""}, "the command is empty"),
+    (command, {"command": " \n\t"}, "the command is empty"),
+    (command, {"command": "x" * 65_537}, "the command has 65537 characters, at most 65536 are allowed"),
+    (command, {"timeout_s": 0}, "the command timeout is 0 s, 1 to 3600 are allowed"),
+    (command, {"timeout_s": 3601}, "the command timeout is 3601 s, 1 to 3600 are allowed"),
+    (
+        stop,
+        {"client_token": "a" * 32},
+        f"not a client token: {'a' * 32!r}; it has 33 to 256 letters, digits and dashes",
+    ),
+    (stop, {"client_token": "-" + "a" * 40}, "not a client token: '-aaa"),
+    (stop, {"client_token": "a" * 40 + "-"}, "not a client token: 'aaa"),
+    (stop, {"client_token": "a" * 40 + "_a"}, "not a client token: 'aaa"),
+    (stop, {"client_token": "a" * 257}, "not a client token: 'aaa"),
+]
+
+
+@pytest.mark.parametrize(("build", "changes", "message"), BAD_ARGUMENTS)
+def test_an_argument_outside_the_limits_is_refused(
+    build: Callable[..., Request], changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=f"^{re.escape(message)}"):
+        build(**changes)
+
+
+# --- nothing gets into a header that does not belong there
+
+INJECTIONS = ["\r\nX-Evil: 1", "\nX-Evil: 1", "\rX-Evil: 1", "\0", "\x1b[31m", "\x7f", "\u2028", "☃", "\ud83d"]
+
+
+@pytest.mark.parametrize("build", [invoke, command, stop])
+@pytest.mark.parametrize("evil", INJECTIONS)
+def test_line_ends_and_controls_never_reach_a_header(build: Callable[..., Request], evil: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^not a session id"):
+        build(session_id=SESSION_ID + evil)
+    with pytest.raises(
+        InvalidRequestError, match=r"^the value of header 'x-a' has characters that a header can't carry$"
+    ):
+        build(headers={"x-a": "v" + evil})
+    with pytest.raises(InvalidRequestError, match=r"^not a header name: 'x-a"):
+        build(headers={"x-a" + evil: "v"})
+
+
+@pytest.mark.parametrize("evil", INJECTIONS)
+@pytest.mark.parametrize("argument", ["user_id", "content_type", "accept"])
+def test_line_ends_and_controls_never_reach_the_headers_of_an_invocation(argument: str, evil: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^the value of header '") as caught:
+        invoke(**{argument: "value" + evil})
+
+    assert "value" + evil not in str(caught.value)
+
+
+@pytest.mark.parametrize("build", [invoke, command, stop])
+def test_a_qualifier_can_only_be_the_value_of_its_parameter(build: Callable[..., Request]) -> None:
+    target = build(qualifier="a\r\n&x=1#é ?").target
+
+    assert target.endswith("?qualifier=a%0D%0A%26x%3D1%23%C3%A9%20%3F")
+
+
+@pytest.mark.parametrize("build", [invoke, command, stop])
+@pytest.mark.parametrize("name", ["", " ", "a b", "a:", "a\u00e9", "(a)"])
+def test_a_header_name_is_a_token(build: Callable[..., Request], name: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^not a header name: "):
+        build(headers={name: "v"})
+
+
+@pytest.mark.parametrize("build", [invoke, command, stop])
+@pytest.mark.parametrize("name", ["Authorization", "HOST", "content-type", SESSION_HEADER.lower()])
+def test_headers_of_the_request_itself_cannot_be_replaced(build: Callable[..., Request], name: str) -> None:
+    with pytest.raises(InvalidRequestError, match=f"^the header '{name}' is set by the request itself") as caught:
+        build(headers={name: "secret"})
+
+    assert "secret" not in str(caught.value)
+
+
+@given(st.text(max_size=300))
+def test_a_session_id_is_visible_ascii_of_the_right_length(text: str) -> None:
+    valid = 33 <= len(text) <= 256 and all("!" <= character <= "~" for character in text)
+    if valid:
+        assert check_session_id(text) == text
+    else:
+        with pytest.raises(InvalidRequestError):
+            check_session_id(text)
+
+
+@given(st.text("aZ0-_", min_size=30, max_size=260))
+def test_a_client_token_is_what_the_service_model_says(token: str) -> None:
+    valid = 33 <= len(token) <= 256 and re.fullmatch(SHAPES["ClientToken"]["pattern"], token)
+    if valid:
+        assert json.loads(stop(client_token=token).body) == {"clientToken": token}
+    else:
+        with pytest.raises(InvalidRequestError):
+            stop(client_token=token)
+
+
+# --- ARNs
+
+
+def test_an_arn_is_read_into_its_parts() -> None:
+    arn = RuntimeArn.parse(ARN_TEXT)
+
+    assert (arn.partition, arn.region, arn.account_id) == ("aws", "us-west-2", "123456789012")
+    assert arn.runtime_id == "agent_1-abcdefghij"
+    assert str(ARN) == ARN_TEXT
+
+
+@pytest.mark.parametrize("partition", SESSION.get_available_partitions())
+def test_arns_of_every_partition_are_read(partition: str) -> None:
+    arn = ARN_TEXT.replace(":aws:", f":{partition}:")
+
+    assert (str(RuntimeArn.parse(arn)), RuntimeArn.parse(arn).partition) == (arn, partition)
+
+
+@given(st.from_regex(re.compile(ARN_PATTERN.replace("(-[^:]+)?", ""), re.ASCII), fullmatch=True))
+def test_every_arn_of_the_service_model_is_read(arn: str) -> None:
+    assert str(RuntimeArn.parse(arn)) == arn
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "agent_1-abcdefghij",
+        ARN_TEXT + "\n",
+        " " + ARN_TEXT,
+        ARN_TEXT + "/runtime-endpoint/DEFAULT",
+        ARN_TEXT.replace("123456789012", "12345678901"),
+        ARN_TEXT.replace("123456789012", "١٢٣٤٥٦٧٨٩٠١٢"),
+        ARN_TEXT.replace("bedrock-agentcore", "lambda"),
+        ARN_TEXT.replace("runtime/", "gateway/"),
+        ARN_TEXT.replace("us-west-2", "us-west-2.evil.example"),
+        ARN_TEXT.replace("us-west-2", ""),
+        ARN_TEXT.replace("arn:aws:", "arn:aws@evil:"),
+        ARN_TEXT.replace("agent_1", "../agent_1"),
+        ARN_TEXT.replace("agent_1", "agent?x"),
+        ARN_TEXT.replace("agent_1", "1agent"),
+    ],
+)
+def test_anything_but_the_arn_of_a_runtime_is_refused(text: str) -> None:
+    message = (
+        f"not the ARN of an agent runtime: {text!r}; it looks like "
+        "arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/NAME-ID"
+    )
+
+    with pytest.raises(InvalidRequestError, match=f"^{re.escape(message)}$"):
+        RuntimeArn.parse(text)
