@@ -1,16 +1,14 @@
-"""What comes back from a runtime: text pieces or command events as they arrive, or one of our exceptions.
+"""What comes back from a runtime: text pieces or command events, or one of our exceptions. No I/O: ``exchange`` has it.
 
-``client`` sends and uses this to read. Every exception of httpx2 is translated here, in ``transport_errors``, because
-what a failure means depends on how much of the answer had arrived.
+Every exception of httpx2 is translated here, in ``transport_errors``, because what a failure means depends on how
+much of the answer had arrived.
 """
 
 from __future__ import annotations
 
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import anyio
 import httpx2
 
 from agentcore_mcp.errors import (
@@ -26,13 +24,12 @@ from agentcore_mcp.errors import (
     TransportError,
     error_from_answer,
 )
-from agentcore_mcp.wire.eventstream import CommandDecoder, CommandEvent
 from agentcore_mcp.wire.operations import EVENT_STREAM_TYPE, SESSION_HEADER, SSE_TYPE
-from agentcore_mcp.wire.sse import SSEDecoder
+from agentcore_mcp.wire.sse import SSEDecoder, SSEEvent
 from agentcore_mcp.wire.text import stream_failure
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from collections.abc import Iterator
 
 # A whole answer is held in memory. This is the service's limit for a request's payload, so an agent may echo one.
 ANSWER_MAX_BYTES = 100_000_000
@@ -43,7 +40,8 @@ ERROR_BODY_TIMEOUT_S = 3.0
 # Enough of another library's message to recognise the failure.
 DETAIL_MAX_CHARS = 200
 
-_REQUEST_ID_HEADER = "x-amzn-requestid"
+REQUEST_ID_HEADER = "x-amzn-requestid"
+_ERROR_TYPE_HEADER = "x-amzn-errortype"
 
 # What httpx2 raises before the first byte of the request has left.
 _NOT_SENT = (
@@ -57,77 +55,135 @@ _NOT_SENT = (
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
-    """A successful answer whose head has arrived. Iterate it once for the rest, inside its ``async with`` block.
+class Reader(Protocol[T]):
+    """Makes pieces of an answer's bytes: the decoders of ``wire``, and the two readers of this module.
 
-    Attributes:
-        session_id: The session that answered: the one asked for, unless the service says otherwise.
-        content_type: As the answer's header has it, "" without one.
-        status: The HTTP status.
-        request_id: The id that AWS support asks for, when there is one.
-        pieces: What iterating goes through.
+    An error found after complete pieces is kept: ``feed`` returns those pieces, ``failed`` becomes true, and the next
+    call raises the error.
     """
 
-    session_id: str
-    content_type: str
-    status: int
-    request_id: str | None
-    pieces: AsyncGenerator[T, None] = field(repr=False)
-
-    def __aiter__(self) -> AsyncIterator[T]:
-        return self.pieces
+    @property
+    def failed(self) -> bool: ...  # noqa: D102 - above
+    def feed(self, data: bytes, /) -> list[T]: ...  # noqa: D102 - above
+    def close(self) -> list[T]: ...  # noqa: D102 - above
 
 
-# Each piece is the data of one SSE event, as the agent sent it, or the one whole body of any other answer.
-Invocation = Answer[str]
-CommandRun = Answer[CommandEvent]
+class EventData:
+    """Reads a stream of events: each piece is the data of one, and an agent's report of its failure is raised."""
+
+    def __init__(self) -> None:
+        self._decoder = SSEDecoder()
+        self._error: AgentError | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error was found; every further call raises it."""
+        return self._error is not None or self._decoder.failed
+
+    def feed(self, data: bytes) -> list[str]:
+        """Take the next bytes and return the data of the events that they complete.
+
+        Raises:
+            AgentError: If the agent reports that it failed.
+            ProtocolError: If an event is over the limit.
+        """
+        if self._error is not None:
+            raise self._error
+        return self._data(self._decoder.feed(data))
+
+    def close(self) -> list[str]:
+        """End the stream and return the data of the event that was left unfinished.
+
+        Raises:
+            AgentError, ProtocolError: As for ``feed``.
+        """
+        if self._error is not None:
+            raise self._error
+        return self._data(self._decoder.close())
+
+    def _data(self, events: list[SSEEvent]) -> list[str]:
+        pieces: list[str] = []
+        for event in events:
+            failure = stream_failure(event.data)
+            if failure is not None:
+                self._error = AgentError(*failure)
+                if not pieces:
+                    raise self._error
+                break
+            pieces.append(event.data)
+        return pieces
 
 
-@asynccontextmanager
-async def read_invocation(response: httpx2.Response, session_id: str) -> AsyncGenerator[Invocation, None]:
-    """Read the answer to InvokeAgentRuntime, or raise what it says."""
-    await check_success(response, session_id)
-    pieces = _event_data if _media_type(response) == SSE_TYPE else _whole_text
-    async with _answer(response, session_id, pieces(response, session_id)) as answer:
-        yield answer
+class WholeText:
+    """Reads any other answer: one piece of text, once all of it has arrived, or none if it is empty."""
+
+    failed = False
+
+    def __init__(self) -> None:
+        self._body = bytearray()
+
+    def feed(self, data: bytes) -> list[str]:
+        """Take the next bytes.
+
+        Raises:
+            ProtocolError: If there are more than a whole answer may have.
+        """
+        self._body += data
+        if len(self._body) > ANSWER_MAX_BYTES:
+            raise ProtocolError(f"the answer has more than the {ANSWER_MAX_BYTES} bytes that are allowed")
+        return []
+
+    def close(self) -> list[str]:
+        """Return the text as far as it has come: of an answer that broke off, what there is is worth having."""
+        return [self._body.decode("utf-8", "replace")] if self._body else []
 
 
-@asynccontextmanager
-async def read_command(response: httpx2.Response, session_id: str) -> AsyncGenerator[CommandRun, None]:
-    """Read the answer to InvokeAgentRuntimeCommand, or raise what it says."""
-    await check_success(response, session_id)
-    if _media_type(response) != EVENT_STREAM_TYPE:
-        content_type = response.headers.get("content-type", "")
-        text = (await _read_some(response)).decode("utf-8", "replace")
-        raise ProtocolError(
-            f"the answer to a command is {content_type!r}, not {EVENT_STREAM_TYPE!r}: {text[:BODY_EXCERPT_CHARS]!r}",
-            session_id=session_id,
-        )
-    async with _answer(response, session_id, _decoded(response, session_id, CommandDecoder())) as answer:
-        yield answer
+def reader_of(response: httpx2.Response) -> EventData | WholeText:
+    """Return what reads the successful answer to an invocation."""
+    return EventData() if _media_type(response) == SSE_TYPE else WholeText()
 
 
-async def check_success(response: httpx2.Response, session_id: str) -> None:
-    """Raise the error that an answer is, unless it is a success.
+def is_command_stream(response: httpx2.Response) -> bool:
+    """Tell whether a successful answer has the events of a command."""
+    return _media_type(response) == EVENT_STREAM_TYPE
 
-    Raises:
-        ServiceError: If AgentCore refused, or something answered with a redirect.
-        AgentError: If the agent failed.
+
+def no_command_stream(response: httpx2.Response, body: bytes, session_id: str) -> ProtocolError:
+    """Return the error that a successful answer to a command is if it has no events."""
+    content_type = response.headers.get("content-type", "")
+    text = body.decode("utf-8", "replace")[:BODY_EXCERPT_CHARS]
+    return ProtocolError(
+        f"the answer to a command is {content_type!r}, not {EVENT_STREAM_TYPE!r}: {text!r}", session_id=session_id
+    )
+
+
+def session_is_gone(response: httpx2.Response) -> bool:
+    """Tell whether the answer says that there is no such session or runtime.
+
+    Only if the service itself says so: a bare 404 may be any web server at a wrong endpoint URL.
     """
-    if response.is_success:
-        return
+    code = response.headers.get(_ERROR_TYPE_HEADER, "").partition(":")[0]
+    return response.status_code == 404 and code == "ResourceNotFoundException"
+
+
+def refusal(response: httpx2.Response, body: bytes, session_id: str) -> AgentRuntimeError:
+    """Return the error that an answer is which is no success.
+
+    Args:
+        response: The answer.
+        body: As much of its body as was read. A redirect's is not needed.
+        session_id: The session of the call.
+    """
     session_id = response.headers.get(SESSION_HEADER, session_id)
     if response.has_redirect_location:
-        raise ServiceError(
-            f"{_host(response.request)} redirects to {_target(response)!r}, which is not followed: prompt, session "
+        return ServiceError(
+            f"{host_of(response.request)} redirects to {_target(response)!r}, which is not followed: prompt, session "
             "id and credentials would go along; set the endpoint URL to where the runtime is",
             f"HTTP {response.status_code}",
             status=response.status_code,
             session_id=session_id,
         )
-    body = await _read_some(response)
-    raise error_from_answer(response.status_code, response.headers, body, session_id=session_id)
+    return error_from_answer(response.status_code, response.headers, body, session_id=session_id)
 
 
 @contextmanager
@@ -143,13 +199,15 @@ def transport_errors(
         session_id: The session of the call.
         response: The answer that is being read; None while its head has not arrived.
     """
-    host = _host(request)
+    host = host_of(request)
+    if response is not None:
+        session_id = response.headers.get(SESSION_HEADER, session_id)
     try:
         yield
     except AgentCoreError as error:
         error.session_id = error.session_id or session_id
         if isinstance(error, AgentRuntimeError) and response is not None:
-            error.request_id = error.request_id or response.headers.get(_REQUEST_ID_HEADER)
+            error.request_id = error.request_id or response.headers.get(REQUEST_ID_HEADER)
         raise
     except _NOT_SENT as error:
         message = f"can't connect to {host}, nothing was sent: {_detail(error)}"
@@ -171,90 +229,13 @@ def transport_errors(
         raise TransportError(message, session_id=session_id) from error
 
 
-class _Decoder(Protocol[T]):
-    @property
-    def failed(self) -> bool: ...
-    def feed(self, data: bytes, /) -> list[T]: ...
-    def close(self) -> list[T]: ...
-
-
-async def _decoded(response: httpx2.Response, session_id: str, decoder: _Decoder[T]) -> AsyncGenerator[T, None]:
-    """Yield what a decoder makes of the body, each piece as soon as it is complete."""
-    with transport_errors(response.request, session_id, response):
-        async with aclosing(response.aiter_bytes()) as chunks:
-            async for chunk in chunks:
-                for piece in decoder.feed(chunk):
-                    yield piece
-                if decoder.failed:
-                    break
-        # An end is only an end if the connection says so: after a cut this is not reached, and half an event is lost.
-        for piece in decoder.close():
-            yield piece
-
-
-async def _event_data(response: httpx2.Response, session_id: str) -> AsyncGenerator[str, None]:
-    async with aclosing(_decoded(response, session_id, SSEDecoder())) as events:
-        async for event in events:
-            failure = stream_failure(event.data)
-            if failure is not None:
-                raise AgentError(
-                    *failure,
-                    request_id=response.headers.get(_REQUEST_ID_HEADER),
-                    session_id=response.headers.get(SESSION_HEADER, session_id),
-                )
-            yield event.data
-
-
-async def _whole_text(response: httpx2.Response, session_id: str) -> AsyncGenerator[str, None]:
-    body = bytearray()
-    interruption: TransportError | None = None
-    try:
-        with transport_errors(response.request, session_id, response):
-            async with aclosing(response.aiter_bytes()) as chunks:
-                async for chunk in chunks:
-                    body += chunk
-                    if len(body) > ANSWER_MAX_BYTES:
-                        raise ProtocolError(f"the answer has more than the {ANSWER_MAX_BYTES} bytes that are allowed")
-    except TransportError as error:
-        interruption = error
-    if body:
-        yield body.decode("utf-8", "replace")
-    if interruption is not None:
-        raise interruption
-
-
-@asynccontextmanager
-async def _answer(
-    response: httpx2.Response, session_id: str, pieces: AsyncGenerator[T, None]
-) -> AsyncGenerator[Answer[T], None]:
-    async with aclosing(pieces):
-        yield Answer(
-            response.headers.get(SESSION_HEADER, session_id),
-            response.headers.get("content-type", ""),
-            response.status_code,
-            response.headers.get(_REQUEST_ID_HEADER),
-            pieces,
-        )
-
-
-async def _read_some(response: httpx2.Response) -> bytes:
-    """Read the beginning of a body that only explains a failure: as much as comes, soon and without trouble."""
-    body = bytearray()
-    with anyio.move_on_after(ERROR_BODY_TIMEOUT_S), suppress(httpx2.RequestError):
-        async with aclosing(response.aiter_bytes()) as chunks:
-            async for chunk in chunks:
-                body += chunk
-                if len(body) >= ERROR_BODY_MAX_BYTES:
-                    break
-    return bytes(body[:ERROR_BODY_MAX_BYTES])
+def host_of(request: httpx2.Request) -> str:
+    """Return host and port as a message shows them."""
+    return request.url.netloc.decode("ascii")
 
 
 def _media_type(response: httpx2.Response) -> str:
     return response.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _host(request: httpx2.Request) -> str:
-    return request.url.netloc.decode("ascii")
 
 
 def _target(response: httpx2.Response) -> str:

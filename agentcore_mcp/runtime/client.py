@@ -7,30 +7,28 @@ What a request looks like is decided in ``wire.operations``, where it goes in ``
 from __future__ import annotations
 
 import uuid
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Self
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
-import httpx2
-
-from agentcore_mcp.runtime.answers import (
-    CommandRun,
-    Invocation,
-    check_success,
-    read_command,
-    read_invocation,
-    transport_errors,
+from agentcore_mcp.runtime.answers import REQUEST_ID_HEADER, session_is_gone
+from agentcore_mcp.runtime.auth import SigV4Auth
+from agentcore_mcp.runtime.calls import (
+    COMMAND_GRACE_S,
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+    Call,
+    parsed_arn,
 )
-from agentcore_mcp.runtime.auth import REGION_EXTENSION, SigV4Auth
-from agentcore_mcp.runtime.endpoints import check_endpoint_url, endpoint_for, is_loopback
+from agentcore_mcp.runtime.endpoints import check_endpoint_url
+from agentcore_mcp.runtime.exchange import AsyncConnections, check_success, command_events, invocation_pieces
+from agentcore_mcp.wire.eventstream import CommandEvent
 from agentcore_mcp.wire.operations import (
     COMMAND_TIMEOUT_DEFAULT_S,
     JSON_TYPE,
     SESSION_HEADER,
     SSE_TYPE,
-    Request,
     RuntimeArn,
     command_request,
     invoke_request,
@@ -38,28 +36,41 @@ from agentcore_mcp.wire.operations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
     from types import TracebackType
+
+    import httpx2
 
 __all__ = ["CommandRun", "Invocation", "RuntimeClient", "StoppedSession"]
 
-# A TCP and TLS handshake across the world takes under a second; ten leave room for two lost packets and a proxy.
-CONNECT_TIMEOUT_S = 10.0
-# How long the other side may refuse to take the next piece of a request. 100 MB at once are allowed, so the network
-# may be slow, but a minute without any progress is an end.
-WRITE_TIMEOUT_S = 60.0
-# Silence while an agent works. The service ends a synchronous request after 15 minutes itself, so nothing comes later.
-READ_TIMEOUT_S = 900.0
-# A command may be silent for as long as it may run; then the service needs time to end it and to say so.
-COMMAND_GRACE_S = 30.0
-# Stopping a session that is busy takes seconds, not minutes.
-STOP_TIMEOUT_S = 60.0
+T = TypeVar("T")
 
-# An idle connection is kept for the next call, but not until the other side gives it up: a request that crosses with
-# its closing fails, and nobody can say whether it was carried out. uvicorn, which many agents run on, waits 5 s.
-IDLE_CONNECTION_S = 4.0
 
-_ERROR_TYPE_HEADER = "x-amzn-errortype"
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """A successful answer whose head has arrived. Iterate it once for the rest, inside its ``async with`` block.
+
+    Attributes:
+        session_id: The session that answered: the one asked for, unless the service says otherwise.
+        content_type: As the answer's header has it, "" without one.
+        status: The HTTP status.
+        request_id: The id that AWS support asks for, when there is one.
+        pieces: What iterating goes through.
+    """
+
+    session_id: str
+    content_type: str
+    status: int
+    request_id: str | None
+    pieces: AsyncGenerator[T, None] = field(repr=False)
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self.pieces
+
+
+# Each piece is the data of one SSE event, as the agent sent it, or the one whole body of any other answer.
+Invocation = Answer[str]
+CommandRun = Answer[CommandEvent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +118,11 @@ class RuntimeClient:
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self._auth = SigV4Auth() if auth is None else auth
-        self._endpoint_url = None if endpoint_url is None else check_endpoint_url(endpoint_url)
-        self._connect_timeout_s = connect_timeout_s
         self._read_timeout_s = read_timeout_s
         self._command_grace_s = command_grace_s
         self._stop_timeout_s = stop_timeout_s
-        self._transport = transport
-        self._http: httpx2.AsyncClient | None = None
+        endpoint_url = None if endpoint_url is None else check_endpoint_url(endpoint_url)
+        self._connections = AsyncConnections(endpoint_url, connect_timeout_s, transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -125,8 +134,7 @@ class RuntimeClient:
 
     async def aclose(self) -> None:
         """Close every connection. Answers that are still being read break off."""
-        if self._http is not None:
-            await self._http.aclose()
+        await self._connections.aclose()
 
     @asynccontextmanager
     async def invoke(
@@ -165,7 +173,7 @@ class RuntimeClient:
             ServiceError: If AgentCore refuses.
             AgentError: If the agent fails, before its answer or in the middle of it.
         """
-        arn = _parsed(arn)
+        arn = parsed_arn(arn)
         request = invoke_request(
             arn,
             payload,
@@ -177,11 +185,10 @@ class RuntimeClient:
             headers=headers,
         )
         timeout_s = self._read_timeout_s if read_timeout_s is None else read_timeout_s
-        async with (
-            self._send(arn, request, session_id, timeout_s) as response,
-            read_invocation(response, session_id) as answer,
-        ):
-            yield answer
+        async with self._connections.send(Call(arn, request, session_id, timeout_s), self._auth) as response:
+            pieces = await invocation_pieces(response, session_id)
+            async with aclosing(pieces):
+                yield _answer(response, session_id, pieces)
 
     @asynccontextmanager
     async def run_command(
@@ -209,15 +216,15 @@ class RuntimeClient:
         Raises:
             InvalidRequestError, CredentialsError, TransportError, ProtocolError, ServiceError: As for ``invoke``.
         """
-        arn = _parsed(arn)
+        arn = parsed_arn(arn)
         request = command_request(
             arn, command, session_id=session_id, timeout_s=timeout_s, qualifier=qualifier, headers=headers
         )
-        async with (
-            self._send(arn, request, session_id, timeout_s + self._command_grace_s) as response,
-            read_command(response, session_id) as answer,
-        ):
-            yield answer
+        call = Call(arn, request, session_id, timeout_s + self._command_grace_s)
+        async with self._connections.send(call, self._auth) as response:
+            events = await command_events(response, session_id)
+            async with aclosing(events):
+                yield _answer(response, session_id, events)
 
     async def stop_session(
         self, arn: RuntimeArn | str, *, session_id: str, qualifier: str | None = None, client_token: str | None = None
@@ -233,67 +240,22 @@ class RuntimeClient:
         Raises:
             InvalidRequestError, CredentialsError, TransportError, ServiceError: As for ``invoke``.
         """
-        arn = _parsed(arn)
+        arn = parsed_arn(arn)
         token = str(uuid.uuid4()) if client_token is None else client_token
         request = stop_request(arn, session_id=session_id, client_token=token, qualifier=qualifier)
-        async with self._send(arn, request, session_id, self._stop_timeout_s) as response:
-            # Only if the service itself says so: a bare 404 may be any web server at a wrong endpoint URL.
-            code = response.headers.get(_ERROR_TYPE_HEADER, "").partition(":")[0]
-            gone = response.status_code == 404 and code == "ResourceNotFoundException"
+        call = Call(arn, request, session_id, self._stop_timeout_s)
+        async with self._connections.send(call, self._auth) as response:
+            gone = session_is_gone(response)
             if not gone:
                 await check_success(response, session_id)
             return StoppedSession(response.headers.get(SESSION_HEADER, session_id), already_gone=gone)
 
-    @asynccontextmanager
-    async def _send(
-        self, arn: RuntimeArn, request: Request, session_id: str, read_timeout_s: float
-    ) -> AsyncGenerator[httpx2.Response, None]:
-        # Built here and not by httpx2's client, whose defaults would add cookies and an Accept of their own. The
-        # encoding is boto3's: a proxy that compresses would hold pieces back.
-        line = httpx2.Request(
-            request.method,
-            endpoint_for(arn, self._endpoint_url) + request.target,
-            headers=[
-                (b"User-Agent", _user_agent()),
-                (b"Accept-Encoding", b"identity"),
-                *((name.encode("ascii"), value.encode("latin-1")) for name, value in request.headers),
-            ],
-            content=request.body,
-            extensions={
-                "timeout": httpx2.Timeout(
-                    connect=self._connect_timeout_s,
-                    read=read_timeout_s,
-                    write=WRITE_TIMEOUT_S,
-                    pool=self._connect_timeout_s,
-                ).as_dict(),
-                REGION_EXTENSION: arn.region,
-            },
-        )
-        with transport_errors(line, session_id):
-            response = await self._connections(line.url).send(line, auth=self._auth, stream=True)
-        try:
-            yield response
-        finally:
-            await response.aclose()
 
-    def _connections(self, url: httpx2.URL) -> httpx2.AsyncClient:
-        if self._http is None:
-            # As the AWS SDKs do, HTTPS_PROXY and NO_PROXY are followed; but no proxy reaches this machine's loopback.
-            direct = dict.fromkeys(("http://", "https://", "all://")) if is_loopback(url.host) else None
-            self._http = httpx2.AsyncClient(
-                transport=self._transport,
-                mounts=direct,
-                # How many calls run at a time is for the caller to decide; one that waits here looks like silence.
-                limits=httpx2.Limits(max_connections=None, keepalive_expiry=IDLE_CONNECTION_S),
-                follow_redirects=False,
-            )
-        return self._http
-
-
-def _parsed(arn: RuntimeArn | str) -> RuntimeArn:
-    return RuntimeArn.parse(arn) if isinstance(arn, str) else arn
-
-
-@cache
-def _user_agent() -> bytes:
-    return f"agentcore-mcp/{version('agentcore-mcp')}".encode()
+def _answer(response: httpx2.Response, session_id: str, pieces: AsyncGenerator[T, None]) -> Answer[T]:
+    return Answer(
+        response.headers.get(SESSION_HEADER, session_id),
+        response.headers.get("content-type", ""),
+        response.status_code,
+        response.headers.get(REQUEST_ID_HEADER),
+        pieces,
+    )

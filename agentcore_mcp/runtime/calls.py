@@ -1,0 +1,83 @@
+"""A call: one request to one runtime, complete but for its credentials, and how long each part of it may take.
+
+Whether it is sent by ``RuntimeClient`` on an event loop or by ``AgentCoreRuntimeClient`` in a thread, it is this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+
+import httpx2
+
+from agentcore_mcp.runtime.auth import REGION_EXTENSION
+from agentcore_mcp.runtime.endpoints import endpoint_for
+from agentcore_mcp.wire.operations import Request, RuntimeArn
+
+# A TCP and TLS handshake across the world takes under a second; ten leave room for two lost packets and a proxy.
+CONNECT_TIMEOUT_S = 10.0
+# How long the other side may refuse to take the next piece of a request. 100 MB at once are allowed, so the network
+# may be slow, but a minute without any progress is an end.
+WRITE_TIMEOUT_S = 60.0
+# Silence while an agent works. The service ends a synchronous request after 15 minutes itself, so nothing comes later.
+READ_TIMEOUT_S = 900.0
+# A command may be silent for as long as it may run; then the service needs time to end it and to say so.
+COMMAND_GRACE_S = 30.0
+# Stopping a session that is busy takes seconds, not minutes.
+STOP_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to one runtime.
+
+    Attributes:
+        arn: The runtime; its region is signed for and names the host.
+        request: What is sent.
+        session_id: The session it is sent to.
+        read_timeout_s: How long the other side may be silent.
+    """
+
+    arn: RuntimeArn
+    request: Request
+    session_id: str
+    read_timeout_s: float
+
+    def to_http(self, endpoint_url: str | None, connect_timeout_s: float) -> httpx2.Request:
+        """Return the request as httpx2 sends it, without credentials.
+
+        Built here and not by httpx2's clients, whose defaults would add cookies and an Accept of their own. The
+        encoding is boto3's: a proxy that compresses would hold pieces back.
+        """
+        return httpx2.Request(
+            self.request.method,
+            endpoint_for(self.arn, endpoint_url) + self.request.target,
+            headers=[
+                (b"User-Agent", user_agent().encode("ascii")),
+                (b"Accept-Encoding", b"identity"),
+                *((name.encode("ascii"), value.encode("latin-1")) for name, value in self.request.headers),
+            ],
+            content=self.request.body,
+            extensions={
+                "timeout": httpx2.Timeout(
+                    connect=connect_timeout_s, read=self.read_timeout_s, write=WRITE_TIMEOUT_S, pool=connect_timeout_s
+                ).as_dict(),
+                REGION_EXTENSION: self.arn.region,
+            },
+        )
+
+
+def parsed_arn(arn: RuntimeArn | str) -> RuntimeArn:
+    """Return an ARN in parts.
+
+    Raises:
+        InvalidRequestError: If a text is not the ARN of an agent runtime.
+    """
+    return RuntimeArn.parse(arn) if isinstance(arn, str) else arn
+
+
+@cache
+def user_agent() -> str:
+    """Return the name by which AgentCore's logs know us."""
+    return f"agentcore-mcp/{version('agentcore-mcp')}"
