@@ -6,8 +6,9 @@ for ``mcp`` nor for ``botocore``.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp._lazy import lazy_names
 
 if TYPE_CHECKING:
     from agentcore_mcp.errors import (
@@ -73,14 +74,15 @@ __all__ = [  # noqa: RUF022 - grouped by room
 ]
 
 
+_named = lazy_names(__name__, _HOME)
+
+
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         from importlib.metadata import version
 
         return version("agentcore-mcp")
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _named(name)
 
 
 def __dir__() -> list[str]:

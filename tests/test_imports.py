@@ -41,17 +41,18 @@ def _rule(ours: str = "", others: str = "") -> Rule:
 
 
 ROOMS = {
+    "_lazy": _rule(),
     "errors": _rule(),
     "wire": _rule("errors", "botocore"),
-    "runtime": _rule("errors wire", "anyio httpx2 botocore"),
-    "hosting": _rule("errors wire", "anyio opentelemetry starlette uvicorn"),
+    "runtime": _rule("errors wire _lazy", "anyio httpx2 botocore"),
+    "hosting": _rule("errors wire _lazy", "anyio opentelemetry starlette uvicorn"),
     "hosting.dataplane": _rule("errors wire hosting", "anyio starlette uvicorn httpx2 botocore"),
     "config": _rule("errors wire", "pydantic"),
     "server": _rule("errors wire runtime config", "anyio httpx2 mcp pydantic starlette uvicorn"),
     "cli": _rule("errors wire runtime hosting config server", "anyio click mcp rich uvicorn"),
     "__main__": _rule("cli"),
     # The package itself resolves its names on first use; what it may not do is import a room at the top.
-    "__init__": _rule("errors runtime hosting server"),
+    "__init__": _rule("errors runtime hosting server _lazy"),
 }
 
 

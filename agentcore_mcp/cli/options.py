@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentcore_mcp.config import Agent, Settings, drop_unset
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.wire.operations import RuntimeArn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from agentcore_mcp.config import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,9 @@ def settings_for(options: AgentOptions) -> Iterator[Settings]:
         ConfigurationError: If no agent is configured, or the configuration contradicts itself.
         ConnectError: If the local AgentCore does not start.
     """
+    # Here and not above: `agentcore-mcp local` has no use for what the settings are made with.
+    from agentcore_mcp.config import Agent, Settings, drop_unset
+
     drop_unset(os.environ)
     if not options.local:
         yield Settings.from_env(
