@@ -114,6 +114,23 @@ async def test_many_calls_at_once_resolve_credentials_once(
     assert log.read_text() == "x"
 
 
+async def test_credentials_of_the_default_chain_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "log"
+    keys = process(f"open({str(log)!r}, 'a').write('x'); print({KEYS_AS_JSON!r})")
+    (tmp_path / "config").write_text(f"[profile corp]\n{keys}\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_PROFILE", "corp")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    auth = SigV4Auth()
+
+    await signed(auth)
+    await signed(auth)
+
+    assert log.read_text() == "x"
+
+
 async def test_the_event_loop_runs_on_while_credentials_are_resolved(
     profile: Callable[[str], botocore.session.Session],
 ) -> None:
