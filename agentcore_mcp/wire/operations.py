@@ -130,7 +130,7 @@ def invoke_request(
                 f"the user id has {len(user_id)} characters, 1 to {USER_ID_MAX_CHARS} are allowed"
             )
         fields[USER_HEADER] = user_id
-    return Request(_target(arn, "invocations", qualifier), _headers(fields, headers), payload)
+    return Request(target_of(arn, "invocations", {"qualifier": qualifier}), header_fields(fields, headers), payload)
 
 
 def command_request(
@@ -169,7 +169,7 @@ def command_request(
         "Accept": EVENT_STREAM_TYPE,
         SESSION_HEADER: check_session_id(session_id),
     }
-    return Request(_target(arn, "commands", qualifier), _headers(fields, headers), body)
+    return Request(target_of(arn, "commands", {"qualifier": qualifier}), header_fields(fields, headers), body)
 
 
 def stop_request(
@@ -196,7 +196,7 @@ def stop_request(
         raise InvalidRequestError(f"not a client token: {client_token!r}; it has 33 to 256 letters, digits and dashes")
     body = json.dumps({"clientToken": client_token}).encode()
     fields = {"Content-Type": JSON_TYPE, SESSION_HEADER: check_session_id(session_id)}
-    return Request(_target(arn, "stopruntimesession", qualifier), _headers(fields, headers), body)
+    return Request(target_of(arn, "stopruntimesession", {"qualifier": qualifier}), header_fields(fields, headers), body)
 
 
 def check_session_id(session_id: str) -> str:
@@ -213,14 +213,20 @@ def check_session_id(session_id: str) -> str:
     return session_id
 
 
-def _target(arn: RuntimeArn, operation: str, qualifier: str | None) -> str:
+def target_of(arn: RuntimeArn, operation: str, query: Mapping[str, str | None]) -> str:
+    """Return path and query of a request; parameters that are None are left out."""
     # The ARN is one path segment: its colons and slash are encoded too, as botocore does it.
     path = f"/runtimes/{quote(str(arn), safe='')}/{operation}"
-    return path if qualifier is None else f"{path}?{urlencode({'qualifier': qualifier}, quote_via=quote)}"
+    given = {name: value for name, value in query.items() if value is not None}
+    return f"{path}?{urlencode(given, quote_via=quote)}" if given else path
 
 
-def _headers(fields: dict[str, str], extra: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    """Put the operation's own headers before the caller's, which may not replace them."""
+def header_fields(fields: dict[str, str], extra: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    """Put the operation's own headers before the caller's, which may not replace them.
+
+    Raises:
+        InvalidRequestError: If one of the caller's would, or has a name or value that is none.
+    """
     own = {name.lower() for name in fields} | {"authorization", "host"}
     for name, value in (extra or {}).items():
         if not _HEADER_NAME.fullmatch(name):
