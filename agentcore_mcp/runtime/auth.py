@@ -9,7 +9,6 @@ or another process.
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ import httpx2
 
 from agentcore_mcp.errors import ConfigurationError, CredentialsError
 from agentcore_mcp.runtime.endpoints import is_loopback, is_safe_for_credentials
+from agentcore_mcp.runtime.tokens import SENDABLE, Token, TokenCache, TokenSource, is_sendable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Mapping
@@ -33,8 +33,9 @@ _SERVICE = "bedrock-agentcore"
 # left out (trace headers, user agent) is botocore's own list.
 _ADDED_AFTER_SIGNING = frozenset({"accept-encoding", "content-length"})
 
-# What a header can carry without quoting; RFC 6750's token68 is a part of it. In particular no CR, LF or space.
-_TOKEN = re.compile(r"[!-~]+")
+# httpx2 reads a refusal to its end before it sends the request again, however long that end is in coming. So its
+# connection is closed and this put in the place of its body.
+_UNREAD = b""
 
 
 class SigV4Auth(httpx2.Auth):
@@ -76,6 +77,24 @@ class SigV4Auth(httpx2.Auth):
         signed = await anyio.to_thread.run_sync(self._sign, request, abandon_on_cancel=True, limiter=self._turn)
         _put_on(request, signed)
         yield request
+
+    def presign(self, url: str, *, region: str, expires_s: int) -> str:
+        """Return a URL that whoever has it can send a GET request to for a while, as botocore signs it.
+
+        Args:
+            url: Where to.
+            region: The region that is signed for.
+            expires_s: For how many seconds from now.
+
+        Raises:
+            CredentialsError: If there are no usable credentials.
+        """
+        from botocore.auth import SigV4QueryAuth
+        from botocore.awsrequest import AWSRequest
+
+        signed = AWSRequest("GET", url)
+        SigV4QueryAuth(self._credentials(), _SERVICE, region, expires=expires_s).add_auth(signed)
+        return str(signed.url)
 
     def _sign(self, request: httpx2.Request) -> dict[str, str]:
         """Return the headers that the signature adds."""
@@ -121,27 +140,60 @@ class SigV4Auth(httpx2.Auth):
 
 
 class BearerAuth(httpx2.Auth):
-    """Sends an OAuth access token.
+    """Sends an OAuth access token, and once more with another one if it is answered with a 401.
+
+    Nothing is done twice by that: AgentCore's front door refuses a token before the agent is reached.
 
     Args:
-        token: The bare token, without ``Bearer``.
+        token: The bare token, without ``Bearer``, or where tokens come from.
 
     Raises:
         ConfigurationError: If it is empty or has characters that a header can't carry.
     """
 
-    def __init__(self, token: str) -> None:
-        if not _TOKEN.fullmatch(token):
-            raise ConfigurationError(
-                f"the bearer token ({len(token)} characters) can't be sent: it must not be empty and has no spaces, "
-                "line ends or characters outside ASCII"
-            )
-        self._token = token
+    requires_request_body = True
+
+    def __init__(self, token: str | TokenSource) -> None:
+        if isinstance(token, str) and not is_sendable(token):
+            raise ConfigurationError(f"the bearer token ({len(token)} characters) can't be sent; {SENDABLE}")
+        self._tokens = TokenCache(Token(token) if isinstance(token, str) else token)
 
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """Add the token."""
-        _put_on(request, {"Authorization": f"Bearer {self._token}"})
-        yield request
+        """Add the token, waiting for it in this thread.
+
+        Raises:
+            CredentialsError: If there is no token.
+        """
+        token = self._tokens.get()
+        _put_on(request, _bearer(token))
+        response = yield request
+        if response.status_code == httpx2.codes.UNAUTHORIZED:
+            another = self._tokens.get(refused=token)
+            if another != token:
+                if isinstance(response.stream, httpx2.SyncByteStream):
+                    response.stream.close()
+                response.stream = httpx2.ByteStream(_UNREAD)
+                _put_on(request, _bearer(another))
+                yield request
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """Add the token, waiting for it in this task.
+
+        Raises:
+            CredentialsError: If there is no token.
+        """
+        await request.aread()
+        token = await self._tokens.aget()
+        _put_on(request, _bearer(token))
+        response = yield request
+        if response.status_code == httpx2.codes.UNAUTHORIZED:
+            another = await self._tokens.aget(refused=token)
+            if another != token:
+                if isinstance(response.stream, httpx2.AsyncByteStream):
+                    await response.stream.aclose()
+                response.stream = httpx2.ByteStream(_UNREAD)
+                _put_on(request, _bearer(another))
+                yield request
 
 
 class NoAuth(httpx2.Auth):
@@ -158,6 +210,10 @@ class NoAuth(httpx2.Auth):
                 f"a request to {request.url.host!r} needs credentials; none are needed on localhost only"
             )
         yield request
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _put_on(request: httpx2.Request, headers: Mapping[str, str]) -> None:
