@@ -144,13 +144,13 @@ class TokenCache:
             CredentialsError: If the source has none.
         """
         found = self._find(refused)
-        return _value(found if isinstance(found, Token) else found.result())
+        return self._settle(found if isinstance(found, Token) else found.result(), refused)
 
     async def aget(self, *, refused: str | None = None) -> str:
         """Return a token that is not due, waiting for it in this task; else as ``get``."""
         found = self._find(refused)
         # Cancelling this wait does not cancel the asking: a future that runs already can't be.
-        return _value(found if isinstance(found, Token) else await asyncio.wrap_future(found))
+        return self._settle(found if isinstance(found, Token) else await asyncio.wrap_future(found), refused)
 
     def _find(self, refused: str | None) -> Token | Future[Token | str]:
         with self._lock:
@@ -177,14 +177,21 @@ class TokenCache:
             outcome = error.message
         except BaseException as error:  # noqa: BLE001 - or the waiters would wait forever; its text may hold a secret
             outcome = f"{name} failed: {type(error).__name__}"
-        if isinstance(outcome, str) and previous is not None and time.time() < previous.expires_at < math.inf:
-            # Due, but not over. If it was refused, whoever was refused sees that it is the same.
-            outcome = previous
         with self._lock:
             self._asking = None
             if isinstance(outcome, Token):
                 self._token = outcome
         asking.set_result(outcome)
+
+    def _settle(self, outcome: Token | str, refused: str | None) -> str:
+        if isinstance(outcome, Token):
+            return outcome.value
+        kept = self._token
+        if kept is not None and kept.value != refused and time.time() < kept.expires_at < math.inf:
+            return kept.value  # due, but not over
+        # Made anew for each waiter, since each adds its own session id and traceback, and outside any except block,
+        # so that what the source stumbled over is not chained to it.
+        raise CredentialsError(outcome)
 
 
 def is_sendable(text: str) -> bool:
@@ -202,14 +209,6 @@ def read_claims(token: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
-
-
-def _value(outcome: Token | str) -> str:
-    if isinstance(outcome, str):
-        # Made anew for each waiter, since each adds its own session id and traceback, and outside any except block,
-        # so that what the source stumbled over is not chained to it.
-        raise CredentialsError(outcome)
-    return outcome.value
 
 
 def _seconds(value: object) -> float:
