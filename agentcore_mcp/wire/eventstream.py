@@ -120,17 +120,19 @@ class CommandDecoder:
                 return
 
 
+def command_event_value(event: CommandEvent) -> dict[str, dict[str, Any]]:
+    """Return an event as the JSON object that it is on the line, and in boto3."""
+    if isinstance(event, ContentStart):
+        return {"contentStart": {}}
+    if isinstance(event, ContentDelta):
+        outputs = (("stdout", event.stdout), ("stderr", event.stderr))
+        return {"contentDelta": {name: text for name, text in outputs if text}}
+    return {"contentStop": {"exitCode": event.exit_code, "status": event.status}}
+
+
 def encode_command_event(event: CommandEvent) -> bytes:
     """Encode an event as the frame in which the service sends it."""
-    value: dict[str, Any]
-    if isinstance(event, ContentStart):
-        value = {"contentStart": {}}
-    elif isinstance(event, ContentDelta):
-        outputs = (("stdout", event.stdout), ("stderr", event.stderr))
-        value = {"contentDelta": {name: text for name, text in outputs if text}}
-    else:
-        value = {"contentStop": {"exitCode": event.exit_code, "status": event.status}}
-    return encode_frame(_EVENT_HEADERS, json.dumps(value).encode())
+    return encode_frame(_EVENT_HEADERS, json.dumps(command_event_value(event)).encode())
 
 
 def encode_exception(code: str, message: str) -> bytes:
