@@ -123,6 +123,11 @@ def read_events(stream: Any) -> Ran:
     )
 
 
+def error_code(answer: httpx2.Response) -> str:
+    """Return the code of an error answer without the namespace that AWS has after some."""
+    return str(answer.headers["x-amzn-errortype"]).partition(":")[0]
+
+
 def new_session_id() -> str:
     return str(uuid.uuid4())
 

@@ -125,7 +125,7 @@ class Exchange:
         if self.started:
             self.cut()
         else:
-            await self._answer(refusal.status, refusal.body(), [("x-amzn-errortype", refusal.code)])
+            await self._answer(refusal.status, refusal.body(), refusal.headers())
 
     def close(self) -> None:
         """Note the end of the work, if nothing else has; the answer broke off then."""

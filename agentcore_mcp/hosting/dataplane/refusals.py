@@ -7,17 +7,37 @@ caller of ours ever sees one, a client does.
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# The errors of the three operations in the service model.
 STATUS_OF_CODE: Final = {
     "ValidationException": 400,
+    "UnauthorizedException": 401,
     "ServiceQuotaExceededException": 402,
     "AccessDeniedException": 403,
     "ResourceNotFoundException": 404,
-    "UnknownOperationException": 404,
+    "ConflictException": 409,
+    "RetryableConflictException": 409,
     "RuntimeClientError": 424,
+    "ThrottlingException": 429,
     "InternalServerException": 500,
 }
+# What AWS answers before an operation is reached. No service model has them.
+STATUS_OF_COMMON_CODE: Final = {
+    "ExpiredTokenException": 403,
+    "IncompleteSignatureException": 403,
+    "InvalidSignatureException": 403,
+    "MissingAuthenticationTokenException": 403,
+    "UnrecognizedClientException": 403,
+    "UnknownOperationException": 404,
+}
+# AWS has this after these codes, and a client that does not cut it off sees a code that it does not know.
+_COMMON_CODE_NAMESPACE: Final = ":http://internal.amazon.com/coral/com.amazon.coral.service/"
+# The code that runtimes with OAuth have in a JSON-RPC answer, whatever protocol the agent speaks.
+_JSON_RPC_CODE: Final = -32001
 
 # Values of ValidationExceptionReason in the service model.
 CANNOT_PARSE = "CannotParse"
@@ -26,20 +46,45 @@ IDEMPOTENT_PARAMETER_MISMATCH = "IdempotentParameterMismatchException"
 
 
 class Refusal(Exception):  # noqa: N818  it is an answer, and named for what it says
-    """A request that is answered with an error."""
+    """A request that is answered with an error.
+
+    Args:
+        code: The error's name, one of the two tables above.
+        message: What the caller reads.
+        reason: Why it is a ValidationException.
+        fields: Name and constraint of each field that is not valid.
+        challenge: The value of ``WWW-Authenticate``. With it the answer is that of a runtime with OAuth: 401, and
+            a JSON-RPC body.
+    """
 
     def __init__(
-        self, code: str, message: str, *, reason: str | None = None, fields: tuple[tuple[str, str], ...] = ()
+        self,
+        code: str,
+        message: str,
+        *,
+        reason: str | None = None,
+        fields: tuple[tuple[str, str], ...] = (),
+        challenge: str | None = None,
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
-        self.status = STATUS_OF_CODE[code]
+        self.status = 401 if challenge else (STATUS_OF_CODE | STATUS_OF_COMMON_CODE)[code]
         self.message = message
         self.reason = reason
         self.fields = fields
+        self.challenge = challenge
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Return the headers that say what kind of error it is."""
+        suffix = _COMMON_CODE_NAMESPACE if self.code in STATUS_OF_COMMON_CODE else ""
+        challenge = [("www-authenticate", self.challenge)] if self.challenge else []
+        return [("x-amzn-errortype", self.code + suffix), *challenge]
 
     def body(self) -> bytes:
         """Return the JSON body of the answer."""
+        if self.challenge:
+            error = {"code": _JSON_RPC_CODE, "message": self.message}
+            return json.dumps({"jsonrpc": "2.0", "error": error}).encode()
         members: dict[str, object] = {"message": self.message}
         if self.reason is not None:
             members["reason"] = self.reason
@@ -48,10 +93,16 @@ class Refusal(Exception):  # noqa: N818  it is an answer, and named for what it 
         return json.dumps(members).encode()
 
 
+def invalid_fields(fields: Sequence[tuple[str, str]]) -> Refusal:
+    """Refuse a request because fields of it, each named with the constraint, break the model."""
+    found = f"{len(fields)} validation error{'s' if len(fields) > 1 else ''} detected"
+    values = "; ".join(f"Value at '{name}' failed to satisfy constraint: {constraint}" for name, constraint in fields)
+    return Refusal("ValidationException", f"{found}: {values}", reason=FIELD_VALIDATION_FAILED, fields=tuple(fields))
+
+
 def invalid_field(name: str, constraint: str) -> Refusal:
     """Refuse a request because one of its fields breaks a constraint of the model."""
-    message = f"1 validation error detected: Value at '{name}' failed to satisfy constraint: {constraint}"
-    return Refusal("ValidationException", message, reason=FIELD_VALIDATION_FAILED, fields=((name, constraint),))
+    return invalid_fields([(name, constraint)])
 
 
 def unreadable(message: str) -> Refusal:
