@@ -1,0 +1,151 @@
+"""One request to an identity provider, and what its answer says: no more than ``oauth`` and ``cognito`` share.
+
+What is sent here is a secret that tokens are made of, so it goes over https or stays on this machine, follows no
+redirect, and neither it nor the answer gets into an error.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx2
+
+from agentcore_mcp.errors import ConfigurationError, CredentialsError
+from agentcore_mcp.runtime.endpoints import is_loopback, is_safe_for_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# An identity provider answers in well under a second, but Cognito may run three Lambda functions of up to 5 s first.
+# For the whole exchange, from the name's resolution to the answer's last byte.
+TOKEN_TIMEOUT_S = 30.0
+# Tokens take a few thousand bytes each, and there are at most three in an answer.
+ANSWER_MAX_BYTES = 262_144
+
+_DETAIL_MAX_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAnswer:
+    """The answer of an identity provider.
+
+    Attributes:
+        host: Who answered.
+        status: The HTTP status.
+        body: The members of the JSON object; none if it was none.
+        error_type: The code in ``x-amzn-errortype`` or the body's ``__type`` or ``error``, bare; "" without one.
+    """
+
+    host: str
+    status: int
+    body: Mapping[str, Any] = field(repr=False)
+    error_type: str = ""
+
+    def text(self, name: str) -> str:
+        """Return a member that is a text; "" if it isn't."""
+        value = self.body.get(name)
+        return value if isinstance(value, str) else ""
+
+
+def check_token_url(text: str, setting: str) -> httpx2.URL:
+    """Return the URL if secrets may be sent to it.
+
+    Args:
+        text: It may have a query, and keeps it.
+        setting: What the user calls it.
+
+    Raises:
+        ConfigurationError: If it is not https or loopback http, or has a user name or fragment. The message shows
+            the host at most, since the rest may hold a secret.
+    """
+    try:
+        url = httpx2.URL(text)
+    except httpx2.InvalidURL:
+        raise ConfigurationError(f"{setting} is not a URL; it looks like https://HOST/PATH") from None
+    if url.scheme not in ("https", "http") or not url.host or url.userinfo or url.fragment:
+        raise ConfigurationError(
+            f"{setting} looks like https://HOST/PATH, without user name, password and fragment, but this one doesn't"
+        )
+    if not is_safe_for_credentials(url):
+        raise ConfigurationError(
+            f"{setting} would send secrets to {url.host!r} unencrypted; "
+            "use https, or http with localhost, 127.0.0.0/8 or [::1]"
+        )
+    return url
+
+
+def post(url: httpx2.URL, body: bytes, headers: Mapping[str, str], *, setting: str, timeout_s: float) -> TokenAnswer:
+    """Send one request and read the answer, whatever its status. Blocks; not for a thread with an event loop.
+
+    Args:
+        url: As ``check_token_url`` gives it.
+        body: What is sent.
+        headers: With its type.
+        setting: What the user calls the URL.
+        timeout_s: For everything together.
+
+    Raises:
+        CredentialsError: If there is no answer in time, or one that can't be meant for us.
+    """
+    return anyio.run(_post, url, body, headers, setting, timeout_s)
+
+
+async def _post(
+    url: httpx2.URL, body: bytes, headers: Mapping[str, str], setting: str, timeout_s: float
+) -> TokenAnswer:
+    host = url.netloc.decode("ascii")
+    # As for the runtime itself, proxies of the environment are used, but none reaches this machine's loopback.
+    direct = dict.fromkeys(("http://", "https://", "all://")) if is_loopback(url.host) else None
+    # A third each for connection and TLS handshake: when it is cancelled in there, httpx2 leaves the socket open.
+    timeout = httpx2.Timeout(timeout_s, connect=timeout_s / 3)
+    received = bytearray()
+    try:
+        # A time for the whole: httpx2's start again with every byte.
+        with anyio.fail_after(timeout_s):
+            async with (
+                httpx2.AsyncClient(mounts=direct, timeout=timeout, follow_redirects=False) as client,
+                client.stream("POST", url, content=body, headers={**headers, "Accept-Encoding": "identity"}) as answer,
+            ):
+                if answer.is_redirect:
+                    raise CredentialsError(
+                        f"{host} redirects, which is not followed: secrets would go along; "
+                        f"set {setting} to where tokens are issued"
+                    )
+                async for chunk in answer.aiter_bytes():
+                    received += chunk
+                    if len(received) > ANSWER_MAX_BYTES:
+                        raise CredentialsError(f"{host} answers with more than the {ANSWER_MAX_BYTES} bytes allowed")
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
+        # Nothing was sent yet, so nothing of it can be in the text.
+        detail = str(error)[:_DETAIL_MAX_CHARS] or type(error).__name__
+        raise CredentialsError(f"can't connect to {host}: {detail}; check {setting} and the network") from None
+    except (TimeoutError, httpx2.TimeoutException):
+        raise CredentialsError(
+            f"no answer from {host} within {timeout_s:g} s; check {setting} and the network"
+        ) from None
+    except httpx2.RequestError as error:
+        detail = type(error).__name__
+        raise CredentialsError(f"the exchange with {host} failed: {detail}; check {setting} and the network") from None
+    members = _members(bytes(received))
+    code = answer.headers.get("x-amzn-errortype") or members.get("__type") or members.get("error")
+    error_type = code.partition(":")[0].rpartition("#")[2] if isinstance(code, str) else ""
+    return TokenAnswer(host, answer.status_code, members, error_type)
+
+
+def explain(text: str, secrets: Iterable[str]) -> str:
+    """Return what an identity provider says about a failure, as the end of a sentence, without any of the secrets."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "…")
+    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return f" ({text[:_DETAIL_MAX_CHARS].rstrip('.')})" if text else ""
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
