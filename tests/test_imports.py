@@ -23,9 +23,9 @@ MODULES = sorted((ROOT / PACKAGE).rglob("*.py"))
 # Past this, a noun in the module wants a file of its own.
 MODULE_MAX_LINES = 300
 
-# Imported in the function that needs it: botocore is 0.7 s of start-up that most runs never need, OpenTelemetry is
-# only there if whoever runs an agent has installed it.
-LAZY_ONLY = frozenset({"botocore", "opentelemetry"})
+# Imported in the function that needs it: botocore is 0.7 s of start-up that most runs never need, and so are PyJWT and
+# cryptography; OpenTelemetry is only there if whoever runs an agent has installed it.
+LAZY_ONLY = frozenset({"botocore", "cryptography", "jwt", "opentelemetry"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ ROOMS = {
     "wire": _rule("errors", "botocore"),
     "runtime": _rule("errors wire _lazy", "anyio httpx2 botocore"),
     "hosting": _rule("errors wire _lazy", "anyio opentelemetry starlette uvicorn"),
-    "hosting.dataplane": _rule("errors wire hosting", "anyio starlette uvicorn httpx2 botocore"),
+    "hosting.dataplane": _rule("errors wire hosting", "anyio starlette uvicorn httpx2 botocore cryptography jwt"),
     "config": _rule("errors wire", "pydantic"),
     "server": _rule("errors wire runtime config", "anyio httpx2 mcp pydantic starlette uvicorn"),
     "cli": _rule("errors wire runtime hosting config server", "anyio click mcp rich uvicorn"),

@@ -116,9 +116,9 @@ class Exchange:
         """Let the answer break off: the caller returns without `finish`, and the server closes the connection."""
         self._note_end("failed")
 
-    async def answer_json(self, status: int, value: Any) -> None:
+    async def answer_json(self, status: int, value: Any, headers: list[tuple[str, str]] | None = None) -> None:
         """Send a whole JSON answer."""
-        await self._answer(status, json.dumps(value).encode(), [])
+        await self._answer(status, json.dumps(value).encode(), headers or [])
 
     async def refuse(self, refusal: Refusal) -> None:
         """Send an error answer, or break off the answer that has begun."""
