@@ -84,19 +84,21 @@ class CognitoPassword:
         Raises:
             CredentialsError: If Cognito can't be reached, refuses, or wants more than the password.
         """
-        if previous is not None and previous.refresh_token is not None:
-            # With an alias the user signs in, but a renewal is signed for the name in the pool.
-            name = str(read_claims(previous.value).get("username", self.username))
-            parameters = {"REFRESH_TOKEN": previous.refresh_token, **self._secret_hash(name)}
-            answer = self._initiate("REFRESH_TOKEN_AUTH", parameters)
-            # Not if it is refused: expired, revoked, or of an app client that rotates refresh tokens.
-            if answer.status == 200:
-                return self._token(answer, previous.refresh_token)
+        if previous is None or previous.refresh_token is None:
+            return self._signed_in()
+        return self._renewed(previous.value, previous.refresh_token) or self._signed_in()
+
+    def _renewed(self, value: str, refresh_token: str) -> Token | None:
+        """Return the next token, or None if the refresh token is refused: expired, revoked, or to be rotated."""
+        # With an alias the user signs in, but a renewal is signed for the name in the pool.
+        name = str(read_claims(value).get("username", self.username))
+        parameters = {"REFRESH_TOKEN": refresh_token, **self._secret_hash(name)}
+        answer = self._initiate("REFRESH_TOKEN_AUTH", parameters)
+        return self._token(answer, refresh_token) if answer.status == 200 else None
+
+    def _signed_in(self) -> Token:
         parameters = {"USERNAME": self.username, "PASSWORD": self.password, **self._secret_hash(self.username)}
-        answer = self._initiate("USER_PASSWORD_AUTH", parameters)
-        if answer.status != 200:
-            raise CredentialsError(self._refusal(answer))
-        return self._token(answer, None)
+        return self._token(self._initiate("USER_PASSWORD_AUTH", parameters))
 
     def _initiate(self, flow: str, parameters: dict[str, str]) -> TokenAnswer:
         url = check_token_url(self.url, _SETTING)
@@ -109,7 +111,9 @@ class CognitoPassword:
         digest = hmac.new(self.client_secret.encode(), f"{name}{self.client_id}".encode(), hashlib.sha256).digest()
         return {"SECRET_HASH": base64.b64encode(digest).decode()}
 
-    def _token(self, answer: TokenAnswer, refresh_token: str | None) -> Token:
+    def _token(self, answer: TokenAnswer, refresh_token: str | None = None) -> Token:
+        if answer.status != 200:
+            raise CredentialsError(self._refusal(answer))
         challenge = answer.text("ChallengeName")
         if challenge:
             raise CredentialsError(

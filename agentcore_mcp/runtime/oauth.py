@@ -74,22 +74,26 @@ class ClientCredentials:
         Raises:
             CredentialsError: If the identity provider can't be reached, refuses, or gives no bearer token.
         """
-        # Both are form-encoded before they are put together (RFC 6749, 2.3.1).
-        basic = base64.b64encode(f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret)}".encode()).decode()
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         form: dict[str, str | Sequence[str]] = {"grant_type": "client_credentials"}
         if self.auth_method == "client_secret_basic":
-            headers["Authorization"] = f"Basic {basic}"
+            headers["Authorization"] = f"Basic {self._basic()}"
         else:
             form |= {"client_id": self.client_id, "client_secret": self.client_secret}
         if self.scope is not None:
             form["scope"] = self.scope
         url = check_token_url(self.token_url, "token_url")
         body = urlencode({**form, **self.extra}, doseq=True).encode()
-        answer = post(url, body, headers, setting="token_url", timeout_s=self.timeout_s)
+        return self._token(post(url, body, headers, setting="token_url", timeout_s=self.timeout_s))
+
+    def _basic(self) -> str:
+        # Both are form-encoded before they are put together (RFC 6749, 2.3.1).
+        return base64.b64encode(f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret)}".encode()).decode()
+
+    def _token(self, answer: TokenAnswer) -> Token:
         token = answer.text("access_token")
         if answer.status != 200 or not token:
-            raise CredentialsError(self._refusal(answer, basic))
+            raise CredentialsError(self._refusal(answer))
         if answer.text("token_type").lower() not in ("bearer", ""):
             raise CredentialsError(
                 f"{answer.host} gives tokens of another type than bearer, which AgentCore doesn't take; "
@@ -99,9 +103,9 @@ class ClientCredentials:
             raise CredentialsError(f"{answer.host} gives a token of {len(token)} characters; {SENDABLE}")
         return Token.issued(token, expires_in=answer.body.get("expires_in"))
 
-    def _refusal(self, answer: TokenAnswer, basic: str) -> str:
+    def _refusal(self, answer: TokenAnswer) -> str:
         said = (answer.error_type, answer.text("error_description"))
-        secrets = (self.client_secret, quote_plus(self.client_secret), basic)
+        secrets = (self.client_secret, quote_plus(self.client_secret), self._basic())
         detail = explain(": ".join(filter(None, said)), secrets)
         advice = _ADVICE.get(answer.error_type)
         if advice is None:
