@@ -24,14 +24,17 @@ if TYPE_CHECKING:
         ServiceError,
         StreamInterruptedError,
         TransportError,
+        WebSocketClosedError,
     )
     from agentcore_mcp.hosting.app import BedrockAgentCoreApp
     from agentcore_mcp.hosting.context import BedrockAgentCoreContext, RequestContext
     from agentcore_mcp.hosting.health import PingStatus
     from agentcore_mcp.runtime.client import RuntimeClient
+    from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
     from agentcore_mcp.server.assembly import create_server
 
 _HOME = {
+    "AgentCoreRuntimeClient": "agentcore_mcp.runtime.sdk",
     "BedrockAgentCoreApp": "agentcore_mcp.hosting.app",
     "BedrockAgentCoreContext": "agentcore_mcp.hosting.context",
     "PingStatus": "agentcore_mcp.hosting.health",
@@ -50,9 +53,11 @@ _HOME = {
     "ServiceError": "agentcore_mcp.errors",
     "StreamInterruptedError": "agentcore_mcp.errors",
     "TransportError": "agentcore_mcp.errors",
+    "WebSocketClosedError": "agentcore_mcp.errors",
 }
 
 __all__ = [  # noqa: RUF022 - grouped by room
+    "AgentCoreRuntimeClient",
     "BedrockAgentCoreApp",
     "BedrockAgentCoreContext",
     "PingStatus",
@@ -71,6 +76,7 @@ __all__ = [  # noqa: RUF022 - grouped by room
     "ServiceError",
     "StreamInterruptedError",
     "TransportError",
+    "WebSocketClosedError",
 ]
 
 

@@ -9,7 +9,8 @@ The first question is whose failure it is: yours, the line's, or the runtime's::
     ├── TransportError                the line
     │   ├── ConnectError              no connection: the request was never sent
     │   ├── ResponseTimeoutError      connected, then silent for longer than the timeout
-    │   └── StreamInterruptedError    an answer began and did not reach its end
+    │   ├── StreamInterruptedError    an answer began and did not reach its end
+    │   └── WebSocketClosedError      a WebSocket is closed, and why
     ├── ProtocolError                 what arrived is not what the wire allows, or is over a limit
     └── AgentRuntimeError             the runtime answered, and the answer is an error
         ├── ServiceError              AgentCore refused the request
@@ -91,6 +92,20 @@ class ResponseTimeoutError(TransportError):
 
 class StreamInterruptedError(TransportError):
     """An answer began and broke off before its end. What came before was delivered; the rest is unknown."""
+
+
+class WebSocketClosedError(TransportError):
+    """A WebSocket is closed, so nothing more can be sent or received.
+
+    Attributes:
+        code: The close code of RFC 6455, 7.4: 1000 is a normal end, 1006 an end without a word.
+        reason: What the other side said about it, or "".
+    """
+
+    def __init__(self, message: str, *, code: int, reason: str = "", session_id: str | None = None) -> None:
+        super().__init__(message, session_id=session_id)
+        self.code = code
+        self.reason = reason
 
 
 class ProtocolError(AgentCoreError):

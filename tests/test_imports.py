@@ -44,7 +44,7 @@ ROOMS = {
     "_lazy": _rule(),
     "errors": _rule(),
     "wire": _rule("errors", "botocore"),
-    "runtime": _rule("errors wire _lazy", "anyio httpx2 botocore"),
+    "runtime": _rule("errors wire _lazy", "anyio httpx2 botocore websockets"),
     "hosting": _rule("errors wire _lazy", "anyio opentelemetry starlette uvicorn"),
     "hosting.dataplane": _rule("errors wire hosting", "anyio starlette uvicorn httpx2 botocore cryptography jwt"),
     "config": _rule("errors wire", "pydantic"),

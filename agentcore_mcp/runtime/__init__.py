@@ -1,1 +1,49 @@
-"""We call AgentCore: endpoints, authentication, the streaming client."""
+"""We call AgentCore: clients that block or don't, authentication, endpoints, WebSockets, and the words of answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agentcore_mcp._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from agentcore_mcp.errors import AgentRuntimeError
+    from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
+    from agentcore_mcp.runtime.client import RuntimeClient, StoppedSession
+    from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
+    from agentcore_mcp.runtime.text import iter_text, parse_sse_data
+    from agentcore_mcp.runtime.websocket import RuntimeWebSocket, connect
+    from agentcore_mcp.wire.text import AnswerText
+
+__all__ = [
+    "AgentCoreRuntimeClient",
+    "AgentRuntimeError",
+    "AnswerText",
+    "BearerAuth",
+    "NoAuth",
+    "RuntimeClient",
+    "RuntimeWebSocket",
+    "SigV4Auth",
+    "StoppedSession",
+    "connect",
+    "iter_text",
+    "parse_sse_data",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "AgentCoreRuntimeClient": "agentcore_mcp.runtime.sdk",
+        "AgentRuntimeError": "agentcore_mcp.errors",
+        "AnswerText": "agentcore_mcp.wire.text",
+        "BearerAuth": "agentcore_mcp.runtime.auth",
+        "NoAuth": "agentcore_mcp.runtime.auth",
+        "RuntimeClient": "agentcore_mcp.runtime.client",
+        "RuntimeWebSocket": "agentcore_mcp.runtime.websocket",
+        "SigV4Auth": "agentcore_mcp.runtime.auth",
+        "StoppedSession": "agentcore_mcp.runtime.client",
+        "connect": "agentcore_mcp.runtime.websocket",
+        "iter_text": "agentcore_mcp.runtime.text",
+        "parse_sse_data": "agentcore_mcp.runtime.text",
+    },
+)

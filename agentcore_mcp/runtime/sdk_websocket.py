@@ -1,0 +1,126 @@
+"""The methods of AgentCoreRuntimeClient for WebSockets: what to connect with, and connecting.
+
+Each is for the agent's own ``/ws``, or, with a ``shell_id``, for an interactive shell in the session's environment.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from agentcore_mcp.runtime import orders
+from agentcore_mcp.runtime.calls import parsed_arn
+from agentcore_mcp.runtime.handshake import PRESIGNED_MAX_S, handshake, presigned_url
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from agentcore_mcp.runtime.auth import SigV4Auth
+    from agentcore_mcp.runtime.websocket import RuntimeWebSocket
+
+
+class WebSocketMethods:
+    """See ``AgentCoreRuntimeClient``, also for the arguments."""
+
+    _sigv4: SigV4Auth
+    _endpoint_url: str | None
+
+    def generate_ws_connection(
+        self,
+        runtime_arn: str,
+        session_id: str | None = None,
+        endpoint_name: str | None = None,
+        *,
+        shell_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[str, dict[str, str]]:
+        """Return the URL to connect to and the headers to do it with, signed with AWS credentials.
+
+        ``Host``, ``Upgrade``, ``Connection`` and ``Sec-WebSocket-*`` are among them, as in the published package; a
+        WebSocket library that makes its own must not be given those, or servers refuse what then comes twice.
+        ``agentcore_mcp.runtime.connect`` takes them out.
+        """
+        return self._handshake(runtime_arn, None, session_id, endpoint_name, shell_id, headers)
+
+    def generate_ws_connection_oauth(
+        self,
+        runtime_arn: str,
+        bearer_token: str,
+        session_id: str | None = None,
+        endpoint_name: str | None = None,
+        *,
+        shell_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[str, dict[str, str]]:
+        """Return what ``generate_ws_connection`` does, with a bearer token instead of a signature."""
+        return self._handshake(runtime_arn, bearer_token, session_id, endpoint_name, shell_id, headers)
+
+    def generate_presigned_url(
+        self,
+        runtime_arn: str,
+        session_id: str | None = None,
+        endpoint_name: str | None = None,
+        custom_headers: Mapping[str, str] | None = None,
+        expires: int = PRESIGNED_MAX_S,
+        *,
+        shell_id: str | None = None,
+    ) -> str:
+        """Return a URL to connect to without any headers, as a browser does: ``new WebSocket(url)``.
+
+        Whoever has it can connect, so it is a secret while it is valid: ``expires`` seconds, 1 to 300. The custom
+        headers are in its query; the agent sees those named ``X-Amzn-Bedrock-AgentCore-Runtime-Custom-*`` as headers.
+        """
+        return presigned_url(
+            parsed_arn(runtime_arn),
+            self._sigv4,
+            session_id=session_id or orders.new_session_id(),
+            qualifier=endpoint_name or None,
+            shell_id=shell_id,
+            headers=custom_headers,
+            endpoint_url=self._endpoint_url,
+            expires_s=expires,
+        )
+
+    @asynccontextmanager
+    async def connect_ws(
+        self,
+        runtime_arn: str,
+        bearer_token: str | None = None,
+        *,
+        session_id: str | None = None,
+        endpoint_name: str | None = None,
+        shell_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncGenerator[RuntimeWebSocket, None]:
+        """Connect, and close the connection at the end of the block. See ``agentcore_mcp.runtime.connect``."""
+        from agentcore_mcp.runtime.websocket import connect
+
+        # In a thread: credentials may need a refresh.
+        url, all_headers = await anyio.to_thread.run_sync(
+            partial(self._handshake, runtime_arn, bearer_token, session_id, endpoint_name, shell_id, headers),
+            abandon_on_cancel=True,
+        )
+        async with connect(url, all_headers) as websocket:
+            yield websocket
+
+    def _handshake(
+        self,
+        runtime_arn: str,
+        bearer_token: str | None,
+        session_id: str | None,
+        endpoint_name: str | None,
+        shell_id: str | None,
+        headers: Mapping[str, str] | None,
+    ) -> tuple[str, dict[str, str]]:
+        return handshake(
+            parsed_arn(runtime_arn),
+            orders.auth_of(bearer_token, self._sigv4),
+            session_id=session_id or orders.new_session_id(),
+            qualifier=endpoint_name or None,
+            shell_id=shell_id,
+            headers=headers,
+            endpoint_url=self._endpoint_url,
+        )

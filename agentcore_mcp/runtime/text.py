@@ -1,0 +1,84 @@
+"""Text from what agents answer with: the string in an event, the value of its bytes, the words of a whole stream.
+
+Helpers around ``wire.sse`` and ``wire.text``, for answers that come from our clients, from boto3 or from anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.runtime.answers import EventData
+from agentcore_mcp.wire.sse import SSEDecoder
+from agentcore_mcp.wire.text import AnswerText, valid_unicode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+class EventText:
+    """Turns the data of each event of one answer into a string: a JSON string's text, or the data as it is."""
+
+    def __init__(self) -> None:
+        self._half = ""  # the first half of a surrogate pair: some agents cut their text between the two
+
+    def feed(self, data: str) -> str:
+        """Return the string that an event's data, or a whole answer, stands for."""
+        text = data
+        if data.lstrip().startswith('"'):  # spares the parsing for everything else
+            try:
+                text = json.loads(data)
+            except ValueError:
+                text = data
+        text = self._half + text
+        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        return valid_unicode(text.removesuffix(self._half))
+
+    def close(self) -> str:
+        """Return what only the end of the answer settles."""
+        half, self._half = self._half, ""
+        return "\ufffd" if half else ""
+
+
+def parse_sse_data(data: bytes | str) -> Any:
+    """Return the value that one server-sent event carries, or that a JSON answer is.
+
+    Args:
+        data: One event, with or without its last line ends, one of its lines, or bare JSON.
+
+    Returns:
+        The parsed JSON; data that is no JSON as the string it is; None for a comment or nothing at all.
+
+    Raises:
+        InvalidRequestError: If there is more than one event: which one was meant?
+        ProtocolError: If it has more than 16 MiB.
+    """
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    decoder = SSEDecoder()
+    events = decoder.feed(raw) + decoder.close()
+    if len(events) > 1:
+        raise InvalidRequestError(f"{len(events)} events where one was expected; SSEDecoder takes a stream apart")
+    text = events[0].data if events else raw.decode("utf-8", "replace").strip()
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        # A comment, or a line that has another field: an event without data.
+        return text if events else None
+
+
+def iter_text(stream: Iterable[bytes]) -> Iterator[str]:
+    """Yield the words of a stream of server-sent events as they arrive, whichever framework the agent is built with.
+
+    Args:
+        stream: The bytes of the stream, cut anywhere: boto3's ``answer["response"]``, an ``iter_bytes()`` of httpx2,
+            an open file.
+
+    Raises:
+        AgentError: If the agent reports that it failed.
+        ProtocolError: If an event has more than 16 MiB.
+    """
+    reader, words = EventData(), AnswerText()
+    for chunk in stream:
+        yield from filter(None, map(words.feed, reader.feed(chunk)))
+    yield from filter(None, [*map(words.feed, reader.close()), words.close()])
