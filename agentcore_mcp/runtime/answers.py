@@ -6,6 +6,7 @@ much of the answer had arrived.
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -17,6 +18,7 @@ from agentcore_mcp.errors import (
     AgentError,
     AgentRuntimeError,
     ConnectError,
+    CredentialsError,
     ProtocolError,
     ResponseTimeoutError,
     ServiceError,
@@ -41,6 +43,7 @@ ERROR_BODY_TIMEOUT_S = 3.0
 DETAIL_MAX_CHARS = 200
 
 REQUEST_ID_HEADER = "x-amzn-requestid"
+_CREDENTIAL_HEADERS = ("authorization", "x-amz-security-token")
 _ERROR_TYPE_HEADER = "x-amzn-errortype"
 
 # What httpx2 raises before the first byte of the request has left.
@@ -59,17 +62,21 @@ class Reader(Protocol[T]):
     """Makes pieces of an answer's bytes: the decoders of ``wire``, and the two readers of this module.
 
     An error found after complete pieces is kept: ``feed`` returns those pieces, ``failed`` becomes true, and the next
-    call raises the error.
+    call raises the error. ``finished`` is true when what has come is all there is, whatever else may follow.
     """
 
     @property
     def failed(self) -> bool: ...  # noqa: D102 - above
+    @property
+    def finished(self) -> bool: ...  # noqa: D102 - above
     def feed(self, data: bytes, /) -> list[T]: ...  # noqa: D102 - above
     def close(self) -> list[T]: ...  # noqa: D102 - above
 
 
 class EventData:
     """Reads a stream of events: each piece is the data of one, and an agent's report of its failure is raised."""
+
+    finished = False
 
     def __init__(self) -> None:
         self._decoder = SSEDecoder()
@@ -118,6 +125,7 @@ class WholeText:
     """Reads any other answer: one piece of text, once all of it has arrived, or none if it is empty."""
 
     failed = False
+    finished = False
 
     def __init__(self) -> None:
         self._body = bytearray()
@@ -183,6 +191,7 @@ def refusal(response: httpx2.Response, body: bytes, session_id: str) -> AgentRun
             status=response.status_code,
             session_id=session_id,
         )
+    body = _without_credentials(body, response.request)
     return error_from_answer(response.status_code, response.headers, body, session_id=session_id)
 
 
@@ -223,10 +232,24 @@ def transport_errors(
         if response is not None:
             message = f"the answer from {host} broke off: {_detail(error)}"
             raise StreamInterruptedError(message, session_id=session_id) from error
+        if isinstance(error, httpx2.LocalProtocolError):
+            # All other headers were checked before. The cause is dropped because it quotes the header.
+            message = "a credential has characters that a header can't carry, such as a line break at its end"
+            raise CredentialsError(f"{message}; nothing was sent to {host}", session_id=session_id) from None
         message = (
             f"the connection to {host} failed: {_detail(error)}; it is unknown whether the request was carried out"
         )
         raise TransportError(message, session_id=session_id) from error
+
+
+def _without_credentials(body: bytes, request: httpx2.Request) -> bytes:
+    """Blot out the request's credentials: AWS quotes signed headers in a refusal, and some proxies quote all."""
+    for name in _CREDENTIAL_HEADERS:
+        value = request.headers.get(name, "")
+        for secret in {value, value.removeprefix("Bearer ")} - {""}:
+            for spelling in (secret, json.dumps(secret)[1:-1], secret.replace("/", "\\/")):
+                body = body.replace(spelling.encode(), b"***")
+    return body
 
 
 def host_of(request: httpx2.Request) -> str:
@@ -240,9 +263,10 @@ def _media_type(response: httpx2.Response) -> str:
 
 def _target(response: httpx2.Response) -> str:
     """Return where a redirect points, without user name and query: both may be secrets."""
-    if response.next_request is None:
+    try:
+        url = response.request.url.join(response.headers["location"])
+    except httpx2.InvalidURL:
         return "an unreadable address"
-    url = response.next_request.url
     return f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}"[:DETAIL_MAX_CHARS]
 
 

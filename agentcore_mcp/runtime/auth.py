@@ -115,7 +115,7 @@ class SigV4Auth(httpx2.Auth):
         # sets the level of its logger gets that; whoever turns on DEBUG for the whole program does not.
         logger = logging.getLogger("botocore")
         if logger.level == logging.NOTSET:
-            logger.setLevel(logging.INFO)
+            logger.setLevel(max(logging.INFO, logger.getEffectiveLevel()))
         with self._lock:
             session = self._session or botocore.session.Session()
             try:

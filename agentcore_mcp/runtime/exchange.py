@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 import httpx2
 
-from agentcore_mcp.errors import TransportError
+from agentcore_mcp.errors import ConfigurationError, TransportError
 from agentcore_mcp.runtime import answers
 from agentcore_mcp.runtime.endpoints import is_loopback
 from agentcore_mcp.wire.eventstream import CommandDecoder, CommandEvent
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncGenerator, Generator
 
     from agentcore_mcp.runtime.calls import Call
@@ -32,6 +33,9 @@ IDLE_CONNECTION_S = 4.0
 # How many calls run at a time is for the caller to decide; one that waits here looks like silence.
 _LIMITS = httpx2.Limits(max_connections=None, keepalive_expiry=IDLE_CONNECTION_S)
 
+# The end of a body comes with its last bytes or right behind them.
+_END_TIMEOUT_S = 0.1
+
 T = TypeVar("T")
 
 
@@ -42,14 +46,20 @@ class AsyncConnections:
         endpoint_url: Where to send everything, instead of to the service's host for the ARN's region.
         connect_timeout_s: For a connection, its TLS handshake included.
         transport: What to send through instead; it is closed with the connections, and no proxy is used.
+        tls: The certificates to trust; None are the system's. Reading those takes 20 ms, which one can share.
     """
 
     def __init__(
-        self, endpoint_url: str | None, connect_timeout_s: float, transport: httpx2.AsyncBaseTransport | None
+        self,
+        endpoint_url: str | None,
+        connect_timeout_s: float,
+        transport: httpx2.AsyncBaseTransport | None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._endpoint_url = endpoint_url
         self._connect_timeout_s = connect_timeout_s
         self._transport = transport
+        self._tls = tls
         self._http: httpx2.AsyncClient | None = None
 
     @asynccontextmanager
@@ -57,12 +67,14 @@ class AsyncConnections:
         """Send a call. The block is entered with the head of the answer; leaving it closes the connection."""
         request = call.to_http(self._endpoint_url, self._connect_timeout_s)
         if self._http is None:
-            self._http = httpx2.AsyncClient(
-                transport=self._transport,
-                mounts=_no_proxies(request.url),
-                limits=_LIMITS,
-                follow_redirects=False,
-            )
+            with _environment_errors():
+                self._http = httpx2.AsyncClient(
+                    verify=True if self._tls is None else self._tls,
+                    transport=self._transport,
+                    trust_env=_trusts_environment(request.url),
+                    limits=_LIMITS,
+                    follow_redirects=False,
+                )
         with answers.transport_errors(request, call.session_id):
             response = await self._http.send(request, auth=auth, stream=True)
         try:
@@ -94,12 +106,13 @@ class Connections:
         request = call.to_http(self._endpoint_url, self._connect_timeout_s)
         with self._lock:
             if self._http is None:
-                self._http = httpx2.Client(
-                    transport=self._transport,
-                    mounts=_no_proxies(request.url),
-                    limits=_LIMITS,
-                    follow_redirects=False,
-                )
+                with _environment_errors():
+                    self._http = httpx2.Client(
+                        transport=self._transport,
+                        trust_env=_trusts_environment(request.url),
+                        limits=_LIMITS,
+                        follow_redirects=False,
+                    )
         with answers.transport_errors(request, call.session_id):
             response = self._http.send(request, auth=auth, stream=True)
         try:
@@ -181,7 +194,9 @@ async def _pieces(
                 async for chunk in chunks:
                     for piece in reader.feed(chunk):
                         yield piece
-                    if reader.failed:
+                    if reader.finished:
+                        await _read_end(chunks)
+                    if reader.failed or reader.finished:
                         break
             # An end is only an end if the connection says so: after a cut this is not reached.
             for piece in reader.close():
@@ -200,13 +215,20 @@ def _blocking_pieces(
         with answers.transport_errors(response.request, session_id, response):
             for chunk in response.iter_bytes():
                 yield from reader.feed(chunk)
-                if reader.failed:
+                if reader.failed or reader.finished:
                     break
             yield from reader.close()
     except TransportError:
         if half_is_worth_having:
             yield from reader.close()
         raise
+
+
+async def _read_end(chunks: AsyncGenerator[bytes, None]) -> None:
+    """Read the end of a body that has nothing more to say, if it comes at once: then its connection can be kept."""
+    with anyio.move_on_after(_END_TIMEOUT_S), suppress(httpx2.RequestError):
+        async for _ in chunks:
+            pass
 
 
 async def _read_some(response: httpx2.Response) -> bytes:
@@ -234,6 +256,18 @@ def _blocking_read_some(response: httpx2.Response) -> bytes:
     return bytes(body[: answers.ERROR_BODY_MAX_BYTES])
 
 
-def _no_proxies(url: httpx2.URL) -> dict[str, None] | None:
+def _trusts_environment(url: httpx2.URL) -> bool:
     """As the AWS SDKs do, HTTPS_PROXY and NO_PROXY are followed; but no proxy reaches this machine's loopback."""
-    return dict.fromkeys(("http://", "https://", "all://")) if is_loopback(url.host) else None
+    return not is_loopback(url.host)
+
+
+@contextmanager
+def _environment_errors() -> Generator[None, None, None]:
+    """Say which variables to look at if httpx2 can't use what they say; a proxy's address may hold a password."""
+    try:
+        yield
+    except (ImportError, ValueError, OSError, httpx2.InvalidURL) as error:
+        raise ConfigurationError(
+            "no connections can be made with the proxy or certificates that the environment names "
+            f"({type(error).__name__}): check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
+        ) from None

@@ -73,6 +73,11 @@ class CommandDecoder:
         """Whether an error was found; every further call raises it."""
         return self._error is not None
 
+    @property
+    def finished(self) -> bool:
+        """Whether the command's exit code has come. Whatever follows it says nothing."""
+        return self._stopped
+
     def feed(self, data: bytes) -> list[CommandEvent]:
         """Take the next bytes and return the events that they complete.
 
@@ -176,7 +181,7 @@ def _events(headers: dict[str, str], payload: bytes) -> list[CommandEvent]:
         # bool is an int in Python, but not on the wire
         if type(exit_code) is not int or not isinstance(status, str):
             raise ProtocolError(f"contentStop needs an integer exitCode and a text status, not {stop!r:.200}")
-        events.append(ContentStop(exit_code, status))
+        events.append(ContentStop(exit_code, valid_unicode(status)))
     return events
 
 

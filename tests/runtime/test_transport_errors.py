@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from agentcore_mcp.errors import ConnectError, ResponseTimeoutError, StreamInterruptedError, TransportError
+from agentcore_mcp.errors import (
+    AgentCoreError,
+    ConnectError,
+    CredentialsError,
+    ResponseTimeoutError,
+    StreamInterruptedError,
+    TransportError,
+)
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
 from tests.support.clients import ARN, SESSION_ID, client_of
@@ -33,7 +40,7 @@ BEFORE_THE_HEAD: dict[type[httpx2.TransportError], type[TransportError]] = {
     httpx2.ProxyError: ConnectError,
     httpx2.UnsupportedProtocol: ConnectError,
     httpx2.ProtocolError: TransportError,
-    httpx2.LocalProtocolError: TransportError,
+    httpx2.LocalProtocolError: CredentialsError,
     httpx2.RemoteProtocolError: TransportError,
     httpx2.SSEError: TransportError,
 }
@@ -60,19 +67,20 @@ def test_every_transport_error_of_httpx2_is_in_the_table() -> None:
 
 @pytest.mark.parametrize(("theirs", "ours"), BEFORE_THE_HEAD.items())
 async def test_a_failure_before_the_head_says_whether_the_request_was_sent(
-    theirs: type[httpx2.TransportError], ours: type[TransportError]
+    theirs: type[httpx2.TransportError], ours: type[AgentCoreError]
 ) -> None:
     def fail(request: httpx2.Request) -> httpx2.Response:
         raise theirs("")
 
     async with RuntimeClient(auth=BearerAuth("s3cret"), transport=httpx2.MockTransport(fail)) as client:
-        with pytest.raises(TransportError, match=r"bedrock-agentcore\.eu-west-1\.amazonaws\.com") as caught:
+        with pytest.raises(AgentCoreError, match=r"bedrock-agentcore\.eu-west-1\.amazonaws\.com") as caught:
             await client.stop_session(ARN, session_id=SESSION_ID)
 
     assert type(caught.value) is ours
-    assert isinstance(caught.value.__cause__, theirs)
+    # That of a header that can't be sent would quote it.
+    assert isinstance(caught.value.__cause__, theirs) == (ours is not CredentialsError)
     assert caught.value.session_id == SESSION_ID
-    assert ("nothing was sent" in str(caught.value)) == (ours is ConnectError)
+    assert ("nothing was sent" in str(caught.value)) == (ours in {ConnectError, CredentialsError})
     assert ("it is unknown whether the request was carried out" in str(caught.value)) == (ours is TransportError)
 
 
@@ -103,7 +111,7 @@ async def test_a_failure_after_the_head_is_an_interruption(theirs: type[httpx2.T
         (httpx2.ConnectError("[Errno 111] Connection refused"), ": [Errno 111] Connection refused"),
         (httpx2.ConnectTimeout(""), ": ConnectTimeout"),
         (httpx2.RemoteProtocolError("illegal header line: bytearray(b's3cret')"), ": illegal header line;"),
-        (httpx2.LocalProtocolError("Illegal header value b's3cret '"), ": LocalProtocolError;"),
+        (httpx2.LocalProtocolError("Illegal header value b's3cret '"), "a credential has characters"),
         (httpx2.ReadError("x" * 1000), f": {'x' * 200};"),
     ],
 )
@@ -112,7 +120,7 @@ async def test_the_detail_is_short_and_shows_no_header(theirs: httpx2.TransportE
         raise theirs
 
     async with RuntimeClient(auth=BearerAuth("s3cret"), transport=httpx2.MockTransport(fail)) as client:
-        with pytest.raises(TransportError) as caught:
+        with pytest.raises(AgentCoreError) as caught:
             await client.stop_session(ARN, session_id=SESSION_ID)
 
     assert shown in str(caught.value)
