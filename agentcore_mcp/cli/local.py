@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from agentcore_mcp.hosting.dataplane.targets import HostedAgent
 
 _LIMITS = """\b
 Limits
@@ -16,10 +21,11 @@ Limits
   Agents see the whole environment, because they may need its credentials to call a model.
   When a command's shell exits, the command is over; what it left in the background goes on
   until the session ends.
-  A session ends when it is stopped, idle for too long, or its agent process exits. Its processes are
-  killed and its directory is deleted then, and the same id afterwards is a new, empty session.
-  At most 50 sessions at a time.
+  A session ends when it is stopped, idle for too long, too old, or its agent process exits. Its
+  processes are killed and its directory is deleted then, and the same id afterwards is a new, empty
+  session. At most 50 sessions at a time.
 """
+_SECONDS = click.FloatRange(0, min_open=True)
 
 
 @click.command(epilog=_LIMITS)
@@ -31,35 +37,112 @@ Limits
     "installed packages. Default: the bundled sample agent.",
 )
 @click.option(
+    "--target",
+    metavar="URL",
+    help="An agent that already runs, such as http://127.0.0.1:8080; all sessions share it. Loopback only.",
+)
+@click.option(
+    "--container-command",
+    metavar="COMMAND",
+    help="A command line for bash that starts an agent for one session, listening on the port {port}, which is also in "
+    "the variable PORT: 'docker run --rm --init -p 127.0.0.1:{port}:8080 my-agent'. It starts in the session's "
+    "directory; {folder} is the current folder. The agent is ready when it answers GET /ping.",
+)
+@click.option(
+    "--agents",
+    "agents_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Several agents: a TOML file with a table [NAME] for each, and in it app, target or command.",
+)
+@click.option(
     "--idle-timeout",
     "idle_timeout_s",
     default=900.0,
     show_default=True,
-    type=click.FloatRange(0, min_open=True),
+    type=_SECONDS,
     metavar="SECONDS",
-    help="After how many idle seconds a session ends.",
+    help="After how many idle seconds a session ends. An agent whose /ping says HealthyBusy is not idle.",
+)
+@click.option(
+    "--max-lifetime",
+    "max_lifetime_s",
+    default=28_800.0,
+    show_default=True,
+    type=_SECONDS,
+    metavar="SECONDS",
+    help="After how many seconds a session ends, however busy it is.",
+)
+@click.option(
+    "--start-timeout",
+    "start_timeout_s",
+    default=60.0,
+    show_default=True,
+    type=_SECONDS,
+    metavar="SECONDS",
+    help="How long an agent process may take until it answers.",
 )
 @click.option("--until-stdin-closes", is_flag=True, hidden=True, help="End when standard input ends.")
-def local(*, port: int, app: str | None, idle_timeout_s: float, until_stdin_closes: bool) -> None:
+def local(
+    *,
+    port: int,
+    app: str | None,
+    target: str | None,
+    container_command: str | None,
+    agents_file: Path | None,
+    idle_timeout_s: float,
+    max_lifetime_s: float,
+    start_timeout_s: float,
+    until_stdin_closes: bool,
+) -> None:
     """Run a local AgentCore: the real wire protocol, no account.
 
     It answers InvokeAgentRuntime, InvokeAgentRuntimeCommand and StopRuntimeSession on 127.0.0.1, for boto3
     (endpoint_url), for this package's client and for the MCP server. The first line on standard output is a JSON
-    object with endpoint_url and agent_runtime_arn. What the agents print goes to standard error, with the session id
-    in front.
+    object with endpoint_url, agent_runtime_arn (of the first agent) and agents (each name's ARN). What the agents
+    print goes to standard error, with the session id in front.
     """
-    from agentcore_mcp.hosting.dataplane.server import SAMPLE_APP, serve
+    from agentcore_mcp.hosting.dataplane.server import serve
+    from agentcore_mcp.hosting.dataplane.session import Limits
 
-    def announce(endpoint_url: str, agent_runtime_arn: str) -> None:
-        click.echo(json.dumps({"endpoint_url": endpoint_url, "agent_runtime_arn": agent_runtime_arn}))
+    agents = _agents(app=app, target=target, container_command=container_command, agents_file=agents_file)
+
+    def announce(endpoint_url: str) -> None:
+        arns = {agent.name: str(agent.arn) for agent in agents}
+        first = str(agents[0].arn)
+        click.echo(json.dumps({"endpoint_url": endpoint_url, "agent_runtime_arn": first, "agents": arns}))
 
     try:
         serve(
-            app=app or SAMPLE_APP,
+            agents,
             port=port,
             announce=announce,
-            idle_timeout_s=idle_timeout_s,
+            limits=Limits(idle_timeout_s, max_lifetime_s, start_timeout_s),
             until_stdin_closes=until_stdin_closes,
         )
     except OSError as exc:
         raise click.ClickException(f"can't start on 127.0.0.1:{port}: {exc.strerror}") from exc
+
+
+def _agents(
+    *, app: str | None, target: str | None, container_command: str | None, agents_file: Path | None
+) -> tuple[HostedAgent, ...]:
+    from agentcore_mcp.hosting.dataplane import targets
+    from agentcore_mcp.hosting.dataplane.agents_file import read_agents
+
+    if sum(given is not None for given in (app, target, container_command, agents_file)) > 1:
+        raise click.UsageError("--app, --target, --container-command and --agents exclude each other")
+    if agents_file is not None:
+        return read_agents(agents_file)
+    hosted: targets.Target
+    if target is not None:
+        hosted = targets.AgentUrl.parse(target)
+    elif container_command is not None:
+        hosted = targets.AgentCommand(container_command, Path.cwd())
+    elif app is not None:
+        hosted = targets.AgentApp(app, Path.cwd())
+    else:
+        # Only who names an app of his own means the current folder: the MCP server's is whatever project is open,
+        # and nothing may be imported from there because somebody asked for the sample agent.
+        hosted = targets.AgentApp(targets.SAMPLE_APP, None)
+    return (targets.HostedAgent(targets.DEFAULT_NAME, hosted),)

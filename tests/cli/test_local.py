@@ -36,7 +36,8 @@ def test_it_prints_one_line_of_json_and_ends_in_order_on_a_signal(number: signal
         began = time.monotonic()
         rest, errors = process.communicate(timeout=WAIT_S)
 
-    assert sorted(announced) == ["agent_runtime_arn", "endpoint_url"]
+    assert sorted(announced) == ["agent_runtime_arn", "agents", "endpoint_url"]
+    assert announced["agents"] == {"local_agent": announced["agent_runtime_arn"]}
     assert (process.returncode, rest, errors) == (0, b"", b"")
     assert time.monotonic() - began < 2
 

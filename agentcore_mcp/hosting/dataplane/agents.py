@@ -1,4 +1,4 @@
-"""Agent processes: the user's app, served in a process of its own for one session.
+"""Agent processes: one session's agent, in a process of its own.
 
 The analogue of the service's microVM: what one session's agent keeps in memory no other session can see. The process
 gets the whole environment, because the agent may need its credentials to call a model.
@@ -7,16 +7,19 @@ gets the whole environment, because the agent may need its credentials to call a
 from __future__ import annotations
 
 import os
+import shlex
+import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
+from agentcore_mcp.hosting.dataplane.commands import SHELL
 from agentcore_mcp.hosting.dataplane.jobs import Job
 from agentcore_mcp.hosting.dataplane.listeners import HOST, listen
 from agentcore_mcp.hosting.dataplane.pipes import OutputPipe
+from agentcore_mcp.hosting.dataplane.targets import AgentApp, AgentCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,19 +30,9 @@ _BACKLOG = 128
 # A longer line of the agent's output is shown in pieces of this size, and quoted up to it.
 LINE_MAX_BYTES = 4096
 _READ_BYTES = 16_384
-
-
-@dataclass(frozen=True, slots=True)
-class AgentApp:
-    """Which app the agent processes serve.
-
-    Attributes:
-        target: ``module:attribute``.
-        folder: A folder to import it from besides the installed packages.
-    """
-
-    target: str
-    folder: Path | None
+# For a command to take down what it has started elsewhere: `docker run` stops its container on SIGTERM, and on
+# SIGKILL leaves it running.
+_COMMAND_GRACE_S = 1.0
 
 
 class AgentProcess:
@@ -50,22 +43,35 @@ class AgentProcess:
         exit_code: Its exit code once it has exited, 128+N after signal N.
     """
 
-    def __init__(self, job: Job, output: OutputPipe, port: int, lifeline: int) -> None:
+    def __init__(self, job: Job, output: OutputPipe, port: int, lifeline: int | None) -> None:
         self.job = job
         self.base_url = f"http://{HOST}:{port}"
         self.exit_code: int | None = None
+        self._exited = anyio.Event()
         self._last_line = ""
         self._output = output
         self._lifeline = lifeline
 
     @classmethod
-    async def start(cls, app: AgentApp, *, cwd: Path) -> AgentProcess:
-        """Start one. It may be called at once: connections wait until it has imported the app.
+    async def start(cls, target: AgentApp | AgentCommand, *, cwd: Path) -> AgentProcess:
+        """Start one.
 
         Raises:
             OSError: If the process can't be started.
         """
         output = OutputPipe()
+        try:
+            if isinstance(target, AgentApp):
+                return await cls._serve(target, cwd, output)
+            return await cls._run_command(target, cwd, output)
+        except OSError:
+            output.close()
+            raise
+        finally:
+            output.close_writer()
+
+    @classmethod
+    async def _serve(cls, app: AgentApp, cwd: Path, output: OutputPipe) -> AgentProcess:
         lifeline, lifeline_held = os.pipe()
         try:
             with listen(0, backlog=_BACKLOG) as listener:
@@ -79,12 +85,20 @@ class AgentProcess:
                 port = listener.getsockname()[1]
         except OSError:
             os.close(lifeline_held)
-            output.close()
             raise
         finally:
             os.close(lifeline)
-            output.close_writer()
         return cls(job, output, port, lifeline_held)
+
+    @classmethod
+    async def _run_command(cls, command: AgentCommand, cwd: Path, output: OutputPipe) -> AgentProcess:
+        # A port that was free a moment ago: a command can be told a number, but not be handed a socket.
+        with listen(0, backlog=1) as listener:
+            port = listener.getsockname()[1]
+        line = command.line.replace("{port}", str(port)).replace("{folder}", shlex.quote(str(command.folder)))
+        env = {**os.environ, "PORT": str(port)}
+        job = await Job.start([SHELL, "-c", line], cwd=cwd, env=env, stdout=output.writer, stderr=output.writer)
+        return cls(job, output, port, None)
 
     async def run(self, show: Callable[[str], None]) -> None:
         """Pass the output on, line by line, until the process has exited."""
@@ -93,7 +107,16 @@ class AgentProcess:
             self.exit_code = await self.job.wait()
             self._output.end()
         self._output.close()
-        os.close(self._lifeline)
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+        self._exited.set()
+
+    async def quit(self) -> None:
+        """Ask a command to end, and give it a moment for that. An app has nothing to take down."""
+        if self._lifeline is None:
+            self.job.signal(signal.SIGTERM)
+            with anyio.move_on_after(_COMMAND_GRACE_S):
+                await self._exited.wait()
 
     def failure(self) -> str:
         """Say how it exited, with the last line that it printed."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agentcore_mcp.hosting.dataplane.exchange import Exchange
-    from agentcore_mcp.hosting.dataplane.sessions import Session
+    from agentcore_mcp.hosting.dataplane.session import Session
 
 # 65,536 characters, each escaped as two \\uXXXX at worst, and the rest of the object.
 BODY_MAX_BYTES = 12 * COMMAND_MAX_CHARS + 1024

@@ -19,21 +19,24 @@ from agentcore_mcp.hosting.dataplane.journal import Journal
 from agentcore_mcp.hosting.dataplane.refusals import Refusal, invalid_field
 from agentcore_mcp.hosting.dataplane.routes import COMMAND, INVOKE, STOP, Route, find_route
 from agentcore_mcp.hosting.dataplane.stops import Stops
+from agentcore_mcp.hosting.dataplane.targets import LOOPBACK_NAMES
 from agentcore_mcp.wire.operations import SESSION_HEADER, SESSION_ID_MAX_CHARS, SESSION_ID_MIN_CHARS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import httpx2
     from starlette.types import Receive, Scope, Send
 
     from agentcore_mcp.hosting.dataplane.sessions import Sessions
-
-_LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+    from agentcore_mcp.hosting.dataplane.targets import HostedAgent
 
 
 class FrontDoor:
     """The ASGI app."""
 
-    def __init__(self, sessions: Sessions, client: httpx2.AsyncClient) -> None:
+    def __init__(self, agents: Sequence[HostedAgent], sessions: Sessions, client: httpx2.AsyncClient) -> None:
+        self._agents = agents
         self._sessions = sessions
         self._client = client
         self._stops = Stops(sessions)
@@ -65,8 +68,7 @@ class FrontDoor:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(exchange.watch)
             try:
-                route.check()
-                await self._operate(exchange, route.operation)
+                await self._operate(exchange, route)
             except Refusal as refusal:
                 # Here and not outside: a task group would wrap it.
                 await exchange.refuse(refusal)
@@ -74,16 +76,17 @@ class FrontDoor:
                 pass
             tasks.cancel_scope.cancel()
 
-    async def _operate(self, exchange: Exchange, operation: str) -> None:
-        session_id = _session_id(exchange.headers, required=operation == STOP)
+    async def _operate(self, exchange: Exchange, route: Route) -> None:
+        hosted = route.find(self._agents)
+        session_id = _session_id(exchange.headers, required=route.operation == STOP)
         exchange.in_session(session_id)
-        if operation == STOP:
-            await self._stops.stop(exchange, session_id)
+        if route.operation == STOP:
+            await self._stops.stop(exchange, hosted, session_id)
             return
-        with self._sessions.enter(session_id) as session:
-            if operation == INVOKE:
+        with self._sessions.enter(hosted, session_id) as session:
+            if route.operation == INVOKE:
                 await invoke(exchange, session, self._client)
-            elif operation == COMMAND:
+            elif route.operation == COMMAND:
                 await command(exchange, session)
 
 
@@ -92,7 +95,7 @@ def _check_origin(headers: dict[str, str]) -> None:
         host = urlsplit(f"//{headers.get('host', '')}").hostname
     except ValueError:
         host = None
-    if host not in _LOOPBACK_NAMES or "origin" in headers:
+    if host not in LOOPBACK_NAMES or "origin" in headers:
         raise Refusal("AccessDeniedException", "The local AgentCore does not answer web pages or other hosts' names")
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
-import anyio
 import httpx2
 
 from agentcore_mcp.hosting.dataplane.refusals import runtime_failed
@@ -12,10 +12,8 @@ from agentcore_mcp.wire.operations import CUSTOM_HEADER_PREFIX, PAYLOAD_MAX_BYTE
 
 if TYPE_CHECKING:
     from agentcore_mcp.hosting.dataplane.exchange import Exchange
-    from agentcore_mcp.hosting.dataplane.sessions import Session
+    from agentcore_mcp.hosting.dataplane.session import Session
 
-# Between an agent's connection breaking and its process being seen to have exited. If it takes longer, it lives.
-EXIT_NOTICE_S = 2.0
 AGENT_REQUEST_ID_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Request-Id"
 _TRACE_HEADERS = ("x-amzn-trace-id", "traceparent", "tracestate", "baggage")
 _MCP_HEADERS = ("mcp-session-id", "mcp-protocol-version")
@@ -32,10 +30,12 @@ _PASSED_OUT = frozenset({"content-type", "content-length", "content-encoding", *
 def agent_client() -> httpx2.AsyncClient:
     """Make the HTTP client that calls agent processes.
 
-    It waits for an answer for ever, because stopping the session is what ends a stuck agent, and it opens a
-    connection for each call, because one kept open could close under the next call.
+    It waits for an answer for ever, because stopping the session is what ends a stuck agent, it opens a connection
+    for each call, because one kept open could close under the next call, and it keeps no cookies, which one agent
+    would set and all others get.
     """
     return httpx2.AsyncClient(
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         timeout=None,
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
         trust_env=False,
@@ -71,7 +71,7 @@ async def invoke(exchange: Exchange, session: Session, client: httpx2.AsyncClien
         finally:
             await response.aclose()
     except httpx2.TransportError:
-        raise runtime_failed(await _why(session)) from None
+        raise runtime_failed(await session.why_broken()) from None
     await exchange.finish()
 
 
@@ -84,10 +84,3 @@ def _to_agent(exchange: Exchange, session_id: str) -> dict[str, str]:
         SESSION_HEADER: session_id,
         AGENT_REQUEST_ID_HEADER: exchange.request_id,
     }
-
-
-async def _why(session: Session) -> str:
-    """Say why the connection to the agent broke: the agent exited, the session was stopped, or it just hung up."""
-    with anyio.move_on_after(EXIT_NOTICE_S):
-        await session.stopping.wait()
-    return session.why or "The agent closed the connection before its answer was complete."

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from agentcore_mcp.errors import ConnectError
 
@@ -33,6 +33,7 @@ class LocalAgentCore:
     standard input ends, and goes too.
 
     Args:
+        options: Further options of the command, such as ``"--target", "http://127.0.0.1:8080"``.
         app: The agent to host, ``module:attribute``, imported from the current folder or the installed packages;
             None is the bundled sample agent.
         idle_timeout_s: After how many idle seconds a session ends; None is the default of 900.
@@ -41,9 +42,14 @@ class LocalAgentCore:
     """
 
     def __init__(
-        self, *, app: str | None = None, idle_timeout_s: float | None = None, stderr: IO[bytes] | int | None = None
+        self,
+        *options: str,
+        app: str | None = None,
+        idle_timeout_s: float | None = None,
+        stderr: IO[bytes] | int | None = None,
     ) -> None:
         self._options = [
+            *options,
             *([] if app is None else ["--app", app]),
             *([] if idle_timeout_s is None else ["--idle-timeout", str(idle_timeout_s)]),
         ]
@@ -51,17 +57,22 @@ class LocalAgentCore:
         self._process: subprocess.Popen[bytes] | None = None
         self._reading = threading.Lock()
         self._line = b""
-        self._announced: dict[str, str] = {}
+        self._announced: dict[str, Any] = {}
 
     @property
     def endpoint_url(self) -> str:
         """Return the endpoint's URL; known once `wait_ready` has returned."""
-        return self._announced["endpoint_url"]
+        return str(self._announced["endpoint_url"])
 
     @property
     def agent_runtime_arn(self) -> str:
-        """Return the ARN of the runtime it hosts; known once `wait_ready` has returned."""
-        return self._announced["agent_runtime_arn"]
+        """Return the ARN of the first runtime it hosts; known once `wait_ready` has returned."""
+        return str(self._announced["agent_runtime_arn"])
+
+    @property
+    def agents(self) -> dict[str, str]:
+        """Return the ARNs of the runtimes it hosts, by the agents' names; known once `wait_ready` has returned."""
+        return dict(self._announced["agents"])
 
     @property
     def pid(self) -> int | None:

@@ -18,20 +18,18 @@ from typing import TYPE_CHECKING
 import anyio
 import uvicorn
 
-from agentcore_mcp.hosting.dataplane.agents import AgentApp
 from agentcore_mcp.hosting.dataplane.frontdoor import FrontDoor
 from agentcore_mcp.hosting.dataplane.invocations import agent_client
 from agentcore_mcp.hosting.dataplane.listeners import HOST, listen
-from agentcore_mcp.hosting.dataplane.routes import LOCAL_ARN
 from agentcore_mcp.hosting.dataplane.sessions import Sessions, remove_tree
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-SAMPLE_APP = "agentcore_mcp.hosting.sample:app"
-# The service's default.
-IDLE_TIMEOUT_S = 900.0
+    from agentcore_mcp.hosting.dataplane.session import Limits
+    from agentcore_mcp.hosting.dataplane.targets import HostedAgent
+
 # Connections that wait while the event loop is busy.
 _BACKLOG = 512
 # Longer than a client is likely to keep a connection for its next request: a connection that closes just as the
@@ -51,42 +49,42 @@ class _Server(uvicorn.Server):
 
 
 def serve(
+    agents: Sequence[HostedAgent],
     *,
-    app: str = SAMPLE_APP,
-    port: int = 0,
-    announce: Callable[[str, str], None],
-    idle_timeout_s: float = IDLE_TIMEOUT_S,
+    port: int,
+    announce: Callable[[str], None],
+    limits: Limits,
     until_stdin_closes: bool = False,
 ) -> None:
     """Run a local AgentCore until SIGTERM, SIGINT or SIGHUP.
 
     Args:
-        app: The agent, ``module:attribute``, imported from the current folder or the installed packages.
+        agents: What it hosts.
         port: The port on 127.0.0.1; 0 takes a free one.
-        announce: Called once it listens, with the endpoint's URL and the runtime's ARN.
-        idle_timeout_s: After how many idle seconds a session ends.
+        announce: Called with the endpoint's URL once it listens.
+        limits: How long sessions may last.
         until_stdin_closes: End also when standard input ends, so when the process that holds it has gone.
 
     Raises:
         OSError: If the port is taken.
     """
     with listen(port, backlog=_BACKLOG) as listener:
-        anyio.run(_serve, listener, app, announce, idle_timeout_s, until_stdin_closes)
+        anyio.run(_serve, listener, agents, announce, limits, until_stdin_closes)
 
 
 async def _serve(
     listener: socket.socket,
-    app: str,
-    announce: Callable[[str, str], None],
-    idle_timeout_s: float,
+    agents: Sequence[HostedAgent],
+    announce: Callable[[str], None],
+    limits: Limits,
     until_stdin_closes: bool,
 ) -> None:
     # Outermost, so that a second signal can't interrupt the clean-up.
     with anyio.open_signal_receiver(*_END_SIGNALS) as signals, _private_folder() as root:
         async with agent_client() as client, anyio.create_task_group() as tasks:
-            sessions = Sessions(root, _agent_app(app), tasks, idle_timeout_s=idle_timeout_s)
+            sessions = Sessions(root, tasks, client, limits)
             config = uvicorn.Config(
-                FrontDoor(sessions, client),
+                FrontDoor(agents, sessions, client),
                 lifespan="off",
                 ws="none",
                 log_config=None,
@@ -99,7 +97,7 @@ async def _serve(
             logging.getLogger("uvicorn.error").addFilter(_is_news)
             server = _Server(config)
             tasks.start_soon(server.serve, [listener])
-            announce(f"http://{HOST}:{listener.getsockname()[1]}", str(LOCAL_ARN))
+            announce(f"http://{HOST}:{listener.getsockname()[1]}")
             if until_stdin_closes:
                 _signal_at_end_of_stdin()
             async for _ in signals:
@@ -121,12 +119,6 @@ def _private_folder() -> Iterator[Path]:
 def _is_news(record: logging.LogRecord) -> bool:
     # How an answer breaks off here, on purpose: its session has ended.
     return record.msg != "ASGI callable returned without completing response."
-
-
-def _agent_app(target: str) -> AgentApp:
-    # Only who names an app of his own means the current folder: the MCP server's is whatever project is open, and
-    # nothing may be imported from there because somebody asked for the sample agent.
-    return AgentApp(target, None if target == SAMPLE_APP else Path.cwd())
 
 
 def _signal_at_end_of_stdin() -> None:

@@ -17,7 +17,9 @@ from agentcore_mcp.hosting.dataplane.refusals import (
 
 if TYPE_CHECKING:
     from agentcore_mcp.hosting.dataplane.exchange import Exchange
-    from agentcore_mcp.hosting.dataplane.sessions import Session, Sessions
+    from agentcore_mcp.hosting.dataplane.session import Session
+    from agentcore_mcp.hosting.dataplane.sessions import Sessions
+    from agentcore_mcp.hosting.dataplane.targets import HostedAgent
 
 BODY_MAX_BYTES = 4096
 # Repeats come within a client's retries, so within seconds.
@@ -31,9 +33,9 @@ class Stops:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._stopped: OrderedDict[str, tuple[str, Session | None]] = OrderedDict()
+        self._stopped: OrderedDict[str, tuple[tuple[str, str], Session | None]] = OrderedDict()
 
-    async def stop(self, exchange: Exchange, session_id: str) -> None:
+    async def stop(self, exchange: Exchange, hosted: HostedAgent, session_id: str) -> None:
         """Answer StopRuntimeSession.
 
         Raises:
@@ -42,19 +44,20 @@ class Stops:
             ClientGoneError: If the client leaves before it has sent its whole request.
         """
         token = _client_token(await exchange.read(BODY_MAX_BYTES, field="clientToken"))
-        session = self._session(session_id, token)
+        session = self._session(hosted, session_id, token)
         if session is None:
             raise not_found(f"Session not found or already terminated: {session_id}")
         await self._sessions.end(session)
         await exchange.answer_json(200, {})
 
-    def _session(self, session_id: str, token: str | None) -> Session | None:
+    def _session(self, hosted: HostedAgent, session_id: str, token: str | None) -> Session | None:
         """Return the session that this request stops, or that its first try stopped."""
-        session = self._sessions.get(session_id)
+        session = self._sessions.get(hosted, session_id)
         if token is None:
             return session
-        first_id, session = self._stopped.setdefault(token, (session_id, session))
-        if first_id != session_id:
+        asked = (hosted.name, session_id)
+        first_asked, session = self._stopped.setdefault(token, (asked, session))
+        if first_asked != asked:
             raise Refusal(
                 "ValidationException",
                 "The client token was used for another session",

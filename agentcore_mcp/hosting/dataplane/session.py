@@ -1,0 +1,220 @@
+"""A session: a working directory, an agent and the commands' leftovers, under one id.
+
+Which sessions there are and when they end is decided in `sessions`.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx2
+
+from agentcore_mcp.hosting.dataplane.agents import AgentProcess
+from agentcore_mcp.hosting.dataplane.refusals import Refusal, runtime_failed
+from agentcore_mcp.hosting.dataplane.targets import AgentUrl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from anyio.abc import TaskGroup
+
+    from agentcore_mcp.hosting.dataplane.jobs import Job
+    from agentcore_mcp.hosting.dataplane.pipes import OutputPipe
+    from agentcore_mcp.hosting.dataplane.targets import AgentApp, AgentCommand, HostedAgent
+
+# Between an agent's connection breaking and its process being seen to have exited. If it takes longer, it lives.
+EXIT_NOTICE_S = 2.0
+# Between two tries to reach an agent that does not listen yet.
+_LOOK_AGAIN_S = 0.05
+# An agent whose event loop is blocked does not answer; the service takes that for ill, we only for not busy.
+_PING_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long sessions may take and last, in seconds; the defaults are the service's.
+
+    Attributes:
+        idle_timeout_s: After how many idle seconds a session ends.
+        max_lifetime_s: After how many seconds it ends however busy it is.
+        start_timeout_s: How long an agent may take until it answers.
+    """
+
+    idle_timeout_s: float = 900.0
+    max_lifetime_s: float = 28_800.0
+    start_timeout_s: float = 60.0
+
+
+class Session:
+    """One session.
+
+    Attributes:
+        stopping: Set when it is to end. From then on no answer of it may look complete.
+        why: Why it ends, as a sentence for the clients whose requests that breaks.
+        ended: Set when its processes and its directory are gone.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        directory: Path,
+        hosted: HostedAgent,
+        tasks: TaskGroup,
+        client: httpx2.AsyncClient,
+        limits: Limits,
+    ) -> None:
+        self.id = session_id
+        self.directory = directory
+        self.hosted = hosted
+        self.active = 0
+        self.stopping = anyio.Event()
+        self.why = ""
+        self.ended = anyio.Event()
+        self._agent: AgentProcess | AgentUrl | None = None
+        self._tasks = tasks
+        self._client = client
+        self._limits = limits
+        self._starting = anyio.Lock()
+        self._jobs: dict[int, Job] = {}
+        self._pipes: set[OutputPipe] = set()
+        self._created = self._last_used = time.monotonic()
+
+    @property
+    def agent_process(self) -> AgentProcess | None:
+        """Return the process of its agent, once there is one."""
+        return self._agent if isinstance(self._agent, AgentProcess) else None
+
+    @property
+    def age_s(self) -> float:
+        """Return for how long it has existed."""
+        return time.monotonic() - self._created
+
+    @property
+    def idle_s(self) -> float:
+        """Return for how long nothing has been going on in it."""
+        return 0.0 if self.active else time.monotonic() - self._last_used
+
+    def left_s(self) -> float:
+        """Return in how many seconds it has to end if nothing happens; 0 or less if that is now."""
+        return min(self._limits.idle_timeout_s - self.idle_s, self._limits.max_lifetime_s - self.age_s)
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Count as active meanwhile."""
+        self.active += 1
+        try:
+            yield
+        finally:
+            self.active -= 1
+            self._last_used = time.monotonic()
+
+    async def agent(self) -> AgentProcess | AgentUrl:
+        """Return the agent; the first call starts it, and returns once it answers.
+
+        Raises:
+            Refusal: If it can't be started.
+        """
+        async with self._starting:
+            if self._agent is None:
+                target = self.hosted.target
+                if isinstance(target, AgentUrl):
+                    self._agent = target
+                else:
+                    self._agent = process = await self._start(target)
+                    await self._until_it_answers(process)
+            return self._agent
+
+    async def notice_busy_agent(self) -> None:
+        """Ask the agent of an idle session for its health, and count as used now if it says that it is busy."""
+        if self.active or self._agent is None:
+            return
+        health = None
+        with anyio.move_on_after(_PING_TIMEOUT_S):
+            with suppress(httpx2.TransportError, ValueError):
+                health = (await self._client.get(f"{self._agent.base_url}/ping")).json()
+        # Reported of the service: without the time, HealthyBusy does not hold off the idle timeout.
+        match health:
+            case {"status": "HealthyBusy", "time_of_last_update": int() | float()}:
+                self._last_used = time.monotonic()
+
+    async def why_broken(self) -> str:
+        """Say why the connection to the agent broke: the agent exited, the session was stopped, or it just hung up."""
+        if isinstance(self.hosted.target, AgentUrl):
+            return f"The agent at {self.hosted.target.base_url} does not answer, or not to the end."
+        with anyio.move_on_after(EXIT_NOTICE_S):
+            await self.stopping.wait()
+        return self.why or "The agent closed the connection before its answer was complete."
+
+    def adopt(self, job: Job) -> None:
+        """Take a job in, to be killed when the session ends, which may already be happening."""
+        self._jobs[job.id] = job
+        if self.stopping.is_set():
+            job.kill()
+
+    def release(self, job: Job, *outputs: OutputPipe) -> None:
+        """Take note that a job's leader has exited; what it left in the background stays, and may go on printing."""
+        if not job.members():
+            # The system may give its id to another process from now on.
+            del self._jobs[job.id]
+        for output in outputs:
+            self._tasks.start_soon(self._discard, output)
+
+    def stop(self, why: str) -> None:
+        """Let it end; only the first reason counts."""
+        self.why = self.why or why
+        self.stopping.set()
+
+    async def kill(self) -> None:
+        """End everything that runs in the session."""
+        if self.agent_process is not None:
+            await self.agent_process.quit()
+        for job in self._jobs.values():
+            job.kill()
+        for output in self._pipes:
+            output.end()
+
+    async def _start(self, target: AgentApp | AgentCommand) -> AgentProcess:
+        try:
+            process = await AgentProcess.start(target, cwd=self.directory)
+        except OSError as exc:
+            message = f"The agent process could not be started: {exc.strerror}"
+            raise Refusal("InternalServerException", message) from None
+        self.adopt(process.job)
+        self._tasks.start_soon(self._run_agent, process)
+        return process
+
+    async def _until_it_answers(self, agent: AgentProcess) -> None:
+        with anyio.move_on_after(self._limits.start_timeout_s):
+            while not self.stopping.is_set():
+                try:
+                    await self._client.get(f"{agent.base_url}/ping")
+                except httpx2.TransportError:
+                    await anyio.sleep(_LOOK_AGAIN_S)
+                else:
+                    return
+        # The words of the service.
+        limit = f"Please make sure that initialization completes in {self._limits.start_timeout_s:g}s."
+        self.stop(f"Runtime initialization time exceeded. {limit}")
+        raise runtime_failed(self.why)
+
+    async def _run_agent(self, agent: AgentProcess) -> None:
+        await agent.run(self._show)
+        if not self.stopping.is_set():
+            self.stop(agent.failure())
+            self._show(self.why)
+
+    def _show(self, line: str) -> None:
+        print(f"[{self.id}] {line}", file=sys.stderr, flush=True)  # noqa: T201
+
+    async def _discard(self, output: OutputPipe) -> None:
+        self._pipes.add(output)
+        if self.stopping.is_set():
+            output.end()
+        await output.discard()
+        self._pipes.remove(output)

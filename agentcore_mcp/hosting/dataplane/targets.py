@@ -1,0 +1,100 @@
+"""Targets: where the agent of a session comes from, and under which name a local AgentCore hosts it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.wire.operations import RuntimeArn
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SAMPLE_APP: Final = "agentcore_mcp.hosting.sample:app"
+DEFAULT_NAME: Final = "local_agent"
+LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+# Account and region are those of AWS's examples. An id is the name and, as the service model wants it, ten more
+# characters, which the service draws at random; here they are always the same, so that an ARN can be written down.
+_PARTITION, _REGION, _ACCOUNT, _ID_SUFFIX = "aws", "us-east-1", "123456789012", "L0calAgent"
+# agentRuntimeName in the service model.
+_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,47}")
+
+
+@dataclass(frozen=True, slots=True)
+class AgentApp:
+    """An ASGI app that is served in a process of its own for each session.
+
+    Attributes:
+        target: ``module:attribute``.
+        folder: A folder to import it from besides the installed packages.
+    """
+
+    target: str
+    folder: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCommand:
+    """A command line that starts an agent for one session, and listens on the port that it is given.
+
+    Attributes:
+        line: For bash. ``{port}`` becomes the port, which is also in the variable PORT, and ``{folder}`` the folder.
+        folder: Where the user's files are; the command itself starts in the session's directory.
+    """
+
+    line: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class AgentUrl:
+    """An agent that already runs, one for all sessions.
+
+    Attributes:
+        base_url: Where it answers, without a trailing slash.
+    """
+
+    base_url: str
+
+    @classmethod
+    def parse(cls, text: str) -> AgentUrl:
+        """Read an URL.
+
+        Raises:
+            ConfigurationError: If it is not http on a loopback address: nobody encrypts what goes there.
+        """
+        try:
+            url = urlsplit(text)
+            usable = url.scheme == "http" and url.hostname in LOOPBACK_NAMES and url.port != 0
+        except ValueError:
+            usable = False
+        if not usable or url.username is not None or url.query or url.fragment:
+            raise ConfigurationError(f"not the URL of an agent on this machine: {text!r}; like http://127.0.0.1:8080")
+        return cls(text.rstrip("/"))
+
+
+Target = AgentApp | AgentCommand | AgentUrl
+
+
+@dataclass(frozen=True, slots=True)
+class HostedAgent:
+    """An agent under the name that its ARN is made of."""
+
+    name: str
+    target: Target
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ConfigurationError(
+                f"not the name of an agent: {self.name!r}; it begins with a letter and has at most 48 letters, digits "
+                "and underscores"
+            )
+
+    @property
+    def arn(self) -> RuntimeArn:
+        """Return the ARN of its runtime, always the same for a name."""
+        return RuntimeArn(_PARTITION, _REGION, _ACCOUNT, f"{self.name}-{_ID_SUFFIX}")
