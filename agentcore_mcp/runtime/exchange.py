@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 import httpx2
 
-from agentcore_mcp.errors import ConfigurationError, TransportError
+from agentcore_mcp.errors import TransportError
 from agentcore_mcp.runtime import answers
-from agentcore_mcp.runtime.endpoints import is_loopback
+from agentcore_mcp.runtime.environment import environment_errors, trusts_environment
 from agentcore_mcp.wire.eventstream import CommandDecoder, CommandEvent
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ class AsyncConnections:
         """Send a call. The block is entered with the head of the answer; leaving it closes the connection."""
         request = call.to_http(self._endpoint_url, self._connect_timeout_s)
         if self._http is None:
-            with _environment_errors():
+            with environment_errors():
                 self._http = httpx2.AsyncClient(
                     verify=True if self._tls is None else self._tls,
                     transport=self._transport,
-                    trust_env=_trusts_environment(request.url),
+                    trust_env=trusts_environment(request.url),
                     limits=_LIMITS,
                     follow_redirects=False,
                 )
@@ -106,10 +106,10 @@ class Connections:
         request = call.to_http(self._endpoint_url, self._connect_timeout_s)
         with self._lock:
             if self._http is None:
-                with _environment_errors():
+                with environment_errors():
                     self._http = httpx2.Client(
                         transport=self._transport,
-                        trust_env=_trusts_environment(request.url),
+                        trust_env=trusts_environment(request.url),
                         limits=_LIMITS,
                         follow_redirects=False,
                     )
@@ -254,20 +254,3 @@ def _blocking_read_some(response: httpx2.Response) -> bytes:
             if len(body) >= answers.ERROR_BODY_MAX_BYTES or time.monotonic() > deadline:
                 break
     return bytes(body[: answers.ERROR_BODY_MAX_BYTES])
-
-
-def _trusts_environment(url: httpx2.URL) -> bool:
-    """As the AWS SDKs do, HTTPS_PROXY and NO_PROXY are followed; but no proxy reaches this machine's loopback."""
-    return not is_loopback(url.host)
-
-
-@contextmanager
-def _environment_errors() -> Generator[None, None, None]:
-    """Say which variables to look at if httpx2 can't use what they say; a proxy's address may hold a password."""
-    try:
-        yield
-    except (ImportError, ValueError, OSError, httpx2.InvalidURL) as error:
-        raise ConfigurationError(
-            "no connections can be made with the proxy or certificates that the environment names "
-            f"({type(error).__name__}): check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
-        ) from None

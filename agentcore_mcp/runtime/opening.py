@@ -23,7 +23,8 @@ from agentcore_mcp.errors import (
 )
 from agentcore_mcp.runtime.answers import refusal
 from agentcore_mcp.runtime.calls import user_agent
-from agentcore_mcp.runtime.endpoints import is_loopback, is_safe_for_credentials
+from agentcore_mcp.runtime.endpoints import is_safe_for_credentials
+from agentcore_mcp.runtime.environment import tls_context, trusts_environment
 from agentcore_mcp.wire.operations import SESSION_HEADER
 from agentcore_mcp.wire.sse import MAX_EVENT_BYTES
 
@@ -95,8 +96,8 @@ async def _open(url: str, request: httpx2.Request, session_id: str, open_timeout
             additional_headers=own,
             user_agent_header=user_agent(),
             compression=None,  # a frame is as long as what is in it, so that the limit of its length is kept
-            proxy=None if is_loopback(request.url.host) else True,
-            ssl=httpx2.create_ssl_context() if request.url.scheme == "https" else None,
+            proxy=True if trusts_environment(request.url) else None,
+            ssl=tls_context() if request.url.scheme == "https" else None,
             open_timeout=open_timeout_s,
             ping_interval=PING_INTERVAL_S,
             ping_timeout=PING_TIMEOUT_S,

@@ -6,10 +6,9 @@ from contextlib import aclosing, asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import httpx2
-
 from agentcore_mcp.runtime import orders
 from agentcore_mcp.runtime.calls import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, STOP_TIMEOUT_S, Call
+from agentcore_mcp.runtime.environment import tls_context
 from agentcore_mcp.runtime.exchange import AsyncConnections, check_success, command_events, invocation_pieces
 from agentcore_mcp.runtime.text import EventText
 from agentcore_mcp.wire.eventstream import command_event_value
@@ -18,6 +17,8 @@ from agentcore_mcp.wire.operations import JSON_TYPE
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncGenerator, Mapping
+
+    import httpx2
 
     from agentcore_mcp.runtime.auth import SigV4Auth
     from agentcore_mcp.runtime.orders import CommandResult, StoppedSessionResult
@@ -200,4 +201,4 @@ class AsyncMethods:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        return httpx2.create_ssl_context()
+        return tls_context()
