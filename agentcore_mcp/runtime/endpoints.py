@@ -15,30 +15,37 @@ import httpx2
 from agentcore_mcp.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from agentcore_mcp.wire.operations import RuntimeArn
+    from agentcore_mcp.wire.operations import Runtime
 
 # The standard partition is spelled out, because botocore's partition data costs its import (70 ms) and a server
 # with a bearer token needs nothing else from botocore. A test compares it with botocore's.
 _STANDARD_PARTITION = "aws"
-_STANDARD_DNS_SUFFIX = "amazonaws.com"
+_STANDARD_DNS_SUFFIXES = ("amazonaws.com", "api.aws")
 
 _LOOPBACK_V4 = ipaddress.IPv4Network("127.0.0.0/8")
 _LOOPBACK_V6 = ipaddress.IPv6Address("::1")
 
 
-def endpoint_for(arn: RuntimeArn, override: str | None = None) -> str:
+def endpoint_for(
+    runtime: Runtime, override: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
+) -> str:
     """Return the URL that the paths of the three operations are appended to, without a trailing slash.
 
     Args:
-        arn: The runtime; its region and partition name the host.
+        runtime: Its region and partition name the host.
         override: An https URL, or an http URL of this machine, to use instead. It may have a path.
+        use_fips: Choose the host whose cryptography is validated by FIPS 140.
+        use_dualstack: Choose the host that has IPv6 addresses too.
 
     Raises:
         ConfigurationError: If the override is neither, or botocore knows no such partition.
     """
     if override is not None:
+        if use_fips or use_dualstack:
+            raise ConfigurationError("an endpoint URL can't be combined with FIPS or dual-stack endpoints")
         return check_endpoint_url(override)
-    return f"https://bedrock-agentcore.{arn.region}.{_dns_suffix(arn.partition)}"
+    name = "bedrock-agentcore-fips" if use_fips else "bedrock-agentcore"
+    return f"https://{name}.{runtime.region}.{_dns_suffixes(runtime.partition)[use_dualstack]}"
 
 
 def check_endpoint_url(text: str) -> str:
@@ -83,13 +90,15 @@ def is_loopback(host: str) -> bool:
 
 
 @cache
-def _dns_suffix(partition: str) -> str:
+def _dns_suffixes(partition: str) -> tuple[str, str]:
+    """Return the suffix of the usual endpoints of a partition, and that of its dual-stack ones."""
     if partition == _STANDARD_PARTITION:
-        return _STANDARD_DNS_SUFFIX
+        return _STANDARD_DNS_SUFFIXES
     from botocore.loaders import create_loader
 
-    suffixes: dict[str, str] = {
-        entry["id"]: entry["outputs"]["dnsSuffix"] for entry in create_loader().load_data("partitions")["partitions"]
+    suffixes: dict[str, tuple[str, str]] = {
+        entry["id"]: (entry["outputs"]["dnsSuffix"], entry["outputs"]["dualStackDnsSuffix"])
+        for entry in create_loader().load_data("partitions")["partitions"]
     }
     if partition not in suffixes:
         raise ConfigurationError(

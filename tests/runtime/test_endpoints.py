@@ -7,6 +7,7 @@ import sys
 
 import botocore.session
 import pytest
+from botocore.endpoint_provider import EndpointProvider
 from botocore.loaders import create_loader
 
 from agentcore_mcp.errors import ConfigurationError
@@ -22,13 +23,40 @@ REGIONS = [
 ]
 
 
+# What botocore's client asks. It can't be asked for dual-stack in the iso partitions: an older table of botocore's,
+# which it looks at first, doesn't know that those exist.
+RESOLVER = EndpointProvider(
+    create_loader().load_service_model("bedrock-agentcore", "endpoint-rule-set-1"),
+    create_loader().load_data("partitions"),
+)
+
+
 @pytest.mark.parametrize(("partition", "region"), REGIONS)
-def test_the_host_is_the_one_botocore_resolves(partition: str, region: str) -> None:
+def test_the_host_is_the_one_botocore_calls(partition: str, region: str) -> None:
     client = botocore.session.Session().create_client(
         "bedrock-agentcore", region_name=region, aws_access_key_id="AKIAFAKE", aws_secret_access_key="fake"
     )
 
     assert endpoint_for(RuntimeArn(partition, region, "123456789012", "demo-abcdefghij")) == client.meta.endpoint_url
+
+
+@pytest.mark.parametrize("use_fips", [False, True])
+@pytest.mark.parametrize("use_dualstack", [False, True])
+@pytest.mark.parametrize(("partition", "region"), REGIONS)
+def test_every_kind_of_host_is_the_one_botocore_resolves(
+    partition: str, region: str, use_dualstack: bool, use_fips: bool
+) -> None:
+    arn = RuntimeArn(partition, region, "123456789012", "demo-abcdefghij")
+    endpoint = RESOLVER.resolve_endpoint(Region=region, UseFIPS=use_fips, UseDualStack=use_dualstack)
+
+    assert endpoint_for(arn, use_fips=use_fips, use_dualstack=use_dualstack) == endpoint.url
+
+
+@pytest.mark.parametrize("kind", [{"use_fips": True}, {"use_dualstack": True}])
+def test_an_override_is_not_combined_with_a_kind_of_endpoint(kind: dict[str, bool]) -> None:
+    """Nor does botocore: whoever needs FIPS must not get less because a URL was left over."""
+    with pytest.raises(ConfigurationError, match="can't be combined with FIPS or dual-stack"):
+        endpoint_for(ARN, "https://agents.example.com", **kind)
 
 
 def test_all_partitions_are_compared() -> None:
