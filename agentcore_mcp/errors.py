@@ -72,7 +72,10 @@ class InvalidRequestError(AgentCoreError, ValueError):
 
 
 class CredentialsError(AgentCoreError):
-    """There are no usable credentials to sign or authorise the request with. Nothing was sent."""
+    """There are no usable credentials to sign or authorise the request with. Nothing was carried out.
+
+    Nothing was sent either, unless a token was refused and no other one could be had.
+    """
 
 
 class TransportError(AgentCoreError):
@@ -145,6 +148,8 @@ class ServiceError(AgentRuntimeError):
         reason: ``reason`` of a ValidationException, else None.
         fields: ``(name, message)`` for each entry of a ValidationException's ``fieldList``.
         www_authenticate: The challenge of a 401, which tells an OAuth runtime from a SigV4 one.
+        auth_problem: What is wrong with the credentials that were sent, one of ``wire.refusals.AuthProblem``; None
+            if that isn't it, or can't be told.
     """
 
     def __init__(
@@ -163,6 +168,7 @@ class ServiceError(AgentRuntimeError):
         self.reason = reason
         self.fields = fields
         self.www_authenticate = www_authenticate
+        self.auth_problem: str | None = None
 
 
 class AgentError(AgentRuntimeError):

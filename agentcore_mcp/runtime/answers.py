@@ -27,6 +27,7 @@ from agentcore_mcp.errors import (
     error_from_answer,
 )
 from agentcore_mcp.wire.operations import EVENT_STREAM_TYPE, SESSION_HEADER, SSE_TYPE
+from agentcore_mcp.wire.refusals import auth_problem, scheme_of
 from agentcore_mcp.wire.sse import SSEDecoder, SSEEvent
 from agentcore_mcp.wire.text import stream_failure
 
@@ -192,7 +193,10 @@ def refusal(response: httpx2.Response, body: bytes, session_id: str) -> AgentRun
             session_id=session_id,
         )
     body = _without_credentials(body, response.request)
-    return error_from_answer(response.status_code, response.headers, body, session_id=session_id)
+    error = error_from_answer(response.status_code, response.headers, body, session_id=session_id)
+    if isinstance(error, ServiceError):
+        error.auth_problem = auth_problem(error, sent=scheme_of(response.request.headers.get("authorization")))
+    return error
 
 
 @contextmanager
