@@ -25,8 +25,10 @@ from agentcore_mcp.errors import AgentCoreError, CredentialsError
 if TYPE_CHECKING:
     import os
 
-# A token is replaced this long before its end: a request may wait for a connection, and clocks differ.
-RENEWAL_MARGIN_S = 60.0
+# AgentCore refuses a token in the last minute of its life ("Ineffectual token, will expire within the next minute"), so
+# that minute is worth nothing. Another one is for clocks that differ and requests that wait for a connection.
+REFUSED_MARGIN_S = 60.0
+RENEWAL_MARGIN_S = 120.0
 # Tokens are carried in a header, and servers take 8 to 64 KiB of those. More is not a token but a wrong file.
 TOKEN_MAX_BYTES = 65_536
 
@@ -65,8 +67,8 @@ class Token:
         lifetime_s = _seconds(expires_in)
         if lifetime_s == math.inf:
             lifetime_s = max(0.0, _seconds(read_claims(value).get("exp")) - now)
-        # Half of a short life, or a token of a minute would be asked for anew with every request.
-        margin_s = min(RENEWAL_MARGIN_S, lifetime_s / 2)
+        # Half of a short life, or a token of two minutes would be asked for anew with every request.
+        margin_s = min(RENEWAL_MARGIN_S, max(REFUSED_MARGIN_S, lifetime_s / 2))
         return cls(value, now + lifetime_s, now + lifetime_s - margin_s, refresh_token)
 
 

@@ -46,7 +46,7 @@ def test_what_a_command_prints_is_the_token() -> None:
 def test_the_end_of_a_jwt_is_known() -> None:
     token = jwt_of(exp=int(time.time()) + 3600)
 
-    assert shell(f"echo {token}").fetch(None).renew_at == pytest.approx(time.time() + 3540, abs=30)
+    assert shell(f"echo {token}").fetch(None).renew_at == pytest.approx(time.time() + 3480, abs=30)
 
 
 def test_no_shell_reads_the_arguments() -> None:

@@ -56,11 +56,12 @@ def test_a_lifetime_counts_more_than_the_claim_since_it_does_not_depend_on_our_c
     assert token.expires_at > time.time() + 3000
 
 
-def test_a_short_life_is_used_to_its_half() -> None:
-    """A margin of a minute would mean a new token with each request."""
-    token = Token.issued("t", expires_in=60)
+@pytest.mark.parametrize(("expires_in", "margin_s"), [(240, 120), (180, 90), (120, 60), (90, 60), (60, 60), (0, 60)])
+def test_a_short_life_is_used_to_its_half_or_its_last_minute(expires_in: int, margin_s: float) -> None:
+    """The whole margin would mean a new token with each request; in the last minute AgentCore takes none."""
+    token = Token.issued("t", expires_in=expires_in)
 
-    assert token.expires_at - token.renew_at == pytest.approx(30)
+    assert token.expires_at - token.renew_at == pytest.approx(margin_s)
 
 
 @pytest.mark.parametrize("expires_in", [None, "", "soon", "nan", -1, [], {}, 10**400, "inf"])
