@@ -69,7 +69,7 @@ class Exchange:
         while not self._body_read.is_set():
             message = await self._receive()
             if message["type"] == "http.disconnect":
-                self._note_client_gone()
+                self.note_client_gone()
                 raise ClientGoneError
             total += len(message["body"])
             if total > max_bytes:
@@ -88,18 +88,21 @@ class Exchange:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         if not self._complete:
-            self._note_client_gone()
+            self.note_client_gone()
 
     async def start(self, status: int, headers: list[tuple[str, str]]) -> None:
         """Send the head of the answer."""
         self.started = True
         if self.entry is not None:
             self.entry.status = status
+        await self._send({"type": "http.response.start", "status": status, "headers": self.fields(headers)})
+
+    def fields(self, headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+        """Return the headers of the answer as ASGI has them, with those that every answer carries."""
         own = [(REQUEST_ID_HEADER, self.request_id)]
         if self._session_id is not None:
             own.append((SESSION_HEADER, self._session_id))
-        fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in [*headers, *own]]
-        await self._send({"type": "http.response.start", "status": status, "headers": fields})
+        return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in [*headers, *own]]
 
     async def write(self, data: bytes) -> None:
         """Send a piece of the body; waits while the client is slower than we are."""
@@ -110,11 +113,11 @@ class Exchange:
         # Set first: the server tells `watch` that the connection is over as soon as this is sent.
         self._complete = True
         await self._send({"type": "http.response.body", "body": data, "more_body": False})
-        self._note_end("complete")
+        self.note_end("complete")
 
     def cut(self) -> None:
         """Let the answer break off: the caller returns without `finish`, and the server closes the connection."""
-        self._note_end("failed")
+        self.note_end("failed")
 
     async def answer_json(self, status: int, value: Any, headers: list[tuple[str, str]] | None = None) -> None:
         """Send a whole JSON answer."""
@@ -132,17 +135,19 @@ class Exchange:
         if self.entry is not None and self.entry.ended_at is None:
             self.cut()
 
-    async def _answer(self, status: int, body: bytes, headers: list[tuple[str, str]]) -> None:
-        headers = [("content-type", JSON_TYPE), ("content-length", str(len(body))), *headers]
-        await self.start(status, headers)
-        await self.finish(body)
-
-    def _note_client_gone(self) -> None:
+    def note_client_gone(self) -> None:
+        """Note in the journal that the client closed the connection early."""
         if self.entry is not None and self.entry.state == "open":
             self.entry.state = "client_gone"
 
-    def _note_end(self, state: State) -> None:
+    def note_end(self, state: State) -> None:
+        """Note in the journal that the work is over; only the first state counts."""
         if self.entry is not None:
             self.entry.ended_at = time.time()
             if self.entry.state == "open":
                 self.entry.state = state
+
+    async def _answer(self, status: int, body: bytes, headers: list[tuple[str, str]]) -> None:
+        headers = [("content-type", JSON_TYPE), ("content-length", str(len(body))), *headers]
+        await self.start(status, headers)
+        await self.finish(body)
