@@ -65,7 +65,8 @@ def check_token_url(text: str, setting: str) -> httpx2.URL:
         url = httpx2.URL(text)
     except httpx2.InvalidURL:
         raise ConfigurationError(f"{setting} is not a URL; it looks like https://HOST/PATH") from None
-    if url.scheme not in ("https", "http") or not url.host or url.userinfo or url.fragment:
+    port_is_one = url.port is None or 0 < url.port < 65536
+    if url.scheme not in ("https", "http") or not url.host or url.userinfo or url.fragment or not port_is_one:
         raise ConfigurationError(
             f"{setting} looks like https://HOST/PATH, without user name, password and fragment, but this one doesn't"
         )
@@ -97,16 +98,23 @@ async def _post(
     url: httpx2.URL, body: bytes, headers: Mapping[str, str], setting: str, timeout_s: float
 ) -> TokenAnswer:
     host = url.netloc.decode("ascii")
-    # As for the runtime itself, proxies of the environment are used, but none reaches this machine's loopback.
-    direct = dict.fromkeys(("http://", "https://", "all://")) if is_loopback(url.host) else None
     # A third each for connection and TLS handshake: when it is cancelled in there, httpx2 leaves the socket open.
     timeout = httpx2.Timeout(timeout_s, connect=timeout_s / 3)
+    try:
+        # As for the runtime itself, proxies of the environment are used, but none reaches this machine's loopback.
+        client = httpx2.AsyncClient(trust_env=not is_loopback(url.host), timeout=timeout, follow_redirects=False)
+    except (ImportError, ValueError, OSError, httpx2.InvalidURL) as error:
+        # Its text is dropped, since a proxy's address may have a password in it.
+        raise CredentialsError(
+            f"can't connect to {host} with the proxy or certificates that the environment names "
+            f"({type(error).__name__}): check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
+        ) from None
     received = bytearray()
     try:
         # A time for the whole: httpx2's start again with every byte.
         with anyio.fail_after(timeout_s):
             async with (
-                httpx2.AsyncClient(mounts=direct, timeout=timeout, follow_redirects=False) as client,
+                client,
                 client.stream("POST", url, content=body, headers={**headers, "Accept-Encoding": "identity"}) as answer,
             ):
                 if answer.is_redirect:

@@ -268,6 +268,37 @@ async def test_a_proxy_of_the_environment_is_not_used_for_this_machine(
     assert await TokenCache(credentials(server)).aget()
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HTTPS_PROXY", "gopher://user:s3cret@127.0.0.1"),
+        ("SSL_CERT_FILE", "/nowhere/s3cret"),
+        ("ALL_PROXY", "socks5://"),
+    ],
+)
+def test_an_environment_that_can_not_work_is_named(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(CredentialsError, match=f"can't connect to idp.example.com .*{variable}") as caught:
+        ClientCredentials("https://idp.example.com/token", "client", "secret").fetch(None)
+
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_other_servers_are_asked_through_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(exchange: Exchange) -> None:
+        await exchange.send(reply("407 Proxy Authentication Required"))
+
+    async with loopback_server(refuse) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.endpoint_url)
+        with pytest.raises(CredentialsError, match=r"can't connect to idp\.example\.com: 407 Proxy Authentication"):
+            await TokenCache(ClientCredentials("https://idp.example.com/token", "client", "s3cret")).aget()
+
+    (request,) = proxy.requests
+    assert (request.method, request.target) == ("CONNECT", "idp.example.com:443")
+    assert request.header("authorization") is None
+
+
 # What can't be set.
 
 
@@ -282,6 +313,8 @@ async def test_a_proxy_of_the_environment_is_not_used_for_this_machine(
         "s3cret",
         "",
         "https://idp.example.com:s3cret/",
+        "https://idp.example.com:70000/s3cret",
+        "https://idp.example.com:0/s3cret",
     ],
 )
 def test_a_token_url_that_is_not_safe_is_refused(url: str) -> None:
