@@ -39,7 +39,9 @@ def main(context: click.Context, agent: AgentOptions) -> None:
     logging.basicConfig(level=logging.WARNING, format="agentcore-mcp: %(message)s")
     if context.invoked_subcommand is not None:
         if agent != AgentOptions():
-            raise click.UsageError(f"put the flags after the command: agentcore-mcp {context.invoked_subcommand} ...")
+            raise click.UsageError(
+                f"put flags after the command: see agentcore-mcp {context.invoked_subcommand} --help"
+            )
         return
     import anyio
 

@@ -30,6 +30,8 @@ STOP_LIMIT_S = 5
 LIVE_S = 0.5
 _EXIT_CODE = 3
 _SHOWN_CHARS = 300
+# -P: the folder that the demo is started in is no place to import this package from.
+_SERVER = ["-P", "-m", "agentcore_mcp"]
 
 
 class DemoFailedError(Exception):
@@ -50,11 +52,21 @@ def demo(*, over_http: bool) -> None:
         server_log = cast("TextIO", file)
         try:
             anyio.run(_demo, console, over_http, server_log)
-        except (DemoFailedError, TimeoutError) as failure:
-            console.print(f"  [red]✗ {failure or f'not done within {TIME_LIMIT_S} s'}[/]")
+        except Exception as failure:  # noqa: BLE001 - whatever it was, the demo has failed, and says so
+            console.print("  [red]✗[/]", end=" ")
+            console.print(_reason(failure), markup=False)
             server_log.seek(0)
             click.echo(server_log.read()[-4000:], err=True)
             sys.exit(1)
+
+
+def _reason(failure: BaseException) -> str:
+    """Return what failed, out of the groups that the transports' tasks wrap it in."""
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    if isinstance(failure, TimeoutError):
+        return f"not done within {TIME_LIMIT_S} s"
+    return str(failure) if isinstance(failure, DemoFailedError) else f"{type(failure).__name__}: {failure}"
 
 
 async def _demo(console: Console, over_http: bool, server_log: TextIO) -> None:
@@ -164,7 +176,7 @@ def _excerpt(text: str, *, indent: int) -> str:
 async def _stdio_client(server_log: TextIO) -> AsyncIterator[Client]:
     from mcp import Client, StdioServerParameters, stdio_client
 
-    server = StdioServerParameters(command=sys.executable, args=["-m", "agentcore_mcp", "--local"])
+    server = StdioServerParameters(command=sys.executable, args=[*_SERVER, "--local"])
     async with Client(stdio_client(server, errlog=server_log)) as client:
         yield client
 
@@ -174,7 +186,7 @@ async def _http_client(server_log: TextIO) -> AsyncIterator[Client]:
     from anyio.streams.buffered import BufferedByteReceiveStream
     from mcp import Client
 
-    command = [sys.executable, "-m", "agentcore_mcp", "serve", "--local", "--port", "0"]
+    command = [sys.executable, *_SERVER, "serve", "--local", "--port", "0"]
     async with await anyio.open_process(command, stdout=None) as server, anyio.create_task_group() as tasks:
         assert server.stderr is not None  # noqa: S101 - open_process makes a pipe of it
         log = BufferedByteReceiveStream(server.stderr)

@@ -11,7 +11,7 @@ from mcp.server.mcpserver import MCPServer
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.server.sessions import SessionNames
-from agentcore_mcp.server.tools import Resources, register_tools
+from agentcore_mcp.server.tools import Resources, display_name, register_tools
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Agent, Settings
 
 INSTRUCTIONS = """\
-Talk to an AI agent that is deployed on Amazon Bedrock AgentCore, and work in the environment it runs in.
+Talk to {agent}, an AI agent on Amazon Bedrock AgentCore, and work in the environment it runs in.
 
 Every call happens in a session: an isolated environment with its own memory and files. Leave session_id out to start \
 a new one; pass the session_id of a result to go on in it. invoke_agent and run_command with the same session_id see \
@@ -41,23 +41,24 @@ def create_server(settings: Settings, *, transport: httpx2.AsyncBaseTransport | 
         ConfigurationError: If the endpoint or the token can't be used.
     """
     agent = settings.agent
-    client = _runtime_client(agent, transport)
+    # Made once now, so that what can't work is told before a host waits for it, and anew for each run.
+    _runtime_client(agent, transport)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Resources]) -> AsyncIterator[Resources]:
-        async with client:
+        async with _runtime_client(agent, transport) as client:
             yield Resources(agent=agent, client=client, sessions=SessionNames())
 
     server: MCPServer[Resources] = MCPServer(
         "agentcore-mcp",
         title="Amazon Bedrock AgentCore",
-        instructions=INSTRUCTIONS,
+        instructions=INSTRUCTIONS.format(agent=display_name(agent)),
         version=version("agentcore-mcp"),
         lifespan=lifespan,
         log_level="WARNING",
         subscriptions=False,
     )
-    register_tools(server)
+    register_tools(server, agent)
     return server
 
 

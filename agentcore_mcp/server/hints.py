@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Agent
 
 _STILL_RUNNING = (
-    "What was started may still be running, because closing a connection doesn't stop the work in the session; "
-    "look with another call in the same session, or end it with stop_session."
+    "What was started may still be running, because closing a connection doesn't stop the work in the session: look "
+    "with another call in the same session before you start it again, or end it with stop_session."
 )
+_STOP_AGAIN = "Call stop_session again: stopping a session twice does no harm."
 
 # By the codes of the service model. Conditions that only the person who set up the server can change name the
 # setting; conditions that pass say how long to wait.
@@ -45,34 +46,64 @@ _BY_CODE = {
         "the request id to AWS support."
     ),
 }
-_RENEW = "Give this server a fresh token of the right audience in AGENTCORE_BEARER_TOKEN and restart it."
+# What AWS's front door says of signatures, outside the service model.
+_CREDENTIAL_CODES = {
+    "ExpiredTokenException",
+    "IncompleteSignatureException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationTokenException",
+    "UnrecognizedClientException",
+}
+_RENEW_AWS = (
+    "Renew the AWS credentials of this server (for example with aws sso login), and check this machine's clock: a "
+    "signature is good for five minutes."
+)
 _WRONG_KIND = (
     "This runtime expects OAuth, and this server signs with AWS credentials: set AGENTCORE_BEARER_TOKEN in this "
     "server's configuration and restart it."
 )
+_RENEW = "Give this server a fresh token of the right audience in AGENTCORE_BEARER_TOKEN and restart it."
 
 
-def next_step(error: AgentCoreError, agent: Agent) -> str:
-    """Return what to do about an error, or nothing where its own message already says it."""
+def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) -> str:
+    """Return what to do about an error, or nothing where its own message already says it.
+
+    Args:
+        error: What went wrong.
+        agent: What was called.
+        stopping: The call was to stop a session, so there is no other work that may go on.
+    """
+    may_go_on = _STOP_AGAIN if stopping else _STILL_RUNNING
     match error:
         case AgentError():
             return _agent_failed(agent)
+        case ServiceError(status=None):
+            # Inside a stream, so the work had begun: none of the advice to call again applies.
+            return may_go_on
         case ServiceError(error_type="UnauthorizedException" | "AccessDeniedException"):
             return _refused(error, agent)
-        case ServiceError():
-            return _BY_CODE.get(error.error_type, "")
+        case ServiceError(error_type=code) if code in _CREDENTIAL_CODES:
+            return _RENEW_AWS
+        case ServiceError(error_type=code) if code in _BY_CODE:
+            return _BY_CODE[code]
+        case ServiceError(status=int(status)) if status >= 500:
+            return may_go_on
         case ConnectError():
-            return "Nothing was sent, so it is safe to call again. Check the network, the region in the ARN, and " + (
-                f"AGENTCORE_ENDPOINT_URL ({agent.endpoint_url})." if agent.endpoint_url else "any proxy settings."
-            )
-        case ResponseTimeoutError() | StreamInterruptedError():
-            return _STILL_RUNNING
-        case TransportError():
-            return f"It is unknown whether the request arrived. {_STILL_RUNNING}"
+            return _unreachable(agent)
+        case ResponseTimeoutError() | StreamInterruptedError() | TransportError():
+            return may_go_on
         case ProtocolError():
-            return "Check that AGENTCORE_ENDPOINT_URL, if set, is an AgentCore endpoint, and what the agent sends."
+            return f"{may_go_on} If this happens again, check that the endpoint is AgentCore and what the agent sends."
         case _:
             return ""
+
+
+def _unreachable(agent: Agent) -> str:
+    if agent.anonymous:
+        return "The local AgentCore behind this server has ended: restart the server."
+    check = f"AGENTCORE_ENDPOINT_URL ({agent.endpoint_url})" if agent.endpoint_url else "the region in the ARN"
+    return f"Nothing was sent, so it is safe to call again. Check the network, any proxy settings, and {check}."
 
 
 def _agent_failed(agent: Agent) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
+import anyio
+import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 
 from agentcore_mcp.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mcp.server.mcpserver import MCPServer
 
@@ -21,6 +25,7 @@ GRACEFUL_SHUTDOWN_S = 1
 # Connections that may wait to be accepted while the server starts or is busy.
 _BACKLOG = 2048
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_SCHEMES = ("http", "https")
 
 
 async def serve_http(
@@ -37,39 +42,57 @@ async def serve_http(
         server: The server.
         host: The address to bind to.
         port: The port; 0 takes a free one.
-        allowed_hosts: ``Host`` header values to accept besides loopback, such as ``mcp.example.com``. Needed when
-            ``host`` is not loopback: without the check, any web page could reach the server by DNS rebinding.
+        allowed_hosts: Names that clients may call it by besides loopback's and ``host``, such as
+            ``mcp.example.com``, with any port. Needed when ``host`` is not loopback: without the check, any web page
+            could reach the server by DNS rebinding.
         announce: Called with the URL once the socket is bound.
 
     Raises:
         ConfigurationError: If the address can't be bound, or needs ``allowed_hosts``.
     """
-    import uvicorn
-
     if not _is_loopback(host) and not allowed_hosts:
         raise ConfigurationError(
             f"--host {host} is reachable by others: name the host that they use with --allowed-host NAME. There is no "
             "authentication in this server, so whoever reaches it can use its agent; keep it behind something that has"
         )
+    listening = _bind(host, port)
+    bound_host, bound_port = listening.getsockname()[:2]
+    bound_host = f"[{bound_host}]" if ":" in bound_host else bound_host
+    names = {*_LOOPBACK_NAMES, bound_host, *allowed_hosts}
     app = server.streamable_http_app(
         streamable_http_path=PATH,
         transport_security=TransportSecuritySettings(
             enable_dns_rebinding_protection=True,
-            allowed_hosts=[*(f"{name}:*" for name in _LOOPBACK_NAMES), *allowed_hosts],
+            allowed_hosts=[f"{name}{port}" for name in names for port in ("", ":*")],
             allowed_origins=[
-                *(f"http://{name}:*" for name in _LOOPBACK_NAMES),
-                *(f"https://{name}" for name in allowed_hosts),
+                f"{scheme}://{name}{port}" for scheme in _SCHEMES for name in names for port in ("", ":*")
             ],
         ),
     )
-    listening = _bind(host, port)
-    bound_host, bound_port = listening.getsockname()[:2]
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S, ws="none"
     )
-    announce(f"http://{f'[{bound_host}]' if ':' in bound_host else bound_host}:{bound_port}{PATH}")
-    with listening:
-        await uvicorn.Server(config).serve(sockets=[listening])
+    http = _Server(config)
+    with listening, anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        announce(f"http://{bound_host}:{bound_port}{PATH}")
+        async with anyio.create_task_group() as tasks:
+
+            async def end_on_signal() -> None:
+                async for _ in signals:
+                    http.should_exit = True
+
+            tasks.start_soon(end_on_signal)
+            await http.serve(sockets=[listening])
+            tasks.cancel_scope.cancel()
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to its caller: uvicorn's own way ends the process before anybody has cleaned up."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -80,8 +103,10 @@ def _bind(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, kind, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
-    except OSError as error:
-        raise ConfigurationError(f"can't listen on {host}:{port}: {error.strerror or error}") from error
+    except (OSError, UnicodeError) as error:
+        raise ConfigurationError(
+            f"can't listen on {host}:{port}: {getattr(error, 'strerror', None) or error}"
+        ) from error
     listening.listen(_BACKLOG)
     listening.setblocking(False)
     return listening

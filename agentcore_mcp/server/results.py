@@ -16,11 +16,14 @@ from pydantic import BaseModel, Field
 
 from agentcore_mcp.errors import AgentCoreError, AgentRuntimeError, ServiceError
 from agentcore_mcp.server.hints import next_step
+from agentcore_mcp.server.output import OutputWindow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from agentcore_mcp.config import Agent
+
+ERROR_MAX_CHARS = 4_000
 
 SessionId = Annotated[str, Field(description="Pass this as session_id to go on in the same session.")]
 OmittedChars = Annotated[int, Field(description="How many characters were left out where a gap is marked.")]
@@ -54,26 +57,28 @@ class StopSessionResult(BaseModel):
 
 def invoke_agent_result(result: InvokeAgentResult) -> CallToolResult:
     """Show an agent's answer."""
-    return _result(result, f"{result.text}\n\n[session_id: {result.session_id}]")
+    return _result(result, f"{result.text or '(the agent said nothing)'}\n\n[session_id: {result.session_id}]")
 
 
 def run_command_result(result: RunCommandResult) -> CallToolResult:
     """Show a command's outcome first, then its output, marking what is stderr."""
     timed_out = "; it ran into its timeout and was ended" if result.status == "TIMED_OUT" else ""
-    parts = [f"exit code {result.exit_code} ({result.status}{timed_out}) [session_id: {result.session_id}]"]
-    if result.stdout:
-        parts.append(result.stdout)
-    if result.stderr:
-        parts.append(f"[stderr]\n{result.stderr}")
-    if not result.stdout and not result.stderr:
-        parts.append("(no output)")
-    return _result(result, "\n".join(parts))
+    outcome = f"exit code {result.exit_code} ({result.status}{timed_out}) [session_id: {result.session_id}]"
+    return _result(result, f"{outcome}\n{both_outputs(result.stdout, result.stderr) or '(no output)'}")
+
+
+def both_outputs(stdout: str, stderr: str) -> str:
+    """Show what a command printed in one text, stderr after stdout and marked."""
+    return "\n".join([*([stdout] if stdout else []), *([f"[stderr]\n{stderr}"] if stderr else [])])
 
 
 def stop_session_result(result: StopSessionResult) -> CallToolResult:
     """Show that a session is no more."""
-    text = {"stopped": "is stopped", "already_gone": "was already gone"}[result.status]
-    return _result(result, f"session {result.session_id} {text}; its files and memory are gone")
+    text = {
+        "stopped": "is stopped; its files and memory are gone",
+        "already_gone": "doesn't exist, or not any more; nothing was left to stop",
+    }
+    return _result(result, f"session {result.session_id} {text[result.status]}")
 
 
 @dataclass(slots=True)
@@ -83,10 +88,12 @@ class CallFacts:
     Attributes:
         session_id: The session that was called, once it is known.
         received: Returns the text that had arrived.
+        stopping: The call is to stop the session.
     """
 
     session_id: str | None = None
     received: Callable[[], str] | None = None
+    stopping: bool = False
 
 
 @contextmanager
@@ -110,14 +117,21 @@ def _explanation(error: AgentCoreError, agent: Agent, facts: CallFacts) -> str:
     if session_id := error.session_id or facts.session_id:
         details.append(f"session_id: {session_id}")
     details.append(f"agent {agent.arn.runtime_id}")
-    parts = [f"{error.message} ({', '.join(details)})."]
+    parts = [f"{_bounded(error.message)} ({', '.join(details)})."]
     if isinstance(error, ServiceError) and error.fields:
-        parts.append(" ".join(f"{name}: {message}." for name, message in error.fields))
-    if step := next_step(error, agent):
+        parts.append(_bounded(" ".join(f"{name}: {message}." for name, message in error.fields)))
+    if step := next_step(error, agent, stopping=facts.stopping):
         parts.append(step)
     if facts.received is not None and (received := facts.received()):
         parts.append(f"What had arrived until then:\n{received}")
     return "\n".join(parts)
+
+
+def _bounded(text: str) -> str:
+    """Cut a text of others: an agent may put anything into its error, and hosts refuse large results."""
+    window = OutputWindow(ERROR_MAX_CHARS)
+    window.add(text)
+    return window.text()
 
 
 def _result(model: BaseModel, text: str) -> CallToolResult:

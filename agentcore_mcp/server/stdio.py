@@ -9,6 +9,7 @@ streams closed, the lifespan left. Without the thread hops a line also costs les
 from __future__ import annotations
 
 import os
+import select
 import signal
 import stat
 import sys
@@ -18,15 +19,20 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 from mcp.server.stdio import stdio_server
 
+from agentcore_mcp.errors import ConfigurationError
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from mcp.server.mcpserver import MCPServer
 
 _READ_BYTES = 65_536
-# A pipe that polls as writable takes this much without blocking (PIPE_BUF on Linux), so a host that stops reading
+# A pipe that polls as writable takes this much without blocking, by POSIX's definition, so a host that stops reading
 # parks the writing task and nothing else.
-_WRITE_BYTES = 4_096
+_WRITE_BYTES = getattr(select, "PIPE_BUF", 512)
+# A host that has closed stdin kills the server two seconds later. Until then running calls end by themselves, unless
+# the host does not read what they have to say.
+_END_TIMEOUT_S = 0.5
 
 
 async def serve_stdio(server: MCPServer[Any]) -> None:
@@ -37,8 +43,12 @@ async def serve_stdio(server: MCPServer[Any]) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
         with _claimed_descriptors() as (stdin_fd, stdout_fd):
+
+            def on_end() -> None:
+                tasks.cancel_scope.deadline = anyio.current_time() + _END_TIMEOUT_S
+
             # Anything that reads lines and writes text will do for the SDK, whatever its annotation says.
-            stdin, stdout = cast("Any", _Lines(stdin_fd)), cast("Any", _Writer(stdout_fd))
+            stdin, stdout = cast("Any", _Lines(stdin_fd, on_end)), cast("Any", _Writer(stdout_fd))
             async with stdio_server(stdin, stdout) as (read_stream, write_stream):
                 # The SDK runs a server on streams of one's own choice only through its low-level server.
                 lowlevel = server._lowlevel_server  # noqa: SLF001
@@ -55,8 +65,10 @@ async def _cancel_on_signal(scope: anyio.CancelScope) -> None:
 @contextmanager
 def _claimed_descriptors() -> Iterator[tuple[int, int]]:
     """Keep the wire to ourselves: others in this process read nothing, and what they print goes to stderr."""
-    sys.stdout.flush()
-    wire = os.dup(0), os.dup(1)
+    try:
+        wire = os.dup(0), os.dup(1)
+    except OSError as error:
+        raise ConfigurationError("stdin or stdout is closed; an MCP host talks to this server through them") from error
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(2, 1)
@@ -64,6 +76,8 @@ def _claimed_descriptors() -> Iterator[tuple[int, int]]:
     try:
         yield wire
     finally:
+        # What others printed and Python still holds back must not end up on the wire.
+        sys.stdout.flush()
         os.dup2(wire[0], 0)
         os.dup2(wire[1], 1)
         for descriptor in wire:
@@ -71,10 +85,11 @@ def _claimed_descriptors() -> Iterator[tuple[int, int]]:
 
 
 class _Lines:
-    """The lines of a descriptor, as text."""
+    """The lines of a descriptor, as text; says when they end."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, on_end: Callable[[], None]) -> None:
         self._descriptor = descriptor
+        self._on_end = on_end
         self._pollable = _pollable(descriptor)
 
     async def __aiter__(self) -> AsyncIterator[str]:
@@ -82,13 +97,17 @@ class _Lines:
         while True:
             if self._pollable:
                 await anyio.wait_readable(self._descriptor)
-            data = os.read(self._descriptor, _READ_BYTES)
+            try:
+                data = os.read(self._descriptor, _READ_BYTES)
+            except ConnectionResetError:  # a socket's way to end with something unread
+                data = b""
             *lines, rest = data.split(b"\n")
             for line in lines:
                 yield b"".join((*unfinished, line)).decode("utf-8", "replace")
                 unfinished.clear()
             unfinished.append(rest)
             if not data:
+                self._on_end()
                 if last := b"".join(unfinished):
                     yield last.decode("utf-8", "replace")
                 return
@@ -108,7 +127,7 @@ class _Writer:
                 await anyio.wait_writable(self._descriptor)
             try:
                 data = data[os.write(self._descriptor, data[:_WRITE_BYTES]) :]
-            except BrokenPipeError as error:
+            except (BrokenPipeError, ConnectionResetError) as error:
                 # The host is gone; the end of stdin, which follows, ends the server.
                 raise anyio.ClosedResourceError from error
 

@@ -17,6 +17,7 @@ from agentcore_mcp.server.results import (
     InvokeAgentResult,
     RunCommandResult,
     StopSessionResult,
+    both_outputs,
     invoke_agent_result,
     run_command_result,
     stop_session_result,
@@ -50,7 +51,8 @@ SessionArgument = Annotated[
     Field(
         description=(
             "Which session. Leave out for a new, empty one. Pass the session_id of an earlier result to go on in that "
-            "session, or a short name of your own, such as 'review': the same name is the same session each time."
+            "session, or a short name of your own, such as 'review', which means the same session for as long as "
+            "this server runs."
         )
     ),
 ]
@@ -58,9 +60,9 @@ ToolContext = Context[Resources, Any]
 
 
 INVOKE_AGENT = """\
-Send a prompt to the AI agent deployed on Amazon Bedrock AgentCore and return its answer; the words stream in as \
-progress while the agent works. The agent may use tools of its own and take minutes. It remembers the conversation of \
-its session. Each call runs the agent once and may have effects, so don't repeat one just because it was slow."""
+Send a prompt to {agent}, an AI agent on Amazon Bedrock AgentCore, and return its answer; the words stream in as \
+progress while it works. The agent may use tools of its own and take minutes. It remembers the conversation of its \
+session. Each call runs the agent once and may have effects, so don't repeat one just because it was slow."""
 
 RUN_COMMAND = """\
 Run a shell command in the environment of the agent's session and return its stdout, stderr and exit code; the \
@@ -74,14 +76,18 @@ longer needed, since sessions cost money until they have been idle for a while (
 Stopping a session that is already gone is fine."""
 
 
-def register_tools(server: MCPServer[Resources]) -> None:
-    """Add the tools to a server, every hint stated."""
+def register_tools(server: MCPServer[Resources], agent: Agent) -> None:
+    """Add the tools for an agent to a server, every hint stated."""
     server.add_tool(
         invoke_agent,
         title="Ask the agent",
-        description=INVOKE_AGENT,
+        description=INVOKE_AGENT.format(agent=display_name(agent)),
         annotations=ToolAnnotations(
-            read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=True
+            title="Ask the agent",
+            read_only_hint=False,
+            destructive_hint=True,
+            idempotent_hint=False,
+            open_world_hint=True,
         ),
     )
     server.add_tool(
@@ -89,7 +95,11 @@ def register_tools(server: MCPServer[Resources]) -> None:
         title="Run a shell command",
         description=RUN_COMMAND,
         annotations=ToolAnnotations(
-            read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=True
+            title="Run a shell command",
+            read_only_hint=False,
+            destructive_hint=True,
+            idempotent_hint=False,
+            open_world_hint=True,
         ),
     )
     server.add_tool(
@@ -97,9 +107,18 @@ def register_tools(server: MCPServer[Resources]) -> None:
         title="Stop the session",
         description=STOP_SESSION,
         annotations=ToolAnnotations(
-            read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
+            title="Stop the session",
+            read_only_hint=False,
+            destructive_hint=True,
+            idempotent_hint=True,
+            open_world_hint=False,
         ),
     )
+
+
+def display_name(agent: Agent) -> str:
+    """Return what tells one configured server from another: the runtime's name, and its endpoint's if there is one."""
+    return f"{agent.arn.runtime_id} ({agent.qualifier})" if agent.qualifier else agent.arn.runtime_id
 
 
 async def invoke_agent(
@@ -152,7 +171,7 @@ async def run_command(
     with tool_errors(shared.agent) as facts:
         facts.session_id = session = shared.sessions.resolve(session_id, shared.agent.arn)
         stdout, stderr = OutputWindow(STDOUT_MAX_CHARS), OutputWindow(STDERR_MAX_CHARS)
-        facts.received = lambda: stdout.text() + stderr.text()
+        facts.received = lambda: both_outputs(stdout.text(), stderr.text())
         stop: ContentStop | None = None
         async with (
             live_progress(ctx.report_progress, first=f"session_id: {session}", waiting_for="the command") as progress,
@@ -194,6 +213,7 @@ async def stop_session(
     """Stop a session."""
     shared = ctx.request_context.lifespan_context
     with tool_errors(shared.agent) as facts:
+        facts.stopping = True
         if not session_id.strip():
             raise InvalidRequestError("session_id is empty; pass the session_id of an earlier result")
         facts.session_id = session = shared.sessions.resolve(session_id, shared.agent.arn)

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
+import anyio
 import httpx2
 import pytest
+from anyio.streams.buffered import BufferedByteReceiveStream
 
+from agentcore_mcp.errors import ConfigurationError, ConnectError
+from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
+from agentcore_mcp.runtime.client import RuntimeClient
 from tests.support.mcp_hosts import http_server
+from tests.support.processes import alive, children
 from tests.support.runtimes import ARN
 
 LIMIT_S = 40
@@ -47,7 +55,7 @@ def test_without_an_agent_it_shows_the_three_ways_to_name_one(args: tuple[str, .
         (("--runtime-arn", ARN, "--endpoint-url", "http://example.com"), {}, "http://example.com"),
         ((), {"AGENTCORE_RUNTIME_ARN": ARN, "AGENTCORE_BEARER_TOKEN": "two words\n"}, "token"),
         (("--local", "--runtime-arn", ARN), {}, "--local brings its own agent"),
-        (("--local", "serve"), {}, "put the flags after the command"),
+        (("--local", "serve"), {}, "put flags after the command"),
         (("serve", "--runtime-arn", ARN, "--host", "0.0.0.0"), {}, "--allowed-host"),
         (("serve", "--runtime-arn", ARN, "--host", "203.0.113.1", "--allowed-host", "x"), {}, "can't listen on"),
     ],
@@ -83,6 +91,16 @@ def test_the_demo_succeeds_on_either_transport(transport: tuple[str, ...]) -> No
     assert "every step did what it should" in result.stdout
 
 
+@pytest.mark.parametrize("transport", [(), ("--http",)])
+def test_a_demo_that_fails_says_what_failed_without_a_traceback(transport: tuple[str, ...]) -> None:
+    # The command of the fourth step finds none of its programs.
+    result = run("demo", *transport, PATH="/nowhere")
+
+    assert result.returncode == 1
+    assert "✗ this should have been true: " in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+
+
 async def test_over_http_a_page_from_elsewhere_is_refused() -> None:
     async with http_server("--runtime-arn", ARN, env={}) as url, httpx2.AsyncClient() as client:
         rebound = await client.post(url, json={}, headers={"Host": "evil.example:8000"})
@@ -92,11 +110,51 @@ async def test_over_http_a_page_from_elsewhere_is_refused() -> None:
     assert cross_site.status_code == 403
 
 
-async def test_over_http_the_host_that_is_allowed_gets_in() -> None:
-    async with (
-        http_server("--runtime-arn", ARN, "--allowed-host", "mcp.example.com", env={}) as url,
-        httpx2.AsyncClient() as client,
-    ):
-        answer = await client.post(url, json={}, headers={"Host": "mcp.example.com"})
+@pytest.mark.parametrize("host", ["mcp.example.com", "mcp.example.com:8000", "localhost", "127.0.0.2:8000"])
+async def test_over_http_the_hosts_that_are_allowed_get_in(host: str) -> None:
+    flags = ("--runtime-arn", ARN, "--host", "127.0.0.2", "--allowed-host", "mcp.example.com")
+    async with http_server(*flags, env={}) as url, httpx2.AsyncClient() as client:
+        answer = await client.post(url, json={}, headers={"Host": host, "Origin": f"http://{host}"})
 
     assert answer.status_code not in {421, 403}
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+async def test_serve_ends_on_a_signal_with_success_and_without_its_local_agentcore(name: str) -> None:
+    command = [sys.executable, "-m", "agentcore_mcp", "serve", "--local", "--port", "0"]
+    async with await anyio.open_process(command, stdout=None) as process:
+        assert process.stderr is not None
+        stderr = BufferedByteReceiveStream(process.stderr)
+        with anyio.fail_after(LIMIT_S):
+            await stderr.receive_until(b"\n", max_bytes=1000)
+            started = children(process.pid)
+            process.send_signal(getattr(signal, name))
+            await process.wait()
+            rest = b"".join([data async for data in stderr])
+
+    assert (process.returncode, rest) == (0, b"")
+    assert started
+    assert not [child for child in started if alive(child)]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HTTPS_PROXY", "ftp://user:hunter2@proxy.example"),
+        ("ALL_PROXY", "socks5://proxy.example"),
+        ("SSL_CERT_FILE", "/nowhere/at/all"),
+    ],
+)
+async def test_a_proxy_or_certificate_that_cannot_work_is_named_and_does_not_matter_on_loopback(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    session = "a-session-of-this-test-0123456789abcdef"
+    async with RuntimeClient(auth=BearerAuth("not-a-real-token")) as client:
+        with pytest.raises(ConfigurationError, match=variable) as raised:
+            await client.stop_session(ARN, session_id=session)
+    async with RuntimeClient(auth=NoAuth(), endpoint_url="http://127.0.0.1:9") as client:
+        with pytest.raises(ConnectError):
+            await client.stop_session(ARN, session_id=session)
+
+    assert "hunter2" not in str(raised.value)

@@ -7,11 +7,15 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import botocore.session
 import pytest
 from mcp import Client
 from pydantic import SecretStr
 
 from agentcore_mcp.config import Agent, Settings
+from agentcore_mcp.errors import ServiceError
+from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
+from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.wire.eventstream import (
     ContentDelta,
@@ -20,6 +24,7 @@ from agentcore_mcp.wire.eventstream import (
     encode_command_event,
     encode_exception,
 )
+from agentcore_mcp.wire.frames import encode_frame
 from agentcore_mcp.wire.operations import RuntimeArn
 from agentcore_mcp.wire.sse import encode_sse
 from tests.support.runtimes import ARN
@@ -235,6 +240,95 @@ async def test_an_exception_inside_a_command_is_told_with_its_code() -> None:
 
     assert "ThrottlingException: slow down" in text
     assert "begun " in text
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "ThrottlingException", "InternalServerException"])
+async def test_an_exception_inside_a_command_does_not_invite_a_second_run(code: str) -> None:
+    frames = encode_command_event(ContentDelta("begun ")) + encode_exception(code, "no")
+    text = await _fails_once("run_command", reply(body=frames, content_type=EVENT_STREAM))
+
+    assert "may still be running" in text
+    assert "call again" not in text
+
+
+@pytest.mark.parametrize("token", [SECRET, None])
+async def test_a_refusal_that_quotes_the_request_gives_no_secret_away(token: str | None) -> None:
+    secrets = {"aws_secret_access_key": "not-a-real-secret/0123456789", "aws_session_token": "not/a+real/session=="}
+
+    async def echo(exchange: Exchange) -> None:
+        quoted = "\n".join(f"{name}:{value}" for name, value in exchange.request.headers)
+        await exchange.send(_refusal("403 Forbidden", "InvalidSignatureException", f"does not match:\n{quoted}"))
+
+    session = botocore.session.Session()
+    session.set_credentials("AKIAIOSFODNN7EXAMPLE", *secrets.values())
+    async with loopback_server(echo) as runtime:
+        auth = BearerAuth(token) if token else SigV4Auth(session)
+        async with RuntimeClient(auth=auth, endpoint_url=runtime.endpoint_url) as client:
+            with pytest.raises(ServiceError) as raised:
+                await client.stop_session(ARN, session_id=SESSION)
+
+    sent = runtime.requests[0].header("Authorization") or ""
+    for secret in (SECRET, *secrets.values(), sent):
+        assert secret not in str(raised.value)
+    assert "does not match" in str(raised.value)
+
+
+@pytest.mark.parametrize("rest", ["nothing more", "a cut", "an open connection"])
+async def test_a_command_is_over_when_its_exit_code_has_come(rest: str) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(chunked(EVENT_STREAM))
+        await exchange.send(chunk(encode_command_event(ContentStop(5, "COMPLETED"))))
+        if rest == "nothing more":
+            await exchange.send(LAST_CHUNK)
+        if rest == "an open connection":
+            await exchange.peer_closed()
+
+    with anyio.fail_after(LIMIT_S):
+        async with (
+            loopback_server(answer) as runtime,
+            Client(create_server(_settings(runtime.endpoint_url)), mode="legacy") as client,
+        ):
+            result = await client.call_tool("run_command", CALLS["run_command"])
+
+    assert not result.is_error
+    assert result.structured_content is not None
+    assert result.structured_content["exit_code"] == 5
+
+
+async def test_an_error_as_large_as_an_answer_is_cut() -> None:
+    failure = {"error": "x" * 2_000_000, "error_type": "E", "message": "An error occurred during streaming"}
+    text = await _fails_once(
+        "invoke_agent", reply(body=encode_sse(json.dumps(failure)), content_type="text/event-stream")
+    )
+
+    assert len(text) < 10_000
+    assert "characters left out" in text
+
+
+async def test_a_status_that_is_no_text_leaves_the_server_alive() -> None:
+    frame = encode_frame(
+        {":message-type": "event", ":event-type": "chunk"},
+        b'{"contentStop": {"exitCode": 0, "status": "\\ud800"}}',
+    )
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(reply(body=frame, content_type=EVENT_STREAM))
+
+    async with (
+        loopback_server(answer) as runtime,
+        Client(create_server(_settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        result = await client.call_tool("run_command", CALLS["run_command"])
+
+    assert not result.is_error
+
+
+async def test_one_server_object_serves_one_client_after_the_other() -> None:
+    async with loopback_server(_fine) as runtime:
+        server = create_server(_settings(runtime.endpoint_url))
+        for _ in range(2):
+            async with Client(server, mode="legacy") as client:
+                assert not (await client.call_tool("invoke_agent", CALLS["invoke_agent"])).is_error
 
 
 async def test_an_agent_that_is_not_there_is_told_with_its_address() -> None:

@@ -107,6 +107,55 @@ async def test_it_ends_promptly_and_hangs_up_on_the_agent(way: str) -> None:
     assert host.process.returncode == 0
 
 
+async def test_it_ends_although_the_host_does_not_read() -> None:
+    async def talk(exchange: Exchange) -> None:
+        await exchange.send(reply(body=json.dumps("0123456789" * 3_900).encode(), content_type="application/json"))
+
+    async with (
+        loopback_server(talk) as runtime,
+        raw_host(_environment(runtime.endpoint_url, AGENTCORE_BEARER_TOKEN="not-a-real-token")) as host,
+    ):
+        await host.initialize()
+        for number in range(1, 6):  # more than a pipe holds
+            call = {"name": "invoke_agent", "arguments": {"prompt": "hi"}}
+            await host.send({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": call})
+        assert host.process.stdin is not None
+        await host.process.stdin.aclose()
+        with anyio.fail_after(LIMIT_S):
+            await host.process.wait()
+
+
+async def test_what_others_print_in_this_process_does_not_reach_the_wire() -> None:
+    program = (
+        "import anyio, sys\n"
+        "from agentcore_mcp import create_server\n"
+        "from agentcore_mcp.config import Settings\n"
+        "from agentcore_mcp.server.stdio import serve_stdio\n"
+        f"server = create_server(Settings.from_env({{'AGENTCORE_RUNTIME_ARN': {ARN!r}}}))\n"
+        "@server.tool(description='prints')\n"
+        "def chatter() -> str:\n"
+        "    print('astray')\n"
+        "    return 'said'\n"
+        "anyio.run(serve_stdio, server)\n"
+    )
+    environment = {"PYTHONUNBUFFERED": ""}
+    process = await anyio.open_process([sys.executable, "-c", program], env=environment)
+    async with process:
+        host = RawHost(process)
+        await host.initialize()
+        answered = await host.request(1, "tools/call", {"name": "chatter", "arguments": {}})
+        assert process.stdin is not None
+        await process.stdin.aclose()
+        assert process.stderr is not None
+        with anyio.fail_after(LIMIT_S):
+            printed = b"".join([data async for data in process.stderr])
+            with pytest.raises(anyio.IncompleteRead):
+                await host.receive()
+
+    assert answered["result"]["content"][0]["text"] == "said"
+    assert b"astray" in printed
+
+
 async def test_botocore_is_loaded_by_the_first_signature_and_not_before() -> None:
     async def answer(exchange: Exchange) -> None:
         if exchange.request.target.endswith("/commands"):
@@ -147,7 +196,7 @@ async def test_botocore_is_loaded_by_the_first_signature_and_not_before() -> Non
     assert all(request.header("Authorization") for request in runtime.requests)
 
 
-async def test_a_line_that_is_not_json_is_answered_and_the_next_call_works() -> None:
+async def test_a_line_that_is_not_json_does_not_end_the_server() -> None:
     async def answer(exchange: Exchange) -> None:
         await exchange.send(reply(body=b'"hello"', content_type="application/json"))
 

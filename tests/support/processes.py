@@ -17,3 +17,8 @@ def alive(pid: int) -> bool:
 def resident_bytes(pid: int) -> int:
     """Return how much memory a process holds."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+
+
+def children(pid: int) -> list[int]:
+    """Return the process ids of a process's children."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
