@@ -9,6 +9,7 @@ or another process.
 from __future__ import annotations
 
 import logging
+import shlex
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,9 @@ _SERVICE = "bedrock-agentcore"
 # botocore adds these after signing, so they are not in its signature and may be changed on the way. What else is
 # left out (trace headers, user agent) is botocore's own list.
 _ADDED_AFTER_SIGNING = frozenset({"accept-encoding", "content-length"})
+
+# A profile with one of these signs in itself.
+_SIGN_IN_SETTINGS = frozenset({"sso_session", "sso_start_url", "login_session"})
 
 # httpx2 reads a refusal to its end before it sends the request again, however long that end is in coming. So its
 # connection is closed and this put in the place of its body.
@@ -229,11 +233,26 @@ def _explain(error: Exception, session: Any) -> str:
     if isinstance(error, ProfileNotFound):
         return f"{error}; `aws configure list-profiles` lists those there are"
     name = getattr(session, "profile_name", None) or getattr(session, "profile", None)
-    profile = f" --profile {name}" if name else ""
-    if isinstance(error, SSOError | TokenRetrievalError):
-        return f"the AWS sign-in has expired or is missing; run `aws sso login{profile}` and try again"
-    if isinstance(error, LoginError):
-        return f"the AWS sign-in has expired or is missing; run `aws login{profile}` and try again"
+    if isinstance(error, SSOError | TokenRetrievalError | LoginError):
+        command = "aws login" if isinstance(error, LoginError) else "aws sso login"
+        signing_in = _profile_that_signs_in(session, name or "default")
+        profile = "" if name is None and signing_in == "default" else f" --profile {shlex.quote(signing_in)}"
+        return f"the AWS sign-in has expired or is missing; run `{command}{profile}` and try again"
     if getattr(error, "kwargs", {}).get("provider") == "custom-process":
         return f"the credential_process of the AWS profile {name or 'default'!r} failed; run it by hand to see why"
     return f"the AWS credentials can't be used: {str(error).rstrip('.')}"
+
+
+def _profile_that_signs_in(session: Any, name: str) -> str:
+    """Return the profile to sign in with: that of a role names it, but `aws sso login` doesn't go and look for it."""
+    # A boto3 session keeps a botocore one to itself.
+    profiles = getattr(getattr(session, "_session", session), "full_config", {}).get("profiles", {})
+    passed: list[str] = []
+    current = name
+    while current not in passed:
+        settings = profiles.get(current, {})
+        if not _SIGN_IN_SETTINGS.isdisjoint(settings):
+            return current
+        passed.append(current)
+        current = settings.get("source_profile", current)
+    return name
