@@ -16,7 +16,7 @@ from agentcore_mcp.hosting.dataplane.refusals import Refusal, invalid_field
 from agentcore_mcp.wire.operations import JSON_TYPE, SESSION_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.types import Receive, Scope, Send
 
@@ -46,6 +46,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._body_read = anyio.Event()
+        self._held: bytes | None = None
         self._complete = False
 
     def in_session(self, session_id: str) -> None:
@@ -65,6 +66,11 @@ class Exchange:
         total = int(announced) if announced.isdecimal() else 0
         if total > max_bytes:
             raise invalid_field(field, f"Member must have length less than or equal to {max_bytes}")
+        if self._held is not None:
+            if len(self._held) > max_bytes:
+                raise invalid_field(field, f"Member must have length less than or equal to {max_bytes}")
+            yield self._held
+            return
         total = 0
         while not self._body_read.is_set():
             message = await self._receive()
@@ -81,6 +87,15 @@ class Exchange:
     async def read(self, max_bytes: int, *, field: str) -> bytes:
         """Read the whole body; raises what `body` raises."""
         return b"".join([piece async for piece in self.body(max_bytes, field=field)])
+
+    async def hold(self, max_bytes: int, *, field: str) -> bytes:
+        """Read the whole body ahead of the operation, which can read it once more; raises what `body` raises."""
+        self._held = await self.read(max_bytes, field=field)
+        return self._held
+
+    def wrap_send(self, wrap: Callable[[Send], Send]) -> None:
+        """Put something between the answer and the line."""
+        self._send = wrap(self._send)
 
     async def watch(self) -> None:
         """Note it in the journal when the client leaves early. Runs beside the work, until it is cancelled."""
