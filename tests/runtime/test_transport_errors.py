@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 # What each means before the head of the answer: was the request sent? After the head, a stream is interrupted.
-BEFORE_THE_HEAD: dict[type[httpx2.TransportError], type[TransportError]] = {
+BEFORE_THE_HEAD: dict[type[httpx2.TransportError], type[AgentCoreError]] = {
     httpx2.TransportError: TransportError,
     httpx2.TimeoutException: TransportError,
     httpx2.ConnectTimeout: ConnectError,
