@@ -10,8 +10,12 @@ if TYPE_CHECKING:
     from agentcore_mcp.errors import AgentRuntimeError
     from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
     from agentcore_mcp.runtime.client import RuntimeClient, StoppedSession
+    from agentcore_mcp.runtime.cognito import CognitoPassword
+    from agentcore_mcp.runtime.oauth import ClientCredentials
     from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
     from agentcore_mcp.runtime.text import iter_text, parse_sse_data
+    from agentcore_mcp.runtime.token_command import TokenCommand
+    from agentcore_mcp.runtime.tokens import Token, TokenFile, TokenSource
     from agentcore_mcp.runtime.websocket import RuntimeWebSocket, connect
     from agentcore_mcp.wire.text import AnswerText
 
@@ -20,11 +24,17 @@ __all__ = [
     "AgentRuntimeError",
     "AnswerText",
     "BearerAuth",
+    "ClientCredentials",
+    "CognitoPassword",
     "NoAuth",
     "RuntimeClient",
     "RuntimeWebSocket",
     "SigV4Auth",
     "StoppedSession",
+    "Token",
+    "TokenCommand",
+    "TokenFile",
+    "TokenSource",
     "connect",
     "iter_text",
     "parse_sse_data",
@@ -37,11 +47,17 @@ __getattr__ = lazy_names(
         "AgentRuntimeError": "agentcore_mcp.errors",
         "AnswerText": "agentcore_mcp.wire.text",
         "BearerAuth": "agentcore_mcp.runtime.auth",
+        "ClientCredentials": "agentcore_mcp.runtime.oauth",
+        "CognitoPassword": "agentcore_mcp.runtime.cognito",
         "NoAuth": "agentcore_mcp.runtime.auth",
         "RuntimeClient": "agentcore_mcp.runtime.client",
         "RuntimeWebSocket": "agentcore_mcp.runtime.websocket",
         "SigV4Auth": "agentcore_mcp.runtime.auth",
         "StoppedSession": "agentcore_mcp.runtime.client",
+        "Token": "agentcore_mcp.runtime.tokens",
+        "TokenCommand": "agentcore_mcp.runtime.token_command",
+        "TokenFile": "agentcore_mcp.runtime.tokens",
+        "TokenSource": "agentcore_mcp.runtime.tokens",
         "connect": "agentcore_mcp.runtime.websocket",
         "iter_text": "agentcore_mcp.runtime.text",
         "parse_sse_data": "agentcore_mcp.runtime.text",

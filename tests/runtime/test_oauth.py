@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import logging
 import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -48,6 +50,10 @@ async def failure_at(answer: Callable[[Exchange], Awaitable[None]], *, timeout_s
     for error in (caught.value, direct.value):
         assert "s3cret" not in "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
     return str(caught.value).replace(host, "HOST")
+
+
+def basic_of(client_id: str, client_secret: str) -> str:
+    return base64.b64encode(f"{quote_plus(client_id)}:{quote_plus(client_secret)}".encode()).decode()
 
 
 # At a server that does what it should.
@@ -351,6 +357,20 @@ def test_settings_that_contradict_oauth_are_refused(settings: dict[str, Any], to
 
     with pytest.raises(ConfigurationError, match=told):
         ClientCredentials(**{**valid, **settings})
+
+
+async def test_no_secret_is_in_a_log(server: AuthorizationServer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    for auth_method in ("client_secret_basic", "client_secret_post"):
+        source = credentials(server, auth_method=auth_method)
+        token = await TokenCache(source).aget()
+        with pytest.raises(CredentialsError):
+            await TokenCache(replace(source, scope="x")).aget()
+
+        assert "401" not in caplog.text
+        assert "400" in caplog.text
+        for secret in (CLIENT_SECRET, quote_plus(CLIENT_SECRET), basic_of(CLIENT_ID, CLIENT_SECRET), token):
+            assert secret not in caplog.text
 
 
 def test_a_source_does_not_show_its_secrets(server: AuthorizationServer) -> None:
