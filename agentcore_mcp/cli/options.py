@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ class AgentOptions:
     local: bool = False
     runtime_arn: str | None = None
     qualifier: str | None = None
-    bearer_token: str | None = None
+    bearer_token: str | None = field(default=None, repr=False)
     endpoint_url: str | None = None
 
 
@@ -67,7 +67,7 @@ def settings_for(options: AgentOptions) -> Iterator[Settings]:
         ConnectError: If the local AgentCore does not start.
     """
     # Here and not above: `agentcore-mcp local` has no use for what the settings are made with.
-    from agentcore_mcp.config import Agent, Settings, drop_unset
+    from agentcore_mcp.config import Agent, NoAuth, Settings, drop_unset
 
     drop_unset(os.environ)
     if not options.local:
@@ -89,8 +89,7 @@ def settings_for(options: AgentOptions) -> Iterator[Settings]:
         # Importing the server takes about as long as the local AgentCore takes to start, so both happen at once.
         import_module("agentcore_mcp.server.assembly")
         local.wait_ready()
-        yield Settings(
-            Agent(RuntimeArn.parse(local.agent_runtime_arn), endpoint_url=local.endpoint_url, anonymous=True)
-        )
+        arn = RuntimeArn.parse(local.agent_runtime_arn)
+        yield Settings(agents=(Agent(arn=arn, endpoint_url=local.endpoint_url, auth=NoAuth(none=True)),))
     finally:
         local.stop()

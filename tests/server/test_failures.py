@@ -12,7 +12,7 @@ import pytest
 from mcp import Client
 from pydantic import SecretStr
 
-from agentcore_mcp.config import Agent, Settings
+from agentcore_mcp.config import Agent, NoAuth, Settings, TokenAuth
 from agentcore_mcp.errors import ServiceError
 from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
@@ -53,14 +53,8 @@ CALLS: dict[str, dict[str, Any]] = {
 
 
 def _settings(endpoint_url: str, *, token: str | None = SECRET) -> Settings:
-    return Settings(
-        Agent(
-            RuntimeArn.parse(ARN),
-            endpoint_url=endpoint_url,
-            bearer_token=None if token is None else SecretStr(token),
-            anonymous=token is None,
-        )
-    )
+    auth = NoAuth(none=True) if token is None else TokenAuth(token=SecretStr(token))
+    return Settings(agents=(Agent(arn=RuntimeArn.parse(ARN), endpoint_url=endpoint_url, auth=auth),))
 
 
 def _text(result: CallToolResult) -> str:

@@ -1,0 +1,196 @@
+"""One agent runtime: where it is, how it is reached, what it is sent, and what may be done with it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping  # noqa: TC003 - pydantic reads it
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    InstanceOf,
+    PlainSerializer,
+    PlainValidator,
+    PrivateAttr,
+    SecretStr,
+    WithJsonSchema,
+    model_validator,
+)
+
+from agentcore_mcp.config.auth import Auth, AwsAuth, NoAuth, TokenAuth
+from agentcore_mcp.config.commands import CommandPolicy, Commands
+from agentcore_mcp.config.model import Table
+from agentcore_mcp.wire.headers import header_fields
+from agentcore_mcp.wire.operations import USER_ID_MAX_CHARS, RuntimeArn
+
+# A name becomes part of a tool's name, of which hosts take 64 characters; this is as long as a runtime's own name.
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}$"
+
+_PATH = r"[^.\s{}\[\]\"']+(?:\.[^.\s{}\[\]\"']+)*"
+_PLACEHOLDER = re.compile(r"\{(prompt|session_id)\}")
+# The service puts these after the name that a runtime was created with.
+_ID_SUFFIX = re.compile(r"-[A-Za-z0-9]{10}$")
+
+
+def _arn(value: Any) -> Any:
+    return RuntimeArn.parse(value) if isinstance(value, str) else value
+
+
+def _payload(value: Any) -> str | dict[str, Any]:
+    if isinstance(value, str) and re.fullmatch(_PATH, value):
+        return value
+    if not isinstance(value, dict):
+        # A ValueError, as pydantic wants it.
+        raise ValueError(  # noqa: TRY004
+            'a payload is a path such as "prompt" or "input.text", or a table with "{prompt}" in it'
+        )
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the payload can't be JSON: {error}") from None
+    if _filled(value, {"prompt": "", "session_id": "{session_id}"}) == value:
+        raise ValueError('no text in the payload contains "{prompt}", so the agent would not be told what to do')
+    return value
+
+
+def _headers(value: dict[str, str]) -> dict[str, str]:
+    header_fields({}, value)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a user set an agent's settings.
+
+    Attributes:
+        file: The configuration file, or "".
+        variables: Else the variables or flags, by the keys they stand for.
+    """
+
+    file: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+class Agent(Table):
+    """One agent runtime, and how to reach and use it. The keys of a file's ``[agents.NAME]`` are these but ``name``."""
+
+    not_in_files: ClassVar[frozenset[str]] = frozenset({"name"})
+
+    name: str = Field(default="agent", pattern=NAME_PATTERN)
+    arn: Annotated[
+        InstanceOf[RuntimeArn],
+        BeforeValidator(_arn),
+        PlainSerializer(str),
+        WithJsonSchema({"type": "string", "pattern": "^arn:aws[a-z-]*:bedrock-agentcore:"}),
+    ] = Field(description="The runtime; region and host follow from it")
+    description: str = Field(default="", description="What the agent is good for: a model chooses by it")
+    qualifier: str | None = Field(default=None, min_length=1, description="The runtime's endpoint; default: DEFAULT")
+    endpoint_url: str | None = Field(
+        default=None, description="Where to send requests instead of AWS: https or loopback http"
+    )
+    auth: Auth = Field(default=AwsAuth(), description="How requests prove who sends them; default: AWS credentials")
+    headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(
+        default={},
+        repr=False,
+        description="Further headers for the agent, such as X-Amzn-Bedrock-AgentCore-Runtime-Custom-*",
+    )
+    payload: Annotated[str | dict[str, Any], PlainValidator(_payload, json_schema_input_type=str | dict[str, Any])] = (
+        Field(
+            default="prompt",
+            description='What the agent is sent: a path to put the prompt at, such as "input.text", or a table as it '
+            "is sent, with {prompt} and {session_id} in its texts",
+        )
+    )
+    response: str | None = Field(
+        default=None,
+        pattern=f"^{_PATH}$",
+        description='Path of the words in each event or answer, such as "result.text"; default: found out',
+    )
+    timeout_s: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="How many seconds the agent may be silent; default: 900"
+    )
+    user_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=USER_ID_MAX_CHARS,
+        description="On whose behalf; needs bedrock-agentcore:InvokeAgentRuntimeForUser",
+    )
+    commands: Commands = Field(default=CommandPolicy(), description="Which commands may be run in the agent's sessions")
+    on_cancel: Literal["keep", "stop"] = Field(
+        default="keep", description="What becomes of the session when a call is cancelled"
+    )
+
+    _place: Place = PrivateAttr(Place())
+
+    @model_validator(mode="after")
+    def _user_goes_with_aws(self) -> Agent:
+        if self.user_id is not None and not isinstance(self.auth, AwsAuth | NoAuth):
+            raise ValueError("user_id goes with AWS credentials; with a token, the user is the one of the token")
+        return self
+
+    def model_post_init(self, context: Any) -> None:
+        """Keep where the settings are from, if they were validated in the context of a ``Place``."""
+        if isinstance(context, Place):
+            self._place = context
+
+    @property
+    def bearer_token(self) -> SecretStr | None:
+        """The OAuth access token, if it is one that doesn't change."""
+        return self.auth.token if isinstance(self.auth, TokenAuth) else None
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether no credentials are sent at all."""
+        return isinstance(self.auth, NoAuth)
+
+    @property
+    def signs(self) -> bool:
+        """Whether requests are signed with AWS credentials, and not sent with a token or nothing."""
+        return isinstance(self.auth, AwsAuth)
+
+    def setting(self, key: str) -> str:
+        """Return what the user calls one of the settings, for messages.
+
+        Args:
+            key: As in a file, such as ``qualifier`` or ``auth.token``.
+        """
+        if self._place.file:
+            return f"{self._place.file}: agents.{self.name}.{key}"
+        return self._place.variables.get(key, key)
+
+    def payload_for(self, prompt: str, session_id: str) -> bytes:
+        """Return what the agent is sent, as JSON.
+
+        Args:
+            prompt: What to ask it.
+            session_id: The session that it is asked in.
+        """
+        if isinstance(self.payload, str):
+            value: Any = prompt
+            for key in reversed(self.payload.split(".")):
+                value = {key: value}
+        else:
+            value = _filled(self.payload, {"prompt": prompt, "session_id": session_id})
+        return json.dumps(value).encode()
+
+
+def name_of(arn: RuntimeArn) -> str:
+    """Return a name for the agent of a runtime: what the runtime was created as."""
+    return _ID_SUFFIX.sub("", arn.runtime_id)[:48]
+
+
+def _filled(value: Any, words: Mapping[str, str]) -> Any:
+    """Fill in the placeholders, in one go: a prompt that contains one is left as it is."""
+    match value:
+        case str():
+            return _PLACEHOLDER.sub(lambda found: words[found[1]], value)
+        case dict():
+            return {key: _filled(inner, words) for key, inner in value.items()}
+        case list():
+            return [_filled(inner, words) for inner in value]
+        case _:
+            return value

@@ -1,0 +1,59 @@
+"""Which commands may be run in an agent's sessions. A command has the power of the runtime's IAM role."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from agentcore_mcp.config.model import Table
+
+Mode = Literal["allow", "off", "ask"]
+
+# What lets one command line do more than its first word says. A star of an allowed pattern stops there, so that
+# "git status*" doesn't allow "git status; curl …".
+_ONE_COMMAND = r"[^;&|<>$`()\n\r]"
+_ANYTHING = r"[\s\S]"
+
+
+class CommandPolicy(Table):
+    """What ``run_command`` may do.
+
+    Patterns are compared with the whole command: ``*`` is any text, ``?`` one character, all else is itself. In
+    ``allow`` neither of the two matches what chains commands, redirects or substitutes (``; & | < > $ ` ( )`` and line
+    ends). ``deny`` keeps from accidents, not from intent: a shell has many ways to say the same.
+    """
+
+    mode: Mode = Field(
+        default="allow", description="allow: run; ask: the user confirms each command first; off: no commands"
+    )
+    allow: tuple[str, ...] = Field(default=(), description="Patterns of the commands that may be run; empty: all")
+    deny: tuple[str, ...] = Field(
+        default=(), description="Patterns of the commands that may not be run, whatever allow says"
+    )
+    shell: bool = Field(default=False, description="Run each command through /bin/bash -lc")
+    working_directory: str | None = Field(default=None, min_length=1, description="Folder that each command is run in")
+    without_elicitation: Literal["refuse", "allow"] = Field(
+        default="refuse", description="With mode ask: what happens in a host that can't ask its user"
+    )
+
+    def permits(self, command: str) -> bool:
+        """Tell whether the patterns let a command pass. ``mode`` is another question."""
+        command = command.strip()
+        if any(_matches(pattern, command, _ANYTHING) for pattern in self.deny):
+            return False
+        return not self.allow or any(_matches(pattern, command, _ONE_COMMAND) for pattern in self.allow)
+
+
+def _matches(pattern: str, command: str, any_char: str) -> bool:
+    wild = {"*": f"{any_char}*", "?": any_char}
+    return re.fullmatch("".join(wild.get(char) or re.escape(char) for char in pattern), command) is not None
+
+
+def _from_mode(value: Any) -> Any:
+    return {"mode": value} if isinstance(value, str) else value
+
+
+# A file may say `commands = "ask"` for a table with the mode alone.
+Commands = Annotated[CommandPolicy, BeforeValidator(_from_mode, json_schema_input_type=Mode | CommandPolicy)]

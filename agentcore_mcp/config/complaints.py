@@ -1,0 +1,60 @@
+"""What is wrong with a configuration, in sentences that name the setting and never show a secret."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import ValidationError
+
+# Where no value is quoted, not even one of the wrong type: it may be what belongs there all the same.
+_SECRET_KEYS = frozenset(
+    {"token", "token_command", "token_url", "client_secret", "password", "external_id", "headers", "payload"}
+)
+_VALUE_MAX_CHARS = 80
+
+
+def configuration_error(error: ValidationError, name_of: Callable[[tuple[str | int, ...]], str]) -> ConfigurationError:
+    """Return the error that tells a user what pydantic found, a line each.
+
+    Args:
+        error: What it raised.
+        name_of: Gives what the user calls the setting at a path of keys and indices.
+    """
+    lines = []
+    for found in error.errors(include_url=False):
+        # The kind of a union that was tried is no key.
+        path = tuple(key for key in found["loc"] if not str(key).startswith("<"))
+        lines.append(f"{name_of(path)}: {_sentence(found['type'], found['msg'])}{_value(found, path)}")
+    return ConfigurationError("\n".join(lines))
+
+
+def dotted(path: tuple[str | int, ...]) -> str:
+    """Return a path as TOML would write it, with indices in brackets."""
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+    return text.removeprefix(".")
+
+
+def is_secret(path: tuple[str | int, ...]) -> bool:
+    """Tell whether what is set at a path of keys may be a secret."""
+    return not _SECRET_KEYS.isdisjoint(path)
+
+
+def _sentence(kind: str, message: str) -> str:
+    if kind == "missing":
+        return "is missing"
+    text = message.removeprefix("Value error, ")
+    return text[:1].lower() + text[1:] if text[:2].istitle() or text[1:2] in (" ", "") else text
+
+
+def _value(found: Any, path: tuple[str | int, ...]) -> str:
+    """Return the value as the end of the sentence, unless the sentence has it already or it might be a secret."""
+    value = found["input"]
+    if found["type"] in ("value_error", "missing") or is_secret(path) or not isinstance(value, str | int | float):
+        return ""
+    shown = repr(value)
+    return f", not {shown if len(shown) <= _VALUE_MAX_CHARS else shown[:_VALUE_MAX_CHARS] + '…'}"

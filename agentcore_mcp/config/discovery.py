@@ -1,0 +1,39 @@
+"""Which runtimes of an account are agents too, without being named one by one. They are listed at the first use."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from agentcore_mcp.config.commands import CommandPolicy, Commands
+from agentcore_mcp.config.model import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+class Discovery(Table):
+    """A region of an account, and which of its runtimes are offered. They are called with the same AWS credentials."""
+
+    region: str | None = Field(default=None, min_length=1, description="Default: AWS_REGION, or the profile's region")
+    profile: str | None = Field(
+        default=None, min_length=1, description="Profile of ~/.aws/config; default: the usual places"
+    )
+    include: tuple[str, ...] = Field(
+        default=("*",), description="Names of the runtimes that are offered; * and ? are wild"
+    )
+    exclude: tuple[str, ...] = Field(default=(), description="Names of the runtimes that are not")
+    commands: Commands = Field(default=CommandPolicy(), description="Which commands may be run in their sessions")
+
+    def wants(self, name: str) -> bool:
+        """Tell whether a runtime of this name is offered."""
+        return any(fnmatchcase(name, pattern) for pattern in self.include) and not any(
+            fnmatchcase(name, pattern) for pattern in self.exclude
+        )
+
+    def only(self, names: Collection[str]) -> Discovery:
+        """Return a discovery that finds none but these names, which this one wants too."""
+        # No name has a character that is wild.
+        return self.model_copy(update={"include": tuple(names), "exclude": ()})

@@ -1,0 +1,42 @@
+"""What every table of the configuration has in common: it doesn't change, and takes no key that it doesn't know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+class Table(BaseModel):
+    """A table of the configuration file, or the same made in Python with keyword arguments.
+
+    Attributes:
+        not_in_files: The fields that a file says in another way than by a key.
+    """
+
+    # An input may be a secret in the wrong place, so pydantic's own errors don't quote it.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_by_name=True)
+    not_in_files: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_every_key(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            keys = {str(field.validation_alias or name): name for name, field in cls.model_fields.items()}
+            for key in value:
+                if key not in keys and key not in cls.model_fields:
+                    shown = [key for key, name in keys.items() if name not in cls.not_in_files]
+                    raise ValueError(f"unknown key {key!r}{did_you_mean(str(key), shown)}")
+        return value
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """Return the end of a sentence that names what a mistyped word may have been meant to be, and all it can be."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, known, 1)
+    hint = f", did you mean {close[0]!r}?" if close else ""
+    return f"{hint}; known are {', '.join(sorted(known)) or 'none'}"

@@ -1,0 +1,181 @@
+"""Settings: which agents may be called, how, and with which tools. Fixed when the server starts.
+
+A caller of the tools can choose among the agents named here and can't name another one: text that a model read
+somewhere must not choose which account is called.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from agentcore_mcp.config.agents import Agent, Place, name_of
+from agentcore_mcp.config.complaints import configuration_error, dotted
+from agentcore_mcp.config.discovery import Discovery  # noqa: TC001 - pydantic reads it
+from agentcore_mcp.config.environment import AGENT_VARIABLES, agent_table
+from agentcore_mcp.config.model import Table, did_you_mean
+from agentcore_mcp.errors import ConfigurationError, InvalidRequestError
+from agentcore_mcp.wire.operations import RuntimeArn
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+ToolName = Literal["invoke_agent", "run_command", "stop_session", "list_agents", "read_output"]
+TOOL_NAMES: tuple[ToolName, ...] = ("invoke_agent", "run_command", "stop_session", "list_agents", "read_output")
+# What changes the session's environment in a way that the agent itself has no say in.
+_NOT_READ_ONLY = frozenset({"run_command", "stop_session"})
+
+HOW_TO_CONFIGURE = """\
+no agent is configured. Name one in one of three ways:
+
+  1. an environment variable, the usual way in an MCP host's configuration:
+       AGENTCORE_RUNTIME_ARN=arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/NAME-ID
+     with AWS credentials from the usual places (AWS_PROFILE, AWS_ACCESS_KEY_ID, ...),
+     or AGENTCORE_BEARER_TOKEN for a runtime that expects OAuth
+
+  2. a flag:
+       agentcore-mcp --runtime-arn arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/NAME-ID
+     or, for several agents, a configuration file:
+       agentcore-mcp --config FILE
+
+  3. the bundled sample agent on this machine, with no account and no network:
+       agentcore-mcp --local"""
+
+
+class Settings(Table):
+    """Everything the server needs to know before it starts. The keys of a configuration file are these fields."""
+
+    agents: tuple[Agent, ...] = Field(default=(), description="The agents, by name")
+    discovery: Discovery | None = Field(
+        default=None, validation_alias="discover", description="Also list the runtimes of an account, at the first use"
+    )
+    expose: Literal["tools", "agents"] = Field(
+        default="tools", description="tools: one tool to ask any agent; agents: a tool for each, ask_NAME"
+    )
+    handoff_after_s: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="After how many seconds a call returns what it has, and a handle to collect the rest",
+    )
+    on_exit: Literal["keep", "stop"] = Field(
+        default="keep", description="What becomes of the sessions when the server ends"
+    )
+    read_only: bool = Field(default=False, description="No commands, and no session is stopped")
+    tools: frozenset[ToolName] | None = Field(default=None, description="The tools that are offered; default: all")
+
+    @model_validator(mode="after")
+    def _name_each_agent_once(self) -> Self:
+        names = [agent.name for agent in self.agents]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two agents have the same name: {', '.join(twice)}")
+        if not names and self.discovery is None:
+            raise ValueError("no agents are named, and discover is not set")
+        return self
+
+    @classmethod
+    def from_env(
+        cls,
+        environ: Mapping[str, str],
+        *,
+        runtime_arn: str | None = None,
+        qualifier: str | None = None,
+        bearer_token: str | None = None,
+        endpoint_url: str | None = None,
+    ) -> Settings:
+        """Read the settings of one agent; an argument wins over its environment variable.
+
+        Empty values and unexpanded ``${...}`` placeholders count as unset, because that is what MCP hosts pass for
+        a setting that the user did not fill in.
+
+        Raises:
+            ConfigurationError: If no agent is named, or a value can't be one.
+        """
+        arguments = {
+            "arn": runtime_arn,
+            "qualifier": qualifier,
+            "auth.token": bearer_token,
+            "endpoint_url": endpoint_url,
+        }
+        table = agent_table(environ, arguments)
+        if not table:
+            raise ConfigurationError(HOW_TO_CONFIGURE)
+        settings = {key: f"{variable} (or {flag})" for key, (variable, flag) in AGENT_VARIABLES.items()}
+        try:
+            table["name"] = name_of(RuntimeArn.parse(table["arn"]))
+            return cls.model_validate({"agents": (table,)}, context=Place(variables=settings))
+        except InvalidRequestError as error:
+            raise ConfigurationError(f"{settings['arn']}: {error}") from error
+        except ValidationError as error:
+            raise configuration_error(error, lambda path: settings.get(dotted(path[2:]), dotted(path[2:]))) from None
+
+    @property
+    def agent(self) -> Agent:
+        """The agent, where there is only one.
+
+        Raises:
+            ConfigurationError: If there are several, or they are listed later.
+        """
+        if len(self.agents) != 1 or self.discovery is not None:
+            raise ConfigurationError(f"there is not one agent but {len(self.agents)}, and discovery may find more")
+        return self.agents[0]
+
+    def named(self, name: str) -> Agent:
+        """Return an agent by its name.
+
+        Raises:
+            InvalidRequestError: If none is called so.
+        """
+        for agent in self.agents:
+            if agent.name == name:
+                return agent
+        raise InvalidRequestError(f"no agent is called {name!r}{did_you_mean(name, self.names)}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the agents, as they are ordered."""
+        return tuple(agent.name for agent in self.agents)
+
+    def allows(self, tool: ToolName) -> bool:
+        """Tell whether a tool may be offered and called. ``ask_NAME`` is ``invoke_agent`` by another name."""
+        return (self.tools is None or tool in self.tools) and not (self.read_only and tool in _NOT_READ_ONLY)
+
+    def narrowed(
+        self, *, read_only: bool = False, agents: Collection[str] | None = None, tools: Collection[str] | None = None
+    ) -> Settings:
+        """Return these settings with less in them.
+
+        Args:
+            read_only: No commands, and no session is stopped.
+            agents: Only the agents of these names, discovered ones too.
+            tools: Only these tools.
+
+        Raises:
+            ConfigurationError: If an agent or tool is unknown, or nothing would be left.
+        """
+        change: dict[str, object] = {"read_only": self.read_only or read_only}
+        if agents is not None:
+            change |= self._only(agents)
+        if tools is not None:
+            for tool in tools:
+                if tool not in TOOL_NAMES:
+                    raise ConfigurationError(f"--tools: unknown tool {tool!r}{did_you_mean(tool, TOOL_NAMES)}")
+            change["tools"] = frozenset(tool for tool in TOOL_NAMES if tool in tools and self.allows(tool))
+        narrowed = self.model_copy(update=change)
+        if not any(map(narrowed.allows, TOOL_NAMES)):
+            raise ConfigurationError(
+                "no tool is left: tools, read_only and the flags --tools and --read-only forbid all"
+            )
+        return narrowed
+
+    def _only(self, names: Collection[str]) -> dict[str, object]:
+        if not names:
+            raise ConfigurationError("--agents names no agent")
+        others = [name for name in names if name not in self.names]
+        for name in others:
+            if self.discovery is None or not self.discovery.wants(name):
+                raise ConfigurationError(f"--agents: no agent is called {name!r}{did_you_mean(name, self.names)}")
+        discovery = self.discovery.only(others) if self.discovery is not None and others else None
+        return {"agents": tuple(agent for agent in self.agents if agent.name in names), "discovery": discovery}
