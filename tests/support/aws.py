@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
 
 import botocore.session
-from botocore.auth import SigV4Auth
+from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
@@ -31,7 +32,8 @@ def botocore_authorization(request: Recorded, region: str) -> str:
     aws = AWSRequest(
         request.method,
         f"http://{request.header('host')}{request.target}",
-        headers={name: value for name, value in request.headers if name in signed_names},
+        # Recorded as Latin-1, which shows every byte; meant as UTF-8.
+        headers={name: value.encode("latin-1").decode() for name, value in request.headers if name in signed_names},
         data=request.body,
     )
     aws.context["timestamp"] = request.header("x-amz-date")
@@ -43,3 +45,16 @@ def botocore_authorization(request: Recorded, region: str) -> str:
         f"AWS4-HMAC-SHA256 Credential={signer.scope(aws)}, "
         f"SignedHeaders={signer.signed_headers(signer.headers_to_sign(aws))}, Signature={signature}"
     )
+
+
+def botocore_presigned_signature(url: str, region: str) -> str:
+    """Return the signature that botocore's signer gives a presigned URL, at the URL's own time."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    unsigned = "&".join(part for part in parts.query.split("&") if not part.startswith("X-Amz-Signature="))
+    aws = AWSRequest("GET", f"https://{parts.netloc}{parts.path}?{unsigned}")
+    aws.context["timestamp"] = query["X-Amz-Date"]
+    signer = SigV4QueryAuth(
+        ReadOnlyCredentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN), "bedrock-agentcore", region
+    )
+    return str(signer.signature(signer.string_to_sign(aws, signer.canonical_request(aws)), aws))
