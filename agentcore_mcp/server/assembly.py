@@ -10,6 +10,7 @@ from mcp.server.mcpserver import MCPServer
 
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
+from agentcore_mcp.server.arguments import ArgumentCheck
 from agentcore_mcp.server.sessions import SessionNames
 from agentcore_mcp.server.tools import Resources, display_name, register_tools
 
@@ -49,6 +50,7 @@ def create_server(settings: Settings, *, transport: httpx2.AsyncBaseTransport | 
         async with _runtime_client(agent, transport) as client:
             yield Resources(agent=agent, client=client, sessions=SessionNames())
 
+    check = ArgumentCheck()
     server: MCPServer[Resources] = MCPServer(
         "agentcore-mcp",
         title="Amazon Bedrock AgentCore",
@@ -57,8 +59,10 @@ def create_server(settings: Settings, *, transport: httpx2.AsyncBaseTransport | 
         lifespan=lifespan,
         log_level="WARNING",
         subscriptions=False,
+        middleware=[check],
     )
     register_tools(server, agent)
+    check.learn(server)
     return server
 
 

@@ -1,0 +1,105 @@
+"""Arguments that a tool does not know, or of the wrong type, get a sentence that a model can act on.
+
+The SDK drops unknown arguments without a word and answers wrong types with pydantic's own report, so both are looked
+at before it is asked. What is harmless is put right: models pass ``null`` for what they leave out, and ``"30"`` for 30.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from mcp.types import CallToolResult, TextContent
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+    from mcp.server.mcpserver import MCPServer
+
+_SHOWN_CHARS = 60
+_TYPES = {"string": "a text", "integer": "a whole number", "boolean": "true or false"}
+
+
+class ArgumentCheck:
+    """Middleware of the MCP server: checks the arguments of a tool call against the tool's published schema."""
+
+    def __init__(self) -> None:
+        self._schemas: dict[str, dict[str, Any]] = {}
+
+    def learn(self, server: MCPServer[Any]) -> None:
+        """Take over the schemas of a server's tools; to be called once they are all there."""
+        for tool in server._tool_manager.list_tools():  # noqa: SLF001 - the public list is async, and this is not
+            self._schemas[tool.name] = tool.parameters
+
+    async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """Answer a call that can't be carried out, and pass everything else on."""
+        params = ctx.params
+        if ctx.method != "tools/call" or params is None or params.get("name") not in self._schemas:
+            return await call_next(ctx)
+        arguments = params.get("arguments") or {}
+        if not isinstance(arguments, dict):
+            return await call_next(ctx)
+        name = params["name"]
+        checked, complaints = check(self._schemas[name], arguments)
+        if complaints:
+            text = f"{name} was not called: {'; '.join(complaints)}"
+            return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
+        return await call_next(replace(ctx, params={**params, "arguments": checked}))
+
+
+def check(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Compare arguments with a tool's schema; return them put right, and what is wrong with them.
+
+    Args:
+        schema: A JSON schema whose properties are texts, whole numbers and booleans, or lists of texts.
+        arguments: What the caller passed.
+    """
+    properties: Mapping[str, Any] = schema.get("properties", {})
+    required = schema.get("required", [])
+    checked: dict[str, Any] = {}
+    complaints: list[str] = []
+    for name, value in arguments.items():
+        if name not in properties:
+            complaints.append(_unknown(name, list(properties)))
+        elif value is not None or name in required:
+            try:
+                checked[name] = _converted(value, properties[name])
+            except ValueError as error:
+                complaints.append(f"{name} is {_shown(value)}, and has to be {error}")
+    complaints += [f"{name} is missing" for name in required if name not in arguments]
+    return checked, complaints
+
+
+def _converted(value: object, schema: Mapping[str, Any]) -> object:
+    """Return a value of the schema's type, or raise ValueError with what it has to be."""
+    wanted = schema.get("type")
+    if wanted == "integer":
+        number = float(value) if isinstance(value, str) and value.strip().lstrip("-").isdecimal() else value
+        if isinstance(number, bool) or not isinstance(number, int | float) or number % 1 != 0:  # inf % 1 is nan
+            raise ValueError(_TYPES["integer"])
+        return int(number)
+    if wanted == "boolean":
+        if isinstance(value, str) and value.lower() in {"true", "false"}:
+            return value.lower() == "true"
+        if not isinstance(value, bool):
+            raise ValueError(_TYPES["boolean"])
+    if wanted == "string":
+        if not isinstance(value, str):
+            raise ValueError(_TYPES["string"])
+        if "enum" in schema and value not in schema["enum"]:
+            raise ValueError(f"one of {', '.join(schema['enum'])}")
+    return value
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f"there is no argument {name[:_SHOWN_CHARS]!r}" + (
+        f", did you mean {close[0]!r}?" if close else f", only {', '.join(known)}"
+    )
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"

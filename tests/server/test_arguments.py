@@ -1,0 +1,93 @@
+"""Arguments that a tool does not know, or of the wrong type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from mcp import Client
+
+from agentcore_mcp.config import Settings
+from agentcore_mcp.server.arguments import check
+from agentcore_mcp.server.assembly import create_server
+from tests.support.mcp_hosts import MODES
+from tests.support.runtimes import ARN, runtime
+
+SCHEMA = {
+    "properties": {
+        "prompt": {"type": "string"},
+        "session_id": {"type": "string", "default": ""},
+        "timeout_seconds": {"type": "integer", "default": 300},
+        "raw": {"type": "boolean", "default": False},
+        "agent": {"type": "string", "enum": ["research", "review"]},
+    },
+    "required": ["prompt"],
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "checked"),
+    [
+        ({"prompt": "hi"}, {"prompt": "hi"}),
+        ({"prompt": "hi", "session_id": None, "timeout_seconds": None}, {"prompt": "hi"}),
+        ({"prompt": '{"x": 1}'}, {"prompt": '{"x": 1}'}),
+        ({"prompt": "hi", "timeout_seconds": "30"}, {"prompt": "hi", "timeout_seconds": 30}),
+        ({"prompt": "hi", "timeout_seconds": 30.0}, {"prompt": "hi", "timeout_seconds": 30}),
+        ({"prompt": "hi", "timeout_seconds": "-1"}, {"prompt": "hi", "timeout_seconds": -1}),
+        ({"prompt": "hi", "raw": "True"}, {"prompt": "hi", "raw": True}),
+        ({"prompt": "hi", "agent": "review"}, {"prompt": "hi", "agent": "review"}),
+    ],
+)
+def test_what_is_harmless_is_put_right(arguments: dict[str, Any], checked: dict[str, Any]) -> None:
+    assert check(SCHEMA, arguments) == (checked, [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({}, "prompt is missing"),
+        ({"prompt": None}, "prompt is None, and has to be a text"),
+        ({"prompt": 5}, "prompt is 5, and has to be a text"),
+        ({"prompt": {"a": 1}}, "prompt is {'a': 1}, and has to be a text"),
+        ({"prompt": ["x" * 100]}, f"prompt is ['{'x' * 58}…, and has to be a text"),
+        ({"prompt": "hi", "timeout_seconds": "soon"}, "timeout_seconds is 'soon', and has to be a whole number"),
+        ({"prompt": "hi", "timeout_seconds": 1.5}, "timeout_seconds is 1.5, and has to be a whole number"),
+        ({"prompt": "hi", "timeout_seconds": True}, "timeout_seconds is True, and has to be a whole number"),
+        ({"prompt": "hi", "timeout_seconds": float("inf")}, "timeout_seconds is inf, and has to be a whole number"),
+        ({"prompt": "hi", "raw": 1}, "raw is 1, and has to be true or false"),
+        ({"prompt": "hi", "agent": "x"}, "agent is 'x', and has to be one of research, review"),
+        ({"prompt": "hi", "session": "x"}, "there is no argument 'session', did you mean 'session_id'?"),
+        (
+            {"prompt": "hi", "zzz": 1},
+            "there is no argument 'zzz', only prompt, session_id, timeout_seconds, raw, agent",
+        ),
+    ],
+)
+def test_the_rest_is_told_in_a_sentence(arguments: dict[str, Any], complaint: str) -> None:
+    assert check(SCHEMA, arguments)[1] == [complaint]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("tool", "arguments", "sentence"),
+    [
+        ("invoke_agent", {}, "invoke_agent was not called: prompt is missing"),
+        ("invoke_agent", {"prompt": "hi", "sessionId": "x"}, "did you mean 'session_id'?"),
+        ("run_command", {"command": ["ls"]}, "command is ['ls'], and has to be a text"),
+        ("run_command", {"command": "ls", "timeout_seconds": "long"}, "has to be a whole number"),
+        ("stop_session", {"session_id": None}, "session_id is None, and has to be a text"),
+    ],
+)
+async def test_a_caller_reads_the_sentence_and_nothing_is_sent(
+    mode: str, tool: str, arguments: dict[str, Any], sentence: str
+) -> None:
+    async def unexpected(request: object) -> Any:
+        raise AssertionError("nothing should be sent")
+
+    async with runtime(unexpected) as env, Client(create_server(Settings.from_env(env)), mode=mode) as client:
+        result = await client.call_tool(tool, arguments)
+
+    assert result.is_error
+    assert sentence in result.content[0].text  # type: ignore[union-attr]
+    assert "validation error" not in result.content[0].text  # type: ignore[union-attr]
+    assert ARN not in result.content[0].text  # type: ignore[union-attr]
