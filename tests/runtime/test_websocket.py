@@ -33,9 +33,11 @@ from tests.support.clients import ARN, REGION, SESSION_ID
 from tests.support.doors import FrontDoor
 from tests.support.servers import WAIT_S, Exchange, head, loopback_server, reply
 from tests.support.serving import serving
+from tests.support.tls import loopback_certificate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
 
     from starlette.websockets import WebSocket
     from websockets.asyncio.server import ServerConnection
@@ -446,6 +448,25 @@ async def test_a_server_without_tls_gets_nothing_over_wss() -> None:
             await opening(server.endpoint_url.replace("http", "wss"), open_timeout_s=1)
 
     assert server.requests == []
+
+
+async def test_wss_trusts_whom_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As all other calls do."""
+
+    async def agent(connection: ServerConnection) -> None:
+        await connection.send("hello")
+
+    context, certificate_file = loopback_certificate(tmp_path)
+    async with asyncio.timeout(WAIT_S), serve(agent, "127.0.0.1", 0, ssl=context) as server:
+        url = f"wss://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws"
+        with pytest.raises(ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            await opening(url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate_file))
+        async with connect(url) as websocket:
+            assert await websocket.receive() == "hello"
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
+        with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
+            await opening(url)
 
 
 @pytest.mark.parametrize(
