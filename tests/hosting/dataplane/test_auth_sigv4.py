@@ -93,22 +93,22 @@ def at(offset: timedelta) -> SignatureAuthorizer:
 
 
 @pytest.mark.parametrize(
-    "request_",
+    "make",
     [
-        signed(),
-        signed(body=b""),
-        signed(body=bytes(range(256)) * 1000),
-        signed(url=URL + "/commands"),
-        signed(url=URL + "/invocations?qualifier=a%20b%2Fc&accountId=123456789012&empty="),
-        signed(headers={"X-Amzn-Bedrock-AgentCore-Runtime-Session-Id": "x" * 33, "X-Spaces": "  two   words "}),
-        signed(headers={"User-Agent": "is left out by botocore", "X-Latin": "é"}),
-        presigned(),
-        presigned(expires=1),
-        presigned(url=URL + "/ws"),
+        lambda: signed(),
+        lambda: signed(body=b""),
+        lambda: signed(body=bytes(range(256)) * 1000),
+        lambda: signed(url=URL + "/commands"),
+        lambda: signed(url=URL + "/invocations?qualifier=a%20b%2Fc&accountId=123456789012&empty="),
+        lambda: signed(headers={"X-Amzn-Bedrock-AgentCore-Runtime-Session-Id": "x" * 33, "X-Spaces": "  two   words "}),
+        lambda: signed(headers={"User-Agent": "is left out by botocore", "X-Latin": "é"}),
+        lambda: presigned(),
+        lambda: presigned(expires=30),
+        lambda: presigned(url=URL + "/ws"),
     ],
 )
-def test_what_botocore_signs_is_let_in(request_: Incoming) -> None:
-    authorizer.check(request_)
+def test_what_botocore_signs_is_let_in(make: Callable[[], Incoming]) -> None:
+    authorizer.check(make())
 
 
 def test_headers_that_botocore_would_not_sign_may_be_signed() -> None:
@@ -160,12 +160,12 @@ def test_a_bearer_token_is_the_wrong_method() -> None:
 
 
 @pytest.mark.parametrize(
-    "request_",
-    [signed(keys=OTHER_KEYS), signed(session_token="of-somebody")],
+    "make",
+    [lambda: signed(keys=OTHER_KEYS), lambda: signed(session_token="of-somebody")],
     ids=["another key", "a session token that does not belong to the key"],
 )
-def test_an_unknown_key_is_an_invalid_security_token(request_: Incoming) -> None:
-    assert refusal(request_) == (
+def test_an_unknown_key_is_an_invalid_security_token(make: Callable[[], Incoming]) -> None:
+    assert refusal(make()) == (
         "UnrecognizedClientException",
         "The security token included in the request is invalid.",
     )
