@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
+from typing import TypeVar
 
 import httpx2
 
 from agentcore_mcp.runtime.auth import REGION_EXTENSION
 from agentcore_mcp.runtime.endpoints import endpoint_for
-from agentcore_mcp.wire.operations import Request, RuntimeArn
+from agentcore_mcp.wire.operations import Request, Runtime, RuntimeArn
 
 # A TCP and TLS handshake across the world takes under a second; ten leave room for two lost packets and a proxy.
 CONNECT_TIMEOUT_S = 10.0
@@ -27,19 +28,21 @@ COMMAND_GRACE_S = 30.0
 # Stopping a session that is busy takes seconds, not minutes.
 STOP_TIMEOUT_S = 60.0
 
+R = TypeVar("R", bound=Runtime)
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request to one runtime.
 
     Attributes:
-        arn: The runtime; its region is signed for and names the host.
+        runtime: Its region is signed for and names the host.
         request: What is sent.
         session_id: The session it is sent to.
         read_timeout_s: How long the other side may be silent.
     """
 
-    arn: RuntimeArn
+    runtime: Runtime
     request: Request
     session_id: str
     read_timeout_s: float
@@ -52,24 +55,24 @@ class Call:
         """
         return httpx2.Request(
             self.request.method,
-            endpoint_for(self.arn, endpoint_url) + self.request.target,
+            endpoint_for(self.runtime, endpoint_url) + self.request.target,
             headers=[
                 (b"User-Agent", user_agent().encode("ascii")),
                 (b"Accept-Encoding", b"identity"),
-                *((name.encode("ascii"), value.encode("latin-1")) for name, value in self.request.headers),
+                *self.request.raw_headers,
             ],
             content=self.request.body,
             extensions={
                 "timeout": httpx2.Timeout(
                     connect=connect_timeout_s, read=self.read_timeout_s, write=WRITE_TIMEOUT_S, pool=connect_timeout_s
                 ).as_dict(),
-                REGION_EXTENSION: self.arn.region,
+                REGION_EXTENSION: self.runtime.region,
             },
         )
 
 
-def parsed_arn(arn: RuntimeArn | str) -> RuntimeArn:
-    """Return an ARN in parts.
+def parsed_arn(arn: R | str) -> R | RuntimeArn:
+    """Return an ARN in parts, whatever else names a runtime as it is.
 
     Raises:
         InvalidRequestError: If a text is not the ARN of an agent runtime.

@@ -29,7 +29,7 @@ from agentcore_mcp.wire.operations import (
     JSON_TYPE,
     SESSION_HEADER,
     SSE_TYPE,
-    RuntimeArn,
+    Runtime,
     command_request,
     invoke_request,
     stop_request,
@@ -139,7 +139,7 @@ class RuntimeClient:
     @asynccontextmanager
     async def invoke(
         self,
-        arn: RuntimeArn | str,
+        arn: Runtime | str,
         payload: bytes,
         *,
         session_id: str,
@@ -193,7 +193,7 @@ class RuntimeClient:
     @asynccontextmanager
     async def run_command(
         self,
-        arn: RuntimeArn | str,
+        arn: Runtime | str,
         command: str,
         *,
         session_id: str,
@@ -227,7 +227,7 @@ class RuntimeClient:
                 yield _answer(response, session_id, events)
 
     async def stop_session(
-        self, arn: RuntimeArn | str, *, session_id: str, qualifier: str | None = None, client_token: str | None = None
+        self, arn: Runtime | str, *, session_id: str, qualifier: str | None = None, client_token: str | None = None
     ) -> StoppedSession:
         """End a session, its environment and whatever runs in it. A session that is already gone is no error.
 

@@ -60,12 +60,12 @@ def handshake(
     request = httpx2.Request(
         asked.method,
         endpoint_for(arn, endpoint_url) + asked.target,
-        headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in asked.headers],
+        headers=asked.raw_headers,
         extensions={REGION_EXTENSION: arn.region},
     )
     next(auth.sync_auth_flow(request))
     return _websocket_url(str(request.url)), {
-        **{name.decode("ascii"): value.decode("latin-1") for name, value in request.headers.raw},
+        **{name.decode("ascii"): value.decode() for name, value in request.headers.raw},
         "Upgrade": "websocket",
         "Connection": "Upgrade",
         "Sec-WebSocket-Version": "13",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from agentcore_mcp.wire.operations import RuntimeArn
+    from agentcore_mcp.wire.operations import Runtime
 
 # As proposed in the published package's pull request 422: commands may take longer than the service's default.
 COMMAND_TIMEOUT_S = 600
@@ -125,7 +125,7 @@ def new_session_id() -> str:
 
 
 def invocation(
-    arn: RuntimeArn | str,
+    arn: Runtime | str,
     body: Any,
     *,
     session_id: str | None,
@@ -155,7 +155,7 @@ def invocation(
 
 
 def command(
-    arn: RuntimeArn | str,
+    arn: Runtime | str,
     text: str,
     *,
     session_id: str | None,
@@ -177,7 +177,7 @@ def command(
 
 
 def stop(
-    arn: RuntimeArn | str, *, session_id: str, endpoint_name: str | None, client_token: str | None, timeout_s: float
+    arn: Runtime | str, *, session_id: str, endpoint_name: str | None, client_token: str | None, timeout_s: float
 ) -> Call:
     """Return the call that stops a session.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.wire.headers import header_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,37 +36,38 @@ COMMAND_TIMEOUT_MAX_S = 3600
 COMMAND_TIMEOUT_DEFAULT_S = 300
 
 _ARN = re.compile(
-    r"arn:(?P<partition>aws(?:-[a-z]+)*):bedrock-agentcore:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12})"
-    r":runtime/(?P<runtime_id>[A-Za-z][A-Za-z0-9_-]{0,127})"
+    r"arn:(aws(?:-[a-z]+)*):bedrock-agentcore:([a-z0-9-]+):([0-9]{12}):(runtime|harness)/([A-Za-z][A-Za-z0-9_-]{0,127})"
 )
 # The model gives session ids no pattern. A header value can carry visible ASCII without any escaping, so that is
 # what is let through; in particular no CR, LF or space.
 _SESSION_ID = re.compile(r"[!-~]{33,256}")
 _CLIENT_TOKEN = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,256}")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# Field values as RFC 9110 allows them on input from others: visible characters, space and tab, no CR, LF or NUL.
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimeArn:
-    """The ARN of an agent runtime, in parts.
+    """The ARN of an agent runtime, in parts, or that of a harness, which has a runtime of its own.
 
     The grammar is the service model's, except that the ten-character suffix of the id is not insisted on: the
     documentation's own examples lack it, and the service is the judge of what exists.
+
+    Commands in a harness are run under its own ARN, says AWS's developer guide ("Environment and filesystem"); the
+    runtime behind it refuses them. Asking it is another operation, InvokeHarness. How its sessions are stopped is
+    documented nowhere, so that is left to the service.
     """
 
     partition: str
     region: str
     account_id: str
     runtime_id: str
+    is_harness: bool = False
 
     @classmethod
     def parse(cls, text: str) -> RuntimeArn:
         """Read an ARN.
 
         Raises:
-            InvalidRequestError: If it is not the ARN of an agent runtime.
+            InvalidRequestError: If it is not the ARN of an agent runtime or a harness.
         """
         match = _ARN.fullmatch(text)
         if match is None:
@@ -73,10 +75,33 @@ class RuntimeArn:
                 f"not the ARN of an agent runtime: {text!r}; it looks like "
                 "arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/NAME-ID"
             )
-        return cls(match["partition"], match["region"], match["account"], match["runtime_id"])
+        partition, region, account_id, kind, runtime_id = match.groups()
+        return cls(partition, region, account_id, runtime_id, kind == "harness")
 
     def __str__(self) -> str:
-        return f"arn:{self.partition}:bedrock-agentcore:{self.region}:{self.account_id}:runtime/{self.runtime_id}"
+        kind = "harness" if self.is_harness else "runtime"
+        return f"arn:{self.partition}:bedrock-agentcore:{self.region}:{self.account_id}:{kind}/{self.runtime_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeId:
+    """An agent runtime by its id and account, the other form that InvokeAgentRuntime and its commands take.
+
+    Raises:
+        InvalidRequestError: If a part is not what it would be in an ARN.
+    """
+
+    runtime_id: str
+    account_id: str
+    region: str
+    partition: str = "aws"
+
+    def __post_init__(self) -> None:
+        if not _ARN.fullmatch(str(RuntimeArn(self.partition, self.region, self.account_id, self.runtime_id))):
+            raise InvalidRequestError(f"not the id of an agent runtime with its account of 12 digits: {self}")
+
+
+Runtime = RuntimeArn | RuntimeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +112,23 @@ class Request:
         target: Path and query, percent-encoded, as they go on the request line.
         headers: In the order they are sent.
         body: The whole body.
+        idempotent: Whether sending it twice does no more than sending it once.
     """
 
     target: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
     method: str = "POST"
+    idempotent: bool = False
+
+    @property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers as bytes; values are UTF-8, as botocore sends and signs them."""
+        return [(name.encode("ascii"), value.encode()) for name, value in self.headers]
 
 
 def invoke_request(
-    arn: RuntimeArn,
+    runtime: Runtime,
     payload: bytes,
     *,
     session_id: str,
@@ -109,7 +141,7 @@ def invoke_request(
     """Build InvokeAgentRuntime.
 
     Args:
-        arn: The runtime.
+        runtime: Its ARN, or its id and account.
         payload: What the agent receives, at most 100,000,000 bytes.
         session_id: 33 to 256 visible ASCII characters.
         qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
@@ -119,8 +151,12 @@ def invoke_request(
         headers: Further headers, such as ``…-Runtime-Custom-*`` or trace context.
 
     Raises:
-        InvalidRequestError: If an argument is outside these limits.
+        InvalidRequestError: If an argument is outside these limits, or the runtime is that of a harness.
     """
+    if isinstance(runtime, RuntimeArn) and runtime.is_harness:
+        raise InvalidRequestError(
+            f"{runtime} is a harness: it takes commands, but InvokeHarness asks it, not InvokeAgentRuntime"
+        )
     if len(payload) > PAYLOAD_MAX_BYTES:
         raise InvalidRequestError(f"the payload has {len(payload)} bytes, at most {PAYLOAD_MAX_BYTES} are allowed")
     fields = {"Content-Type": content_type, "Accept": accept, SESSION_HEADER: check_session_id(session_id)}
@@ -130,11 +166,11 @@ def invoke_request(
                 f"the user id has {len(user_id)} characters, 1 to {USER_ID_MAX_CHARS} are allowed"
             )
         fields[USER_HEADER] = user_id
-    return Request(target_of(arn, "invocations", {"qualifier": qualifier}), header_fields(fields, headers), payload)
+    return Request(target_of(runtime, "invocations", {"qualifier": qualifier}), header_fields(fields, headers), payload)
 
 
 def command_request(
-    arn: RuntimeArn,
+    runtime: Runtime,
     command: str,
     *,
     session_id: str,
@@ -145,7 +181,7 @@ def command_request(
     """Build InvokeAgentRuntimeCommand.
 
     Args:
-        arn: The runtime.
+        runtime: Its ARN, or its id and account.
         command: 1 to 65,536 characters, handed to the session's environment as it is.
         session_id: 33 to 256 visible ASCII characters.
         timeout_s: After how many seconds the service ends the command, 1 to 3600.
@@ -164,16 +200,12 @@ def command_request(
             f"the command timeout is {timeout_s!r} s, {COMMAND_TIMEOUT_MIN_S} to {COMMAND_TIMEOUT_MAX_S} are allowed"
         )
     body = json.dumps({"command": command, "timeout": timeout_s}).encode()
-    fields = {
-        "Content-Type": JSON_TYPE,
-        "Accept": EVENT_STREAM_TYPE,
-        SESSION_HEADER: check_session_id(session_id),
-    }
-    return Request(target_of(arn, "commands", {"qualifier": qualifier}), header_fields(fields, headers), body)
+    fields = {"Content-Type": JSON_TYPE, "Accept": EVENT_STREAM_TYPE, SESSION_HEADER: check_session_id(session_id)}
+    return Request(target_of(runtime, "commands", {"qualifier": qualifier}), header_fields(fields, headers), body)
 
 
 def stop_request(
-    arn: RuntimeArn,
+    runtime: Runtime,
     *,
     session_id: str,
     client_token: str,
@@ -183,20 +215,23 @@ def stop_request(
     """Build StopRuntimeSession.
 
     Args:
-        arn: The runtime.
+        runtime: Its ARN.
         session_id: 33 to 256 visible ASCII characters.
         client_token: 33 to 256 letters, digits and dashes; the same token makes a repeated stop the same stop.
         qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
         headers: Further headers, such as trace context.
 
     Raises:
-        InvalidRequestError: If an argument is outside these limits.
+        InvalidRequestError: If an argument is outside these limits, or the runtime is not named by its ARN.
     """
+    if isinstance(runtime, RuntimeId):
+        raise InvalidRequestError(f"sessions are stopped by the ARN of their runtime, not by its id: {runtime}")
     if not 33 <= len(client_token) <= 256 or not _CLIENT_TOKEN.fullmatch(client_token):
         raise InvalidRequestError(f"not a client token: {client_token!r}; it has 33 to 256 letters, digits and dashes")
     body = json.dumps({"clientToken": client_token}).encode()
     fields = {"Content-Type": JSON_TYPE, SESSION_HEADER: check_session_id(session_id)}
-    return Request(target_of(arn, "stopruntimesession", {"qualifier": qualifier}), header_fields(fields, headers), body)
+    target = target_of(runtime, "stopruntimesession", {"qualifier": qualifier})
+    return Request(target, header_fields(fields, headers), body, idempotent=True)
 
 
 def check_session_id(session_id: str) -> str:
@@ -213,28 +248,13 @@ def check_session_id(session_id: str) -> str:
     return session_id
 
 
-def target_of(arn: RuntimeArn, operation: str, query: Mapping[str, str | None]) -> str:
+def target_of(runtime: Runtime, operation: str, query: Mapping[str, str | None]) -> str:
     """Return path and query of a request; parameters that are None are left out."""
-    # The ARN is one path segment: its colons and slash are encoded too, as botocore does it.
-    path = f"/runtimes/{quote(str(arn), safe='')}/{operation}"
+    if isinstance(runtime, RuntimeId):
+        name, query = runtime.runtime_id, {"accountId": runtime.account_id, **query}
+    else:
+        # The ARN is one path segment: its colons and slash are encoded too, as botocore does it.
+        name = quote(str(runtime), safe="")
     given = {name: value for name, value in query.items() if value is not None}
+    path = f"/runtimes/{name}/{operation}"
     return f"{path}?{urlencode(given, quote_via=quote)}" if given else path
-
-
-def header_fields(fields: dict[str, str], extra: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    """Put the operation's own headers before the caller's, which may not replace them.
-
-    Raises:
-        InvalidRequestError: If one of the caller's would, or has a name or value that is none.
-    """
-    own = {name.lower() for name in fields} | {"authorization", "host"}
-    for name, value in (extra or {}).items():
-        if not _HEADER_NAME.fullmatch(name):
-            raise InvalidRequestError(f"not a header name: {name!r}")
-        if name.lower() in own:
-            raise InvalidRequestError(f"the header {name!r} is set by the request itself; use the argument for it")
-        fields[name] = value
-    for name, value in fields.items():
-        if not _HEADER_VALUE.fullmatch(value):
-            raise InvalidRequestError(f"the value of header {name!r} has characters that a header can't carry")
-    return tuple(fields.items())

@@ -9,14 +9,8 @@ import re
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.wire.operations import (
-    SESSION_HEADER,
-    Request,
-    RuntimeArn,
-    check_session_id,
-    header_fields,
-    target_of,
-)
+from agentcore_mcp.wire.headers import header_fields
+from agentcore_mcp.wire.operations import SESSION_HEADER, Request, RuntimeArn, check_session_id, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

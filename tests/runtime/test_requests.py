@@ -13,6 +13,7 @@ from botocore.config import Config
 from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
+from agentcore_mcp.wire.operations import RuntimeId
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, botocore_authorization, fake_session
 from tests.support.clients import ARN, REGION, SESSION_ID, client_of
 from tests.support.servers import Exchange, Recorded, reply
@@ -33,7 +34,7 @@ async def ours_invoke(client: RuntimeClient) -> None:
         '{"prompt":"größer"}'.encode(),
         session_id=SESSION_ID,
         qualifier="blue/green 2",
-        user_id="user one",
+        user_id="Käthe ☃",
         headers=TRACE,
     ) as answer:
         assert [piece async for piece in answer] == ["{}"]
@@ -45,7 +46,7 @@ def boto_invoke(client: Any) -> None:
         payload='{"prompt":"größer"}'.encode(),
         runtimeSessionId=SESSION_ID,
         qualifier="blue/green 2",
-        runtimeUserId="user one",
+        runtimeUserId="Käthe ☃",
         contentType="application/json",
         accept="text/event-stream, application/json",
         traceParent=TRACE["traceparent"],
@@ -65,6 +66,43 @@ def boto_command(client: Any) -> None:
             runtimeSessionId=SESSION_ID,
             accept="application/vnd.amazon.eventstream",
             body={"command": "echo 'größer'\n", "timeout": 7},
+        )["stream"]
+    )
+
+
+RUNTIME_ID = RuntimeId("demo-abcdefghij", "123456789012", REGION)
+HARNESS_ARN = ARN.replace(":runtime/", ":harness/")
+
+
+async def ours_invoke_by_id(client: RuntimeClient) -> None:
+    async with client.invoke(RUNTIME_ID, b"{}", session_id=SESSION_ID, qualifier="DEFAULT") as answer:
+        assert [piece async for piece in answer] == ["{}"]
+
+
+def boto_invoke_by_id(client: Any) -> None:
+    client.invoke_agent_runtime(
+        agentRuntimeArn="demo-abcdefghij",
+        accountId="123456789012",
+        payload=b"{}",
+        runtimeSessionId=SESSION_ID,
+        qualifier="DEFAULT",
+        contentType="application/json",
+        accept="text/event-stream, application/json",
+    )["response"].read()
+
+
+async def ours_command_in_a_harness(client: RuntimeClient) -> None:
+    async with client.run_command(HARNESS_ARN, "true", session_id=SESSION_ID) as run:
+        assert [event async for event in run] == [ContentStop(0, "COMPLETED")]
+
+
+def boto_command_in_a_harness(client: Any) -> None:
+    list(
+        client.invoke_agent_runtime_command(
+            agentRuntimeArn=HARNESS_ARN,
+            runtimeSessionId=SESSION_ID,
+            accept="application/vnd.amazon.eventstream",
+            body={"command": "true", "timeout": 300},
         )["stream"]
     )
 
@@ -89,8 +127,14 @@ async def accept(exchange: Exchange) -> None:
 
 @pytest.mark.parametrize(
     ("ours", "theirs"),
-    [(ours_invoke, boto_invoke), (ours_command, boto_command), (ours_stop, boto_stop)],
-    ids=["invoke", "command", "stop"],
+    [
+        (ours_invoke, boto_invoke),
+        (ours_invoke_by_id, boto_invoke_by_id),
+        (ours_command, boto_command),
+        (ours_command_in_a_harness, boto_command_in_a_harness),
+        (ours_stop, boto_stop),
+    ],
+    ids=["invoke", "invoke by id", "command", "command in a harness", "stop"],
 )
 async def test_requests_and_signatures_are_those_of_boto3(
     ours: Callable[[RuntimeClient], Awaitable[None]], theirs: Callable[[Any], None]

@@ -12,6 +12,7 @@ from agentcore_mcp.errors import (
     AgentCoreError,
     ConnectError,
     CredentialsError,
+    InvalidRequestError,
     ResponseTimeoutError,
     StreamInterruptedError,
     TransportError,
@@ -128,13 +129,13 @@ async def test_the_detail_is_short_and_shows_no_header(theirs: httpx2.TransportE
 
 
 async def test_a_header_that_http_does_not_allow_is_not_quoted() -> None:
-    """A blank at its end passes our own check of what a header may hold, and h11 would quote the whole value."""
+    """A blank at its end: h11, which would refuse it too, would quote the whole value."""
 
     async def accept(exchange: Exchange) -> None:
         await exchange.send(reply())
 
     async with client_of(accept, auth=BearerAuth("token")) as (client, server):
-        with pytest.raises(TransportError) as caught:
+        with pytest.raises(InvalidRequestError, match="begins or ends with a blank") as caught:
             async with client.invoke(ARN, b"{}", session_id=SESSION_ID, headers={"X-Api-Key": "s3cret "}):
                 pass
 

@@ -23,6 +23,7 @@ from agentcore_mcp.wire.operations import (
     SSE_TYPE,
     Request,
     RuntimeArn,
+    RuntimeId,
     check_session_id,
     command_request,
     invoke_request,
@@ -41,6 +42,9 @@ ARN_PATTERN = Loader().load_service_model("bedrock-agentcore-control", "service-
 
 ARN_TEXT = "arn:aws:bedrock-agentcore:us-west-2:123456789012:runtime/agent_1-abcdefghij"
 ARN = RuntimeArn.parse(ARN_TEXT)
+RUNTIME_ID = RuntimeId("agent_1-abcdefghij", "123456789012", "us-west-2")
+HARNESS_TEXT = ARN_TEXT.replace(":runtime/", ":harness/")
+HARNESS = RuntimeArn.parse(HARNESS_TEXT)
 SESSION_ID = "session-" + "s" * 30
 TOKEN = "11111111-2222-3333-4444-555555555555"
 ACCEPT = f"{SSE_TYPE}, {JSON_TYPE}"
@@ -56,6 +60,11 @@ def botocore_request(operation: str, arguments: dict[str, Any]) -> Request:
     target = wanted["url"].removeprefix("https://host")
     return Request(target, tuple(wanted["headers"].items()), wanted["body"], wanted["method"])
 
+
+IDEMPOTENT = {
+    name: operation.get("idempotent", False)
+    for name, operation in Loader().load_service_model("bedrock-agentcore", "service-2")["operations"].items()
+}
 
 SAME_REQUESTS: dict[str, tuple[Request, str, dict[str, Any]]] = {
     "invoke": (
@@ -127,6 +136,39 @@ SAME_REQUESTS: dict[str, tuple[Request, str, dict[str, Any]]] = {
             "baggage": "k=v",
         },
     ),
+    "invoke_by_id": (
+        invoke_request(RUNTIME_ID, b"{}", session_id=SESSION_ID),
+        "InvokeAgentRuntime",
+        {
+            "agentRuntimeArn": "agent_1-abcdefghij",
+            "accountId": "123456789012",
+            "payload": b"{}",
+            "contentType": JSON_TYPE,
+            "accept": ACCEPT,
+        },
+    ),
+    "command_by_id": (
+        command_request(RUNTIME_ID, "true", session_id=SESSION_ID, qualifier="blue/green"),
+        "InvokeAgentRuntimeCommand",
+        {
+            "agentRuntimeArn": "agent_1-abcdefghij",
+            "accountId": "123456789012",
+            "qualifier": "blue/green",
+            "body": {"command": "true", "timeout": 300},
+            "contentType": JSON_TYPE,
+            "accept": EVENT_STREAM_TYPE,
+        },
+    ),
+    "command_in_a_harness": (
+        command_request(HARNESS, "true", session_id=SESSION_ID),
+        "InvokeAgentRuntimeCommand",
+        {
+            "agentRuntimeArn": HARNESS_TEXT,
+            "body": {"command": "true", "timeout": 300},
+            "contentType": JSON_TYPE,
+            "accept": EVENT_STREAM_TYPE,
+        },
+    ),
     "stop": (
         stop_request(ARN, session_id=SESSION_ID, client_token=TOKEN),
         "StopRuntimeSession",
@@ -151,15 +193,21 @@ def test_a_request_is_the_one_that_botocore_makes(name: str) -> None:
 
 def test_further_headers_follow_those_of_the_operation() -> None:
     request = stop_request(
-        ARN, session_id=SESSION_ID, client_token=TOKEN, headers={"X-Amzn-Trace-Id": "t", "x-b": "Ä\t "}
+        ARN, session_id=SESSION_ID, client_token=TOKEN, headers={"X-Amzn-Trace-Id": "t", "x-b": "Ä\t☃"}
     )
 
     assert request.headers == (
         ("Content-Type", JSON_TYPE),
         (SESSION_HEADER, SESSION_ID),
         ("X-Amzn-Trace-Id", "t"),
-        ("x-b", "Ä\t "),
+        ("x-b", "Ä\t☃"),
     )
+
+
+def test_only_a_stop_can_be_sent_twice() -> None:
+    """Its client token is what the service model means by idempotent."""
+    for ours, operation, _ in SAME_REQUESTS.values():
+        assert ours.idempotent == IDEMPOTENT[operation]
 
 
 # --- names and limits
@@ -254,7 +302,7 @@ def test_an_argument_outside_the_limits_is_refused(
 
 # --- nothing gets into a header that does not belong there
 
-INJECTIONS = ["\r\nX-Evil: 1", "\nX-Evil: 1", "\rX-Evil: 1", "\0", "\x1b[31m", "\x7f", "\u2028", "☃", "\ud83d"]
+INJECTIONS = ["\r\nX-Evil: 1", "\nX-Evil: 1", "\rX-Evil: 1", "\0", "\x1b[31m", "\x7f", "\x85", "\u2028", "\ud83d"]
 
 
 @pytest.mark.parametrize("build", [invoke, command, stop])
@@ -322,6 +370,43 @@ def test_a_client_token_is_what_the_service_model_says(token: str) -> None:
             stop(client_token=token)
 
 
+# --- runtimes by id, and harnesses
+
+
+def test_a_session_is_not_stopped_by_the_id_of_its_runtime() -> None:
+    with pytest.raises(InvalidRequestError, match="sessions are stopped by the ARN of their runtime, not by its id"):
+        stop_request(RUNTIME_ID, session_id=SESSION_ID, client_token=TOKEN)
+    assert "accountId" not in SHAPES["StopRuntimeSessionRequest"]["members"]
+
+
+def test_a_harness_is_not_asked_as_a_runtime_is() -> None:
+    with pytest.raises(InvalidRequestError, match=f"^{HARNESS_TEXT} is a harness: .* InvokeHarness asks it"):
+        invoke_request(HARNESS, b"{}", session_id=SESSION_ID)
+
+
+def test_stopping_the_session_of_a_harness_is_left_to_the_service() -> None:
+    assert "%3Aharness%2Fagent_1" in stop_request(HARNESS, session_id=SESSION_ID, client_token=TOKEN).target
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("", "123456789012", "us-west-2"),
+        ("../evil", "123456789012", "us-west-2"),
+        ("agent?x=1", "123456789012", "us-west-2"),
+        (ARN_TEXT, "123456789012", "us-west-2"),
+        ("agent-1", "12345678901", "us-west-2"),
+        ("agent-1", "123456789012&x=1", "us-west-2"),
+        ("agent-1", "123456789012", "evil.example.com/"),
+        ("agent-1", "123456789012", ""),
+        ("agent-1", "123456789012", "us-west-2", "moon"),
+    ],
+)
+def test_an_id_is_checked_like_the_parts_of_an_arn(parts: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^not the id of an agent runtime with its account of 12 digits: "):
+        RuntimeId(*parts)
+
+
 # --- ARNs
 
 
@@ -338,6 +423,12 @@ def test_arns_of_every_partition_are_read(partition: str) -> None:
     arn = ARN_TEXT.replace(":aws:", f":{partition}:")
 
     assert (str(RuntimeArn.parse(arn)), RuntimeArn.parse(arn).partition) == (arn, partition)
+
+
+@given(st.from_regex(re.compile(SHAPES["HarnessArn"]["pattern"].replace("([^:]+)?", "aws"), re.ASCII), fullmatch=True))
+def test_every_harness_arn_of_the_service_model_is_read(arn: str) -> None:
+    assert str(RuntimeArn.parse(arn)) == arn
+    assert RuntimeArn.parse(arn).is_harness
 
 
 @given(st.from_regex(re.compile(ARN_PATTERN.replace("(-[^:]+)?", ""), re.ASCII), fullmatch=True))

@@ -1,0 +1,133 @@
+"""Which headers a caller may add to a request, and what a value may hold, held against botocore's service model."""
+
+from __future__ import annotations
+
+import h11
+import pytest
+from botocore.loaders import Loader
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.wire.headers import VALUE_CHARS, header_fields
+from agentcore_mcp.wire.operations import CUSTOM_HEADER_PREFIX, SESSION_HEADER, USER_HEADER
+
+SHAPES = Loader().load_service_model("bedrock-agentcore", "service-2")["shapes"]
+OWN = {"Content-Type": "application/json", SESSION_HEADER: "s" * 33}
+
+
+def test_limits_are_those_of_the_service_model() -> None:
+    limits = {
+        member["locationName"].lower(): (SHAPES[member["shape"]]["min"], SHAPES[member["shape"]]["max"])
+        for member in SHAPES["InvokeAgentRuntimeRequest"]["members"].values()
+        if member.get("location") == "header"
+    }
+
+    # These two are arguments with checks of their own.
+    assert {name.lower() for name in (SESSION_HEADER, USER_HEADER)} == limits.keys() - VALUE_CHARS.keys()
+    assert {name: limits[name] for name in VALUE_CHARS} == VALUE_CHARS
+
+
+@pytest.mark.parametrize("name", VALUE_CHARS)
+def test_a_value_may_be_as_long_as_its_limit_and_no_longer(name: str) -> None:
+    shortest, longest = VALUE_CHARS[name]
+
+    assert header_fields({}, {name: "v" * longest}) == ((name, "v" * longest),)
+    for length in (longest + 1, *range(shortest)):
+        with pytest.raises(
+            InvalidRequestError,
+            match=f"^the value of header '{name}' has {length} characters, {shortest} to {longest} are allowed$",
+        ):
+            header_fields({}, {name: "v" * length})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{CUSTOM_HEADER_PREFIX}Tenant",
+        f"{CUSTOM_HEADER_PREFIX.lower()}x",
+        "X-Amzn-Trace-Id",
+        "x-amzn-trace-id",
+        "traceparent",
+        "Mcp-Name",
+        "X-Api-Key",
+        "Cookie",
+        "Content-Encoding",
+        "x-amazing",
+    ],
+)
+def test_headers_for_the_agent_are_passed_on(name: str) -> None:
+    assert header_fields(OWN, {name: "v"}) == (*OWN.items(), (name, "v"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-Amz-Security-Token",
+        "x-amz-date",
+        "X-Amz-",
+        "X-Amzn-RequestId",
+        "X-Amzn-Trace-Id-2",
+        "X-Amzn-Bedrock-AgentCore-Runtime-User-Id",
+        "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id",
+        "X-Amzn-Bedrock-AgentCore-Something-New",
+        CUSTOM_HEADER_PREFIX,
+    ],
+)
+def test_headers_of_aws_are_refused(name: str) -> None:
+    with pytest.raises(InvalidRequestError, match=f"^the header '{name}' is reserved for AWS") as caught:
+        header_fields({}, {name: "s3cret"})
+
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization",
+        "Proxy-Authorization",
+        "Host",
+        "Content-Length",
+        "Transfer-Encoding",
+        "TE",
+        "Trailer",
+        "Connection",
+        "Proxy-Connection",
+        "Keep-Alive",
+        "Upgrade",
+        "Expect",
+        "Accept-Encoding",
+        "User-Agent",
+        "content-TYPE",
+        SESSION_HEADER.upper(),
+    ],
+)
+def test_headers_of_the_request_and_its_connection_are_refused(name: str) -> None:
+    with pytest.raises(InvalidRequestError, match=f"^the header '{name}' is set by the request itself"):
+        header_fields(OWN, {name: "v"})
+
+
+def test_a_header_is_given_once_however_it_is_spelled() -> None:
+    with pytest.raises(InvalidRequestError, match=r"^the header 'x-a' is set by the request itself, and can't be set"):
+        header_fields(OWN, {"X-A": "1", "x-a": "2"})
+
+
+@pytest.mark.parametrize("value", [" v", "v ", "\tv", "v\t", " ", "\t"])
+def test_a_blank_at_either_end_is_refused_because_it_would_be_lost(value: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^the value of header 'x-a' begins or ends with a blank"):
+        header_fields({}, {"x-a": value})
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_whatever_is_let_through_can_be_sent(name: str, value: str) -> None:
+    """h11, which httpx2 sends with, is as strict as RFC 9110."""
+    try:
+        fields = header_fields({}, {name: value})
+    except InvalidRequestError:
+        return
+    raw = [(key.encode("ascii"), text.encode()) for key, text in fields]
+    request = h11.Request(method="POST", target="/", headers=[(b"Host", b"h"), *raw])
+    sent = h11.Connection(h11.CLIENT).send(request)
+
+    assert sent is not None
+    assert sent.split(b"\r\n")[2] == raw[0][0] + b": " + raw[0][1]
