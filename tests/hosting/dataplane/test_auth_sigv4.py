@@ -95,14 +95,14 @@ def at(offset: timedelta) -> SignatureAuthorizer:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: signed(),
+        signed,
         lambda: signed(body=b""),
         lambda: signed(body=bytes(range(256)) * 1000),
         lambda: signed(url=URL + "/commands"),
         lambda: signed(url=URL + "/invocations?qualifier=a%20b%2Fc&accountId=123456789012&empty="),
         lambda: signed(headers={"X-Amzn-Bedrock-AgentCore-Runtime-Session-Id": "x" * 33, "X-Spaces": "  two   words "}),
         lambda: signed(headers={"User-Agent": "is left out by botocore", "X-Latin": "é"}),
-        lambda: presigned(),
+        presigned,
         lambda: presigned(expires=30),
         lambda: presigned(url=URL + "/ws"),
     ],
