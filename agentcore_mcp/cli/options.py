@@ -71,13 +71,21 @@ def settings_for(options: AgentOptions) -> Iterator[Settings]:
 
     drop_unset(os.environ)
     if not options.local:
-        yield Settings.from_env(
+        settings = Settings.from_env(
             os.environ,
             runtime_arn=options.runtime_arn,
             qualifier=options.qualifier,
             bearer_token=options.bearer_token,
             endpoint_url=options.endpoint_url,
         )
+        from agentcore_mcp.server.credentials import Credentials, endpoint_of
+
+        # Now and not when the first agent is called, so that a setting that can't work is told before a host waits.
+        credentials = Credentials()
+        for agent in settings.agents:
+            endpoint_of(agent)
+            credentials.auth_for(agent)
+        yield settings
         return
     if options.runtime_arn or options.endpoint_url or options.bearer_token or options.qualifier:
         raise ConfigurationError("--local brings its own agent: leave out the flags that name another")
