@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Far above what anything here takes on a loaded machine, and below pytest's limit for a test.
 WAIT_S = 20.0
 _LOOK_AGAIN_S = 0.02
+FAKE_KEYS = (ACCESS_KEY_ID, SECRET_ACCESS_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,31 @@ class Boto:
     endpoint_url: str
 
     @classmethod
-    def of(cls, local: LocalAgentCore, *, check_parameters: bool = True) -> Boto:
-        return cls.at(local.endpoint_url, local.agent_runtime_arn, check_parameters=check_parameters)
+    def of(
+        cls,
+        local: LocalAgentCore,
+        *,
+        check_parameters: bool = True,
+        keys: tuple[str, str] = FAKE_KEYS,
+        region: str = "us-east-1",
+    ) -> Boto:
+        return cls.at(
+            local.endpoint_url, local.agent_runtime_arn, check_parameters=check_parameters, keys=keys, region=region
+        )
 
     @classmethod
-    def at(cls, endpoint_url: str, arn: str, *, check_parameters: bool = True) -> Boto:
+    def at(
+        cls,
+        endpoint_url: str,
+        arn: str,
+        *,
+        check_parameters: bool = True,
+        keys: tuple[str, str] = FAKE_KEYS,
+        region: str = "us-east-1",
+    ) -> Boto:
         config = Config(retries={"total_max_attempts": 1}, parameter_validation=check_parameters, read_timeout=WAIT_S)
-        client = boto3.session.Session(ACCESS_KEY_ID, SECRET_ACCESS_KEY).client(
-            "bedrock-agentcore", region_name="us-east-1", endpoint_url=endpoint_url, config=config
+        client = boto3.session.Session(*keys).client(
+            "bedrock-agentcore", region_name=region, endpoint_url=endpoint_url, config=config
         )
         return cls(client, arn, endpoint_url)
 

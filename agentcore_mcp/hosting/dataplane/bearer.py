@@ -7,6 +7,7 @@ text is ours.
 
 from __future__ import annotations
 
+import base64
 import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
@@ -16,10 +17,12 @@ from agentcore_mcp.hosting.dataplane.issuer import ALGORITHM, CLIENT_ID, Issuer
 from agentcore_mcp.hosting.dataplane.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from jwt.types import Options
 
+# A browser can set no headers on a WebSocket; it brings its token as a subprotocol, in base64url without padding.
+_SUBPROTOCOL: Final = "base64UrlBearerAuthorization."
 METADATA_PATH: Final = "invocations/.well-known/oauth-protected-resource"
 # The service refuses tokens that have less time left.
 MIN_LEFT_S: Final = 60
@@ -57,7 +60,7 @@ class TokenAuthorizer:
         Raises:
             Refusal: If it has not.
         """
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        scheme, _, token = _authorization(request.headers).partition(" ")
         if scheme.startswith("AWS4-") or "X-Amz-Signature=" in request.query:
             raise method_mismatch()
         if scheme.lower() != "bearer" or not token.strip():
@@ -87,6 +90,20 @@ def challenge(request: Incoming) -> str:
     # One form for every spelling of the same runtime.
     url = f"http://{request.headers.get('host', '')}/runtimes/{quote(unquote(runtime), safe='')}/{METADATA_PATH}"
     return f'Bearer resource_metadata="{url}?qualifier=DEFAULT"'
+
+
+def _authorization(headers: Mapping[str, str]) -> str:
+    if "authorization" in headers:
+        return headers["authorization"]
+    for offered in headers.get("sec-websocket-protocol", "").split(","):
+        if offered.strip().startswith(_SUBPROTOCOL):
+            encoded = offered.strip().removeprefix(_SUBPROTOCOL)
+            try:
+                token = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode("ascii")
+            except ValueError:
+                token = encoded
+            return f"Bearer {token}"
+    return ""
 
 
 def _refused(request: Incoming, message: str) -> Refusal:

@@ -8,7 +8,6 @@ of them is allowed to call the runtimes, so that the refusal of the other can be
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import json
 import time
@@ -115,7 +114,9 @@ class Issuer:
             form.get("client_id", ""),
             form.get("client_secret", ""),
         )
-        if client_id not in {CLIENT_ID, OTHER_CLIENT_ID} or not hmac.compare_digest(secret, CLIENT_SECRET):
+        if client_id not in {CLIENT_ID, OTHER_CLIENT_ID} or not hmac.compare_digest(
+            secret.encode(), CLIENT_SECRET.encode()
+        ):
             # The challenge is for a client that has tried Basic, and nothing to one that has not.
             await exchange.answer_json(401, {"error": "invalid_client"}, [("www-authenticate", "Basic")])
             return
@@ -142,6 +143,6 @@ def _basic(authorization: str) -> tuple[str, str] | None:
         return None
     try:
         client_id, _, secret = base64.b64decode(encoded, validate=True).decode("ascii").partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return "", ""
     return unquote_plus(client_id), unquote_plus(secret)

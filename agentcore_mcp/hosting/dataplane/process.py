@@ -75,6 +75,11 @@ class LocalAgentCore:
         return dict(self._announced["agents"])
 
     @property
+    def auth(self) -> dict[str, str]:
+        """Return what lets a caller in, empty if nothing has to; known once `wait_ready` has returned."""
+        return dict(self._announced.get("auth", {}))
+
+    @property
     def pid(self) -> int | None:
         """Return the child's process id, or None before `start`."""
         return None if self._process is None else self._process.pid

@@ -118,3 +118,8 @@ def not_found(message: str) -> Refusal:
 def runtime_failed(message: str) -> Refusal:
     """Refuse a request because the agent behind the front door failed."""
     return Refusal("RuntimeClientError", message)
+
+
+def session_starting(session_id: str) -> Refusal:
+    """Refuse a request because its session is starting for another one."""
+    return Refusal("RetryableConflictException", f"Session {session_id} is starting; retry the request")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import time
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -42,6 +44,30 @@ def claims_of(token: str) -> dict[str, Any]:
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
 def test_a_token_of_the_issuer_is_let_in(scheme: str) -> None:
     authorizer.check(incoming(f"{scheme} {issuer.issue(CLIENT_ID, scope='mcp/invoke')}"))
+
+
+def test_a_browser_brings_its_token_as_a_subprotocol() -> None:
+    """As the published SDK's documentation has it: base64url, without padding."""
+    for token, code in ((issuer.issue(CLIENT_ID), None), ("not.a.token", "AccessDeniedException")):
+        encoded = base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
+        request = incoming(None)
+        offered = f"mine, base64UrlBearerAuthorization.{encoded}, base64UrlBearerAuthorization"
+        request = replace(request, headers={**request.headers, "sec-websocket-protocol": offered})
+        if code is None:
+            authorizer.check(request)
+        else:
+            with pytest.raises(Refusal, match=code):
+                authorizer.check(request)
+
+
+@pytest.mark.parametrize("encoded", ["", "é", "A", "_w"])
+def test_a_subprotocol_that_is_no_base64_is_no_token(encoded: str) -> None:
+    request = incoming(None)
+    offered = {"sec-websocket-protocol": f"base64UrlBearerAuthorization.{encoded}"}
+    with pytest.raises(Refusal) as caught:
+        authorizer.check(replace(request, headers={**request.headers, **offered}))
+
+    assert caught.value.status == (403 if encoded else 401)
 
 
 @pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Basic YTpi"])
