@@ -18,23 +18,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from agentcore_mcp.config import Settings
+    from agentcore_mcp.config.loading import Loaded
 
 
 @dataclass(frozen=True, slots=True)
 class AgentOptions:
-    """The agent as named on the command line; None where a flag was not given."""
+    """What the command line says of agents; None where a flag was not given."""
 
     local: bool = False
+    config: str | None = None
     runtime_arn: str | None = None
     qualifier: str | None = None
     bearer_token: str | None = field(default=None, repr=False)
     endpoint_url: str | None = None
+    read_only: bool = False
+    agents: tuple[str, ...] | None = None
+    tools: tuple[str, ...] | None = None
 
 
 def agent_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options to a click command, whose callback gets them as ``agent``."""
 
     @click.option("--local", is_flag=True, help="Use the bundled sample agent on this machine; needs no account.")
+    @click.option("--config", metavar="FILE", help="Configuration file that names one agent or several (TOML).")
     @click.option("--runtime-arn", metavar="ARN", help="The agent runtime to expose.")
     @click.option("--qualifier", metavar="NAME", help="Endpoint of the runtime (default: the service's DEFAULT).")
     @click.option(
@@ -43,19 +49,50 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
         help="OAuth access token. Others on this machine can read a command line; prefer the variable.",
     )
     @click.option("--endpoint-url", metavar="URL", help="Where to send requests instead of AWS: https or loopback.")
+    @click.option("--read-only", is_flag=True, help="Run no commands and stop no sessions.")
+    @click.option("--agents", metavar="NAME,…", callback=_names, help="Only these of the agents.")
+    @click.option("--tools", metavar="NAME,…", callback=_names, help="Only these of the tools.")
     @wraps(command)
-    def with_agent(
-        *args: Any,
-        local: bool,
-        runtime_arn: str | None,
-        qualifier: str | None,
-        bearer_token: str | None,
-        endpoint_url: str | None,
-        **others: Any,
-    ) -> None:
-        command(*args, agent=AgentOptions(local, runtime_arn, qualifier, bearer_token, endpoint_url), **others)
+    def with_agent(*args: Any, **options: Any) -> None:
+        ours = {name: options.pop(name) for name in AgentOptions.__slots__}
+        command(*args, agent=AgentOptions(**ours), **options)
 
     return with_agent
+
+
+def _names(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def load_settings(options: AgentOptions) -> Loaded:
+    """Return the settings in effect, without ``--local``, and where they are from.
+
+    Raises:
+        ConfigurationError: If no agent is configured, or a setting can't work.
+    """
+    # Here and not above: `agentcore-mcp local` has no use for what the settings are made with.
+    from agentcore_mcp.config import drop_unset
+    from agentcore_mcp.config.loading import load
+    from agentcore_mcp.server.credentials import Credentials, endpoint_of
+
+    drop_unset(os.environ)
+    loaded = load(
+        os.environ,
+        config=options.config,
+        runtime_arn=options.runtime_arn,
+        qualifier=options.qualifier,
+        bearer_token=options.bearer_token,
+        endpoint_url=options.endpoint_url,
+        read_only=options.read_only,
+        agents=options.agents,
+        tools=options.tools,
+    )
+    # Now and not when the first agent is called, so that a setting that can't work is told before a host waits.
+    credentials = Credentials()
+    for agent in loaded.settings.agents:
+        endpoint_of(agent)
+        credentials.auth_for(agent)
+    return loaded
 
 
 @contextmanager
@@ -66,31 +103,15 @@ def settings_for(options: AgentOptions) -> Iterator[Settings]:
         ConfigurationError: If no agent is configured, or the configuration contradicts itself.
         ConnectError: If the local AgentCore does not start.
     """
-    # Here and not above: `agentcore-mcp local` has no use for what the settings are made with.
-    from agentcore_mcp.config import Agent, NoAuth, Settings, drop_unset
-
-    drop_unset(os.environ)
     if not options.local:
-        settings = Settings.from_env(
-            os.environ,
-            runtime_arn=options.runtime_arn,
-            qualifier=options.qualifier,
-            bearer_token=options.bearer_token,
-            endpoint_url=options.endpoint_url,
-        )
-        from agentcore_mcp.server.credentials import Credentials, endpoint_of
-
-        # Now and not when the first agent is called, so that a setting that can't work is told before a host waits.
-        credentials = Credentials()
-        for agent in settings.agents:
-            endpoint_of(agent)
-            credentials.auth_for(agent)
-        yield settings
+        yield load_settings(options).settings
         return
-    if options.runtime_arn or options.endpoint_url or options.bearer_token or options.qualifier:
+    if options.config or options.runtime_arn or options.endpoint_url or options.bearer_token or options.qualifier:
         raise ConfigurationError("--local brings its own agent: leave out the flags that name another")
+    from agentcore_mcp.config import Agent, NoAuth, Settings, drop_unset, name_of
     from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
 
+    drop_unset(os.environ)
     local = LocalAgentCore()
     local.start()
     try:
@@ -98,6 +119,8 @@ def settings_for(options: AgentOptions) -> Iterator[Settings]:
         import_module("agentcore_mcp.server.assembly")
         local.wait_ready()
         arn = RuntimeArn.parse(local.agent_runtime_arn)
-        yield Settings(agents=(Agent(arn=arn, endpoint_url=local.endpoint_url, auth=NoAuth(none=True)),))
+        agent = Agent(name=name_of(arn), arn=arn, endpoint_url=local.endpoint_url, auth=NoAuth(none=True))
+        settings = Settings(agents=(agent,))
+        yield settings.narrowed(read_only=options.read_only, agents=options.agents, tools=options.tools)
     finally:
         local.stop()

@@ -1,6 +1,6 @@
 """Which agents may be called and how: the only room that reads the environment and the configuration file."""
 
-from agentcore_mcp.config.agents import Agent
+from agentcore_mcp.config.agents import Agent, name_of
 from agentcore_mcp.config.auth import (
     AwsAuth,
     ClientCredentials,
@@ -34,4 +34,5 @@ __all__ = [
     "TokenCommandAuth",
     "TokenFileAuth",
     "drop_unset",
+    "name_of",
 ]

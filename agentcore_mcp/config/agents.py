@@ -10,25 +10,22 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
-    InstanceOf,
     PlainSerializer,
     PlainValidator,
     PrivateAttr,
     SecretStr,
-    WithJsonSchema,
     model_validator,
 )
 
 from agentcore_mcp.config.auth import Auth, AwsAuth, NoAuth, TokenAuth
 from agentcore_mcp.config.commands import CommandPolicy, Commands
-from agentcore_mcp.config.model import Table
+from agentcore_mcp.config.model import Table, text_like
 from agentcore_mcp.wire.headers import header_fields
 from agentcore_mcp.wire.operations import USER_ID_MAX_CHARS, RuntimeArn
 
 # A name becomes part of a tool's name, of which hosts take 64 characters; this is as long as a runtime's own name.
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}$"
+NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}"
 
 _PATH = r"[^.\s{}\[\]\"']+(?:\.[^.\s{}\[\]\"']+)*"
 _PLACEHOLDER = re.compile(r"\{(prompt|session_id)\}")
@@ -36,15 +33,19 @@ _PLACEHOLDER = re.compile(r"\{(prompt|session_id)\}")
 _ID_SUFFIX = re.compile(r"-[A-Za-z0-9]{10}$")
 
 
-def _arn(value: Any) -> Any:
-    return RuntimeArn.parse(value) if isinstance(value, str) else value
+def _arn(value: Any) -> RuntimeArn:
+    if isinstance(value, RuntimeArn):
+        return value
+    if not isinstance(value, str):
+        # A ValueError, as pydantic wants it.
+        raise ValueError(f"has to be a string, not {value!r}")  # noqa: TRY004
+    return RuntimeArn.parse(value)
 
 
 def _payload(value: Any) -> str | dict[str, Any]:
     if isinstance(value, str) and re.fullmatch(_PATH, value):
         return value
     if not isinstance(value, dict):
-        # A ValueError, as pydantic wants it.
         raise ValueError(  # noqa: TRY004
             'a payload is a path such as "prompt" or "input.text", or a table with "{prompt}" in it'
         )
@@ -80,13 +81,13 @@ class Agent(Table):
 
     not_in_files: ClassVar[frozenset[str]] = frozenset({"name"})
 
-    name: str = Field(default="agent", pattern=NAME_PATTERN)
-    arn: Annotated[
-        InstanceOf[RuntimeArn],
-        BeforeValidator(_arn),
-        PlainSerializer(str),
-        WithJsonSchema({"type": "string", "pattern": "^arn:aws[a-z-]*:bedrock-agentcore:"}),
-    ] = Field(description="The runtime; region and host follow from it")
+    name: Annotated[
+        str,
+        text_like(NAME_PATTERN, "a name; it has 1 to 48 letters, digits, - and _, and begins with neither of the two"),
+    ] = "agent"
+    arn: Annotated[RuntimeArn, PlainValidator(_arn, json_schema_input_type=str), PlainSerializer(str)] = Field(
+        description="The runtime; region and host follow from it"
+    )
     description: str = Field(default="", description="What the agent is good for: a model chooses by it")
     qualifier: str | None = Field(default=None, min_length=1, description="The runtime's endpoint; default: DEFAULT")
     endpoint_url: str | None = Field(
@@ -105,9 +106,8 @@ class Agent(Table):
             "is sent, with {prompt} and {session_id} in its texts",
         )
     )
-    response: str | None = Field(
+    response: Annotated[str, text_like(_PATH, 'a path; it looks like "result.text"')] | None = Field(
         default=None,
-        pattern=f"^{_PATH}$",
         description='Path of the words in each event or answer, such as "result.text"; default: found out',
     )
     timeout_s: float | None = Field(

@@ -9,17 +9,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, SecretStr, Tag, model_validator
 
-from agentcore_mcp.config.model import Table
+from agentcore_mcp.config.model import Table, text_like
+
+_ROLE_ARN = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]+"
+_ROLE_LIKE = "arn:aws:iam::ACCOUNT:role/NAME"
 
 
 class AwsAuth(Table):
     """Signed with AWS credentials (SigV4): those of the usual places, of a profile, or of a role that they assume."""
 
     profile: str | None = Field(default=None, description="Profile of ~/.aws/config; default: the usual places")
-    role_arn: str | None = Field(
-        default=None,
-        pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$",
-        description="Role to assume with those credentials",
+    role_arn: Annotated[str, text_like(_ROLE_ARN, "the ARN of a role; it looks like " + _ROLE_LIKE)] | None = Field(
+        default=None, description="Role to assume with those credentials"
     )
     external_id: SecretStr | None = Field(default=None, description="What the role's trust policy asks for")
 

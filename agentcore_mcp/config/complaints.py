@@ -17,6 +17,17 @@ _SECRET_KEYS = frozenset(
 )
 _VALUE_MAX_CHARS = 80
 
+# In the words of TOML, where pydantic has those of Python.
+_TYPES = {
+    "missing": "is missing",
+    "string_type": "has to be a string",
+    "tuple_type": "has to be an array",
+    "frozen_set_type": "has to be an array",
+    "dict_type": "has to be a table",
+    "model_type": "has to be a table",
+    "model_attributes_type": "has to be a table",
+}
+
 
 def configuration_error(error: ValidationError, name_of: Callable[[tuple[str | int, ...]], str]) -> ConfigurationError:
     """Return the error that tells a user what pydantic found, a line each.
@@ -45,10 +56,10 @@ def is_secret(path: tuple[str | int, ...]) -> bool:
 
 
 def _sentence(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "is missing"
+    if kind in _TYPES:
+        return _TYPES[kind]
     text = message.removeprefix("Value error, ")
-    return text[:1].lower() + text[1:] if text[:2].istitle() or text[1:2] in (" ", "") else text
+    return text.replace("Input should", "should", 1)
 
 
 def _value(found: Any, path: tuple[str | int, ...]) -> str:

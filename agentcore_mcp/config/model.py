@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -31,6 +32,22 @@ class Table(BaseModel):
                     shown = [key for key, name in keys.items() if name not in cls.not_in_files]
                     raise ValueError(f"unknown key {key!r}{did_you_mean(str(key), shown)}")
         return value
+
+
+def text_like(pattern: str, what: str) -> AfterValidator:
+    """Return a validator of texts that match a pattern, whose complaint says in words what that is.
+
+    Args:
+        pattern: For the whole text.
+        what: What such a text is, and an example: "the ARN of a role; it looks like …".
+    """
+
+    def check(value: str) -> str:
+        if re.fullmatch(pattern, value) is None:
+            raise ValueError(f"{value!r} is not {what}")
+        return value
+
+    return AfterValidator(check)
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:

@@ -1,0 +1,150 @@
+"""The configuration file: TOML, with references to environment variables in its texts.
+
+::
+
+    [agents.review]
+    arn = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/review-0123456789"
+    description = "Reviews pull requests"
+    auth = { token = "${REVIEW_TOKEN}" }
+
+Its keys are the fields of ``Settings``, but for ``agents``, which are tables by name here.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from agentcore_mcp.config.agents import Place
+from agentcore_mcp.config.complaints import configuration_error, dotted
+from agentcore_mcp.config.environment import is_unset
+from agentcore_mcp.config.settings import Settings
+from agentcore_mcp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+# "$${NAME}" is the text "${NAME}". What isn't the name of a variable is left as it is: a shell may have a use for it.
+_REFERENCE = re.compile(r"\$(\$?)\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationFile:
+    """A file that was read.
+
+    Attributes:
+        path: The file.
+        settings: What it says.
+        variables: By the path of each key whose text has references, the variables that were put in.
+        keys: The path of each key that it sets to anything but a table.
+    """
+
+    path: Path
+    settings: Settings
+    keys: frozenset[Key]
+    variables: Mapping[Key, tuple[str, ...]]
+
+
+def read_file(path: Path, environ: Mapping[str, str]) -> ConfigurationFile:
+    """Read a configuration file.
+
+    Texts that are empty or an unexpanded ``${…}`` count as unset, as in the environment.
+
+    Raises:
+        ConfigurationError: If it can't be read, is not TOML, refers to a variable that is not set, or sets what can't
+            be. The message names file, key and value, unless that may be a secret, and what is allowed.
+    """
+    try:
+        # With the mark that some editors of Windows put first.
+        table = tomllib.loads(path.read_text("utf-8-sig"))
+    except OSError as error:
+        raise ConfigurationError(f"can't read the configuration file {str(path)!r}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from None
+    reading = _Reading(path, environ)
+    table = reading.expand(table, ())
+    agents = table.get("agents", {})
+    if not isinstance(agents, dict):
+        raise ConfigurationError(f"{path}: agents are tables by name, such as [agents.review]")
+    table["agents"] = [reading.agent(name, agent) for name, agent in agents.items()]
+    match table.get("discover"):
+        case True:
+            table["discover"] = {}
+        case False:
+            del table["discover"]
+    names = tuple(agents)
+
+    def name_of(location: tuple[str | int, ...]) -> str:
+        match location:
+            case ("agents", int(index), "name"):
+                location = ("agents", names[index])
+            case ("agents", int(index), *rest):
+                location = ("agents", names[index], *rest)
+        return f"{path}: {dotted(location)}" if location else str(path)
+
+    try:
+        settings = Settings.model_validate(table, context=Place(file=str(path)))
+    except ValidationError as error:
+        raise configuration_error(error, name_of) from None
+    return ConfigurationFile(path, settings, frozenset(reading.keys), reading.variables)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One reading of one file."""
+
+    path: Path
+    environ: Mapping[str, str]
+    keys: set[Key] = field(default_factory=set)
+    variables: dict[Key, tuple[str, ...]] = field(default_factory=dict)
+
+    def agent(self, name: str, table: Any) -> Any:
+        if not isinstance(table, dict):
+            raise ConfigurationError(f"{self.path}: agents.{name} has to be a table, such as [agents.{name}]")
+        if "name" in table:
+            raise ConfigurationError(f"{self.path}: agents.{name}: unknown key 'name'; {name!r} is the agent's name")
+        return {**table, "name": name}
+
+    def expand(self, value: Any, key: Key) -> Any:
+        """Return a value with its references replaced, and without what is unset."""
+        match value:
+            case str():
+                return self._text(value, key)
+            case dict():
+                expanded = {name: self.expand(inner, (*key, name)) for name, inner in value.items()}
+                # In a payload, an empty text is one that the agent is sent.
+                if key[:1] == ("agents",) and key[2:3] == ("payload",):
+                    return expanded
+                kept = {
+                    name: inner for name, inner in expanded.items() if not (isinstance(inner, str) and is_unset(inner))
+                }
+                self.keys.update((*key, name) for name, inner in kept.items() if not isinstance(inner, dict))
+                return kept
+            case list():
+                return [self.expand(inner, key) for inner in value]
+            case _:
+                return value
+
+    def _text(self, text: str, key: Key) -> str:
+        used = []
+
+        def put_in(reference: re.Match[str]) -> str:
+            escaped, name = reference.groups()
+            if escaped:
+                return reference[0][1:]
+            if name not in self.environ:
+                raise ConfigurationError(f"{self.path}: {dotted(key)} refers to the variable {name}, which is not set")
+            used.append(name)
+            return self.environ[name]
+
+        expanded = _REFERENCE.sub(put_in, text)
+        if used:
+            self.variables[key] = (*self.variables.get(key, ()), *used)
+        return expanded

@@ -1,0 +1,160 @@
+"""Where settings are taken from: flags, else variables, else the configuration file. Also, where each value was found.
+
+An agent named by ``--runtime-arn`` or AGENTCORE_RUNTIME_ARN is the only one then, and no file is read, unless
+``--config`` names one: a flag wins over a variable. Without either, AGENTCORE_CONFIG names the file, or it is
+``agentcore-mcp/config.toml`` in the user's configuration folder, if that is there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentcore_mcp.config.environment import AGENT_VARIABLES, CONFIG, RUNTIME_ARN, value_of
+from agentcore_mcp.config.file import ConfigurationFile, Key, read_file
+from agentcore_mcp.config.settings import HOW_TO_CONFIGURE, Settings
+from agentcore_mcp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+DEFAULT = "default"
+# Read by the command lines of AWS in this order, botocore reads only the second.
+_REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings in effect.
+
+    Attributes:
+        settings: All of them.
+        file: The file that was read, if one was.
+        notes: What was left aside for them, in sentences.
+        origins: By the path of a key, as a file has it, where its value came from; the rest are from the file or
+            defaults.
+    """
+
+    settings: Settings
+    file: ConfigurationFile | None = None
+    notes: tuple[str, ...] = ()
+    origins: Mapping[Key, str] = field(default_factory=dict)
+
+    def origin(self, key: Key) -> str:
+        """Return where a value came from, as a user would look for it."""
+        for end in range(len(key), 0, -1):
+            part = key[:end]
+            if part in self.origins:
+                return self.origins[part]
+            if self.file is not None and part in self.file.keys:
+                used = "".join(f", {name}" for name in dict.fromkeys(self.file.variables.get(part, ())))
+                return f"{self.file.path}{used}"
+        return DEFAULT
+
+
+def load(
+    environ: Mapping[str, str],
+    *,
+    config: str | None = None,
+    runtime_arn: str | None = None,
+    qualifier: str | None = None,
+    bearer_token: str | None = None,
+    endpoint_url: str | None = None,
+    read_only: bool = False,
+    agents: Collection[str] | None = None,
+    tools: Collection[str] | None = None,
+) -> Loaded:
+    """Read the settings.
+
+    Args:
+        environ: The environment.
+        config: The configuration file.
+        runtime_arn: The one agent's ARN.
+        qualifier: Its endpoint.
+        bearer_token: Its token.
+        endpoint_url: Where its requests go.
+        read_only: As for ``Settings.narrowed``, like the next two.
+        agents: Only these.
+        tools: Only these.
+
+    Raises:
+        ConfigurationError: If no agent is named, or a value can't be one.
+    """
+    arguments = {"arn": runtime_arn, "qualifier": qualifier, "auth.token": bearer_token, "endpoint_url": endpoint_url}
+    given = [flag for key, (_, flag) in AGENT_VARIABLES.items() if value_of(arguments[key], {}, "") is not None]
+    if config is not None and given:
+        raise ConfigurationError(f"--config and {given[0]} can't be combined: agents are named by a file or by flags")
+    if config is None and value_of(runtime_arn, environ, RUNTIME_ARN) is not None:
+        loaded = _from_variables(environ, arguments)
+    else:
+        loaded = _from_file(environ, config, given)
+    settings = loaded.settings.narrowed(read_only=read_only, agents=agents, tools=tools)
+    origins = dict(loaded.origins)
+    if read_only:
+        origins["read_only",] = "--read-only"
+    if tools is not None:
+        origins["tools",] = "--tools"
+    left_out = [name for name in loaded.settings.names if name not in settings.names]
+    notes = [*loaded.notes, *([f"--agents leaves out {', '.join(left_out)}"] if left_out else [])]
+    return Loaded(settings, loaded.file, tuple(notes), origins)
+
+
+def _from_variables(environ: Mapping[str, str], arguments: Mapping[str, str | None]) -> Loaded:
+    settings = Settings.from_env(
+        environ,
+        runtime_arn=arguments["arn"],
+        qualifier=arguments["qualifier"],
+        bearer_token=arguments["auth.token"],
+        endpoint_url=arguments["endpoint_url"],
+    )
+    name = settings.agent.name
+    origins: dict[Key, str] = {
+        ("agents", name, *key.split(".")): variable if value_of(arguments[key], {}, "") is None else flag
+        for key, (variable, flag) in AGENT_VARIABLES.items()
+        if value_of(arguments[key], environ, variable) is not None
+    }
+    path = _file_of(environ)
+    by = origins["agents", name, "arn"]
+    notes = () if path is None else (f"{path} is not read, because {by} names the agent",)
+    return Loaded(settings, notes=notes, origins=origins)
+
+
+def _from_file(environ: Mapping[str, str], config: str | None, given: list[str]) -> Loaded:
+    path = _file_of(environ) if config is None else Path(config)
+    if path is None:
+        raise ConfigurationError(HOW_TO_CONFIGURE)
+    if given:
+        raise ConfigurationError(f"{given[0]} goes with --runtime-arn; the agents of {path} have settings of their own")
+    file = read_file(path, environ)
+    ignored = [variable for variable, _ in AGENT_VARIABLES.values() if value_of(None, environ, variable) is not None]
+    notes = tuple(f"{variable} is left aside, because {path} names the agents" for variable in ignored)
+    settings = file.settings
+    origins: dict[Key, str] = {}
+    discovery = settings.discovery
+    if discovery is not None and discovery.region is None:
+        for variable in _REGION_VARIABLES:
+            region = value_of(None, environ, variable)
+            if region is not None:
+                found = discovery.model_copy(update={"region": region})
+                settings = settings.model_copy(update={"discovery": found})
+                origins["discover", "region"] = variable
+                break
+    return Loaded(settings, file, notes, origins)
+
+
+def _file_of(environ: Mapping[str, str]) -> Path | None:
+    """Return the file that is read where no flag says otherwise."""
+    named = value_of(None, environ, CONFIG)
+    home = environ.get("HOME", "")
+    if named is not None:
+        # No shell has seen it, if it is from the settings of an MCP host.
+        return Path(home, named[2:]) if named.startswith("~/") else Path(named)
+    # https://specifications.freedesktop.org/basedir-spec/latest/: a relative path is to be ignored.
+    folder = Path(environ.get("XDG_CONFIG_HOME", ""))
+    if not folder.is_absolute():
+        if not home:
+            return None
+        folder = Path(home, ".config")
+    path = folder / "agentcore-mcp" / "config.toml"
+    return path if path.is_file() else None
