@@ -201,9 +201,8 @@ def stopped(response: httpx2.Response, session_id: str) -> StoppedSessionResult:
 def _payload(body: Any, content_type: str) -> bytes:
     if isinstance(body, bytes | bytearray | memoryview):
         return bytes(body)
-    if isinstance(body, str) and "json" not in content_type:
-        return body.encode()
     try:
-        return json.dumps(body).encode()
+        text = body if isinstance(body, str) and "json" not in content_type else json.dumps(body)
+        return text.encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidRequestError(f"the body can't be sent as JSON: {error}") from error
+        raise InvalidRequestError(f"the body can't be sent as {content_type!r}: {error}") from error

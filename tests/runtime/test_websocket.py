@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from starlette.websockets import WebSocket
     from websockets.asyncio.server import ServerConnection
+    from websockets.http11 import Request, Response
 
 TOKEN = "not.a.real-token"
 SESSION_NAME = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
@@ -144,6 +145,19 @@ async def test_an_agent_that_runs_on_this_machine_needs_nothing(door: FrontDoor)
             assert await converse(websocket) == [None, None]
 
     assert websocket.session_id == ""
+
+
+async def test_the_service_may_choose_another_session() -> None:
+    async def agent(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    def choose(connection: ServerConnection, request: Request, response: Response) -> None:
+        response.headers[SESSION_NAME] = "the-service-has-chosen-another-one"
+
+    async with asyncio.timeout(WAIT_S), serve(agent, "127.0.0.1", 0, process_response=choose) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws"
+        async with connect(url, {SESSION_NAME: SESSION_ID}) as websocket:
+            assert websocket.session_id == "the-service-has-chosen-another-one"
 
 
 # What is sent.
