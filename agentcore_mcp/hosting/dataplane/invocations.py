@@ -1,4 +1,7 @@
-"""InvokeAgentRuntime: the payload goes to the session's agent, and its answer comes back as it is made."""
+"""InvokeAgentRuntime: the payload goes to the session's agent, and its answer comes back as it is made.
+
+GetAgentCard is the same with nothing to send.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from agentcore_mcp.hosting.dataplane.refusals import runtime_failed
+from agentcore_mcp.hosting.dataplane.refusals import Refusal, runtime_failed
 from agentcore_mcp.wire.operations import CUSTOM_HEADER_PREFIX, PAYLOAD_MAX_BYTES, SESSION_HEADER, USER_HEADER
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
     from agentcore_mcp.hosting.dataplane.exchange import Exchange
     from agentcore_mcp.hosting.dataplane.session import Session
 
@@ -49,38 +54,64 @@ async def invoke(exchange: Exchange, session: Session, client: httpx2.AsyncClien
         Refusal: If the payload is too long, or the agent fails before its answer has begun.
         ClientGoneError: If the client leaves before it has sent its whole payload.
     """
-    agent = await session.agent()
-    request = client.build_request(
-        "POST",
-        f"{agent.base_url}/invocations",
-        headers=_to_agent(exchange, session.id),
-        content=exchange.body(PAYLOAD_MAX_BYTES, field="payload"),
-    )
-    try:
-        response = await client.send(request, stream=True)
-        try:
-            if not response.is_success:
-                raise runtime_failed(
-                    f"Received error ({response.status_code}) from runtime. Please check the agent's output, which "
-                    "the local AgentCore prints on its standard error, for more information."
-                )
-            passed = [(name, value) for name, value in response.headers.items() if name in _PASSED_OUT]
-            await exchange.start(response.status_code, passed)
-            async for piece in response.aiter_raw():
-                await exchange.write(piece)
-        finally:
-            await response.aclose()
-    except httpx2.TransportError:
-        raise runtime_failed(await session.why_broken()) from None
-    await exchange.finish()
+    payload = exchange.body(PAYLOAD_MAX_BYTES, field="payload")
+    await _pass_on(exchange, session, client, "POST", "/invocations", payload)
 
 
-def _to_agent(exchange: Exchange, session_id: str) -> dict[str, str]:
+async def agent_card(exchange: Exchange, session: Session, client: httpx2.AsyncClient) -> None:
+    """Answer GetAgentCard: an A2A agent says itself who it is.
+
+    Raises:
+        Refusal: If the agent fails before its answer has begun.
+        ClientGoneError: If the client leaves at once.
+    """
+    await exchange.read(0, field="body")
+    await _pass_on(exchange, session, client, "GET", "/.well-known/agent-card.json")
+
+
+def to_agent(headers: Mapping[str, str], session_id: str, request_id: str) -> dict[str, str]:
+    """Return the headers that the agent gets, of those that the client has sent."""
     custom = CUSTOM_HEADER_PREFIX.lower()
-    passed = {name: value for name, value in exchange.headers.items() if name in _PASSED_IN or name.startswith(custom)}
+    passed = {name: value for name, value in headers.items() if name in _PASSED_IN or name.startswith(custom)}
     return {
         **passed,
         "accept-encoding": "identity",
         SESSION_HEADER: session_id,
-        AGENT_REQUEST_ID_HEADER: exchange.request_id,
+        AGENT_REQUEST_ID_HEADER: request_id,
     }
+
+
+def refused_by_agent(status: int) -> Refusal:
+    """Refuse a request because the agent did; its own words are not for the client."""
+    return runtime_failed(
+        f"Received error ({status}) from runtime. Please check the agent's output, which the local AgentCore prints on "
+        "its standard error, for more information."
+    )
+
+
+async def _pass_on(
+    exchange: Exchange,
+    session: Session,
+    client: httpx2.AsyncClient,
+    method: str,
+    path: str,
+    content: AsyncIterator[bytes] | None = None,
+) -> None:
+    agent = await session.agent()
+    headers = to_agent(exchange.headers, session.id, exchange.request_id)
+    request = client.build_request(method, f"{agent.base_url}{path}", headers=headers, content=content)
+    try:
+        with session.agent_call():
+            response = await client.send(request, stream=True)
+            try:
+                if not response.is_success:
+                    raise refused_by_agent(response.status_code)
+                passed = [(name, value) for name, value in response.headers.items() if name in _PASSED_OUT]
+                await exchange.start(response.status_code, passed)
+                async for piece in response.aiter_raw():
+                    await exchange.write(piece)
+            finally:
+                await response.aclose()
+    except httpx2.TransportError:
+        raise runtime_failed(await session.why_broken()) from None
+    await exchange.finish()

@@ -29,7 +29,8 @@ def main(app: str, listener_fd: int, lifeline: int, folder: str) -> None:
     threading.Thread(target=_die_with_owner, args=[lifeline], daemon=True).start()
     if folder:
         sys.path.insert(0, folder)
-    config = uvicorn.Config(app, log_level="warning", access_log=False, ws="none")
+    # Without pings of its own: a client that reads slowly answers them slowly, and is not gone.
+    config = uvicorn.Config(app, log_level="warning", access_log=False, ws_ping_interval=None)
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, listener_fd) as listener:
         uvicorn.Server(config).run(sockets=[listener])
 

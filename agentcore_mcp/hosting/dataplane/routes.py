@@ -21,14 +21,27 @@ if TYPE_CHECKING:
 
 DEFAULT_QUALIFIER: Final = "DEFAULT"
 
+# Operations are named as the permissions for them are: the service model has no WebSockets.
 INVOKE: Final = "InvokeAgentRuntime"
 COMMAND: Final = "InvokeAgentRuntimeCommand"
 STOP: Final = "StopRuntimeSession"
+CARD: Final = "GetAgentCard"
+SOCKET: Final = "InvokeAgentRuntimeWithWebSocketStream"
+SHELL: Final = "InvokeAgentRuntimeCommandShell"
+# Open to everyone, so there is no permission for it.
+METADATA: Final = "ProtectedResourceMetadata"
+WEBSOCKET: Final = "WEBSOCKET"
 _OPERATIONS: Final = {
     ("POST", "invocations"): INVOKE,
     ("POST", "commands"): COMMAND,
     ("POST", "stopruntimesession"): STOP,
+    ("GET", "invocations/.well-known/agent-card.json"): CARD,
+    ("GET", "invocations/.well-known/oauth-protected-resource"): METADATA,
+    (WEBSOCKET, "ws"): SOCKET,
+    (WEBSOCKET, "ws/shells"): SHELL,
 }
+# The model's other operations have no member accountId.
+_BY_ID_TOO: Final = frozenset({INVOKE, COMMAND})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +65,9 @@ class Route:
                 raise invalid_field("agentRuntimeArn", exc.message) from None
             found = next((agent for agent in agents if agent.arn == arn), None)
         else:
-            # The bare id names its account beside it; the model has no such member for stop.
+            # The bare id names its account beside it.
             account = self.query.get("accountId", "")
-            if self.operation == STOP or not (len(account) == 12 and account.isdecimal()):
+            if self.operation not in _BY_ID_TOO or not (len(account) == 12 and account.isdecimal()):
                 raise invalid_field("agentRuntimeArn", "an agent id needs the query parameter accountId (12 digits)")
             named = (account, self.runtime)
             found = next((agent for agent in agents if (agent.arn.account_id, agent.arn.runtime_id) == named), None)
@@ -65,7 +78,7 @@ class Route:
 
 
 def find_route(method: str, raw_path: bytes, query_string: bytes) -> Route:
-    """Read a request line.
+    """Read a request line; the method of an upgrade is ``WEBSOCKET``.
 
     Raises:
         Refusal: If it is none of the operations.

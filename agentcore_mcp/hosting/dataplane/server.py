@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 import anyio
 import uvicorn
 
+from agentcore_mcp.hosting.dataplane.bridge import MESSAGE_MAX_BYTES
 from agentcore_mcp.hosting.dataplane.frontdoor import FrontDoor
 from agentcore_mcp.hosting.dataplane.invocations import agent_client
+from agentcore_mcp.hosting.dataplane.lenient import LenientProtocol
 from agentcore_mcp.hosting.dataplane.listeners import HOST, listen
 from agentcore_mcp.hosting.dataplane.sessions import Sessions, remove_tree
 
@@ -37,6 +39,11 @@ _BACKLOG = 512
 _KEEP_ALIVE_S = 75
 # For answers to clients that do not read: by then their sessions have ended and everyone else is done.
 _CLOSE_TIMEOUT_S = 1
+# How an answer breaks off here, on purpose: its session has ended. And how a WebSocket is refused.
+_NO_NEWS = (
+    "ASGI callable returned without completing response.",
+    "ASGI callable returned without completing handshake.",
+)
 _END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -86,7 +93,12 @@ async def _serve(
             config = uvicorn.Config(
                 FrontDoor(agents, sessions, client),
                 lifespan="off",
-                ws="none",
+                http=LenientProtocol,
+                ws="websockets-sansio",
+                ws_max_size=MESSAGE_MAX_BYTES,
+                ws_per_message_deflate=False,
+                # A client that reads slowly answers pings slowly, and is not gone.
+                ws_ping_interval=None,
                 log_config=None,
                 log_level="error",
                 access_log=False,
@@ -117,8 +129,7 @@ def _private_folder() -> Iterator[Path]:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    # How an answer breaks off here, on purpose: its session has ended.
-    return record.msg != "ASGI callable returned without completing response."
+    return record.msg not in _NO_NEWS
 
 
 def _signal_at_end_of_stdin() -> None:

@@ -83,6 +83,7 @@ class Session:
         self._starting = anyio.Lock()
         self._jobs: dict[int, Job] = {}
         self._pipes: set[OutputPipe] = set()
+        self._calls: set[anyio.CancelScope] = set()
         self._created = self._last_used = time.monotonic()
 
     @property
@@ -130,6 +131,25 @@ class Session:
                     await self._until_it_answers(process)
             return self._agent
 
+    @contextmanager
+    def agent_call(self) -> Iterator[None]:
+        """Break off what is done inside when the session ends, if it does not break by itself.
+
+        It does when the agent's process is killed. An agent that many sessions share goes on.
+
+        Raises:
+            Refusal: If that happens.
+        """
+        with anyio.CancelScope() as scope:
+            if isinstance(self._agent, AgentUrl):
+                self._calls.add(scope)
+            try:
+                yield
+            finally:
+                self._calls.discard(scope)
+        if scope.cancelled_caught:
+            raise runtime_failed(self.why)
+
     async def notice_busy_agent(self) -> None:
         """Ask the agent of an idle session for its health, and count as used now if it says that it is busy."""
         if self.active or self._agent is None:
@@ -169,6 +189,8 @@ class Session:
         """Let it end; only the first reason counts."""
         self.why = self.why or why
         self.stopping.set()
+        for call in self._calls:
+            call.cancel()
 
     async def kill(self) -> None:
         """End everything that runs in the session."""

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from starlette.requests import Request
+    from starlette.websockets import WebSocket
 
 _calls = 0
 # Longer than any test waits.
@@ -88,4 +89,51 @@ async def _ping(_: Request) -> Response:
     return JSONResponse({"status": "Healthy"})
 
 
-app = Starlette(routes=[Route("/invocations", _invocations, methods=["POST"]), Route("/ping", _ping, methods=["GET"])])
+async def _card(request: Request) -> Response:
+    return JSONResponse({"name": "probe", "session": request.headers["x-amzn-bedrock-agentcore-runtime-session-id"]})
+
+
+async def _socket(socket: WebSocket) -> None:
+    """Echo what comes, except for a few words; what it was closed with is then in the file ``closed``."""
+    if "x-amzn-bedrock-agentcore-runtime-custom-refuse" in socket.headers:
+        await socket.close()
+        return
+    offered = socket.scope["subprotocols"]
+    await socket.accept(subprotocol="probe.v2" if "probe.v2" in offered else None)
+    while (message := await socket.receive())["type"] == "websocket.receive":
+        text = message.get("text")
+        match (text or "").split():
+            case ["hello"]:
+                known = {"headers": dict(socket.headers), "query": dict(socket.query_params), "subprotocols": offered}
+                await socket.send_json(known)
+            case ["close", code, reason]:
+                await socket.close(int(code), reason)
+                return
+            case ["exit"]:
+                os._exit(3)
+            case ["flood", count]:
+                for _ in range(int(count)):
+                    _note("sent", "x")
+                    await socket.send_bytes(bytes(100_000))
+            case ["stall"]:
+                await asyncio.sleep(_FOREVER_S)
+            case _ if text is not None:
+                await socket.send_text(text)
+            case _:
+                await socket.send_bytes(message["bytes"])
+    _note("closed", f"{message['code']} {message.get('reason')}")
+
+
+def _note(name: str, text: str) -> None:
+    with Path(name).open("a") as file:
+        file.write(text)
+
+
+app = Starlette(
+    routes=[
+        Route("/invocations", _invocations, methods=["POST"]),
+        Route("/ping", _ping, methods=["GET"]),
+        Route("/.well-known/agent-card.json", _card, methods=["GET"]),
+        WebSocketRoute("/ws", _socket),
+    ]
+)
