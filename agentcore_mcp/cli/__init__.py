@@ -6,6 +6,7 @@ import logging
 
 import click
 
+from agentcore_mcp.cli.config import config
 from agentcore_mcp.cli.demo import demo
 from agentcore_mcp.cli.local import local
 from agentcore_mcp.cli.options import AgentOptions, agent_options, settings_for
@@ -52,5 +53,5 @@ def main(context: click.Context, agent: AgentOptions) -> None:
         anyio.run(serve_stdio, create_server(settings))
 
 
-for command in (serve, local, demo):
+for command in (serve, local, demo, config):
     main.add_command(command)

@@ -77,8 +77,9 @@ class Place:
 
 
 class Agent(Table):
-    """One agent runtime, and how to reach and use it. The keys of a file's ``[agents.NAME]`` are these but ``name``."""
+    """One agent runtime, and how to reach and use it."""
 
+    # It is the key of the agent's table.
     not_in_files: ClassVar[frozenset[str]] = frozenset({"name"})
 
     name: Annotated[

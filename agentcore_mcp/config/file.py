@@ -120,10 +120,11 @@ class _Reading:
             case dict():
                 expanded = {name: self.expand(inner, (*key, name)) for name, inner in value.items()}
                 # In a payload, an empty text is one that the agent is sent.
-                if key[:1] == ("agents",) and key[2:3] == ("payload",):
-                    return expanded
+                keep_all = key[:1] == ("agents",) and key[2:3] == ("payload",)
                 kept = {
-                    name: inner for name, inner in expanded.items() if not (isinstance(inner, str) and is_unset(inner))
+                    name: inner
+                    for name, inner in expanded.items()
+                    if keep_all or not (isinstance(inner, str) and is_unset(inner))
                 }
                 self.keys.update((*key, name) for name, inner in kept.items() if not isinstance(inner, dict))
                 return kept

@@ -7,6 +7,7 @@ from typing import Any
 from agentcore_mcp.config.agents import NAME_PATTERN
 from agentcore_mcp.config.settings import Settings
 
+_ABOUT = "TOML. Strings may refer to environment variables as ${NAME}; empty strings count as unset."
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -23,27 +24,25 @@ def file_schema() -> dict[str, Any]:
         "propertyNames": {"pattern": f"^{NAME_PATTERN}$"},
         "additionalProperties": {"$ref": "#/$defs/Agent"},
     }
-    discover = properties["discover"]
-    discover["anyOf"] = [{"type": "boolean"}, {"$ref": "#/$defs/Discovery"}]
+    properties["discover"]["anyOf"].insert(0, {"type": "boolean"})
     tidied: dict[str, Any] = _tidied(schema)
     return {"$schema": _DIALECT, **tidied, "title": "Configuration of agentcore-mcp", "description": _ABOUT}
 
 
-_ABOUT = "TOML. Texts may refer to environment variables as ${NAME}; empty texts count as unset."
-
-
 def _tidied(value: Any) -> Any:
-    """Leave out what TOML has no word for, null, and the titles that say no more than the keys."""
+    """Leave out null, which TOML has no word for, and what says no more than the rest: titles, defaults of tables."""
     match value:
         case {"anyOf": [*choices, {"type": "null"}], **others}:
             inner = choices[0] if len(choices) == 1 else {"anyOf": choices}
-            return _tidied({**inner, **{key: other for key, other in others.items() if other is not None}})
+            return _tidied({**inner, **others})
         case dict():
-            # A property may be called title too; then its value is a table.
-            return {
-                key: _tidied(inner) for key, inner in value.items() if not (key == "title" and isinstance(inner, str))
-            }
+            return {key: _tidied(inner) for key, inner in value.items() if not _is_noise(key, inner)}
         case list():
             return [_tidied(inner) for inner in value]
         case _:
             return value
+
+
+def _is_noise(key: str, value: Any) -> bool:
+    # A property may have one of these names too; what stands there then is its schema.
+    return (key == "title" and isinstance(value, str)) or (key == "default" and not isinstance(value, str | bool))

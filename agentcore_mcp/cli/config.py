@@ -1,0 +1,111 @@
+"""``agentcore-mcp config``: the configuration in effect, and what a configuration file may say."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentcore_mcp.cli.options import AgentOptions, agent_options, load_settings
+from agentcore_mcp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agentcore_mcp.config.file import Key
+    from agentcore_mcp.config.loading import Loaded
+
+HIDDEN = "***"
+# Origins stand in a column, unless a value is longer than this.
+_COLUMN_MAX = 90
+
+
+@click.group()
+def config() -> None:
+    """Show the configuration, or what one may say."""
+
+
+@config.command()
+@agent_options
+def show(agent: AgentOptions) -> None:
+    """Print the configuration in effect as TOML, each value with where it came from. Secrets are shown as ***.
+
+    It takes the flags of the server, and reads what the server would read with them.
+    """
+    if agent.local:
+        raise ConfigurationError("--local brings its own agent: there is nothing to show")
+    loaded = load_settings(agent)
+    for note in loaded.notes:
+        click.echo(f"# {note}")
+    shown = list(_lines(loaded))
+    width = min(_COLUMN_MAX, max(len(setting) for setting, _ in shown))
+    for setting, origin in shown:
+        click.echo(f"{setting:{width}}  # {origin}")
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON schema of the configuration file, for editors."""
+    from agentcore_mcp.config.schema import file_schema
+
+    click.echo(json.dumps(file_schema(), indent=2))
+
+
+def _lines(loaded: Loaded) -> Iterator[tuple[str, str]]:
+    """Give each setting as a line of TOML, and where it came from."""
+    table = loaded.settings.model_dump()
+    agents = {agent.pop("name"): agent for agent in table.pop("agents")}
+    table["discover"] = table.pop("discovery")
+    for key, value in _leaves({"agents": agents, **table}, ()):
+        name = ".".join(map(_bare_or_quoted, key))
+        if value is None:
+            yield f"# {name}", "not set"
+        else:
+            yield f"{name} = {_toml(_hidden(key, value, loaded))}", loaded.origin(key)
+
+
+def _leaves(table: dict[str, Any], parents: Key) -> Iterator[tuple[Key, Any]]:
+    for name, value in table.items():
+        key = (*parents, name)
+        if isinstance(value, dict):
+            yield from _leaves(value, key)
+        else:
+            yield key, value
+
+
+def _hidden(key: Key, value: Any, loaded: Loaded) -> Any:
+    """Return what may be shown of a value."""
+    from pydantic import SecretStr
+
+    if isinstance(value, SecretStr) or "headers" in key[2:-1]:
+        return HIDDEN
+    used = () if loaded.file is None else loaded.file.variables
+    # What a template takes from a variable may be an API key.
+    if "payload" in key[2:3] and any(filled[: len(key)] == key for filled in used):
+        return HIDDEN
+    match key[-1]:
+        case "token_command":
+            return [value[0], *([HIDDEN] if value[1:] else [])]
+        case "token_url" if "?" in value:
+            return f"{value.partition('?')[0]}?{HIDDEN}"
+        case _:
+            return value
+
+
+def _toml(value: Any) -> str:
+    match value:
+        case dict():
+            return f"{{{', '.join(f'{_bare_or_quoted(key)} = {_toml(inner)}' for key, inner in value.items())}}}"
+        case frozenset():
+            return _toml(sorted(value))
+        case list() | tuple():
+            return f"[{', '.join(map(_toml, value))}]"
+        case _:
+            # Strings, numbers and booleans are written alike, but for one character.
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _bare_or_quoted(name: str) -> str:
+    bare = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+    return name if bare else json.dumps(name, ensure_ascii=False)
