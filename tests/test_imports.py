@@ -46,7 +46,9 @@ ROOMS = {
     "wire": _rule("errors", "botocore"),
     "runtime": _rule("errors wire _lazy", "anyio httpx2 botocore websockets"),
     "hosting": _rule("errors wire _lazy", "anyio opentelemetry starlette uvicorn"),
-    "hosting.dataplane": _rule("errors wire hosting", "anyio starlette uvicorn httpx2 botocore cryptography jwt"),
+    "hosting.dataplane": _rule(
+        "errors wire hosting", "anyio starlette uvicorn h11 websockets httpx2 botocore cryptography jwt"
+    ),
     "config": _rule("errors wire", "pydantic"),
     "server": _rule("errors wire runtime config", "anyio httpx2 mcp pydantic starlette uvicorn"),
     "cli": _rule("errors wire runtime hosting config server", "anyio click mcp rich uvicorn"),
