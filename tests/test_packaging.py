@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from agentcore_mcp import config
+from agentcore_mcp.config import environment as config
 
 ROOT = Path(__file__).parent.parent
 SERVER: dict[str, Any] = json.loads((ROOT / "server.json").read_text(encoding="utf-8"))
@@ -52,6 +52,7 @@ def test_every_setting_is_offered_and_only_the_secret_ones_are_marked() -> None:
 
     assert set(variables) == {
         config.RUNTIME_ARN,
+        config.CONFIG,
         config.QUALIFIER,
         config.BEARER_TOKEN,
         config.ENDPOINT_URL,
@@ -66,7 +67,6 @@ def test_every_setting_is_offered_and_only_the_secret_ones_are_marked() -> None:
         "AWS_SECRET_ACCESS_KEY",
         "AWS_SESSION_TOKEN",
     }
-    assert {name for name, variable in variables.items() if variable.get("isRequired")} == {config.RUNTIME_ARN}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_variable_uses_only_fields_that_the_schema_knows(variable: dict[str, A
 
     assert kinds.pop("name") is str
     assert kinds.pop("description") is str
-    assert kinds.items() <= {"placeholder": str, "isSecret": bool, "isRequired": bool}.items()
+    assert kinds.items() <= {"placeholder": str, "format": str, "isSecret": bool}.items()
 
 
 def test_the_license_the_metadata_name_is_the_one_in_the_repository() -> None:
