@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from agentcore_mcp.config import environment as config
+from agentcore_mcp.config import environment
 
 ROOT = Path(__file__).parent.parent
 SERVER: dict[str, Any] = json.loads((ROOT / "server.json").read_text(encoding="utf-8"))
@@ -51,11 +51,11 @@ def test_every_setting_is_offered_and_only_the_secret_ones_are_marked() -> None:
     variables = {variable["name"]: variable for variable in SERVER["packages"][0]["environmentVariables"]}
 
     assert set(variables) == {
-        config.RUNTIME_ARN,
-        config.CONFIG,
-        config.QUALIFIER,
-        config.BEARER_TOKEN,
-        config.ENDPOINT_URL,
+        environment.RUNTIME_ARN,
+        environment.CONFIG,
+        environment.QUALIFIER,
+        environment.BEARER_TOKEN,
+        environment.ENDPOINT_URL,
         "AWS_PROFILE",
         "AWS_REGION",
         "AWS_ACCESS_KEY_ID",
@@ -63,7 +63,7 @@ def test_every_setting_is_offered_and_only_the_secret_ones_are_marked() -> None:
         "AWS_SESSION_TOKEN",
     }
     assert {name for name, variable in variables.items() if variable.get("isSecret")} == {
-        config.BEARER_TOKEN,
+        environment.BEARER_TOKEN,
         "AWS_SECRET_ACCESS_KEY",
         "AWS_SESSION_TOKEN",
     }
