@@ -16,22 +16,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-    from mcp.server.mcpserver import MCPServer
 
 _SHOWN_CHARS = 60
 _TYPES = {"string": "a text", "integer": "a whole number", "boolean": "true or false"}
 
 
 class ArgumentCheck:
-    """Middleware of the MCP server: checks the arguments of a tool call against the tool's published schema."""
+    """Middleware of the MCP server: checks the arguments of a tool call against the tool's published schema.
 
-    def __init__(self) -> None:
-        self._schemas: dict[str, dict[str, Any]] = {}
+    Args:
+        schemas: By the tools' names.
+    """
 
-    def learn(self, server: MCPServer[Any]) -> None:
-        """Take over the schemas of a server's tools; to be called once they are all there."""
-        for tool in server._tool_manager.list_tools():  # noqa: SLF001 - the public list is async, and this is not
-            self._schemas[tool.name] = tool.parameters
+    def __init__(self, schemas: Mapping[str, Mapping[str, Any]]) -> None:
+        self._schemas = schemas
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Answer a call that can't be carried out, and pass everything else on."""

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import MCPServer
 
-from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
-from agentcore_mcp.runtime.client import RuntimeClient
+from agentcore_mcp.server.agents import Agents
 from agentcore_mcp.server.arguments import ArgumentCheck
+from agentcore_mcp.server.calls import Calls
+from agentcore_mcp.server.ledger import Ledger
+from agentcore_mcp.server.resources import Resources
 from agentcore_mcp.server.sessions import SessionNames
-from agentcore_mcp.server.tools import Resources, display_name, register_tools
+from agentcore_mcp.server.stops import Stops
+from agentcore_mcp.server.tools import build_tools, display_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import httpx2
 
-    from agentcore_mcp.config import Agent, Settings
+    from agentcore_mcp.config import Settings
 
 INSTRUCTIONS = """\
-Talk to {agent}, an AI agent on Amazon Bedrock AgentCore, and work in the environment it runs in.
+Talk to AI agents on Amazon Bedrock AgentCore ({agent}), and work in the environment they run in.
 
 Every call happens in a session: an isolated environment with its own memory and files. Leave session_id out to start \
 a new one; pass the session_id of a result to go on in it. invoke_agent and run_command with the same session_id see \
@@ -41,35 +44,30 @@ def create_server(settings: Settings, *, transport: httpx2.AsyncBaseTransport | 
     Raises:
         ConfigurationError: If the endpoint or the token can't be used.
     """
-    agent = settings.agent
     # Made once now, so that what can't work is told before a host waits for it, and anew for each run.
-    _runtime_client(agent, transport)
+    Agents(settings, transport)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Resources]) -> AsyncIterator[Resources]:
-        async with _runtime_client(agent, transport) as client:
-            yield Resources(agent=agent, client=client, sessions=SessionNames())
+        agents, ledger, calls = Agents(settings, transport), Ledger(), Calls()
+        stops = Stops(agents, ledger)
+        try:
+            async with calls.running():
+                yield Resources(settings, agents, SessionNames(), ledger, calls, stops)
+        finally:
+            await stops.finish(all_open=settings.on_exit == "stop")
+            await agents.aclose()
 
-    check = ArgumentCheck()
+    tools = build_tools(settings)
     server: MCPServer[Resources] = MCPServer(
         "agentcore-mcp",
         title="Amazon Bedrock AgentCore",
-        instructions=INSTRUCTIONS.format(agent=display_name(agent)),
+        instructions=INSTRUCTIONS.format(agent=" and ".join(map(display_name, settings.agents))),
         version=version("agentcore-mcp"),
         lifespan=lifespan,
         log_level="WARNING",
         subscriptions=False,
-        middleware=[check],
+        tools=tools,
+        middleware=[ArgumentCheck({tool.name: tool.parameters for tool in tools})],
     )
-    register_tools(server, agent)
-    check.learn(server)
     return server
-
-
-def _runtime_client(agent: Agent, transport: httpx2.AsyncBaseTransport | None) -> RuntimeClient:
-    auth: Any = None
-    if agent.anonymous:
-        auth = NoAuth()
-    elif agent.bearer_token is not None:
-        auth = BearerAuth(agent.bearer_token.get_secret_value())
-    return RuntimeClient(auth=auth, endpoint_url=agent.endpoint_url, transport=transport)

@@ -15,13 +15,12 @@ from agentcore_mcp.config import (
     AwsAuth,
     ClientCredentialsAuth,
     CognitoAuth,
-    NoAuth,
     TokenAuth,
     TokenCommandAuth,
     TokenFileAuth,
 )
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.runtime import auth as runtime_auth
+from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.cognito import CognitoPassword
 from agentcore_mcp.runtime.endpoints import check_endpoint_url, is_loopback
 from agentcore_mcp.runtime.oauth import ClientCredentials
@@ -41,7 +40,21 @@ class Credentials:
     """What proves who a server's requests are from. Agents with the same ``auth`` share it, and so sign in once."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[Auth, str], httpx2.Auth] = {}
+        self._of_aws: dict[tuple[AwsAuth, str | None], SigV4Auth] = {}
+        self._bearers: dict[Auth, BearerAuth] = {}
+
+    def of_aws(self, configured: AwsAuth, region: str | None) -> SigV4Auth:
+        """Return what signs requests with AWS credentials.
+
+        Args:
+            configured: Whose.
+            region: Where a role of theirs is asked for.
+        """
+        # In the agent's own region, a role is in the right partition. Nothing else depends on it.
+        key = (configured, region if configured.role_arn is not None else None)
+        if key not in self._of_aws:
+            self._of_aws[key] = _signing(*key)
+        return self._of_aws[key]
 
     def auth_for(self, agent: Agent) -> httpx2.Auth:
         """Return what an agent's requests are sent with.
@@ -49,13 +62,13 @@ class Credentials:
         Raises:
             ConfigurationError: If it can't work. The message begins with what the user calls the setting.
         """
-        # A role is asked for in the agent's own region, whose partition it is in; nothing else depends on it.
-        has_role = isinstance(agent.auth, AwsAuth) and agent.auth.role_arn is not None
-        region = agent.arn.region if has_role else ""
-        key = (agent.auth, region)
-        if key not in self._made:
-            self._made[key] = _auth(agent, region)
-        return self._made[key]
+        if isinstance(agent.auth, AwsAuth):
+            return self.of_aws(agent.auth, agent.arn.region)
+        if agent.anonymous:
+            return _nothing(agent)
+        if agent.auth not in self._bearers:
+            self._bearers[agent.auth] = _bearer(agent)
+        return self._bearers[agent.auth]
 
 
 def endpoint_of(agent: Agent) -> str | None:
@@ -71,45 +84,50 @@ def endpoint_of(agent: Agent) -> str | None:
         return check_endpoint_url(agent.endpoint_url)
 
 
-def _auth(agent: Agent, region: str) -> httpx2.Auth:
+def _signing(configured: AwsAuth, region: str | None) -> SigV4Auth:
+    if configured.profile is None and configured.role_arn is None:
+        return SigV4Auth()
+    external_id = None if configured.external_id is None else configured.external_id.get_secret_value()
+    return SigV4Auth(
+        ConfiguredSession(
+            profile=configured.profile, role_arn=configured.role_arn, external_id=external_id, region=region
+        )
+    )
+
+
+def _nothing(agent: Agent) -> NoAuth:
+    url = endpoint_of(agent)
+    if url is None or not is_loopback(httpx2.URL(url).host):
+        raise ConfigurationError(
+            f"{agent.setting('auth.none')}: only an agent on this machine can do without credentials; set "
+            "endpoint_url to its address"
+        )
+    return NoAuth()
+
+
+def _bearer(agent: Agent) -> BearerAuth:
     match agent.auth:
-        case AwsAuth(profile=None, role_arn=None):
-            return runtime_auth.SigV4Auth()
-        case AwsAuth() as aws:
-            external_id = None if aws.external_id is None else aws.external_id.get_secret_value()
-            return runtime_auth.SigV4Auth(
-                ConfiguredSession(
-                    profile=aws.profile, role_arn=aws.role_arn, external_id=external_id, region=region or None
-                )
-            )
         case TokenAuth(token=token):
             with _told_as(agent, "auth.token"):
-                return runtime_auth.BearerAuth(token.get_secret_value())
+                return BearerAuth(token.get_secret_value())
         case TokenFileAuth(token_file=path):
-            return runtime_auth.BearerAuth(TokenFile(_expanded(agent, path)))
+            return BearerAuth(TokenFile(_expanded(agent, path)))
         case TokenCommandAuth(token_command=argv):
-            return runtime_auth.BearerAuth(TokenCommand(argv))
+            return BearerAuth(TokenCommand(argv))
         case ClientCredentialsAuth(client_credentials=client):
             with _told_as(agent, "auth.client_credentials"):
-                return runtime_auth.BearerAuth(_client(client))
+                return BearerAuth(_client(client))
         case CognitoAuth(cognito=user):
             with _told_as(agent, "auth.cognito"):
-                return runtime_auth.BearerAuth(_user(user))
-        case NoAuth():
-            url = endpoint_of(agent)
-            if url is None or not is_loopback(httpx2.URL(url).host):
-                raise ConfigurationError(
-                    f"{agent.setting('auth.none')}: only an agent on this machine can do without credentials; set "
-                    "endpoint_url to its address"
-                )
-            return runtime_auth.NoAuth()
+                return BearerAuth(_user(user))
+    raise AssertionError(agent.auth)
 
 
 def _expanded(agent: Agent, path: str) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise ConfigurationError(f"{agent.setting('auth.token_file')}: {str(error).lower()}") from error
+        raise ConfigurationError(f"{agent.setting('auth.token_file')}: {path!r}: {error}") from error
 
 
 def _client(client: ConfiguredClient) -> ClientCredentials:

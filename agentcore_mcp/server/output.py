@@ -1,4 +1,4 @@
-"""How much text a result shows.
+"""How much text a result shows, and where the rest of it stays.
 
 Hosts cut large results in their own ways: Claude Code replaces one of over about 50,000 characters by a 2 KB
 preview, claude.ai refuses one of over 1 MB. So a result stays below that, and says itself what it left out.
@@ -7,6 +7,12 @@ preview, claude.ai refuses one of over 1 MB. So a result stays below that, and s
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
+
+from agentcore_mcp.server.terminal import TerminalText
+
+if TYPE_CHECKING:
+    from agentcore_mcp.server.spool import Spool
 
 RESULT_MAX_CHARS = 40_000
 
@@ -51,3 +57,63 @@ class OutputWindow:
         """Return what is kept, with a counted gap where something is left out."""
         gap = f"\n[... {self.omitted_chars:,} characters left out ...]\n" if self.omitted_chars else ""
         return "".join((*self._head, gap, *self._tail))
+
+
+class Output:
+    """One text that a call brings in: a window of it for the result, and all of it for whoever wants the rest.
+
+    Args:
+        spool: Where all of it goes, once it is more than one result shows.
+        max_chars: How much one result shows.
+        terminal: The text was written for a terminal.
+    """
+
+    def __init__(self, spool: Spool, max_chars: int = RESULT_MAX_CHARS, *, terminal: bool = False) -> None:
+        self.spool = spool
+        self._max_chars = max_chars
+        self._terminal = TerminalText() if terminal else None
+        self._window = OutputWindow(max_chars)
+        # All of the text, for as long as it is little enough to be in one result.
+        self._early: list[str] = []
+        self._early_chars: int | None = 0
+
+    @property
+    def omitted_chars(self) -> int:
+        """How many characters the text of the current result leaves out."""
+        return self._window.omitted_chars
+
+    def add(self, text: str) -> None:
+        """Take more of the text."""
+        self._keep(text if self._terminal is None else self._terminal.feed(text))
+
+    def close(self) -> None:
+        """Take it that the text is complete."""
+        if self._terminal is not None:
+            self._keep(self._terminal.close())
+
+    def text(self) -> str:
+        """Return what the result shows."""
+        return self._window.text()
+
+    def begin_next(self) -> None:
+        """Begin the text of the next result: it shows what comes from now on."""
+        self._window = OutputWindow(self._max_chars)
+        self._spool_early()
+
+    def _keep(self, text: str) -> None:
+        if not text:
+            return
+        self._window.add(text)
+        if self._early_chars is None:
+            self.spool.append(text)
+            return
+        self._early.append(text)
+        self._early_chars += len(text)
+        if self._early_chars > self._max_chars:
+            self._spool_early()
+
+    def _spool_early(self) -> None:
+        if self._early_chars is not None:
+            self.spool.append("".join(self._early))
+            self._early.clear()
+            self._early_chars = None

@@ -26,45 +26,125 @@ if TYPE_CHECKING:
 ERROR_MAX_CHARS = 4_000
 
 SessionId = Annotated[str, Field(description="Pass this as session_id to go on in the same session.")]
-OmittedChars = Annotated[int, Field(description="How many characters were left out where a gap is marked.")]
+OmittedChars = Annotated[int, Field(description="Characters left out where a gap is marked.")]
+Handle = Annotated[
+    str, Field(description="Not empty: pass it to read_output for what was left out, or here if RUNNING.")
+]
 
 
-class InvokeAgentResult(BaseModel):
+class _Result(BaseModel):
+    def shown(self) -> CallToolResult:
+        """Return the result of the tool, complete in either channel."""
+        text = TextContent(type="text", text=self.as_text())
+        return CallToolResult(content=[text], structured_content=self.model_dump())
+
+    def as_text(self) -> str:
+        raise NotImplementedError
+
+
+class InvokeAgentResult(_Result):
     """What the agent said."""
 
     session_id: SessionId
+    status: Annotated[str, Field(description="COMPLETED or RUNNING.")]
     text: str
     omitted_chars: OmittedChars
+    handle: Handle
+
+    def as_text(self) -> str:
+        """Show the words first."""
+        more = _more(self.status, self.omitted_chars, self.handle, "invoke_agent")
+        return f"{self.text or '(the agent said nothing)'}\n\n[session_id: {self.session_id}]{more}"
 
 
-class RunCommandResult(BaseModel):
+class RunCommandResult(_Result):
     """How the command ended, and what it printed."""
 
     session_id: SessionId
-    exit_code: int
-    status: Annotated[str, Field(description="COMPLETED, or TIMED_OUT: ended by its timeout.")]
+    status: Annotated[str, Field(description="COMPLETED, TIMED_OUT (ended by its timeout) or RUNNING.")]
+    exit_code: int | None
     stdout: str
     stderr: str
     omitted_chars: OmittedChars
+    handle: Handle
+
+    def as_text(self) -> str:
+        """Show the outcome first, then what was printed, stderr marked."""
+        outcome = {
+            "RUNNING": "still running",
+            "TIMED_OUT": f"exit code {self.exit_code} (TIMED_OUT: it ran into its timeout and was ended)",
+        }.get(self.status, f"exit code {self.exit_code} ({self.status})")
+        more = _more(self.status, self.omitted_chars, self.handle, "run_command")
+        printed = both_outputs(self.stdout, self.stderr) or "(no output)"
+        return f"{outcome} [session_id: {self.session_id}]{more}\n{printed}"
 
 
-class StopSessionResult(BaseModel):
-    """What became of the session."""
+class StopSessionResult(_Result):
+    """What became of the session, or of all of them."""
+
+    session_id: Annotated[str, Field(description="As resolved, or 'all'.")]
+    status: Annotated[Literal["stopped", "already_gone"], Field(description="already_gone: there was none to stop.")]
+    stopped: Annotated[list[str], Field(description="The sessions that were stopped.")]
+
+    def as_text(self) -> str:
+        """Show a line for each session that was stopped."""
+        if not self.stopped:
+            return f"session {self.session_id} doesn't exist, or not any more; nothing was left to stop"
+        return "\n".join(f"session {session} is stopped; its files and memory are gone" for session in self.stopped)
+
+
+class AgentInfo(BaseModel):
+    """An agent that may be called."""
+
+    name: str
+    description: str
+    commands: Annotated[str, Field(description="allow, ask (the user confirms each) or off.")]
+
+
+class SessionInfo(BaseModel):
+    """A session that this server opened."""
 
     session_id: str
-    status: Literal["stopped", "already_gone"]
+    agent: str
+    age_s: int
+    idle_s: int
 
 
-def invoke_agent_result(result: InvokeAgentResult) -> CallToolResult:
-    """Show an agent's answer."""
-    return _result(result, f"{result.text or '(the agent said nothing)'}\n\n[session_id: {result.session_id}]")
+class ListAgentsResult(_Result):
+    """The agents, and the sessions that this server opened."""
+
+    agents: list[AgentInfo]
+    sessions: list[SessionInfo]
+
+    def as_text(self) -> str:
+        """Show a line for each."""
+        agents = [
+            f"- {agent.name}: {agent.description or '(no description)'} [commands: {agent.commands}]"
+            for agent in self.agents
+        ]
+        sessions = [
+            f"- {session.session_id}: {session.agent}, opened {session.age_s} s ago, last used {session.idle_s} s ago"
+            for session in self.sessions
+        ]
+        return "\n".join(["agents:", *agents, "open sessions:", *(sessions or ["(none)"])])
 
 
-def run_command_result(result: RunCommandResult) -> CallToolResult:
-    """Show a command's outcome first, then its output, marking what is stderr."""
-    timed_out = "; it ran into its timeout and was ended" if result.status == "TIMED_OUT" else ""
-    outcome = f"exit code {result.exit_code} ({result.status}{timed_out}) [session_id: {result.session_id}]"
-    return _result(result, f"{outcome}\n{both_outputs(result.stdout, result.stderr) or '(no output)'}")
+class ReadOutputResult(_Result):
+    """A part of an output."""
+
+    text: str
+    next_offset: Annotated[int, Field(description="Pass this as offset to read on.")]
+    total_bytes: Annotated[int, Field(description="How much there is to read, so far.")]
+    dropped_bytes: Annotated[int, Field(description="How much more there was than is kept.")]
+    finished: Annotated[bool, Field(description="Whether the call has ended, so that no more will come.")]
+
+    def as_text(self) -> str:
+        """Show the part, then how to go on."""
+        return (
+            f"{self.text}\n[next_offset: {self.next_offset} of {self.total_bytes} bytes"
+            f"{f', {self.dropped_bytes} more were not kept' if self.dropped_bytes else ''}"
+            f"{'' if self.finished else ', and the call goes on'}]"
+        )
 
 
 def both_outputs(stdout: str, stderr: str) -> str:
@@ -72,13 +152,12 @@ def both_outputs(stdout: str, stderr: str) -> str:
     return "\n".join([*([stdout] if stdout else []), *([f"[stderr]\n{stderr}"] if stderr else [])])
 
 
-def stop_session_result(result: StopSessionResult) -> CallToolResult:
-    """Show that a session is no more."""
-    text = {
-        "stopped": "is stopped; its files and memory are gone",
-        "already_gone": "doesn't exist, or not any more; nothing was left to stop",
-    }
-    return _result(result, f"session {result.session_id} {text[result.status]}")
+def _more(status: str, omitted_chars: int, handle: str, tool: str) -> str:
+    if status == "RUNNING":
+        return f"\n[still running: call {tool} with handle {handle!r} alone to wait for the rest]"
+    if omitted_chars:
+        return f"\n[{omitted_chars:,} characters were left out: read them with read_output, handle {handle!r}]"
+    return ""
 
 
 @dataclass(slots=True)
@@ -86,18 +165,20 @@ class CallFacts:
     """What is known of a call by the time it fails.
 
     Attributes:
+        agent: The agent that was called, once it is known.
         session_id: The session that was called, once it is known.
         received: Returns the text that had arrived.
         stopping: The call is to stop the session.
     """
 
+    agent: Agent | None = None
     session_id: str | None = None
     received: Callable[[], str] | None = None
     stopping: bool = False
 
 
 @contextmanager
-def tool_errors(agent: Agent) -> Iterator[CallFacts]:
+def tool_errors() -> Iterator[CallFacts]:
     """Turn every failure that this package knows into a tool error that says what to do next.
 
     Anything else goes on as it is: the SDK logs it and shows the caller nothing of it.
@@ -106,21 +187,23 @@ def tool_errors(agent: Agent) -> Iterator[CallFacts]:
     try:
         yield facts
     except AgentCoreError as error:
-        raise ToolError(_explanation(error, agent, facts)) from error
+        raise ToolError(_explanation(error, facts)) from error
 
 
-def _explanation(error: AgentCoreError, agent: Agent, facts: CallFacts) -> str:
+def _explanation(error: AgentCoreError, facts: CallFacts) -> str:
     details = []
     if isinstance(error, AgentRuntimeError):
         details += [f"HTTP {error.status}"] if error.status else []
         details += [f"request {error.request_id}"] if error.request_id else []
     if session_id := error.session_id or facts.session_id:
         details.append(f"session_id: {session_id}")
-    details.append(f"agent {agent.arn.runtime_id}")
-    parts = [f"{_bounded(error.message)} ({', '.join(details)})."]
+    if facts.agent is not None:
+        details.append(f"agent {facts.agent.arn.runtime_id}")
+    known = f" ({', '.join(details)})" if details else ""
+    parts = [f"{_bounded(error.message)}{known}."]
     if isinstance(error, ServiceError) and error.fields:
         parts.append(_bounded(" ".join(f"{name}: {message}." for name, message in error.fields)))
-    if step := next_step(error, agent, stopping=facts.stopping):
+    if facts.agent is not None and (step := next_step(error, facts.agent, stopping=facts.stopping)):
         parts.append(step)
     if facts.received is not None and (received := facts.received()):
         parts.append(f"What had arrived until then:\n{received}")
@@ -132,7 +215,3 @@ def _bounded(text: str) -> str:
     window = OutputWindow(ERROR_MAX_CHARS)
     window.add(text)
     return window.text()
-
-
-def _result(model: BaseModel, text: str) -> CallToolResult:
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=model.model_dump())

@@ -1,68 +1,31 @@
-"""The three tools. Their names, titles, descriptions and hints are what a model and its user see of this product."""
+"""The tools as a host sees them: names, titles, descriptions, arguments and hints. They are the product's face.
+
+What is published follows from the settings: an argument that has no use with them is not there, and a tool that they
+forbid is neither listed nor callable.
+"""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.tools import Tool
 from mcp.types import CallToolResult, ToolAnnotations
-from pydantic import Field
 
-from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
-from agentcore_mcp.server.output import RESULT_MAX_CHARS, OutputWindow
-from agentcore_mcp.server.progress import live_progress
-from agentcore_mcp.server.results import (
-    InvokeAgentResult,
-    RunCommandResult,
-    StopSessionResult,
-    both_outputs,
-    invoke_agent_result,
-    run_command_result,
-    stop_session_result,
-    tool_errors,
-)
-from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop
-from agentcore_mcp.wire.operations import COMMAND_TIMEOUT_DEFAULT_S, COMMAND_TIMEOUT_MAX_S, COMMAND_TIMEOUT_MIN_S
-from agentcore_mcp.wire.text import AnswerText
+from agentcore_mcp.server import handlers, housekeeping
+from agentcore_mcp.server.output import RESULT_MAX_CHARS
+from agentcore_mcp.server.resources import ToolContext  # noqa: TC001 - the SDK reads it
+from agentcore_mcp.server.results import InvokeAgentResult
+from agentcore_mcp.wire.operations import COMMAND_TIMEOUT_MAX_S, COMMAND_TIMEOUT_MIN_S
 
 if TYPE_CHECKING:
-    from agentcore_mcp.config import Agent
-    from agentcore_mcp.runtime.client import RuntimeClient
-    from agentcore_mcp.server.sessions import SessionNames
+    from collections.abc import Callable
 
-# stdout gets most of the result: that is where a command says what it was run for.
-STDOUT_MAX_CHARS = RESULT_MAX_CHARS * 3 // 4
-STDERR_MAX_CHARS = RESULT_MAX_CHARS - STDOUT_MAX_CHARS
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What the calls of one server share; made by its lifespan."""
-
-    agent: Agent
-    client: RuntimeClient
-    sessions: SessionNames
-
-
-SessionArgument = Annotated[
-    str,
-    Field(
-        description=(
-            "Which session. Leave out for a new, empty one. Pass the session_id of an earlier result to go on in that "
-            "session, or a short name of your own, such as 'review', which means the same session for as long as "
-            "this server runs."
-        )
-    ),
-]
-ToolContext = Context[Resources, Any]
-
+    from agentcore_mcp.config import Agent, Settings
 
 INVOKE_AGENT = """\
-Send a prompt to {agent}, an AI agent on Amazon Bedrock AgentCore, and return its answer; the words stream in as \
-progress while it works. The agent may use tools of its own and take minutes. It remembers the conversation of its \
-session. Each call runs the agent once and may have effects, so don't repeat one just because it was slow."""
+Send a prompt to {agent} and return its answer; the words stream in as progress while it works. The agent may use \
+tools of its own and take minutes. It remembers the conversation of its session. Each call runs the agent once and may \
+have effects, so don't repeat one just because it was slow."""
 
 RUN_COMMAND = """\
 Run a shell command in the environment of the agent's session and return its stdout, stderr and exit code; the \
@@ -75,45 +38,55 @@ End a session: whatever runs in it is stopped, and its memory and files are dele
 longer needed, since sessions cost money until they have been idle for a while (15 minutes unless set otherwise). \
 Stopping a session that is already gone is fine."""
 
+LIST_AGENTS = "List the agents, and the sessions that this server opened and did not stop yet, with their age."
 
-def register_tools(server: MCPServer[Resources], agent: Agent) -> None:
-    """Add the tools for an agent to a server, every hint stated."""
-    server.add_tool(
-        invoke_agent,
-        title="Ask the agent",
-        description=INVOKE_AGENT.format(agent=display_name(agent)),
-        annotations=ToolAnnotations(
-            title="Ask the agent",
-            read_only_hint=False,
-            destructive_hint=True,
-            idempotent_hint=False,
-            open_world_hint=True,
-        ),
-    )
-    server.add_tool(
-        run_command,
-        title="Run a shell command",
-        description=RUN_COMMAND,
-        annotations=ToolAnnotations(
-            title="Run a shell command",
-            read_only_hint=False,
-            destructive_hint=True,
-            idempotent_hint=False,
-            open_world_hint=True,
-        ),
-    )
-    server.add_tool(
-        stop_session,
-        title="Stop the session",
-        description=STOP_SESSION,
-        annotations=ToolAnnotations(
-            title="Stop the session",
-            read_only_hint=False,
-            destructive_hint=True,
-            idempotent_hint=True,
-            open_world_hint=False,
-        ),
-    )
+READ_OUTPUT = "Read what a result left out, or what a running call has brought so far, by its handle."
+
+ARGUMENTS = {
+    "prompt": "What to ask or tell the agent, in plain language.",
+    "command": "The command line, at most 65,536 characters.",
+    "session_id": (
+        "Which session. Leave out for a new, empty one. Pass the session_id of an earlier result to go on in that "
+        "session, or a short name of your own, such as 'review', which means the same session for as long as this "
+        "server runs."
+    ),
+    "timeout_seconds": "After how many seconds the command is ended.",
+    "raw_events": "Return the agent's events as JSON lines instead of its words.",
+    "handle": "The handle of an earlier result. To wait on for a RUNNING call, pass it alone.",
+    "offset": "Where to begin: 0, or next_offset of an earlier result.",
+    "limit": "How many characters, at most 40,000.",
+    "stream": "stdout (unless given) or stderr, of a command.",
+}
+_STOP_SESSION_ID = "The session_id of an earlier result, the short name you gave, or 'all' that this server opened."
+
+_BOUNDS = {
+    "timeout_seconds": (COMMAND_TIMEOUT_MIN_S, COMMAND_TIMEOUT_MAX_S),
+    "limit": (1, RESULT_MAX_CHARS),
+    "offset": (0, None),
+}
+
+
+def build_tools(settings: Settings) -> list[Tool]:
+    """Return the tools that the settings allow."""
+    agents = settings.agents
+    has_commands = any(agent.commands.mode != "off" for agent in agents)
+    tools: list[Tool] = []
+    if settings.allows("invoke_agent"):
+        if settings.expose == "agents":
+            tools += [_ask_tool(agent, settings) for agent in agents]
+        else:
+            tools.append(_invoke_tool(settings))
+    if settings.allows("run_command") and has_commands:
+        tools.append(_tool(handlers.run_command, "Run a shell command", RUN_COMMAND, settings, waiting="command"))
+    if settings.allows("stop_session"):
+        tool = _tool(housekeeping.stop_session, "Stop the session", STOP_SESSION, settings, idempotent=True, local=True)
+        tool.parameters["properties"]["session_id"]["description"] = _STOP_SESSION_ID
+        tools.append(tool)
+    if settings.allows("list_agents"):
+        tools.append(_tool(housekeeping.list_agents, "List agents and sessions", LIST_AGENTS, settings, read_only=True))
+    if settings.allows("read_output"):
+        tools.append(_tool(housekeeping.read_output, "Read more output", READ_OUTPUT, settings, read_only=True))
+    return tools
 
 
 def display_name(agent: Agent) -> str:
@@ -121,105 +94,92 @@ def display_name(agent: Agent) -> str:
     return f"{agent.arn.runtime_id} ({agent.qualifier})" if agent.qualifier else agent.arn.runtime_id
 
 
-async def invoke_agent(
-    prompt: Annotated[str, Field(description="What to ask or tell the agent, in plain language.")],
-    ctx: ToolContext,
-    session_id: SessionArgument = "",
-) -> Annotated[CallToolResult, InvokeAgentResult]:
-    """Ask the agent and return its words."""
-    shared = ctx.request_context.lifespan_context
-    with tool_errors(shared.agent) as facts:
-        if not prompt.strip():
-            raise InvalidRequestError("the prompt is empty; say what the agent should do")
-        facts.session_id = session = shared.sessions.resolve(session_id, shared.agent.arn)
-        payload = json.dumps({"prompt": prompt}).encode()
-        answer, window = AnswerText(), OutputWindow()
-        facts.received = window.text
-        async with (
-            live_progress(ctx.report_progress, first=f"session_id: {session}", waiting_for="the agent") as progress,
-            shared.client.invoke(
-                shared.agent.arn, payload, session_id=session, qualifier=shared.agent.qualifier
-            ) as invocation,
-        ):
-            async for data in invocation:
-                text = answer.feed(data)
-                window.add(text)
-                progress.add(text)
-            text = answer.close()
-            window.add(text)
-            progress.add(text)
-        return invoke_agent_result(
-            InvokeAgentResult(session_id=invocation.session_id, text=window.text(), omitted_chars=window.omitted_chars)
-        )
+def _invoke_tool(settings: Settings) -> Tool:
+    only = settings.agents[0] if len(settings.agents) == 1 else None
+    who = f"{display_name(only)}, an AI agent on Amazon Bedrock AgentCore," if only else "an AI agent"
+    description = INVOKE_AGENT.format(agent=who)
+    if only is not None and only.description:
+        description += f" What it is for: {only.description}"
+    return _tool(handlers.invoke_agent, "Ask the agent", description, settings, waiting="prompt")
 
 
-async def run_command(
-    command: Annotated[str, Field(description="The command line, at most 65,536 characters.")],
-    ctx: ToolContext,
-    session_id: SessionArgument = "",
-    timeout_seconds: Annotated[
-        int,
-        Field(
-            description="After how many seconds the command is ended.",
-            # Stated, and checked with the request: pydantic's own refusal is not a sentence for a model.
-            json_schema_extra={"minimum": COMMAND_TIMEOUT_MIN_S, "maximum": COMMAND_TIMEOUT_MAX_S},
-        ),
-    ] = COMMAND_TIMEOUT_DEFAULT_S,
-) -> Annotated[CallToolResult, RunCommandResult]:
-    """Run a command and return how it ended."""
-    shared = ctx.request_context.lifespan_context
-    with tool_errors(shared.agent) as facts:
-        facts.session_id = session = shared.sessions.resolve(session_id, shared.agent.arn)
-        stdout, stderr = OutputWindow(STDOUT_MAX_CHARS), OutputWindow(STDERR_MAX_CHARS)
-        facts.received = lambda: both_outputs(stdout.text(), stderr.text())
-        stop: ContentStop | None = None
-        async with (
-            live_progress(ctx.report_progress, first=f"session_id: {session}", waiting_for="the command") as progress,
-            shared.client.run_command(
-                shared.agent.arn,
-                command,
-                session_id=session,
-                timeout_s=timeout_seconds,
-                qualifier=shared.agent.qualifier,
-            ) as run,
-        ):
-            async for event in run:
-                match event:
-                    case ContentDelta():
-                        stdout.add(event.stdout)
-                        stderr.add(event.stderr)
-                        progress.add(event.stdout)
-                        progress.add(f"[stderr] {event.stderr}" if event.stderr else "")
-                    case ContentStop():
-                        stop = event
-        if stop is None:
-            raise StreamInterruptedError("the command's stream ended without saying how the command ended")
-        return run_command_result(
-            RunCommandResult(
-                session_id=run.session_id,
-                exit_code=stop.exit_code,
-                status=stop.status,
-                stdout=stdout.text(),
-                stderr=stderr.text(),
-                omitted_chars=stdout.omitted_chars + stderr.omitted_chars,
-            )
-        )
+def _ask_tool(agent: Agent, settings: Settings) -> Tool:
+    """Return the tool of one agent: `invoke_agent` with its ``agent`` given."""
+
+    async def ask(
+        ctx: ToolContext, prompt: str = "", session_id: str = "", raw_events: bool = False, handle: str = ""
+    ) -> Annotated[CallToolResult, InvokeAgentResult]:
+        return await handlers.invoke_agent(ctx, prompt, agent.name, session_id, raw_events, handle)
+
+    description = INVOKE_AGENT.format(agent=f"the agent {agent.name}")
+    if agent.description:
+        description = f"{agent.description}\n\n{description}"
+    name = f"ask_{agent.name}".replace("-", "_")
+    return _tool(ask, f"Ask {agent.name}", description, settings, waiting="prompt", name=name)
 
 
-async def stop_session(
-    session_id: Annotated[str, Field(description="The session_id of an earlier result, or the short name you gave.")],
-    ctx: ToolContext,
-) -> Annotated[CallToolResult, StopSessionResult]:
-    """Stop a session."""
-    shared = ctx.request_context.lifespan_context
-    with tool_errors(shared.agent) as facts:
-        facts.stopping = True
-        if not session_id.strip():
-            raise InvalidRequestError("session_id is empty; pass the session_id of an earlier result")
-        facts.session_id = session = shared.sessions.resolve(session_id, shared.agent.arn)
-        stopped = await shared.client.stop_session(
-            shared.agent.arn, session_id=session, qualifier=shared.agent.qualifier
-        )
-        return stop_session_result(
-            StopSessionResult(session_id=session, status="already_gone" if stopped.already_gone else "stopped")
-        )
+def _tool(
+    function: Callable[..., Any],
+    title: str,
+    description: str,
+    settings: Settings,
+    *,
+    name: str | None = None,
+    waiting: str | None = None,
+    read_only: bool = False,
+    idempotent: bool = False,
+    local: bool = False,
+) -> Tool:
+    annotations = ToolAnnotations(
+        title=title,
+        read_only_hint=read_only,
+        destructive_hint=not read_only,
+        idempotent_hint=idempotent or read_only,
+        open_world_hint=not (read_only or local),
+    )
+    tool = Tool.from_function(function, name=name, title=title, description=description, annotations=annotations)
+    tool.parameters = _published(tool.parameters, settings, waiting)
+    if tool.fn_metadata.output_schema is not None:
+        tool.fn_metadata.output_schema = without_titles(tool.fn_metadata.output_schema)
+    return tool
+
+
+def _published(schema: dict[str, Any], settings: Settings, waiting: str | None) -> dict[str, Any]:
+    """Return the schema of a tool's arguments as callers get it.
+
+    Args:
+        schema: As the SDK made it from the signature.
+        settings: What the arguments are good for.
+        waiting: The argument that is required, unless a call is waited on by its handle.
+    """
+    properties: dict[str, Any] = without_titles(schema["properties"])
+    required = list(schema.get("required", []))
+    if len(settings.agents) == 1:
+        properties.pop("agent", None)
+    elif "agent" in properties:
+        which = "; ".join(f"{agent.name}: {agent.description or 'no description'}" for agent in settings.agents)
+        properties["agent"] = {
+            "type": "string",
+            "enum": list(settings.names),
+            "description": f"Which agent; needed for a new session. {which}",
+        }
+    if waiting is not None and settings.handoff_after_s is None:
+        del properties["handle"]
+        required.append(waiting)
+    for name, description in ARGUMENTS.items():
+        if name in properties:
+            properties[name]["description"] = description
+    for name, (least, most) in _BOUNDS.items():
+        if name in properties:
+            # Stated here and checked by the handler: pydantic's own refusal is not a sentence for a model.
+            properties[name] |= {"minimum": least} | ({} if most is None else {"maximum": most})
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def without_titles(schema: Any) -> Any:
+    """Return a schema without the titles that pydantic makes of names: they say nothing and cost tokens."""
+    if isinstance(schema, dict):
+        return {
+            key: without_titles(value) for key, value in schema.items() if key != "title" or not isinstance(value, str)
+        }
+    return [without_titles(item) for item in schema] if isinstance(schema, list) else schema

@@ -148,7 +148,7 @@ async def test_stopping_a_session_that_is_gone_is_no_error() -> None:
         result = await client.call_tool("stop_session", CALLS["stop_session"])
 
     assert not result.is_error
-    assert result.structured_content == {"session_id": SESSION, "status": "already_gone"}
+    assert result.structured_content == {"session_id": SESSION, "status": "already_gone", "stopped": []}
 
 
 @pytest.mark.parametrize(
@@ -387,6 +387,7 @@ async def test_both_channels_of_a_result_carry_the_whole_answer_and_the_session(
         "stdout": "out",
         "stderr": "err",
         "omitted_chars": 0,
+        "handle": "",
     }
     for part in (SESSION, "exit code 7", "TIMED_OUT", "out", "[stderr]\nerr"):
         assert part in _text(result)
@@ -403,7 +404,13 @@ async def test_the_agent_gets_the_prompt_and_the_session_that_were_given() -> No
     assert json.loads(_only(runtime).body) == {"prompt": '{"x": 1}'}
     assert _only(runtime).header("X-Amzn-Bedrock-AgentCore-Runtime-Session-Id") == SESSION
     assert _only(runtime).header("Authorization") == f"Bearer {SECRET}"
-    assert result.structured_content == {"session_id": SESSION, "text": "fine", "omitted_chars": 0}
+    assert result.structured_content == {
+        "session_id": SESSION,
+        "status": "COMPLETED",
+        "text": "fine",
+        "omitted_chars": 0,
+        "handle": "",
+    }
 
 
 async def _fine(exchange: Exchange) -> None:

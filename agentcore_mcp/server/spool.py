@@ -1,0 +1,87 @@
+"""The whole of a long output, on disk for as long as somebody may want to read the part that a result left out.
+
+One private folder for the process, removed at its end. Bounded: what is over the limit is counted and not kept.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Self
+
+# Enough for the log of a long build; nobody pages through more with a model.
+FILE_MAX_BYTES = 32 * 1024 * 1024
+
+
+class SpoolFolder:
+    """Where this process keeps output; made when the first output is too long for a result."""
+
+    def __init__(self) -> None:
+        self._path: Path | None = None
+        self._files = 0
+
+    def new_file(self) -> Path:
+        """Return the path of a file that is not there yet, in a folder that only this user can enter."""
+        if self._path is None:
+            self._path = Path(tempfile.mkdtemp(prefix="agentcore-mcp-"))
+        self._files += 1
+        return self._path / str(self._files)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._path is not None:
+            shutil.rmtree(self._path, ignore_errors=True)
+            self._path = None
+
+
+class Spool:
+    """One output, appended to while it arrives and read by byte ranges. Holds no file open in between.
+
+    Args:
+        folder: Where its file goes.
+        max_bytes: How much is kept.
+    """
+
+    def __init__(self, folder: SpoolFolder, max_bytes: int = FILE_MAX_BYTES) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._path: Path | None = None
+        self.kept_bytes = 0
+        self.dropped_bytes = 0
+
+    def append(self, text: str) -> None:
+        """Keep more of the output."""
+        data = text.encode()
+        kept = data[: self._max_bytes - self.kept_bytes]
+        self.dropped_bytes += len(data) - len(kept)
+        if not kept:
+            return
+        if self._path is None:
+            self._path = self._folder.new_file()
+        with self._path.open("ab") as file:
+            file.write(kept)
+        self.kept_bytes += len(kept)
+
+    def read(self, offset: int, max_chars: int) -> tuple[str, int]:
+        """Return up to ``max_chars`` characters from a byte offset on, and the offset after them.
+
+        An offset inside a character means the one after it.
+        """
+        if self._path is None:
+            return "", offset
+        with self._path.open("rb") as file:
+            file.seek(offset)
+            # A character has at most four bytes; the slack is for one that the offset or the end cuts in two.
+            data = file.read(4 * max_chars + 3)
+        skipped = len(data) - len(data.lstrip(bytes(range(0x80, 0xC0)))) if offset else 0
+        text = data[skipped:].decode("utf-8", "ignore")[:max_chars]
+        return text, offset + skipped + len(text.encode())
+
+    def close(self) -> None:
+        """Remove its file."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+            self._path = None

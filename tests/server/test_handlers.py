@@ -1,0 +1,423 @@
+"""Long calls, large outputs, several agents, sessions and commands: what the settings make of the tools."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.types import ElicitResult
+
+from agentcore_mcp.config import Agent, Settings
+from agentcore_mcp.server.assembly import create_server
+from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
+from agentcore_mcp.wire.operations import RuntimeArn
+from agentcore_mcp.wire.sse import encode_sse
+from tests.support.mcp_hosts import MODES
+from tests.support.servers import Exchange, LoopbackServer, chunk, chunked, loopback_server, reply
+
+if TYPE_CHECKING:
+    from mcp.types import CallToolResult
+
+LIMIT_S = 20
+EVENT_STREAM = "application/vnd.amazon.eventstream"
+PREFIX = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime"
+SESSION = "a-session-of-this-test-0123456789abcdef"
+
+
+def settings(endpoint_url: str, *names: str, agent: dict[str, Any] | None = None, **others: Any) -> Settings:
+    agents = [
+        Agent.model_validate(
+            {
+                "name": name,
+                "arn": RuntimeArn.parse(f"{PREFIX}/{name}-0123456789"),
+                "description": f"knows about {name}",
+                "endpoint_url": endpoint_url,
+                "auth": {"none": True},
+                **(agent or {}),
+            }
+        )
+        for name in names or ("solo",)
+    ]
+    return Settings.model_validate({"agents": tuple(agents), **others})
+
+
+def text_of(result: CallToolResult) -> str:
+    return "".join(block.text for block in result.content if block.type == "text")
+
+
+def data_of(result: CallToolResult) -> dict[str, Any]:
+    assert not result.is_error, text_of(result)
+    assert result.structured_content is not None
+    return dict(result.structured_content)
+
+
+async def say_hello(exchange: Exchange) -> None:
+    if exchange.request.target.endswith("/commands"):
+        frames = encode_command_event(ContentDelta("done\n")) + encode_command_event(ContentStop(0, "COMPLETED"))
+        await exchange.send(reply(body=frames, content_type=EVENT_STREAM))
+    elif exchange.request.target.endswith("/stopruntimesession"):
+        await exchange.send(reply(body=b"{}", content_type="application/json"))
+    else:
+        await exchange.send(reply(body=b'"hello"', content_type="application/json"))
+
+
+def operations(runtime: LoopbackServer) -> list[str]:
+    return [request.target.rpartition("/")[2] for request in runtime.requests]
+
+
+class Slow:
+    """Sends the first half at once, and the second when it may."""
+
+    def __init__(self, first: bytes, second: bytes, content_type: str) -> None:
+        self.go_on = anyio.Event()
+        self.hung_up = anyio.Event()
+        self._parts = first, second
+        self._content_type = content_type
+
+    async def __call__(self, exchange: Exchange) -> None:
+        if exchange.request.target.endswith("/stopruntimesession"):
+            await say_hello(exchange)
+            return
+        await exchange.send(chunked(self._content_type) + chunk(self._parts[0]))
+        async with anyio.create_task_group() as tasks:
+
+            async def watch() -> None:
+                await exchange.peer_closed()
+                self.hung_up.set()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(watch)
+            await self.go_on.wait()
+            tasks.cancel_scope.cancel()
+        await exchange.send(chunk(self._parts[1]) + b"0\r\n\r\n")
+
+
+def slow_agent() -> Slow:
+    return Slow(encode_sse('"first "'), encode_sse('"second"'), "text/event-stream")
+
+
+def slow_command() -> Slow:
+    return Slow(
+        encode_command_event(ContentDelta("first\n", "careful\n")),
+        encode_command_event(ContentDelta("second\n")) + encode_command_event(ContentStop(3, "COMPLETED")),
+        EVENT_STREAM,
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_call_that_takes_too_long_for_the_host_is_collected_later(mode: str) -> None:
+    slow = slow_agent()
+    with anyio.fail_after(LIMIT_S):
+        async with (
+            loopback_server(slow) as runtime,
+            Client(create_server(settings(runtime.endpoint_url, handoff_after_s=0.2)), mode=mode) as client,
+        ):
+            begun = await client.call_tool("invoke_agent", {"prompt": "hi"})
+            waited = await client.call_tool("invoke_agent", {"handle": data_of(begun)["handle"]})
+            slow.go_on.set()
+            rest = await client.call_tool("invoke_agent", {"handle": data_of(begun)["handle"]})
+            again = await client.call_tool("invoke_agent", {"handle": data_of(begun)["handle"]})
+
+    assert (data_of(begun)["status"], data_of(begun)["text"]) == ("RUNNING", "first ")
+    assert data_of(begun)["handle"] in text_of(begun)
+    assert (data_of(waited)["status"], data_of(waited)["text"]) == ("RUNNING", "")
+    assert (data_of(rest)["status"], data_of(rest)["text"]) == ("COMPLETED", "second")
+    assert data_of(rest)["session_id"] == data_of(begun)["session_id"]
+    assert again.is_error
+    assert len(runtime.requests) == 1
+
+
+async def test_a_running_command_is_collected_with_its_exit_code_and_can_be_read_meanwhile() -> None:
+    slow = slow_command()
+    with anyio.fail_after(LIMIT_S):
+        async with (
+            loopback_server(slow) as runtime,
+            Client(create_server(settings(runtime.endpoint_url, handoff_after_s=0.2)), mode="legacy") as client,
+        ):
+            begun = data_of(await client.call_tool("run_command", {"command": "make"}))
+            read = data_of(await client.call_tool("read_output", {"handle": begun["handle"], "stream": "stderr"}))
+            wrong = await client.call_tool("invoke_agent", {"handle": begun["handle"]})
+            slow.go_on.set()
+            rest = data_of(await client.call_tool("run_command", {"handle": begun["handle"]}))
+
+    assert (begun["status"], begun["exit_code"], begun["stdout"]) == ("RUNNING", None, "first\n")
+    assert (read["text"], read["finished"]) == ("careful\n", False)
+    assert "a call of run_command" in text_of(wrong)
+    assert (rest["status"], rest["exit_code"], rest["stdout"], rest["stderr"]) == ("COMPLETED", 3, "second\n", "")
+
+
+async def test_a_call_that_nobody_collected_ends_with_the_server() -> None:
+    slow = slow_agent()
+    with anyio.fail_after(LIMIT_S):
+        async with loopback_server(slow) as runtime:
+            async with Client(
+                create_server(settings(runtime.endpoint_url, handoff_after_s=0.1)), mode="legacy"
+            ) as client:
+                await client.call_tool("invoke_agent", {"prompt": "hi"})
+            await slow.hung_up.wait()
+
+
+async def test_what_a_result_left_out_can_be_read() -> None:
+    answer = "".join(f"line {number}\n" for number in range(20_000))
+
+    async def talk(exchange: Exchange) -> None:
+        await exchange.send(reply(body=json.dumps(answer).encode(), content_type="application/json"))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        result = data_of(await client.call_tool("invoke_agent", {"prompt": "hi"}))
+        pages: list[str] = []
+        offset = 0
+        while True:
+            page = data_of(
+                await client.call_tool("read_output", {"handle": result["handle"], "offset": offset, "limit": 40_000})
+            )
+            if not page["text"]:
+                break
+            pages.append(page["text"])
+            offset = page["next_offset"]
+        unknown = await client.call_tool("read_output", {"handle": "no-such-handle"})
+        too_much = await client.call_tool("read_output", {"handle": result["handle"], "limit": 40_001})
+
+    assert result["omitted_chars"] == len(answer) - 40_000
+    assert "".join(pages) == answer
+    assert "no call has the handle" in text_of(unknown)
+    assert "1 to 40000" in text_of(too_much)
+
+
+async def test_raw_events_are_the_events_and_not_the_words() -> None:
+    body = encode_sse('{"event": {"contentBlockDelta": {"delta": {"text": "hi"}}}}') + encode_sse('"there"')
+
+    async def talk(exchange: Exchange) -> None:
+        await exchange.send(reply(body=body, content_type="text/event-stream"))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        result = data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "raw_events": True}))
+
+    assert result["text"] == '{"event": {"contentBlockDelta": {"delta": {"text": "hi"}}}}\n"there"\n'
+
+
+async def test_progress_bars_and_colours_of_a_command_do_not_reach_the_result() -> None:
+    async def talk(exchange: Exchange) -> None:
+        frames = [ContentDelta("10%\r50"), ContentDelta("%\r\x1b[3"), ContentDelta("2m100%\x1b[0m\n")]
+        body = b"".join([encode_command_event(frame) for frame in frames])
+        body += encode_command_event(ContentStop(0, "COMPLETED"))
+        await exchange.send(reply(body=body, content_type=EVENT_STREAM))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        result = data_of(await client.call_tool("run_command", {"command": "make"}))
+
+    assert result["stdout"] == "100%\n"
+
+
+async def test_several_agents_are_an_enumeration_and_a_session_knows_its_agent() -> None:
+    async with (
+        loopback_server(say_hello) as runtime,
+        Client(create_server(settings(runtime.endpoint_url, "alpha", "beta")), mode="legacy") as client,
+    ):
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        unnamed = await client.call_tool("invoke_agent", {"prompt": "hi"})
+        unknown = await client.call_tool("invoke_agent", {"prompt": "hi", "agent": "gamma"})
+        asked = data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "agent": "beta"}))
+        data_of(await client.call_tool("run_command", {"command": "ls", "session_id": asked["session_id"]}))
+        data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "agent": "alpha", "session_id": "review"}))
+        data_of(await client.call_tool("run_command", {"command": "ls", "session_id": "review"}))
+        listed = data_of(await client.call_tool("list_agents", {}))
+        stopped = data_of(await client.call_tool("stop_session", {"session_id": "all"}))
+        left = data_of(await client.call_tool("list_agents", {}))
+
+    agent = tools["invoke_agent"].input_schema["properties"]["agent"]
+    assert agent["enum"] == ["alpha", "beta"]
+    assert "beta: knows about beta" in agent["description"]
+    assert "alpha, beta" in text_of(unnamed)
+    assert "alpha, beta" in text_of(unknown)
+    called = [request.target.split("%2F")[1].partition("-")[0] for request in runtime.requests]
+    assert called == ["beta", "beta", "alpha", "alpha", "beta", "alpha"]
+    assert [agent["name"] for agent in listed["agents"]] == ["alpha", "beta"]
+    assert {session["agent"] for session in listed["sessions"]} == {"alpha", "beta"}
+    assert len(stopped["stopped"]) == 2
+    assert left["sessions"] == []
+
+
+async def test_each_agent_can_be_a_tool_of_its_own() -> None:
+    async with (
+        loopback_server(say_hello) as runtime,
+        Client(
+            create_server(settings(runtime.endpoint_url, "al-pha", "beta", expose="agents")), mode="legacy"
+        ) as client,
+    ):
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        data_of(await client.call_tool("ask_al_pha", {"prompt": "hi"}))
+
+    assert list(tools) == ["ask_al_pha", "ask_beta", "run_command", "stop_session", "list_agents", "read_output"]
+    assert "agent" not in tools["ask_beta"].input_schema["properties"]
+    assert (tools["ask_beta"].description or "").startswith("knows about beta")
+    assert "al-pha" in runtime.requests[0].target
+
+
+async def test_the_payload_is_what_the_agent_expects() -> None:
+    template = {"input": {"text": "{prompt}"}, "meta": ["{session_id}", 1]}
+    headers = {"X-Amzn-Bedrock-AgentCore-Runtime-Custom-Tenant": "blue"}
+    async with (
+        loopback_server(say_hello) as runtime,
+        Client(
+            create_server(settings(runtime.endpoint_url, agent={"payload": template, "headers": headers})),
+            mode="legacy",
+        ) as client,
+    ):
+        data_of(await client.call_tool("invoke_agent", {"prompt": 'say "hi"', "session_id": SESSION}))
+
+    assert json.loads(runtime.requests[0].body) == {"input": {"text": 'say "hi"'}, "meta": [SESSION, 1]}
+    assert runtime.requests[0].header("X-Amzn-Bedrock-AgentCore-Runtime-Custom-Tenant") == "blue"
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_cancelled_call_stops_the_session_if_the_settings_say_so(mode: str) -> None:
+    slow = slow_agent()
+    started = anyio.Event()
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        if "first" in (message or ""):
+            started.set()
+
+    with anyio.fail_after(LIMIT_S):
+        async with (
+            loopback_server(slow) as runtime,
+            Client(create_server(settings(runtime.endpoint_url, agent={"on_cancel": "stop"})), mode=mode) as client,
+        ):
+            async with anyio.create_task_group() as tasks:
+
+                async def call() -> None:
+                    await client.call_tool("invoke_agent", {"prompt": "hi"}, progress_callback=on_progress)
+
+                tasks.start_soon(call)
+                await started.wait()
+                tasks.cancel_scope.cancel()
+            await slow.hung_up.wait()
+
+    assert operations(runtime) == ["invocations", "stopruntimesession"]
+
+
+@pytest.mark.parametrize(("on_exit", "ended"), [("keep", []), ("stop", ["stopruntimesession"] * 2)])
+async def test_the_end_of_the_server_stops_the_sessions_if_the_settings_say_so(on_exit: str, ended: list[str]) -> None:
+    async with (
+        loopback_server(say_hello) as runtime,
+        Client(create_server(settings(runtime.endpoint_url, on_exit=on_exit)), mode="legacy") as client,
+    ):
+        for name in ("one", "two"):
+            data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "session_id": name}))
+
+    assert operations(runtime) == ["invocations", "invocations", *ended]
+
+
+@pytest.mark.parametrize(
+    ("commands", "command", "sentence"),
+    [
+        ({"allow": ["git *"]}, "rm -rf /", "does not allow this command; allowed are git *"),
+        ({"allow": ["git *"]}, "git log; rm -rf /", "does not allow this command"),
+        ({"deny": ["*rm *"]}, "sudo rm -rf /", "does not allow this command"),
+        ({"mode": "ask"}, "ls", "this host can't ask"),
+    ],
+)
+async def test_a_command_that_the_policy_forbids_is_not_sent(
+    commands: dict[str, Any], command: str, sentence: str
+) -> None:
+    async with (
+        loopback_server(say_hello) as runtime,
+        Client(create_server(settings(runtime.endpoint_url, agent={"commands": commands})), mode="legacy") as client,
+    ):
+        refused = await client.call_tool("run_command", {"command": command})
+
+    assert refused.is_error
+    assert sentence in text_of(refused)
+    assert runtime.requests == []
+
+
+async def test_commands_that_are_off_for_every_agent_are_no_tool() -> None:
+    async with (
+        loopback_server(say_hello) as runtime,
+        Client(
+            create_server(settings(runtime.endpoint_url, agent={"commands": {"mode": "off"}})), mode="legacy"
+        ) as client,
+    ):
+        names = [tool.name for tool in (await client.list_tools()).tools]
+        refused = await client.call_tool("run_command", {"command": "ls"})
+
+    assert "run_command" not in names
+    assert refused.is_error
+    assert runtime.requests == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("action", "runs"), [("accept", True), ("decline", False), ("cancel", False)])
+async def test_the_user_is_asked_where_the_settings_say_so(mode: str, action: Any, runs: bool) -> None:
+    questions: list[str] = []
+
+    async def ask(context: Any, params: Any) -> ElicitResult:
+        questions.append(params.message)
+        return ElicitResult(action=action, content={"run": True} if action == "accept" else None)
+
+    async with (
+        loopback_server(say_hello) as runtime,
+        Client(
+            create_server(settings(runtime.endpoint_url, agent={"commands": {"mode": "ask"}})),
+            mode=mode,
+            elicitation_callback=ask,
+        ) as client,
+    ):
+        result = await client.call_tool("run_command", {"command": "make install", "session_id": SESSION})
+
+    assert len(questions) == 1
+    assert "make install" in questions[0]
+    assert SESSION in questions[0]
+    assert result.is_error != runs
+    assert operations(runtime) == (["commands"] if runs else [])
+
+
+async def test_a_command_is_wrapped_in_a_shell_and_a_folder_if_the_settings_say_so() -> None:
+    commands = {"shell": True, "working_directory": "/srv/my app"}
+    async with (
+        loopback_server(say_hello) as runtime,
+        Client(create_server(settings(runtime.endpoint_url, agent={"commands": commands})), mode="legacy") as client,
+    ):
+        data_of(await client.call_tool("run_command", {"command": "echo 'a b' # end"}))
+        empty = await client.call_tool("run_command", {"command": " "})
+
+    sent = json.loads(runtime.requests[0].body)["command"]
+    shell = await anyio.run_process(["/bin/bash", "-c", sent.replace("/srv/my app", "/tmp")])
+    assert sent.startswith("/bin/bash -lc ")
+    assert shell.stdout == b"a b\n"
+    assert "the command is empty" in text_of(empty)
+
+
+@pytest.mark.parametrize(
+    ("narrowing", "names"),
+    [
+        ({"read_only": True}, ["invoke_agent", "list_agents", "read_output"]),
+        ({"tools": {"invoke_agent", "stop_session"}}, ["invoke_agent", "stop_session"]),
+    ],
+)
+async def test_what_the_settings_forbid_is_neither_listed_nor_callable(
+    narrowing: dict[str, Any], names: list[str]
+) -> None:
+    async with (
+        loopback_server(say_hello) as runtime,
+        Client(create_server(settings(runtime.endpoint_url, **narrowing)), mode="legacy") as client,
+    ):
+        listed = [tool.name for tool in (await client.list_tools()).tools]
+        refused = await client.call_tool("run_command", {"command": "ls"})
+
+    assert listed == names
+    assert refused.is_error
+    assert runtime.requests == []
