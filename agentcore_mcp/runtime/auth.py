@@ -97,7 +97,7 @@ class SigV4Auth(httpx2.Auth):
         from botocore.awsrequest import AWSRequest
 
         signed = AWSRequest("GET", url)
-        SigV4QueryAuth(self._credentials(), _SERVICE, region, expires=expires_s).add_auth(signed)
+        SigV4QueryAuth(self.credentials(), _SERVICE, region, expires=expires_s).add_auth(signed)
         return str(signed.url)
 
     def _sign(self, request: httpx2.Request) -> dict[str, str]:
@@ -107,10 +107,10 @@ class SigV4Auth(httpx2.Auth):
 
         unsigned = {name: value for name, value in request.headers.items() if name.lower() not in _ADDED_AFTER_SIGNING}
         signed = AWSRequest(request.method, str(request.url), headers=unsigned, data=request.content)
-        Signer(self._credentials(), _SERVICE, request.extensions[REGION_EXTENSION]).add_auth(signed)
+        Signer(self.credentials(), _SERVICE, request.extensions[REGION_EXTENSION]).add_auth(signed)
         return {name: value for name, value in signed.headers.items() if name not in unsigned}
 
-    def _credentials(self) -> Any:
+    def credentials(self) -> Any:
         """Return credentials that are valid now: found at first use, refreshed by botocore when they run out."""
         import botocore.session
         from botocore.exceptions import BotoCoreError, ClientError
