@@ -1,0 +1,143 @@
+"""What an agent may be configured as, and what it is sent."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from agentcore_mcp.config import Agent, AwsAuth, NoAuth, TokenAuth, name_of
+from agentcore_mcp.wire.operations import RuntimeArn
+
+ARN = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/code_review-0123456789"
+
+
+def agent(**table: Any) -> Agent:
+    return Agent.model_validate({"arn": ARN, **table})
+
+
+@pytest.mark.parametrize(
+    ("payload", "sent"),
+    [
+        ("prompt", {"prompt": "hi"}),
+        ("input.text", {"input": {"text": "hi"}}),
+        ({"prompt": "{prompt}"}, {"prompt": "hi"}),
+        (
+            {"messages": [{"role": "user", "content": "Q: {prompt}"}], "thread": "t-{session_id}", "n": 1, "on": True},
+            {"messages": [{"role": "user", "content": "Q: hi"}], "thread": "t-session", "n": 1, "on": True},
+        ),
+        ({"a": "{prompt}", "b": "", "c": "{other} {{prompt}}"}, {"a": "hi", "b": "", "c": "{other} {hi}"}),
+    ],
+)
+def test_the_prompt_is_put_where_the_payload_says(payload: str | dict[str, Any], sent: dict[str, Any]) -> None:
+    assert json.loads(agent(payload=payload).payload_for("hi", "session")) == sent
+
+
+@pytest.mark.parametrize("prompt", ['{session_id} "quoted" \n {prompt}', "\ud800 \u2028 \x00", '"}], "admin": true'])
+def test_a_prompt_stays_a_text_whatever_is_in_it(prompt: str) -> None:
+    for payload in ("prompt", {"prompt": "{prompt}"}):
+        assert json.loads(agent(payload=payload).payload_for(prompt, "session")) == {"prompt": prompt}
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ({"payload": "in put"}, 'a payload is a path such as "prompt"'),
+        ({"payload": '{"prompt": "{prompt}"}'}, "or a table"),
+        ({"payload": {"prompt": "hello"}}, "no text in the payload"),
+        ({"payload": {"{prompt}": "hello"}}, "no text in the payload"),
+        ({"payload": {"prompt": "{prompt}", "x": float("nan")}}, "can't be JSON"),
+        ({"payload": {"prompt": "{prompt}", "x": object()}}, "can't be JSON"),
+        ({"payload": 3}, "a payload is"),
+        ({"response": "a..b"}, "is not a path"),
+        ({"name": "code review"}, "'code review' is not a name; it has 1 to 48"),
+        ({"name": "-x"}, "is not a name"),
+        ({"name": "x" * 49}, "is not a name"),
+        ({"arn": "nope"}, "not the ARN of an agent runtime: 'nope'"),
+        ({"timeout_s": 0}, "greater than 0"),
+        ({"timeout_s": "inf"}, "finite"),
+        ({"user_id": "x" * 1025}, "at most 1024"),
+        ({"user_id": "me", "auth": {"token": "x"}}, "user_id goes with AWS credentials"),
+        ({"headers": {"Authorization": "x"}}, "'Authorization' is set by the request itself"),
+        ({"headers": {"X-Amz-Date": "x"}}, "reserved for AWS"),
+        ({"headers": {"X-Team": "a\nb"}}, "can't carry"),
+        ({"on_cancel": "ask"}, "'keep' or 'stop'"),
+        ({"commands": "maybe"}, "'allow', 'off' or 'ask'"),
+        ({"auth": {}, "tokn": "x"}, "unknown key 'tokn'"),
+        ({"auth": {"role_arn": "caller"}}, "is not the ARN of a role; it looks like arn:aws:iam::"),
+        ({"auth": {"external_id": "x"}}, "external_id goes with role_arn"),
+        ({"auth": {"token_command": []}}, "at least 1"),
+        ({"auth": {"none": False}}, "True"),
+        ({"auth": {"token": "x", "token_file": "y"}}, "auth says one of: profile"),
+        ({"auth": {"bearer": "x"}}, "auth says one of: profile"),
+        ({"auth": "token"}, "auth says one of: profile"),
+        ({"auth": {"cognito": {"region": "eu-west-1"}}}, "username"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_what_can(table: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        agent(**table)
+
+    assert sentence in str(raised.value)
+
+
+def test_commands_may_be_the_mode_alone() -> None:
+    assert agent(commands="ask").commands == agent(commands={"mode": "ask"}).commands
+
+
+def test_no_secret_is_in_a_repr() -> None:
+    secret = "not-a-real-secret"
+    shown = [
+        agent(auth={"token": secret}),
+        agent(auth={"role_arn": "arn:aws:iam::123456789012:role/x", "external_id": secret}),
+        agent(auth={"client_credentials": {"token_url": "https://x", "client_id": "x", "client_secret": secret}}),
+        agent(
+            auth={
+                "cognito": {
+                    "region": "x",
+                    "client_id": "x",
+                    "client_secret": secret,
+                    "username": "x",
+                    "password": secret,
+                }
+            }
+        ),
+        agent(headers={"X-Key": secret}),
+    ]
+
+    assert secret not in repr(shown)
+
+
+def test_an_agent_knows_how_it_proves_who_it_is() -> None:
+    arn = RuntimeArn.parse(ARN)
+    signing, bearing, nobody = (
+        Agent(arn=arn),
+        Agent(arn=arn, auth=TokenAuth(token=SecretStr("x"))),
+        Agent(arn=arn, auth=NoAuth(none=True)),
+    )
+
+    assert signing.auth == AwsAuth()
+    assert [(each.signs, each.anonymous) for each in (signing, bearing, nobody)] == [
+        (True, False),
+        (False, False),
+        (False, True),
+    ]
+    assert signing.bearer_token is None
+    assert bearing.bearer_token == SecretStr("x")
+
+
+def test_a_setting_made_in_python_is_called_by_its_key() -> None:
+    assert agent().setting("auth.token") == "auth.token"
+
+
+@pytest.mark.parametrize(
+    ("runtime_id", "name"),
+    [("code_review-0123456789", "code_review"), ("my-agent", "my-agent"), (f"{'x' * 60}-0123456789", "x" * 48)],
+)
+def test_an_unnamed_agent_is_called_as_its_runtime(runtime_id: str, name: str) -> None:
+    arn = RuntimeArn("aws", "eu-west-1", "123456789012", runtime_id)
+
+    assert name_of(arn) == name
+    assert Agent(name=name_of(arn), arn=arn).name == name
