@@ -14,6 +14,7 @@ from agentcore_mcp.errors import (
     StreamInterruptedError,
     TransportError,
 )
+from agentcore_mcp.wire.refusals import AuthProblem
 
 if TYPE_CHECKING:
     from agentcore_mcp.config import Agent
@@ -59,11 +60,35 @@ _RENEW_AWS = (
     "Renew the AWS credentials of this server (for example with aws sso login), and check this machine's clock: a "
     "signature is good for five minutes."
 )
-_WRONG_KIND = (
-    "This runtime expects OAuth, and this server signs with AWS credentials: set AGENTCORE_BEARER_TOKEN in this "
-    "server's configuration and restart it."
+_NO_PERMISSION = (
+    "The AWS credentials of this server aren't allowed to do this: on this runtime they need "
+    "bedrock-agentcore:InvokeAgentRuntime, :InvokeAgentRuntimeCommand and :StopRuntimeSession."
 )
-_RENEW = "Give this server a fresh token of the right audience in AGENTCORE_BEARER_TOKEN and restart it."
+_BY_AUTH_PROBLEM = {
+    AuthProblem.TOKEN_EXPECTED: (
+        "This runtime expects OAuth, and this server signs with AWS credentials: set AGENTCORE_BEARER_TOKEN, or the "
+        "agent's auth in the configuration file, and restart this server."
+    ),
+    AuthProblem.AWS_CREDENTIALS_EXPECTED: (
+        "This runtime expects AWS credentials, and this server sends a token: remove AGENTCORE_BEARER_TOKEN, or the "
+        "agent's auth in the configuration file, and restart this server."
+    ),
+    AuthProblem.TOKEN_EXPIRED: (
+        "The token is over: give this server a fresh one in AGENTCORE_BEARER_TOKEN and restart it, or configure where "
+        "tokens come from, so that they are renewed."
+    ),
+    AuthProblem.TOKEN_UNREADABLE: (
+        "What this server sends is not a token: check AGENTCORE_BEARER_TOKEN, or where the agent's auth gets it from."
+    ),
+    AuthProblem.TOKEN_MISMATCH: (
+        "The token is for another client, audience or scope: compare it with the runtime's authorizer configuration "
+        "(discovery URL, allowed clients, audiences and scopes)."
+    ),
+    AuthProblem.TOKEN_REFUSED: (
+        "The runtime does not take this token: get a fresh one, and compare it with the runtime's authorizer "
+        "configuration (discovery URL, allowed clients, audiences and scopes)."
+    ),
+}
 
 
 def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) -> str:
@@ -81,8 +106,10 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
         case ServiceError(status=None):
             # Inside a stream, so the work had begun: none of the advice to call again applies.
             return may_go_on
+        case ServiceError(auth_problem=str(problem)):
+            return _BY_AUTH_PROBLEM[AuthProblem(problem)]
         case ServiceError(error_type="UnauthorizedException" | "AccessDeniedException"):
-            return _refused(error, agent)
+            return _NO_PERMISSION if agent.signs or agent.anonymous else _BY_AUTH_PROBLEM[AuthProblem.TOKEN_REFUSED]
         case ServiceError(error_type=code) if code in _CREDENTIAL_CODES:
             return _RENEW_AWS
         case ServiceError(error_type=code) if code in _BY_CODE:
@@ -110,20 +137,3 @@ def _agent_failed(agent: Agent) -> str:
     log_group = f"/aws/bedrock-agentcore/runtimes/{agent.arn.runtime_id}-{agent.qualifier or 'DEFAULT'}"
     where = "on the stderr of the local AgentCore" if agent.anonymous else f"in CloudWatch, log group {log_group}"
     return f"The failure is in the agent's own code or container, not in this server; its traceback is {where}."
-
-
-def _refused(error: ServiceError, agent: Agent) -> str:
-    """Tell apart the refusals that look alike: no token, a bad one, the wrong kind, or no permission."""
-    if agent.bearer_token is None:
-        if error.www_authenticate or error.error.startswith("Authorization method mismatch"):
-            return _WRONG_KIND
-        return (
-            "The AWS credentials of this server aren't allowed to do this: on this runtime they need "
-            "bedrock-agentcore:InvokeAgentRuntime, :InvokeAgentRuntimeCommand and :StopRuntimeSession."
-        )
-    if error.www_authenticate or error.error.startswith("OAuth authorization failed") or error.status == 401:
-        return _RENEW
-    return (
-        "This server sends the token from AGENTCORE_BEARER_TOKEN. If the runtime expects AWS credentials instead, "
-        "remove that setting and restart the server; else check what the token is allowed to do."
-    )

@@ -62,34 +62,39 @@ def _text(result: CallToolResult) -> str:
 
 
 class Failing:
-    """A runtime that answers the first request with the given bytes and every other as it should."""
+    """A runtime that answers with the given bytes until it is well again, and then as it should."""
 
     def __init__(self, *pieces: bytes) -> None:
         self._pieces = pieces
-        self._failed = False
+        self.well = False
 
     async def __call__(self, exchange: Exchange) -> None:
-        if self._failed:
+        if self.well:
             path = exchange.request.target.partition("?")[0]
             await exchange.send(next(answer for end, answer in ANSWERS.items() if path.endswith(end)))
             return
-        self._failed = True
         for piece in self._pieces:
             await exchange.send(piece)
 
 
 async def _fails_once(tool: str, *pieces: bytes, token: str | None = SECRET) -> str:
-    """Call a tool at a runtime that fails once; return the error's text after seeing the next call succeed."""
+    """Call a tool at a runtime that fails; return the error's text after seeing the next call succeed."""
+    failing = Failing(*pieces)
     with anyio.fail_after(LIMIT_S):
         async with (
-            loopback_server(Failing(*pieces)) as runtime,
+            loopback_server(failing) as runtime,
             Client(create_server(_settings(runtime.endpoint_url, token=token)), mode="legacy") as client,
         ):
             failed = await client.call_tool(tool, CALLS[tool])
+            sent = len(runtime.requests)
+            failing.well = True
             following = await client.call_tool(tool, CALLS[tool])
     assert failed.is_error
     assert not following.is_error
-    assert len(runtime.requests) == 2, "a failed call is never sent again by itself"
+    # What the agent may have seen is never sent again by itself; stopping is harmless, and the front door's two "not
+    # now" come before the agent.
+    may_repeat = tool == "stop_session" or any(code in _text(failed) for code in ("RetryableConflict", "Throttling"))
+    assert sent == 1 or may_repeat
     assert SECRET not in _text(failed)
     assert "Traceback" not in _text(failed)
     return _text(failed)
@@ -173,14 +178,24 @@ async def test_stopping_a_session_that_is_gone_is_no_error() -> None:
         pytest.param(
             reply("403 Forbidden", b'{"message":"OAuth authorization failed: Failed to parse token"}'),
             SECRET,
-            "a fresh token",
+            "is not a token: check AGENTCORE_BEARER_TOKEN",
             id="garbage as a token",
         ),
         pytest.param(
-            _refusal("403 Forbidden", "AccessDeniedException", "not authorized to perform the action"),
+            _refusal("403 Forbidden", "UnrecognizedClientException", "The security token is invalid"),
             SECRET,
-            "If the runtime expects AWS credentials instead",
+            "remove AGENTCORE_BEARER_TOKEN",
             id="a token where a signature is expected",
+        ),
+        pytest.param(
+            reply(
+                "401 Unauthorized",
+                b'{"jsonrpc":"2.0","error":{"code":-32001,"message":"Ineffectual token, will expire"}}',
+                www_authenticate='Bearer resource_metadata="https://example.com/x"',
+            ),
+            SECRET,
+            "The token is over",
+            id="an expired token",
         ),
         pytest.param(
             _refusal("403 Forbidden", "AccessDeniedException", "not authorized to perform the action"),
