@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from agentcore_mcp.runtime.client import RuntimeClient, StoppedSession
     from agentcore_mcp.runtime.cognito import CognitoPassword
     from agentcore_mcp.runtime.oauth import ClientCredentials
+    from agentcore_mcp.runtime.retries import Retries
     from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
     from agentcore_mcp.runtime.text import iter_text, parse_sse_data
     from agentcore_mcp.runtime.token_command import TokenCommand
     from agentcore_mcp.runtime.tokens import Token, TokenFile, TokenSource
     from agentcore_mcp.runtime.websocket import RuntimeWebSocket, connect
+    from agentcore_mcp.wire.operations import RuntimeArn, RuntimeId
     from agentcore_mcp.wire.text import AnswerText
 
 __all__ = [
@@ -27,7 +29,10 @@ __all__ = [
     "ClientCredentials",
     "CognitoPassword",
     "NoAuth",
+    "Retries",
+    "RuntimeArn",
     "RuntimeClient",
+    "RuntimeId",
     "RuntimeWebSocket",
     "SigV4Auth",
     "StoppedSession",
@@ -50,7 +55,10 @@ __getattr__ = lazy_names(
         "ClientCredentials": "agentcore_mcp.runtime.oauth",
         "CognitoPassword": "agentcore_mcp.runtime.cognito",
         "NoAuth": "agentcore_mcp.runtime.auth",
+        "Retries": "agentcore_mcp.runtime.retries",
+        "RuntimeArn": "agentcore_mcp.wire.operations",
         "RuntimeClient": "agentcore_mcp.runtime.client",
+        "RuntimeId": "agentcore_mcp.wire.operations",
         "RuntimeWebSocket": "agentcore_mcp.runtime.websocket",
         "SigV4Auth": "agentcore_mcp.runtime.auth",
         "StoppedSession": "agentcore_mcp.runtime.client",

@@ -13,7 +13,6 @@ from typing import TypeVar
 import httpx2
 
 from agentcore_mcp.runtime.auth import REGION_EXTENSION
-from agentcore_mcp.runtime.endpoints import endpoint_for
 from agentcore_mcp.wire.operations import Request, Runtime, RuntimeArn
 
 # A TCP and TLS handshake across the world takes under a second; ten leave room for two lost packets and a proxy.
@@ -47,15 +46,19 @@ class Call:
     session_id: str
     read_timeout_s: float
 
-    def to_http(self, endpoint_url: str | None, connect_timeout_s: float) -> httpx2.Request:
+    def to_http(self, endpoint_url: str, connect_timeout_s: float) -> httpx2.Request:
         """Return the request as httpx2 sends it, without credentials.
 
         Built here and not by httpx2's clients, whose defaults would add cookies and an Accept of their own. The
         encoding is boto3's: a proxy that compresses would hold pieces back.
+
+        Args:
+            endpoint_url: Where the operations' paths begin.
+            connect_timeout_s: For a connection, its TLS handshake included.
         """
         return httpx2.Request(
             self.request.method,
-            endpoint_for(self.runtime, endpoint_url) + self.request.target,
+            endpoint_url + self.request.target,
             headers=[
                 (b"User-Agent", user_agent().encode("ascii")),
                 (b"Accept-Encoding", b"identity"),

@@ -1,17 +1,16 @@
-"""RuntimeClient: the three operations over HTTP, async and streaming. It sends each request exactly once.
+"""RuntimeClient: the three operations over HTTP, async and streaming.
 
-What a request looks like is decided in ``wire.operations``, where it goes in ``runtime.endpoints``, who it is from in
-``runtime.auth``; here they meet, and what comes back becomes text, command events, or one of our exceptions.
+What a request looks like is decided in ``wire.operations``, where it goes in ``endpoints``, who it is from in ``auth``,
+whether it is sent again in ``retries``; here they meet, and what comes back is one of ``results``, or an exception.
 """
 
 from __future__ import annotations
 
 import uuid
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
-from agentcore_mcp.runtime.answers import REQUEST_ID_HEADER, session_is_gone
+from agentcore_mcp.runtime.answers import session_is_gone
 from agentcore_mcp.runtime.auth import SigV4Auth
 from agentcore_mcp.runtime.calls import (
     COMMAND_GRACE_S,
@@ -21,9 +20,10 @@ from agentcore_mcp.runtime.calls import (
     Call,
     parsed_arn,
 )
-from agentcore_mcp.runtime.endpoints import check_endpoint_url
-from agentcore_mcp.runtime.exchange import AsyncConnections, check_success, command_events, invocation_pieces
-from agentcore_mcp.wire.eventstream import CommandEvent
+from agentcore_mcp.runtime.connections import AsyncConnections, ConnectionSettings
+from agentcore_mcp.runtime.exchange import check_success, command_events, invocation_pieces
+from agentcore_mcp.runtime.results import CommandRun, Invocation, StoppedSession, answer_of
+from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 from agentcore_mcp.wire.operations import (
     COMMAND_TIMEOUT_DEFAULT_S,
     JSON_TYPE,
@@ -36,54 +36,13 @@ from agentcore_mcp.wire.operations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+    import ssl
+    from collections.abc import AsyncGenerator, Mapping
     from types import TracebackType
 
     import httpx2
 
 __all__ = ["CommandRun", "Invocation", "RuntimeClient", "StoppedSession"]
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
-    """A successful answer whose head has arrived. Iterate it once for the rest, inside its ``async with`` block.
-
-    Attributes:
-        session_id: The session that answered: the one asked for, unless the service says otherwise.
-        content_type: As the answer's header has it, "" without one.
-        status: The HTTP status.
-        request_id: The id that AWS support asks for, when there is one.
-        pieces: What iterating goes through.
-    """
-
-    session_id: str
-    content_type: str
-    status: int
-    request_id: str | None
-    pieces: AsyncGenerator[T, None] = field(repr=False)
-
-    def __aiter__(self) -> AsyncIterator[T]:
-        return self.pieces
-
-
-# Each piece is the data of one SSE event, as the agent sent it, or the one whole body of any other answer.
-Invocation = Answer[str]
-CommandRun = Answer[CommandEvent]
-
-
-@dataclass(frozen=True, slots=True)
-class StoppedSession:
-    """What became of a session that was to be stopped.
-
-    Attributes:
-        session_id: The session.
-        already_gone: The service knew no such session, so there was nothing left to stop.
-    """
-
-    session_id: str
-    already_gone: bool
 
 
 class RuntimeClient:
@@ -93,15 +52,20 @@ class RuntimeClient:
 
     Args:
         auth: How requests prove who sends them; None is SigV4 with the default chain's credentials.
-        endpoint_url: Where to send everything, instead of to the service's host for the ARN's region.
+        endpoint_url: Where to send everything, instead of to the service's host for the runtime's region.
+        use_fips: Send to the host whose cryptography is validated by FIPS 140.
+        use_dualstack: Send to the host that has IPv6 addresses too.
         connect_timeout_s: For a connection, its TLS handshake included.
         read_timeout_s: For silence while an agent works: before its answer and between two pieces of it.
         command_grace_s: For silence of a command, on top of the command's own timeout.
         stop_timeout_s: For the answer to a stop.
+        retries: When a call is sent again that didn't reach an agent; ``Retries(max_attempts=1)`` for never.
+        tls: The certificates to trust, such as those of a proxy that looks into what passes; None are the system's.
         transport: An httpx2 transport to send through. It is closed with the client, and no proxy is used.
 
     Raises:
-        ConfigurationError: If the endpoint URL is neither https nor on this machine.
+        ConfigurationError: If the endpoint URL is neither https nor on this machine, or FIPS or dual-stack is asked
+            for besides it.
     """
 
     def __init__(
@@ -109,11 +73,16 @@ class RuntimeClient:
         *,
         auth: httpx2.Auth | None = None,
         endpoint_url: str | None = None,
+        use_fips: bool = False,
+        use_dualstack: bool = False,
         # Timeouts
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         read_timeout_s: float = READ_TIMEOUT_S,
         command_grace_s: float = COMMAND_GRACE_S,
         stop_timeout_s: float = STOP_TIMEOUT_S,
+        # Repetition and trust
+        retries: Retries = DEFAULT_RETRIES,
+        tls: ssl.SSLContext | None = None,
         # Escape hatch
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
@@ -121,8 +90,15 @@ class RuntimeClient:
         self._read_timeout_s = read_timeout_s
         self._command_grace_s = command_grace_s
         self._stop_timeout_s = stop_timeout_s
-        endpoint_url = None if endpoint_url is None else check_endpoint_url(endpoint_url)
-        self._connections = AsyncConnections(endpoint_url, connect_timeout_s, transport)
+        settings = ConnectionSettings(
+            endpoint_url=endpoint_url,
+            use_fips=use_fips,
+            use_dualstack=use_dualstack,
+            connect_timeout_s=connect_timeout_s,
+            tls=tls,
+            retries=retries,
+        )
+        self._connections = AsyncConnections(settings, transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -155,7 +131,7 @@ class RuntimeClient:
         Leaving the block early closes the connection, which does not stop the agent's work.
 
         Args:
-            arn: The runtime.
+            arn: The runtime's; or a ``RuntimeId``, its id and account.
             payload: What the agent receives, at most 100,000,000 bytes.
             session_id: 33 to 256 visible ASCII characters; an unknown one begins a new session.
             qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
@@ -188,7 +164,7 @@ class RuntimeClient:
         async with self._connections.send(Call(arn, request, session_id, timeout_s), self._auth) as response:
             pieces = await invocation_pieces(response, session_id)
             async with aclosing(pieces):
-                yield _answer(response, session_id, pieces)
+                yield answer_of(response, session_id, pieces)
 
     @asynccontextmanager
     async def run_command(
@@ -206,7 +182,7 @@ class RuntimeClient:
         A stream that ends without an exit code raises StreamInterruptedError: the command may still be running.
 
         Args:
-            arn: The runtime.
+            arn: The runtime's, or a harness's; or a ``RuntimeId``, its id and account.
             command: 1 to 65,536 characters.
             session_id: 33 to 256 visible ASCII characters; an unknown one boots a new, empty environment.
             timeout_s: After how many seconds the service ends the command, 1 to 3600.
@@ -224,7 +200,7 @@ class RuntimeClient:
         async with self._connections.send(call, self._auth) as response:
             events = await command_events(response, session_id)
             async with aclosing(events):
-                yield _answer(response, session_id, events)
+                yield answer_of(response, session_id, events)
 
     async def stop_session(
         self, arn: Runtime | str, *, session_id: str, qualifier: str | None = None, client_token: str | None = None
@@ -232,7 +208,7 @@ class RuntimeClient:
         """End a session, its environment and whatever runs in it. A session that is already gone is no error.
 
         Args:
-            arn: The runtime.
+            arn: The runtime's.
             session_id: 33 to 256 visible ASCII characters.
             qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
             client_token: 33 to 256 letters, digits and dashes, the same for the same stop; None is a new one.
@@ -249,13 +225,3 @@ class RuntimeClient:
             if not gone:
                 await check_success(response, session_id)
             return StoppedSession(response.headers.get(SESSION_HEADER, session_id), already_gone=gone)
-
-
-def _answer(response: httpx2.Response, session_id: str, pieces: AsyncGenerator[T, None]) -> Answer[T]:
-    return Answer(
-        response.headers.get(SESSION_HEADER, session_id),
-        response.headers.get("content-type", ""),
-        response.status_code,
-        response.headers.get(REQUEST_ID_HEADER),
-        pieces,
-    )

@@ -41,20 +41,21 @@ def endpoint_for(
         ConfigurationError: If the override is neither, or botocore knows no such partition.
     """
     if override is not None:
-        if use_fips or use_dualstack:
-            raise ConfigurationError("an endpoint URL can't be combined with FIPS or dual-stack endpoints")
-        return check_endpoint_url(override)
+        return check_endpoint_url(override, use_fips=use_fips, use_dualstack=use_dualstack)
     name = "bedrock-agentcore-fips" if use_fips else "bedrock-agentcore"
     return f"https://{name}.{runtime.region}.{_dns_suffixes(runtime.partition)[use_dualstack]}"
 
 
-def check_endpoint_url(text: str) -> str:
+def check_endpoint_url(text: str, *, use_fips: bool = False, use_dualstack: bool = False) -> str:
     """Return an endpoint URL without its trailing slash if credentials may be sent to it.
 
     Raises:
         ConfigurationError: If it is not https or loopback http, or has a user name, query or fragment. The message
-            shows none of those three, since each of them may be a secret.
+            shows none of those three, since each of them may be a secret. Or if a kind of endpoint is asked for too:
+            whoever needs FIPS must not get less because a URL was left over.
     """
+    if use_fips or use_dualstack:
+        raise ConfigurationError("an endpoint URL can't be combined with FIPS or dual-stack endpoints")
     if "@" in text or "?" in text or "#" in text:
         raise ConfigurationError("an endpoint URL has no user name, password, query or fragment, but this one has")
     try:

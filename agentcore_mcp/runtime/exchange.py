@@ -1,15 +1,12 @@
-"""Sending calls and reading their answers, twice: on an event loop, and in the calling thread.
+"""Reading answers, twice: on an event loop, and in the calling thread.
 
-The only two things that differ are here, side by side, and as little of them as possible: ``calls`` says what goes
-out, ``answers`` what comes back. The blocking half runs no event loop and starts no thread. A call is sent exactly
-once, unless ``auth`` sends it again with another token after a 401.
+Only the reading differs, so that is here, side by side; what is read and what it means is in ``answers``.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -17,113 +14,15 @@ import httpx2
 
 from agentcore_mcp.errors import TransportError
 from agentcore_mcp.runtime import answers
-from agentcore_mcp.runtime.environment import environment_errors, trusts_environment
 from agentcore_mcp.wire.eventstream import CommandDecoder, CommandEvent
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncGenerator, Generator
-
-    from agentcore_mcp.runtime.calls import Call
-
-# An idle connection is kept for the next call, but not until the other side gives it up: a request that crosses with
-# its closing fails, and nobody can say whether it was carried out. uvicorn, which many agents run on, waits 5 s.
-IDLE_CONNECTION_S = 4.0
-
-# How many calls run at a time is for the caller to decide; one that waits here looks like silence.
-_LIMITS = httpx2.Limits(max_connections=None, keepalive_expiry=IDLE_CONNECTION_S)
 
 # The end of a body comes with its last bytes or right behind them.
 _END_TIMEOUT_S = 0.1
 
 T = TypeVar("T")
-
-
-class AsyncConnections:
-    """The connections of one client on one event loop, opened when they are needed.
-
-    Args:
-        endpoint_url: Where to send everything, instead of to the service's host for the ARN's region.
-        connect_timeout_s: For a connection, its TLS handshake included.
-        transport: What to send through instead; it is closed with the connections, and no proxy is used.
-        tls: The certificates to trust; None are the system's. Reading those takes 20 ms, which one can share.
-    """
-
-    def __init__(
-        self,
-        endpoint_url: str | None,
-        connect_timeout_s: float,
-        transport: httpx2.AsyncBaseTransport | None,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        self._endpoint_url = endpoint_url
-        self._connect_timeout_s = connect_timeout_s
-        self._transport = transport
-        self._tls = tls
-        self._http: httpx2.AsyncClient | None = None
-
-    @asynccontextmanager
-    async def send(self, call: Call, auth: httpx2.Auth) -> AsyncGenerator[httpx2.Response, None]:
-        """Send a call. The block is entered with the head of the answer; leaving it closes the connection."""
-        request = call.to_http(self._endpoint_url, self._connect_timeout_s)
-        if self._http is None:
-            with environment_errors():
-                self._http = httpx2.AsyncClient(
-                    verify=True if self._tls is None else self._tls,
-                    transport=self._transport,
-                    trust_env=trusts_environment(request.url),
-                    limits=_LIMITS,
-                    follow_redirects=False,
-                )
-        with answers.transport_errors(request, call.session_id):
-            response = await self._http.send(request, auth=auth, stream=True)
-        try:
-            yield response
-        finally:
-            await response.aclose()
-
-    async def aclose(self) -> None:
-        """Close every connection. Answers that are still being read break off."""
-        if self._http is not None:
-            await self._http.aclose()
-
-
-class Connections:
-    """The connections of one client that blocks. Safe to share between threads. Arguments as above."""
-
-    def __init__(
-        self, endpoint_url: str | None, connect_timeout_s: float, transport: httpx2.BaseTransport | None
-    ) -> None:
-        self._endpoint_url = endpoint_url
-        self._connect_timeout_s = connect_timeout_s
-        self._transport = transport
-        self._http: httpx2.Client | None = None
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def send(self, call: Call, auth: httpx2.Auth) -> Generator[httpx2.Response, None, None]:
-        """Send a call. The block is entered with the head of the answer; leaving it closes the connection."""
-        request = call.to_http(self._endpoint_url, self._connect_timeout_s)
-        with self._lock:
-            if self._http is None:
-                with environment_errors():
-                    self._http = httpx2.Client(
-                        transport=self._transport,
-                        trust_env=trusts_environment(request.url),
-                        limits=_LIMITS,
-                        follow_redirects=False,
-                    )
-        with answers.transport_errors(request, call.session_id):
-            response = self._http.send(request, auth=auth, stream=True)
-        try:
-            yield response
-        finally:
-            response.close()
-
-    def close(self) -> None:
-        """Close every connection. Answers that are still being read break off."""
-        if self._http is not None:
-            self._http.close()
 
 
 async def invocation_pieces(response: httpx2.Response, session_id: str) -> AsyncGenerator[str, None]:

@@ -10,9 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from agentcore_mcp.runtime.auth import SigV4Auth
-from agentcore_mcp.runtime.calls import CONNECT_TIMEOUT_S
-from agentcore_mcp.runtime.endpoints import check_endpoint_url
-from agentcore_mcp.runtime.exchange import AsyncConnections, Connections
+from agentcore_mcp.runtime.connections import AsyncConnections, Connections, ConnectionSettings
+from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 from agentcore_mcp.runtime.sdk_async import AsyncMethods
 from agentcore_mcp.runtime.sdk_blocking import BlockingMethods
 from agentcore_mcp.runtime.sdk_websocket import WebSocketMethods
@@ -52,11 +51,15 @@ class AgentCoreRuntimeClient(BlockingMethods, AsyncMethods, WebSocketMethods):
         region: What ``client.region`` says. It is not needed.
         session: A botocore or boto3 session that knows the AWS credentials; None is the default chain.
         endpoint_url: Where to send everything, instead of to the service: https, or http to this machine.
+        use_fips: Send to the host whose cryptography is validated by FIPS 140.
+        use_dualstack: Send to the host that has IPv6 addresses too.
+        retries: When a call is sent again that didn't reach an agent; ``Retries(max_attempts=1)`` for never.
         transport: An httpx2 transport for the methods that block. It is closed with the client.
         async_transport: One for the async methods. It is closed whenever their connections are.
 
     Raises:
-        ConfigurationError: If the endpoint URL is neither https nor on this machine.
+        ConfigurationError: If the endpoint URL is neither https nor on this machine, or FIPS or dual-stack is asked
+            for besides it.
     """
 
     def __init__(
@@ -65,14 +68,19 @@ class AgentCoreRuntimeClient(BlockingMethods, AsyncMethods, WebSocketMethods):
         session: Any = None,
         *,
         endpoint_url: str | None = None,
+        use_fips: bool = False,
+        use_dualstack: bool = False,
+        retries: Retries = DEFAULT_RETRIES,
         transport: httpx2.BaseTransport | None = None,
         async_transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.region = region
         self.session = session
         self._sigv4 = SigV4Auth(session)
-        self._endpoint_url = None if endpoint_url is None else check_endpoint_url(endpoint_url)
-        self._connections = Connections(self._endpoint_url, CONNECT_TIMEOUT_S, transport)
+        self._settings = ConnectionSettings(
+            endpoint_url=endpoint_url, use_fips=use_fips, use_dualstack=use_dualstack, retries=retries
+        )
+        self._connections = Connections(self._settings, transport)
         self._async_transport = async_transport
         self._kept: AsyncConnections | None = None
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.runtime import orders
-from agentcore_mcp.runtime.calls import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, STOP_TIMEOUT_S, Call
+from agentcore_mcp.runtime.calls import READ_TIMEOUT_S, STOP_TIMEOUT_S, Call
+from agentcore_mcp.runtime.connections import AsyncConnections, ConnectionSettings
 from agentcore_mcp.runtime.environment import tls_context
-from agentcore_mcp.runtime.exchange import AsyncConnections, check_success, command_events, invocation_pieces
+from agentcore_mcp.runtime.exchange import check_success, command_events, invocation_pieces
 from agentcore_mcp.runtime.text import EventText
 from agentcore_mcp.wire.eventstream import command_event_value
 from agentcore_mcp.wire.operations import JSON_TYPE
@@ -29,7 +31,7 @@ class AsyncMethods:
     """See ``AgentCoreRuntimeClient``, also for the arguments."""
 
     _sigv4: SigV4Auth
-    _endpoint_url: str | None
+    _settings: ConnectionSettings
     _async_transport: httpx2.AsyncBaseTransport | None
     _kept: AsyncConnections | None
 
@@ -197,7 +199,7 @@ class AsyncMethods:
                 await connections.aclose()
 
     def _new_connections(self) -> AsyncConnections:
-        return AsyncConnections(self._endpoint_url, CONNECT_TIMEOUT_S, self._async_transport, self._tls)
+        return AsyncConnections(replace(self._settings, tls=self._tls), self._async_transport)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from agentcore_mcp.runtime import orders
 from agentcore_mcp.runtime.calls import READ_TIMEOUT_S, STOP_TIMEOUT_S, Call
 from agentcore_mcp.runtime.exchange import (
-    Connections,
     blocking_check_success,
     blocking_command_events,
     blocking_invocation_pieces,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from agentcore_mcp.runtime.auth import SigV4Auth
+    from agentcore_mcp.runtime.connections import Connections
     from agentcore_mcp.runtime.orders import CommandResult, StoppedSessionResult
     from agentcore_mcp.wire.eventstream import CommandEvent
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
     from agentcore_mcp.runtime.auth import SigV4Auth
+    from agentcore_mcp.runtime.connections import ConnectionSettings
     from agentcore_mcp.runtime.websocket import RuntimeWebSocket
 
 
@@ -26,7 +27,7 @@ class WebSocketMethods:
     """See ``AgentCoreRuntimeClient``, also for the arguments."""
 
     _sigv4: SigV4Auth
-    _endpoint_url: str | None
+    _settings: ConnectionSettings
 
     def generate_ws_connection(
         self,
@@ -73,14 +74,15 @@ class WebSocketMethods:
         Whoever has it can connect, so it is a secret while it is valid: ``expires`` seconds, 1 to 300. The custom
         headers are in its query; the agent sees those named ``X-Amzn-Bedrock-AgentCore-Runtime-Custom-*`` as headers.
         """
+        arn = parsed_arn(runtime_arn)
         return presigned_url(
-            parsed_arn(runtime_arn),
+            arn,
             self._sigv4,
             session_id=session_id or orders.new_session_id(),
             qualifier=endpoint_name or None,
             shell_id=shell_id,
             headers=custom_headers,
-            endpoint_url=self._endpoint_url,
+            endpoint_url=self._settings.url_for(arn),
             expires_s=expires,
         )
 
@@ -115,12 +117,13 @@ class WebSocketMethods:
         shell_id: str | None,
         headers: Mapping[str, str] | None,
     ) -> tuple[str, dict[str, str]]:
+        arn = parsed_arn(runtime_arn)
         return handshake(
-            parsed_arn(runtime_arn),
+            arn,
             orders.auth_of(bearer_token, self._sigv4),
             session_id=session_id or orders.new_session_id(),
             qualifier=endpoint_name or None,
             shell_id=shell_id,
             headers=headers,
-            endpoint_url=self._endpoint_url,
+            endpoint_url=self._settings.url_for(arn),
         )

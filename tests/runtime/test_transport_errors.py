@@ -19,7 +19,7 @@ from agentcore_mcp.errors import (
 )
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
-from tests.support.clients import ARN, SESSION_ID, client_of
+from tests.support.clients import ARN, ONCE, SESSION_ID, client_of
 from tests.support.servers import Exchange, loopback_server, reply
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ async def test_a_failure_before_the_head_says_whether_the_request_was_sent(
     def fail(request: httpx2.Request) -> httpx2.Response:
         raise theirs("")
 
-    async with RuntimeClient(auth=BearerAuth("s3cret"), transport=httpx2.MockTransport(fail)) as client:
+    async with RuntimeClient(auth=BearerAuth("s3cret"), transport=httpx2.MockTransport(fail), retries=ONCE) as client:
         with pytest.raises(AgentCoreError, match=r"bedrock-agentcore\.eu-west-1\.amazonaws\.com") as caught:
             await client.stop_session(ARN, session_id=SESSION_ID)
 
@@ -120,7 +120,7 @@ async def test_the_detail_is_short_and_shows_no_header(theirs: httpx2.TransportE
     def fail(request: httpx2.Request) -> httpx2.Response:
         raise theirs
 
-    async with RuntimeClient(auth=BearerAuth("s3cret"), transport=httpx2.MockTransport(fail)) as client:
+    async with RuntimeClient(auth=BearerAuth("s3cret"), transport=httpx2.MockTransport(fail), retries=ONCE) as client:
         with pytest.raises(AgentCoreError) as caught:
             await client.stop_session(ARN, session_id=SESSION_ID)
 
@@ -147,7 +147,7 @@ async def test_nobody_listening_means_nothing_was_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
 
-    async with RuntimeClient(auth=NoAuth(), endpoint_url=f"http://127.0.0.1:{port}") as client:
+    async with RuntimeClient(auth=NoAuth(), endpoint_url=f"http://127.0.0.1:{port}", retries=ONCE) as client:
         with pytest.raises(ConnectError, match=rf"can't connect to 127.0.0.1:{port}, nothing was sent: "):
             await client.stop_session(ARN, session_id=SESSION_ID)
 
@@ -158,7 +158,9 @@ async def test_a_server_without_tls_gets_nothing_over_https() -> None:
 
     async with loopback_server(accept) as server:
         url = server.endpoint_url.replace("http", "https")
-        async with RuntimeClient(auth=BearerAuth("s3cret"), endpoint_url=url, connect_timeout_s=1) as client:
+        async with RuntimeClient(
+            auth=BearerAuth("s3cret"), endpoint_url=url, connect_timeout_s=1, retries=ONCE
+        ) as client:
             with pytest.raises(ConnectError, match="nothing was sent"):
                 await client.stop_session(ARN, session_id=SESSION_ID)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from agentcore_mcp.runtime.auth import NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
+from agentcore_mcp.runtime.retries import Retries
 from tests.support.servers import Exchange, LoopbackServer, loopback_server
 
 if TYPE_CHECKING:
@@ -17,14 +18,20 @@ if TYPE_CHECKING:
 REGION = "eu-west-1"
 ARN = f"arn:aws:bedrock-agentcore:{REGION}:123456789012:runtime/demo-abcdefghij"
 SESSION_ID = "a-session-of-thirty-three-letters"
+# A repeated request would hide what the first one met, and take its time.
+ONCE = Retries(max_attempts=1)
 
 
 @asynccontextmanager
 async def client_of(
-    answer: Callable[[Exchange], Awaitable[None]], *, auth: httpx2.Auth | None = None, path: str = ""
+    answer: Callable[[Exchange], Awaitable[None]],
+    *,
+    auth: httpx2.Auth | None = None,
+    path: str = "",
+    retries: Retries = ONCE,
 ) -> AsyncIterator[tuple[RuntimeClient, LoopbackServer]]:
     async with (
         loopback_server(answer) as server,
-        RuntimeClient(auth=auth or NoAuth(), endpoint_url=server.endpoint_url + path) as client,
+        RuntimeClient(auth=auth or NoAuth(), endpoint_url=server.endpoint_url + path, retries=retries) as client,
     ):
         yield client, server

@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
-from tests.support.clients import ARN
+from tests.support.clients import ARN, ONCE
 from tests.support.servers import LoopbackServer, loopback_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 
     from agentcore_mcp.runtime.orders import CommandResult, StoppedSessionResult
+    from agentcore_mcp.runtime.retries import Retries
     from tests.support.servers import Exchange
 
 TOKEN = "not.a.real-token"
@@ -75,11 +76,15 @@ class Async:
 
 @asynccontextmanager
 async def sdk_of(
-    manner: Callable[[AgentCoreRuntimeClient], Manner], answer: Callable[[Exchange], Awaitable[None]], **options: Any
+    manner: Callable[[AgentCoreRuntimeClient], Manner],
+    answer: Callable[[Exchange], Awaitable[None]],
+    *,
+    retries: Retries = ONCE,
+    **options: Any,
 ) -> AsyncIterator[tuple[Manner, LoopbackServer]]:
     """Give a client of a server that answers as it is told."""
     async with loopback_server(answer) as server:
-        with AgentCoreRuntimeClient(endpoint_url=server.endpoint_url, **options) as client:
+        with AgentCoreRuntimeClient(endpoint_url=server.endpoint_url, retries=retries, **options) as client:
             yield manner(client), server
 
 

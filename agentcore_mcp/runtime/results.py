@@ -1,0 +1,68 @@
+"""What a call to a runtime returns: an answer that is still arriving, or what became of a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from agentcore_mcp.runtime.answers import REQUEST_ID_HEADER
+from agentcore_mcp.wire.eventstream import CommandEvent
+from agentcore_mcp.wire.operations import SESSION_HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    import httpx2
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """A successful answer whose head has arrived. Iterate it once for the rest, inside its ``async with`` block.
+
+    Attributes:
+        session_id: The session that answered: the one asked for, unless the service says otherwise.
+        content_type: As the answer's header has it, "" without one.
+        status: The HTTP status.
+        request_id: The id that AWS support asks for, when there is one.
+        pieces: What iterating goes through.
+    """
+
+    session_id: str
+    content_type: str
+    status: int
+    request_id: str | None
+    pieces: AsyncGenerator[T, None] = field(repr=False)
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self.pieces
+
+
+# Each piece is the data of one SSE event, as the agent sent it, or the one whole body of any other answer.
+Invocation = Answer[str]
+CommandRun = Answer[CommandEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedSession:
+    """What became of a session that was to be stopped.
+
+    Attributes:
+        session_id: The session.
+        already_gone: The service knew no such session, so there was nothing left to stop.
+    """
+
+    session_id: str
+    already_gone: bool
+
+
+def answer_of(response: httpx2.Response, session_id: str, pieces: AsyncGenerator[T, None]) -> Answer[T]:
+    """Return the answer whose head this is."""
+    return Answer(
+        response.headers.get(SESSION_HEADER, session_id),
+        response.headers.get("content-type", ""),
+        response.status_code,
+        response.headers.get(REQUEST_ID_HEADER),
+        pieces,
+    )

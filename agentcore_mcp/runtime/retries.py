@@ -1,0 +1,120 @@
+"""Retries: whether a call that failed is sent again, and after what pause. It decides; ``connections`` sends and waits.
+
+An agent must not run twice because of us, nor a command. So those are sent again only if they can't have been reached:
+
+- No connection could be made, so nothing was sent. Once more, since a load balancer that restarts or a name server that
+  stumbles is back in a moment; but only once, since far more often an address is wrong and a person waits. Not after
+  a timeout: by then TCP has tried several times itself.
+- AgentCore's front door refused, which it does before it asks the agent: 429, and 409 with the code
+  RetryableConflictException, as it answers while a session starts.
+
+A stop is idempotent by its client token. It is also sent again if it failed halfway or with a 5xx; but not if there
+was no answer for as long as its caller wanted to wait.
+
+boto3's defaults send one invocation three times after 60 s of silence, and after a 500 or 502.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from agentcore_mcp.errors import ConnectError, ResponseTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from agentcore_mcp.errors import TransportError
+    from agentcore_mcp.wire.operations import Request
+
+# With these, the pauses of one call are 8 to 15 s together: as long as a session takes to start, and not so long that
+# a person thinks nothing happens.
+MAX_ATTEMPTS = 5
+FIRST_PAUSE_S = 1.0
+# Whoever is asked to wait for longer is told so instead, and can decide.
+LONGEST_PAUSE_S = 30.0
+
+_TOO_MANY_REQUESTS = 429
+_CONFLICT = 409
+_CONFLICT_CODE = "RetryableConflictException"
+_SERVER_ERRORS = frozenset({500, 502, 503, 504})
+
+# A count of seconds with more digits than this is longer than anything, and int() has its limits.
+_SECONDS_MAX_DIGITS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often calls are sent at most, and how long the pauses in between are.
+
+    Attributes:
+        max_attempts: With 1 nothing is ever sent again.
+        first_pause_s: The pause after the first attempt; each further one is twice as long. Chance takes up to half
+            of it away, so that callers who failed together don't come back together.
+        longest_pause_s: A call is given up at once if ``Retry-After`` asks for a longer pause. A shorter one comes on
+            top of the pause above.
+        chance: Where chance comes from: numbers from 0 to 1.
+        clock: Seconds since the epoch, for a ``Retry-After`` that is a date.
+    """
+
+    max_attempts: int = MAX_ATTEMPTS
+    first_pause_s: float = FIRST_PAUSE_S
+    longest_pause_s: float = LONGEST_PAUSE_S
+    chance: Callable[[], float] = random.random
+    clock: Callable[[], float] = time.time
+
+    def after_answer(self, request: Request, attempt: int, status: int, headers: Mapping[str, str]) -> float | None:
+        """Return after how many seconds a call is sent again, None if it isn't.
+
+        Args:
+            request: What was sent.
+            attempt: How often it was sent so far.
+            status: The status of the answer.
+            headers: Those of the answer, by lower-case name.
+        """
+        code = headers.get("x-amzn-errortype", "").partition(":")[0].rpartition("#")[2]
+        if (
+            status == _TOO_MANY_REQUESTS
+            # Only if the service itself says so: a bare 409 may be anybody's, the agent's included.
+            or (status == _CONFLICT and code == _CONFLICT_CODE)
+            or (status in _SERVER_ERRORS and request.idempotent)
+        ):
+            return self._pause_s(attempt, self._asked_s(headers.get("retry-after", "")))
+        return None
+
+    def after_failure(self, request: Request, attempt: int, error: TransportError) -> float | None:
+        """Return after how many seconds a call is sent again, None if it isn't.
+
+        Args:
+            request: What was to be sent.
+            attempt: How often that was tried so far.
+            error: What happened before the head of an answer came.
+        """
+        if isinstance(error, ConnectError):
+            again = attempt == 1 and isinstance(error.__cause__, httpx2.ConnectError)
+        else:
+            again = request.idempotent and not isinstance(error, ResponseTimeoutError)
+        return self._pause_s(attempt, 0.0) if again else None
+
+    def _pause_s(self, attempt: int, asked_s: float) -> float | None:
+        if attempt >= self.max_attempts or asked_s > self.longest_pause_s:
+            return None
+        return asked_s + self.first_pause_s * 2.0 ** (attempt - 1) * (1 - self.chance() / 2)
+
+    def _asked_s(self, retry_after: str) -> float:
+        """Return how many seconds ``Retry-After`` (RFC 9110, 10.2.3) asks to wait; 0 if it can't be read."""
+        text = retry_after.strip()
+        if text.isascii() and text.isdigit():
+            return float(text) if len(text) <= _SECONDS_MAX_DIGITS else float("inf")
+        try:
+            return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - self.clock())
+        except (ValueError, OverflowError):
+            return 0.0
+
+
+DEFAULT_RETRIES = Retries()
