@@ -54,11 +54,13 @@ def schema() -> None:
 
 def _lines(loaded: Loaded) -> Iterator[tuple[str, str]]:
     """Give each setting as a line of TOML, and where it came from."""
+    from agentcore_mcp.config.complaints import dotted
+
     table = loaded.settings.model_dump()
     agents = {agent.pop("name"): agent for agent in table.pop("agents")}
     table["discover"] = table.pop("discovery")
     for key, value in _leaves({"agents": agents, **table}, ()):
-        name = ".".join(map(_bare_or_quoted, key))
+        name = dotted(key)
         if value is None:
             yield f"# {name}", "not set"
         else:
@@ -94,9 +96,11 @@ def _hidden(key: Key, value: Any, loaded: Loaded) -> Any:
 
 
 def _toml(value: Any) -> str:
+    from agentcore_mcp.config.complaints import quoted
+
     match value:
         case dict():
-            return f"{{{', '.join(f'{_bare_or_quoted(key)} = {_toml(inner)}' for key, inner in value.items())}}}"
+            return f"{{{', '.join(f'{quoted(key)} = {_toml(inner)}' for key, inner in value.items())}}}"
         case frozenset():
             return _toml(sorted(value))
         case list() | tuple():
@@ -104,8 +108,3 @@ def _toml(value: Any) -> str:
         case _:
             # Strings, numbers and booleans are written alike, but for one character.
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _bare_or_quoted(name: str) -> str:
-    bare = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
-    return name if bare else json.dumps(name, ensure_ascii=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.errors import ConfigurationError
@@ -12,10 +14,10 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 # Where no value is quoted, not even one of the wrong type: it may be what belongs there all the same.
-_SECRET_KEYS = frozenset(
-    {"token", "token_command", "token_url", "client_secret", "password", "external_id", "headers", "payload"}
-)
+_MAY_BE_SECRET = frozenset({"auth", "headers", "payload"})
+_NEVER_SECRET = frozenset({"auth_method", "none"})
 _VALUE_MAX_CHARS = 80
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 # In the words of TOML, where pydantic has those of Python.
 _TYPES = {
@@ -45,14 +47,14 @@ def configuration_error(error: ValidationError, name_of: Callable[[tuple[str | i
 
 
 def dotted(path: tuple[str | int, ...]) -> str:
-    """Return a path as TOML would write it, with indices in brackets."""
-    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+    """Return a path as TOML writes it, with indices in brackets."""
+    text = "".join(f"[{key}]" if isinstance(key, int) else f".{quoted(key)}" for key in path)
     return text.removeprefix(".")
 
 
-def is_secret(path: tuple[str | int, ...]) -> bool:
-    """Tell whether what is set at a path of keys may be a secret."""
-    return not _SECRET_KEYS.isdisjoint(path)
+def quoted(key: str) -> str:
+    """Return a key as TOML writes it: in quotes, if it is more than letters, digits, ``-`` and ``_``."""
+    return key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)
 
 
 def _sentence(kind: str, message: str) -> str:
@@ -65,7 +67,8 @@ def _sentence(kind: str, message: str) -> str:
 def _value(found: Any, path: tuple[str | int, ...]) -> str:
     """Return the value as the end of the sentence, unless the sentence has it already or it might be a secret."""
     value = found["input"]
-    if found["type"] in ("value_error", "missing") or is_secret(path) or not isinstance(value, str | int | float):
+    may_be_secret = not _MAY_BE_SECRET.isdisjoint(path) and _NEVER_SECRET.isdisjoint(path)
+    if found["type"] in ("value_error", "missing") or may_be_secret or not isinstance(value, str | int | float):
         return ""
     shown = repr(value)
     return f", not {shown if len(shown) <= _VALUE_MAX_CHARS else shown[:_VALUE_MAX_CHARS] + '…'}"
