@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import anyio
+
+from agentcore_mcp.config import Agent, AwsAuth
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.runtime.client import RuntimeClient
+from agentcore_mcp.runtime.discovery import list_runtimes
 from agentcore_mcp.server.credentials import Credentials, endpoint_of
 
 if TYPE_CHECKING:
     import httpx2
 
-    from agentcore_mcp.config import Agent, Settings
+    from agentcore_mcp.config import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Target:
 
 
 class Agents:
-    """Finds the agent that a call means. Nothing is connected, resolved or signed before the first call.
+    """Finds the agent that a call means. Nothing is connected, resolved, signed or listed before the first call.
 
     Args:
         settings: Which agents there are.
@@ -38,32 +42,66 @@ class Agents:
         self._transport = transport
         self._credentials = Credentials()
         self._clients: dict[tuple[int, str | None], RuntimeClient] = {}
-        self._targets = {agent.name: Target(agent, self._client_for(agent)) for agent in settings.agents}
+        self._targets = {agent.name: self._target(agent) for agent in settings.agents}
+        self._to_discover = settings.discovery
+        self._discovering = anyio.Lock()
 
-    def named(self, name: str) -> Target:
+    async def named(self, name: str) -> Target:
         """Return the agent of a name; without a name, the only one.
 
         Raises:
             InvalidRequestError: If there is none of that name, or several to choose from.
+            AgentCoreError: If the agents have to be listed for it, and can't be.
         """
+        if name not in self._targets:
+            await self._discover()
         if not name and len(self._targets) == 1:
             return next(iter(self._targets.values()))
         if name not in self._targets:
-            raise InvalidRequestError(f"agent is {name!r}, and has to be one of {', '.join(self._targets)}")
+            known = ", ".join(self._targets) or "none: no runtime that is ready was found"
+            raise InvalidRequestError(f"agent is {name!r}, and has to be one of {known}")
         return self._targets[name]
 
-    def all(self) -> list[Target]:
-        """Return all agents, as they are ordered in the configuration."""
+    async def all(self) -> list[Target]:
+        """Return all agents: those of the configuration in its order, then those that were found.
+
+        Raises:
+            AgentCoreError: If they have to be listed for it, and can't be.
+        """
+        await self._discover()
         return list(self._targets.values())
+
+    def known(self, name: str) -> Target:
+        """Return an agent that was called before."""
+        return self._targets[name]
 
     async def aclose(self) -> None:
         """Close every connection."""
         for client in self._clients.values():
             await client.aclose()
 
-    def _client_for(self, agent: Agent) -> RuntimeClient:
+    async def _discover(self) -> None:
+        """List the runtimes of the account, once; an agent of the configuration wins over one of the same name."""
+        async with self._discovering:
+            if (discovery := self._to_discover) is None:
+                return
+            auth = AwsAuth(profile=discovery.profile)
+            signer = self._credentials.of_aws(auth, discovery.region)
+            for runtime in await list_runtimes(signer, region=discovery.region, profile=discovery.profile):
+                if discovery.wants(runtime.name) and runtime.name not in self._targets:
+                    found = Agent(
+                        name=runtime.name,
+                        arn=runtime.arn,
+                        description=runtime.description,
+                        auth=auth,
+                        commands=discovery.commands,
+                    )
+                    self._targets[found.name] = self._target(found)
+            self._to_discover = None
+
+    def _target(self, agent: Agent) -> Target:
         auth, endpoint_url = self._credentials.auth_for(agent), endpoint_of(agent)
         key = (id(auth), endpoint_url)
         if key not in self._clients:
             self._clients[key] = RuntimeClient(auth=auth, endpoint_url=endpoint_url, transport=self._transport)
-        return self._clients[key]
+        return Target(agent, self._clients[key])

@@ -62,7 +62,9 @@ def create_server(settings: Settings, *, transport: httpx2.AsyncBaseTransport | 
     server: MCPServer[Resources] = MCPServer(
         "agentcore-mcp",
         title="Amazon Bedrock AgentCore",
-        instructions=INSTRUCTIONS.format(agent=" and ".join(map(display_name, settings.agents))),
+        instructions=INSTRUCTIONS.format(
+            agent=", ".join(map(display_name, settings.agents)) or "list_agents names them"
+        ),
         version=version("agentcore-mcp"),
         lifespan=lifespan,
         log_level="WARNING",

@@ -43,12 +43,12 @@ async def invoke_agent(
     with tool_errors() as facts:
         if handle:
             call = shared.calls.unattended(handle, "invoke_agent")
-            target = shared.agents.named(call.agent)
+            target = shared.agents.known(call.agent)
             facts.agent = target.agent
         elif not prompt.strip():
             raise InvalidRequestError("the prompt is empty; say what the agent should do")
         else:
-            target, session = shared.open_session(agent, session_id)
+            target, session = await shared.open_session(agent, session_id)
             facts.agent = target.agent
             outputs = {"text": Output(Spool(shared.calls.folder))}
             call = Call("invoke_agent", target.agent.name, session, "the agent", outputs)
@@ -79,7 +79,7 @@ async def ask_user(
     with tool_errors() as facts:
         if handle:
             return Confirmation()
-        target = shared.agents.named(agent or shared.ledger.agent_of(session_id.strip()))
+        target = await shared.agents.named(agent or shared.ledger.agent_of(session_id.strip()))
         facts.agent = target.agent
         permitted(command, target.agent)
         return question(command, target.agent, session_id, ctx)
@@ -100,12 +100,12 @@ async def run_command(
         confirmed(answer)
         if handle:
             call = shared.calls.unattended(handle, "run_command")
-            target = shared.agents.named(call.agent)
+            target = shared.agents.known(call.agent)
             facts.agent = target.agent
         elif not command.strip():
             raise InvalidRequestError("the command is empty")
         else:
-            target, session = shared.open_session(agent, session_id)
+            target, session = await shared.open_session(agent, session_id)
             facts.agent = target.agent
             outputs = {
                 "stdout": Output(Spool(shared.calls.folder), STDOUT_MAX_CHARS, terminal=True),

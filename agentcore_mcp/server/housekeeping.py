@@ -32,9 +32,9 @@ async def stop_session(
         facts.stopping = True
         if session_id.strip() == ALL:
             opened = [session for session in shared.ledger.open() if agent in ("", session.agent)]
-            targets = [(shared.agents.named(session.agent), session.session_id) for session in opened]
+            targets = [(shared.agents.known(session.agent), session.session_id) for session in opened]
         elif session_id.strip():
-            targets = [shared.open_session(agent, session_id)]
+            targets = [await shared.open_session(agent, session_id)]
         else:
             raise InvalidRequestError("session_id is empty; pass the session_id of an earlier result, or 'all'")
         stopped: list[str] = []
@@ -57,10 +57,11 @@ async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsR
     """List the agents, and the sessions that this server opened."""
     shared = ctx.request_context.lifespan_context
     now = anyio.current_time()
+    with tool_errors():
+        agents = [target.agent for target in await shared.agents.all()]
     return ListAgentsResult(
         agents=[
-            AgentInfo(name=target.agent.name, description=target.agent.description, commands=target.agent.commands.mode)
-            for target in shared.agents.all()
+            AgentInfo(name=agent.name, description=agent.description, commands=agent.commands.mode) for agent in agents
         ],
         sessions=[
             SessionInfo(

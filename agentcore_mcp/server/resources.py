@@ -27,13 +27,14 @@ class Resources:
     calls: Calls
     stops: Stops
 
-    def open_session(self, agent: str, session_id: str) -> tuple[Target, str]:
+    async def open_session(self, agent: str, session_id: str) -> tuple[Target, str]:
         """Return the agent and the session that a call means, and note that the session is used.
 
         Raises:
             InvalidRequestError: If either is not one.
+            AgentCoreError: If the agents have to be listed for it, and can't be.
         """
-        target = self.agents.named(agent or self.ledger.agent_of(session_id.strip()))
+        target = await self.agents.named(agent or self.ledger.agent_of(session_id.strip()))
         session = self.sessions.resolve(session_id, target.agent.arn)
         self.ledger.used(session, target.agent.name, session_id.strip())
         return target, session

@@ -47,7 +47,7 @@ class Stops:
             await asyncio.gather(*self._going_on)
 
     async def _stop(self, session_id: str, agent: str) -> None:
-        target = self._agents.named(agent)
+        target = self._agents.known(agent)
         try:
             await target.client.stop_session(target.agent.arn, session_id=session_id, qualifier=target.agent.qualifier)
         except AgentCoreError as error:

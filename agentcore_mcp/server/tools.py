@@ -69,12 +69,14 @@ _BOUNDS = {
 def build_tools(settings: Settings) -> list[Tool]:
     """Return the tools that the settings allow."""
     agents = settings.agents
-    has_commands = any(agent.commands.mode != "off" for agent in agents)
+    policies = [agent.commands for agent in agents]
+    policies += [settings.discovery.commands] if settings.discovery is not None else []
+    has_commands = any(policy.mode != "off" for policy in policies)
     tools: list[Tool] = []
     if settings.allows("invoke_agent"):
         if settings.expose == "agents":
             tools += [_ask_tool(agent, settings) for agent in agents]
-        else:
+        if settings.expose == "tools" or settings.discovery is not None:
             tools.append(_invoke_tool(settings))
     if settings.allows("run_command") and has_commands:
         tools.append(_tool(handlers.run_command, "Run a shell command", RUN_COMMAND, settings, waiting="command"))
@@ -95,7 +97,7 @@ def display_name(agent: Agent) -> str:
 
 
 def _invoke_tool(settings: Settings) -> Tool:
-    only = settings.agents[0] if len(settings.agents) == 1 else None
+    only = settings.agents[0] if len(settings.agents) == 1 and settings.discovery is None else None
     who = f"{display_name(only)}, an AI agent on Amazon Bedrock AgentCore," if only else "an AI agent"
     description = INVOKE_AGENT.format(agent=who)
     if only is not None and only.description:
@@ -154,7 +156,10 @@ def _published(schema: dict[str, Any], settings: Settings, waiting: str | None) 
     """
     properties: dict[str, Any] = without_titles(schema["properties"])
     required = list(schema.get("required", []))
-    if len(settings.agents) == 1:
+    if settings.discovery is not None and "agent" in properties:
+        # Which there are is not known before the first call.
+        properties["agent"] = {"type": "string", "description": "Which agent, by its name in list_agents."}
+    elif len(settings.agents) == 1:
         properties.pop("agent", None)
     elif "agent" in properties:
         which = "; ".join(f"{agent.name}: {agent.description or 'no description'}" for agent in settings.agents)
