@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from agentcore_mcp.hosting.dataplane.auth import AuthMode
     from agentcore_mcp.hosting.dataplane.targets import HostedAgent
 
 _LIMITS = """\b
 Limits
   It runs shell commands on this machine, as you, without a sandbox.
   It listens on the loopback address only.
-  It checks no credentials: any process on this machine can use it.
+  It checks no credentials unless --auth says so: any process on this machine can use it. The keys,
+  client and tokens of --auth are for tests; whoever can run it can read them.
   Commands start in the session's own directory, which is also their HOME. Of the environment they
   see PATH, the locale, TERM, TZ, TMPDIR and the user's name, so no AWS_*, token or key variables.
   Agents see the whole environment, because they may need its credentials to call a model.
@@ -82,6 +84,30 @@ _SECONDS = click.FloatRange(0, min_open=True)
     metavar="SECONDS",
     help="How long an agent process may take until it answers.",
 )
+@click.option(
+    "--auth",
+    "auth_mode",
+    default="none",
+    show_default=True,
+    type=click.Choice(["none", "sigv4", "jwt"]),
+    help="What callers have to prove. sigv4: requests signed with the key pair below, for us-east-1. jwt: a bearer "
+    "token of the issuer under /_local/oauth, for its client. The first line on standard output tells the credentials.",
+)
+@click.option("--access-key-id", help="The key that --auth sigv4 lets in. Default: AKIALOCALAGENTCORE00.")
+@click.option(
+    "--secret-access-key",
+    help="Its secret. Not a real one, please: options can be read in the list of processes. Default: in the first "
+    "line on standard output.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="FAULT",
+    help="What goes wrong on purpose, with every call or every Nth: error=CODE, cold-start=SECONDS, cut-after=BYTES "
+    "or slow=BYTES_PER_SECOND; 'error=ThrottlingException every=3'. May be repeated. A single call asks for the same "
+    "with a header, such as X-Local-Fault: cut-after=1000, slow=200.",
+)
 @click.option("--until-stdin-closes", is_flag=True, hidden=True, help="End when standard input ends.")
 def local(
     *,
@@ -93,24 +119,32 @@ def local(
     idle_timeout_s: float,
     max_lifetime_s: float,
     start_timeout_s: float,
+    auth_mode: AuthMode,
+    access_key_id: str | None,
+    secret_access_key: str | None,
+    faults: tuple[str, ...],
     until_stdin_closes: bool,
 ) -> None:
     """Run a local AgentCore: the real wire protocol, no account.
 
     It answers InvokeAgentRuntime, InvokeAgentRuntimeCommand and StopRuntimeSession on 127.0.0.1, for boto3
     (endpoint_url), for this package's client and for the MCP server. The first line on standard output is a JSON
-    object with endpoint_url, agent_runtime_arn (of the first agent) and agents (each name's ARN). What the agents
-    print goes to standard error, with the session id in front.
+    object with endpoint_url, agent_runtime_arn (of the first agent), agents (each name's ARN), and with --auth also
+    auth (what lets callers in). What the agents print goes to standard error, with the session id in front.
     """
+    from agentcore_mcp.hosting.dataplane.faults import Fault
+    from agentcore_mcp.hosting.dataplane.gate import AuthSettings
     from agentcore_mcp.hosting.dataplane.server import serve
     from agentcore_mcp.hosting.dataplane.session import Limits
 
+    auth = AuthSettings.of(auth_mode, access_key_id, secret_access_key)
     agents = _agents(app=app, target=target, container_command=container_command, agents_file=agents_file)
 
     def announce(endpoint_url: str) -> None:
         arns = {agent.name: str(agent.arn) for agent in agents}
         first = str(agents[0].arn)
-        click.echo(json.dumps({"endpoint_url": endpoint_url, "agent_runtime_arn": first, "agents": arns}))
+        announced = {"endpoint_url": endpoint_url, "agent_runtime_arn": first, "agents": arns}
+        click.echo(json.dumps({**announced, **auth.announcement(endpoint_url)}))
 
     try:
         serve(
@@ -118,6 +152,8 @@ def local(
             port=port,
             announce=announce,
             limits=Limits(idle_timeout_s, max_lifetime_s, start_timeout_s),
+            auth=auth,
+            faults=[Fault.parse(fault) for fault in faults],
             until_stdin_closes=until_stdin_closes,
         )
     except OSError as exc:

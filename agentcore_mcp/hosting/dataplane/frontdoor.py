@@ -7,6 +7,7 @@ loopback addresses too, and behind this door is a shell.
 from __future__ import annotations
 
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -15,15 +16,16 @@ import anyio
 from agentcore_mcp.hosting.dataplane.bridge import bridge
 from agentcore_mcp.hosting.dataplane.commands import command
 from agentcore_mcp.hosting.dataplane.exchange import ClientGoneError, Exchange
+from agentcore_mcp.hosting.dataplane.faults import FAULT_HEADER, SpoiltSend
 from agentcore_mcp.hosting.dataplane.invocations import agent_card, invoke
+from agentcore_mcp.hosting.dataplane.issuer import PATH as ISSUER_PATH
 from agentcore_mcp.hosting.dataplane.journal import Journal
-from agentcore_mcp.hosting.dataplane.refusals import Refusal, invalid_field, not_found
+from agentcore_mcp.hosting.dataplane.refusals import Refusal, not_found
 from agentcore_mcp.hosting.dataplane.routes import (
     CARD,
     COMMAND,
     METADATA,
     SHELL,
-    SOCKET,
     STOP,
     WEBSOCKET,
     Route,
@@ -32,14 +34,18 @@ from agentcore_mcp.hosting.dataplane.routes import (
 from agentcore_mcp.hosting.dataplane.sockets import ClientSocket, SocketClosedError, refusing
 from agentcore_mcp.hosting.dataplane.stops import Stops
 from agentcore_mcp.hosting.dataplane.targets import LOOPBACK_NAMES
-from agentcore_mcp.wire.operations import SESSION_HEADER, SESSION_ID_MAX_CHARS, SESSION_ID_MIN_CHARS
+from agentcore_mcp.hosting.dataplane.validation import check_members
+from agentcore_mcp.wire.operations import SESSION_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     import httpx2
+    from anyio.abc import TaskGroup
     from starlette.types import Receive, Scope, Send
 
+    from agentcore_mcp.hosting.dataplane.faults import Faults, Plan
+    from agentcore_mcp.hosting.dataplane.gate import Gate
     from agentcore_mcp.hosting.dataplane.sessions import Sessions
     from agentcore_mcp.hosting.dataplane.targets import HostedAgent
 
@@ -51,7 +57,9 @@ class FrontDoor:
         agents: What can be called.
         sessions: Where.
         client: What calls the agents.
-        issuer_url: Who issues the tokens that are needed, if any are.
+        gate: Who may call.
+        faults: What goes wrong on purpose.
+        tasks: For work that goes on when its answer has broken off.
     """
 
     def __init__(
@@ -60,10 +68,14 @@ class FrontDoor:
         sessions: Sessions,
         client: httpx2.AsyncClient,
         *,
-        issuer_url: str | None = None,
+        gate: Gate,
+        faults: Faults,
+        tasks: TaskGroup,
     ) -> None:
         self._agents = agents
-        self._issuer_url = issuer_url
+        self._gate = gate
+        self._faults = faults
+        self._tasks = tasks
         self._sessions = sessions
         self._client = client
         self._stops = Stops(sessions)
@@ -87,21 +99,47 @@ class FrontDoor:
                     await exchange.answer_json(200, self._sessions.listing())
                 case "GET", "/_local/requests":
                     await exchange.answer_json(200, self._journal.listing())
+                case method, path if self._gate.issuer is not None and path.startswith(f"{ISSUER_PATH}/"):
+                    await self._gate.issuer.answer(exchange, method, path)
                 case method, _:
                     route = find_route(method, scope["raw_path"], scope["query_string"])
                     exchange.entry = self._journal.open(request_id, route.operation)
-                    await self._serve(exchange, route, socket)
+                    plan = self._faults.plan(exchange.headers.get(FAULT_HEADER.lower()))
+                    await self._spoil(exchange, plan, partial(self._serve, exchange, scope, route, socket, plan))
         except Refusal as refusal:
             await exchange.refuse(refusal)
+        except ClientGoneError:
+            pass
         finally:
             exchange.close()
 
-    async def _serve(self, exchange: Exchange, route: Route, socket: ClientSocket | None) -> None:
+    async def _spoil(self, exchange: Exchange, plan: Plan, serve: Callable[[], Awaitable[None]]) -> None:
+        """Serve with those faults that the answer is to have on the line."""
+        over = anyio.Event()
+        exchange.wrap_send(lambda send: SpoiltSend(send, plan, over.set))
+        if plan.cut_after is None:
+            await serve()
+            return
+
+        async def work() -> None:
+            await serve()
+            over.set()
+
+        # The connection closes when this returns, and the work goes on after that.
+        self._tasks.start_soon(work)
+        await over.wait()
+
+    async def _serve(
+        self, exchange: Exchange, scope: Scope, route: Route, socket: ClientSocket | None, plan: Plan
+    ) -> None:
         async with anyio.create_task_group() as tasks:
             if socket is None:
                 tasks.start_soon(exchange.watch)
             try:
-                await self._operate(exchange, route, socket)
+                if route.operation != METADATA:
+                    await self._gate.check(exchange, scope)
+                plan.refuse()
+                await self._operate(exchange, route, socket, plan)
             except Refusal as refusal:
                 # Here and not outside: a task group would wrap it.
                 await exchange.refuse(refusal)
@@ -109,17 +147,23 @@ class FrontDoor:
                 pass
             tasks.cancel_scope.cancel()
 
-    async def _operate(self, exchange: Exchange, route: Route, socket: ClientSocket | None) -> None:
+    async def _operate(self, exchange: Exchange, route: Route, socket: ClientSocket | None, plan: Plan) -> None:
+        members = exchange.headers
+        if socket is not None:
+            # A presigned URL has in its query what it can have in no header.
+            members = {name.lower(): value for name, value in route.query.items()} | members
+        check_members(route.operation, members, route.query)
         hosted = route.find(self._agents)
         if route.operation == METADATA:
             await self._protected_resource(exchange, hosted, route)
             return
-        session_id = _session_id(exchange.headers, route)
+        session_id = members.get(SESSION_HEADER.lower()) or str(uuid.uuid4())
         exchange.in_session(session_id)
         if route.operation == STOP:
             await self._stops.stop(exchange, hosted, session_id)
             return
         with self._sessions.enter(hosted, session_id) as session:
+            await session.start(with_agent=route.operation not in (COMMAND, SHELL), delay_s=plan.cold_start_s)
             if socket is not None:
                 await bridge(socket, session, route.query)
             elif route.operation == COMMAND:
@@ -131,12 +175,12 @@ class FrontDoor:
 
     async def _protected_resource(self, exchange: Exchange, hosted: HostedAgent, route: Route) -> None:
         """Answer as RFC 9728 says, so that a client without a token finds out who issues them."""
-        if self._issuer_url is None:
+        if self._gate.issuer is None:
             raise not_found(f"The agent '{route.runtime}' takes no tokens")
         resource = f"http://{exchange.headers['host']}/runtimes/{quote(str(hosted.arn), safe='')}/invocations"
         if qualifier := route.query.get("qualifier"):
             resource += f"?qualifier={quote(qualifier, safe='')}"
-        await exchange.answer_json(200, {"resource": resource, "authorization_servers": [self._issuer_url]})
+        await exchange.answer_json(200, {"resource": resource, "authorization_servers": [self._gate.issuer.url]})
 
 
 def _check_origin(headers: dict[str, str]) -> None:
@@ -146,20 +190,3 @@ def _check_origin(headers: dict[str, str]) -> None:
         host = None
     if host not in LOOPBACK_NAMES or "origin" in headers:
         raise Refusal("AccessDeniedException", "The local AgentCore does not answer web pages or other hosts' names")
-
-
-def _session_id(headers: dict[str, str], route: Route) -> str:
-    session_id = headers.get(SESSION_HEADER.lower())
-    if session_id is None and route.operation in (SOCKET, SHELL):
-        # A presigned URL has it in its query.
-        session_id = route.query.get(SESSION_HEADER)
-    if session_id is None and route.operation != STOP:
-        return str(uuid.uuid4())
-    length = len(session_id or "")
-    if length < SESSION_ID_MIN_CHARS:
-        constraint = f"Member must have length greater than or equal to {SESSION_ID_MIN_CHARS}"
-    elif length > SESSION_ID_MAX_CHARS:
-        constraint = f"Member must have length less than or equal to {SESSION_ID_MAX_CHARS}"
-    else:
-        return session_id or ""
-    raise invalid_field("runtimeSessionId", constraint)

@@ -19,7 +19,9 @@ import anyio
 import uvicorn
 
 from agentcore_mcp.hosting.dataplane.bridge import MESSAGE_MAX_BYTES
+from agentcore_mcp.hosting.dataplane.faults import Faults
 from agentcore_mcp.hosting.dataplane.frontdoor import FrontDoor
+from agentcore_mcp.hosting.dataplane.gate import Gate
 from agentcore_mcp.hosting.dataplane.invocations import agent_client
 from agentcore_mcp.hosting.dataplane.lenient import LenientProtocol
 from agentcore_mcp.hosting.dataplane.listeners import HOST, listen
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator, Sequence
 
+    from agentcore_mcp.hosting.dataplane.faults import Fault
+    from agentcore_mcp.hosting.dataplane.gate import AuthSettings
     from agentcore_mcp.hosting.dataplane.session import Limits
     from agentcore_mcp.hosting.dataplane.targets import HostedAgent
 
@@ -61,6 +65,8 @@ def serve(
     port: int,
     announce: Callable[[str], None],
     limits: Limits,
+    auth: AuthSettings,
+    faults: Sequence[Fault] = (),
     until_stdin_closes: bool = False,
 ) -> None:
     """Run a local AgentCore until SIGTERM, SIGINT or SIGHUP.
@@ -70,13 +76,15 @@ def serve(
         port: The port on 127.0.0.1; 0 takes a free one.
         announce: Called with the endpoint's URL once it listens.
         limits: How long sessions may last.
+        auth: What is asked of whoever calls.
+        faults: What goes wrong on purpose.
         until_stdin_closes: End also when standard input ends, so when the process that holds it has gone.
 
     Raises:
         OSError: If the port is taken.
     """
     with listen(port, backlog=_BACKLOG) as listener:
-        anyio.run(_serve, listener, agents, announce, limits, until_stdin_closes)
+        anyio.run(_serve, listener, agents, announce, limits, auth, faults, until_stdin_closes)
 
 
 async def _serve(
@@ -84,14 +92,18 @@ async def _serve(
     agents: Sequence[HostedAgent],
     announce: Callable[[str], None],
     limits: Limits,
+    auth: AuthSettings,
+    faults: Sequence[Fault],
     until_stdin_closes: bool,
 ) -> None:
     # Outermost, so that a second signal can't interrupt the clean-up.
     with anyio.open_signal_receiver(*_END_SIGNALS) as signals, _private_folder() as root:
         async with agent_client() as client, anyio.create_task_group() as tasks:
+            endpoint_url = f"http://{HOST}:{listener.getsockname()[1]}"
+            gate = Gate(auth, endpoint_url)
             sessions = Sessions(root, tasks, client, limits)
             config = uvicorn.Config(
-                FrontDoor(agents, sessions, client),
+                FrontDoor(agents, sessions, client, gate=gate, faults=Faults(faults), tasks=tasks),
                 lifespan="off",
                 http=LenientProtocol,
                 ws="websockets-sansio",
@@ -109,7 +121,7 @@ async def _serve(
             logging.getLogger("uvicorn.error").addFilter(_is_news)
             server = _Server(config)
             tasks.start_soon(server.serve, [listener])
-            announce(f"http://{HOST}:{listener.getsockname()[1]}")
+            announce(endpoint_url)
             if until_stdin_closes:
                 _signal_at_end_of_stdin()
             async for _ in signals:

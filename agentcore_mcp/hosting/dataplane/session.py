@@ -15,7 +15,7 @@ import anyio
 import httpx2
 
 from agentcore_mcp.hosting.dataplane.agents import AgentProcess
-from agentcore_mcp.hosting.dataplane.refusals import Refusal, runtime_failed
+from agentcore_mcp.hosting.dataplane.refusals import Refusal, runtime_failed, session_starting
 from agentcore_mcp.hosting.dataplane.targets import AgentUrl
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Session:
     """One session.
 
     Attributes:
+        starting: Whether its first call is waiting for it to start.
         stopping: Set when it is to end. From then on no answer of it may look complete.
         why: Why it ends, as a sentence for the clients whose requests that breaks.
         ended: Set when its processes and its directory are gone.
@@ -73,6 +74,8 @@ class Session:
         self.directory = directory
         self.hosted = hosted
         self.active = 0
+        self.starting = False
+        self._started = False
         self.stopping = anyio.Event()
         self.why = ""
         self.ended = anyio.Event()
@@ -114,6 +117,32 @@ class Session:
         finally:
             self.active -= 1
             self._last_used = time.monotonic()
+
+    async def start(self, *, with_agent: bool, delay_s: float = 0.0) -> None:
+        """Start it at its first call. Who calls it a second time meanwhile is refused, as by the service.
+
+        Args:
+            with_agent: Whether this call needs the agent; a session may begin with a command.
+            delay_s: How much longer the start takes than it would.
+
+        Raises:
+            Refusal: If it is starting for another call, or can't be started.
+        """
+        if self._started:
+            return
+        if self.starting:
+            raise session_starting(self.id)
+        self.starting = True
+        try:
+            if delay_s:
+                with anyio.move_on_after(delay_s):
+                    await self.stopping.wait()
+                    raise runtime_failed(self.why)
+            if with_agent:
+                await self.agent()
+            self._started = True
+        finally:
+            self.starting = False
 
     async def agent(self) -> AgentProcess | AgentUrl:
         """Return the agent; the first call starts it, and returns once it answers.

@@ -12,6 +12,7 @@ from agentcore_mcp.hosting.dataplane.refusals import (
     Refusal,
     invalid_field,
     not_found,
+    session_starting,
     unreadable,
 )
 
@@ -47,6 +48,8 @@ class Stops:
         session = self._session(hosted, session_id, token)
         if session is None:
             raise not_found(f"Session not found or already terminated: {session_id}")
+        if session.starting:
+            raise session_starting(session_id)
         await self._sessions.end(session)
         await exchange.answer_json(200, {})
 

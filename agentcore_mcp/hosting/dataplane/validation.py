@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from agentcore_mcp.hosting.dataplane.refusals import invalid_fields
-from agentcore_mcp.hosting.dataplane.routes import COMMAND, INVOKE, STOP
+from agentcore_mcp.hosting.dataplane.routes import CARD, COMMAND, INVOKE, SHELL, SOCKET, STOP
 from agentcore_mcp.wire.operations import SESSION_HEADER, SESSION_ID_MAX_CHARS, SESSION_ID_MIN_CHARS, USER_HEADER
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ MEMBERS_OF: Final[Mapping[str, tuple[Member, ...]]] = {
         *_STATE,
     ),
     STOP: (_SESSION,),
+    CARD: (_SESSION,),
+    # Not in the model, which has no WebSockets.
+    SOCKET: (_SESSION,),
+    SHELL: (_SESSION,),
 }
 ACCOUNT_ID: Final = re.compile(r"[0-9]{12}")
 
@@ -68,7 +72,7 @@ def check_members(operation: str, headers: Mapping[str, str], query: Mapping[str
         Refusal: If a member is missing, too short, too long or malformed; it names all of them.
     """
     fields = []
-    for member in MEMBERS_OF[operation]:
+    for member in MEMBERS_OF.get(operation, ()):
         value = headers.get(member.header)
         if value is None:
             if operation == STOP:
@@ -78,7 +82,7 @@ def check_members(operation: str, headers: Mapping[str, str], query: Mapping[str
         elif len(value) > member.max_chars:
             fields.append((member.name, f"Member must have length less than or equal to {member.max_chars}"))
     account_id = query.get("accountId")
-    if operation != STOP and account_id is not None and not ACCOUNT_ID.fullmatch(account_id):
+    if operation in (INVOKE, COMMAND) and account_id is not None and not ACCOUNT_ID.fullmatch(account_id):
         fields.append(("accountId", f"Member must satisfy regular expression pattern: {ACCOUNT_ID.pattern}"))
     if fields:
         raise invalid_fields(fields)
