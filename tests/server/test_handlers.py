@@ -421,3 +421,38 @@ async def test_what_the_settings_forbid_is_neither_listed_nor_callable(
     assert listed == names
     assert refused.is_error
     assert runtime.requests == []
+
+
+async def test_the_runtimes_of_an_account_are_agents_once_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def runtime_of(name: str) -> dict[str, Any]:
+        return {
+            "agentRuntimeArn": f"{PREFIX}/{name}-0123456789",
+            "agentRuntimeId": f"{name}-0123456789",
+            "agentRuntimeName": name,
+            "agentRuntimeVersion": "1",
+            "description": f"knows about {name}",
+            "lastUpdatedAt": "2026-01-01T00:00:00Z",
+            "status": "READY",
+        }
+
+    async def control_plane(exchange: Exchange) -> None:
+        body = json.dumps({"agentRuntimes": [runtime_of("prod_one"), runtime_of("test_two")]}).encode()
+        await exchange.send(reply(body=body, content_type="application/json"))
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-real-secret")
+    async with loopback_server(control_plane) as control:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_AGENTCORE_CONTROL", control.endpoint_url)
+        found = Settings.model_validate({"discover": {"region": "us-east-1", "include": ["prod_*"]}})
+        async with Client(create_server(found), mode="legacy") as client:
+            tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+            asked_at_start = len(control.requests)
+            listed = [data_of(await client.call_tool("list_agents", {})) for _ in range(2)]
+            unknown = await client.call_tool("invoke_agent", {"prompt": "hi", "agent": "test_two"})
+
+    assert asked_at_start == 0
+    assert tools["invoke_agent"].input_schema["properties"]["agent"]["type"] == "string"
+    assert [agent["name"] for agent in listed[0]["agents"]] == ["prod_one"]
+    assert listed[0] == listed[1]
+    assert "one of prod_one" in text_of(unknown)
+    assert len(control.requests) == 1
