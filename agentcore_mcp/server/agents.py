@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from agentcore_mcp.config import Settings
+    from agentcore_mcp.runtime.retries import Retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,15 @@ class Agents:
 
     Args:
         settings: Which agents there are.
+        retries: How often a call is sent again that can't have reached an agent.
         transport: Carries the requests to AgentCore instead of the network; for tests.
 
     Raises:
         ConfigurationError: If an agent's endpoint or credentials can't be used.
     """
 
-    def __init__(self, settings: Settings, transport: httpx2.AsyncBaseTransport | None) -> None:
+    def __init__(self, settings: Settings, retries: Retries, transport: httpx2.AsyncBaseTransport | None) -> None:
+        self._retries = retries
         self._transport = transport
         self._credentials = Credentials()
         self._clients: dict[tuple[int, str | None], RuntimeClient] = {}
@@ -103,5 +106,7 @@ class Agents:
         auth, endpoint_url = self._credentials.auth_for(agent), endpoint_of(agent)
         key = (id(auth), endpoint_url)
         if key not in self._clients:
-            self._clients[key] = RuntimeClient(auth=auth, endpoint_url=endpoint_url, transport=self._transport)
+            self._clients[key] = RuntimeClient(
+                auth=auth, endpoint_url=endpoint_url, retries=self._retries, transport=self._transport
+            )
         return Target(agent, self._clients[key])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import MCPServer
 
+from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
 from agentcore_mcp.server.agents import Agents
 from agentcore_mcp.server.arguments import ArgumentCheck
 from agentcore_mcp.server.calls import Calls
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from agentcore_mcp.config import Settings
+    from agentcore_mcp.runtime.retries import Retries
 
 INSTRUCTIONS = """\
 Talk to AI agents on Amazon Bedrock AgentCore ({agent}), and work in the environment they run in.
@@ -32,24 +34,27 @@ a new one; pass the session_id of a result to go on in it. invoke_agent and run_
 the same files. Sessions cost money while they live: call stop_session when you are done with one."""
 
 
-def create_server(settings: Settings, *, transport: httpx2.AsyncBaseTransport | None = None) -> MCPServer[Resources]:
+def create_server(
+    settings: Settings, *, retries: Retries = DEFAULT_RETRIES, transport: httpx2.AsyncBaseTransport | None = None
+) -> MCPServer[Resources]:
     """Make the MCP server for the configured agent.
 
     Nothing is connected, resolved or signed before the first call of a tool.
 
     Args:
-        settings: Which agent, and how to reach it.
+        settings: Which agents there are, and how to reach them.
+        retries: How often a call is sent again that can't have reached an agent, and after what pauses.
         transport: Carries the requests to AgentCore instead of the network; for tests.
 
     Raises:
         ConfigurationError: If the endpoint or the token can't be used.
     """
     # Made once now, so that what can't work is told before a host waits for it, and anew for each run.
-    Agents(settings, transport)
+    Agents(settings, retries, transport)
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Resources]) -> AsyncIterator[Resources]:
-        agents, ledger, calls = Agents(settings, transport), Ledger(), Calls()
+        agents, ledger, calls = Agents(settings, retries, transport), Ledger(), Calls()
         stops = Stops(agents, ledger)
         try:
             async with calls.running():

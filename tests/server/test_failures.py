@@ -16,6 +16,7 @@ from agentcore_mcp.config import Agent, NoAuth, Settings, TokenAuth
 from agentcore_mcp.errors import ServiceError
 from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
+from agentcore_mcp.runtime.retries import Retries
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.wire.eventstream import (
     ContentDelta,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
 LIMIT_S = 20
+# As often as always, without the pauses.
+QUICK = Retries(first_pause_s=0.001)
 SECRET = "not-a-real-token"
 SESSION = "a-session-of-this-test-0123456789abcdef"
 EVENT_STREAM = "application/vnd.amazon.eventstream"
@@ -83,7 +86,7 @@ async def _fails_once(tool: str, *pieces: bytes, token: str | None = SECRET) -> 
     with anyio.fail_after(LIMIT_S):
         async with (
             loopback_server(failing) as runtime,
-            Client(create_server(_settings(runtime.endpoint_url, token=token)), mode="legacy") as client,
+            Client(create_server(_settings(runtime.endpoint_url, token=token), retries=QUICK), mode="legacy") as client,
         ):
             failed = await client.call_tool(tool, CALLS[tool])
             sent = len(runtime.requests)
