@@ -51,7 +51,7 @@ ROOMS = {
     ),
     "config": _rule("errors wire", "pydantic"),
     "server": _rule("errors wire runtime config", "anyio httpx2 mcp pydantic starlette uvicorn"),
-    "cli": _rule("errors wire runtime hosting config server", "anyio click mcp rich uvicorn"),
+    "cli": _rule("errors wire runtime hosting config server", "anyio click mcp pydantic rich uvicorn"),
     "__main__": _rule("cli"),
     # The package itself resolves its names on first use; what it may not do is import a room at the top.
     "__init__": _rule("errors runtime hosting server _lazy"),
