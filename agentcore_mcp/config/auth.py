@@ -55,8 +55,8 @@ class ClientCredentials(Table):
     """A client of an OAuth authorization server (RFC 6749, 4.4)."""
 
     token_url: str = Field(description="Token endpoint: https, or http to this machine")
-    client_id: str = Field(min_length=1)
-    client_secret: SecretStr = Field(min_length=1)
+    client_id: str = Field(min_length=1, description="The client")
+    client_secret: SecretStr = Field(min_length=1, description="Its secret")
     scope: str | None = Field(default=None, description="Scopes, separated by spaces")
     audience: str | None = Field(default=None, description="Parameter audience, which some authorization servers want")
     resource: str | None = Field(default=None, description="Parameter resource (RFC 8707)")
@@ -68,7 +68,7 @@ class ClientCredentials(Table):
 class ClientCredentialsAuth(Table):
     """OAuth access tokens for a program."""
 
-    client_credentials: ClientCredentials
+    client_credentials: ClientCredentials = Field(description="The client, and where its tokens are issued")
 
 
 class Cognito(Table):
@@ -77,15 +77,15 @@ class Cognito(Table):
     region: str = Field(description="Where the user pool is")
     client_id: str = Field(min_length=1, description="App client that allows ALLOW_USER_PASSWORD_AUTH")
     client_secret: SecretStr | None = Field(default=None, description="The app client's secret, if it has one")
-    username: str = Field(min_length=1)
-    password: SecretStr = Field(min_length=1)
+    username: str = Field(min_length=1, description="The user, or an alias such as an e-mail address")
+    password: SecretStr = Field(min_length=1, description="The user's permanent password")
     endpoint_url: str | None = Field(default=None, description="Instead of Cognito's own host for the region")
 
 
 class CognitoAuth(Table):
     """OAuth access tokens for a user who signs in with name and password."""
 
-    cognito: Cognito
+    cognito: Cognito = Field(description="The user, and the app client to sign in with")
 
 
 class NoAuth(Table):

@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from agentcore_mcp.config.agents import Agent
-from agentcore_mcp.config.auth import AwsAuth
 from agentcore_mcp.config.commands import CommandPolicy, Commands
 from agentcore_mcp.config.model import Table
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-    from agentcore_mcp.wire.operations import RuntimeArn
 
 
 class Discovery(Table):
@@ -36,15 +32,6 @@ class Discovery(Table):
         return any(fnmatchcase(name, pattern) for pattern in self.include) and not any(
             fnmatchcase(name, pattern) for pattern in self.exclude
         )
-
-    @property
-    def auth(self) -> AwsAuth:
-        """What the runtimes are listed and called with."""
-        return AwsAuth(profile=self.profile)
-
-    def agent(self, name: str, arn: RuntimeArn, description: str) -> Agent:
-        """Return the agent that a runtime is."""
-        return Agent(name=name, arn=arn, description=description, auth=self.auth, commands=self.commands)
 
     def only(self, names: Collection[str]) -> Discovery:
         """Return a discovery that finds none but these names, which this one wants too."""
