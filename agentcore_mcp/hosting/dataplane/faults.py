@@ -50,6 +50,11 @@ class Plan:
     cut_after: int | None = None
     bytes_per_s: float | None = None
 
+    @property
+    def spoils_answer(self) -> bool:
+        """Return whether the answer comes otherwise than it is made."""
+        return self.cut_after is not None or self.bytes_per_s is not None
+
     def refuse(self) -> None:
         """Raise the error that was asked for, if one was.
 

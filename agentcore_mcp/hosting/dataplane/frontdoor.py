@@ -116,7 +116,8 @@ class FrontDoor:
     async def _spoil(self, exchange: Exchange, plan: Plan, serve: Callable[[], Awaitable[None]]) -> None:
         """Serve with those faults that the answer is to have on the line."""
         over = anyio.Event()
-        exchange.wrap_send(lambda send: SpoiltSend(send, plan, over.set))
+        if plan.spoils_answer:
+            exchange.wrap_send(lambda send: SpoiltSend(send, plan, over.set))
         if plan.cut_after is None:
             await serve()
             return

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 from botocore.exceptions import ClientError, ResponseStreamingError
+from click.testing import CliRunner
 from urllib3.exceptions import ProtocolError
 
+from agentcore_mcp.cli import main
 from agentcore_mcp.errors import ServiceError, StreamInterruptedError
 from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
 from agentcore_mcp.hosting.dataplane.refusals import STATUS_OF_CODE
@@ -207,6 +209,13 @@ def test_an_answer_can_trickle(boto: Boto, session_id: str) -> None:
 
     assert json.loads(answer)["calls"] == 2
     assert time.monotonic() - began >= len(answer) / 2000 * 0.9
+
+
+def test_a_fault_that_does_not_exist_is_said_so_at_the_start() -> None:
+    result = CliRunner().invoke(main, ["local", "--fault", "explode"])
+
+    assert result.exit_code == 1
+    assert "not a fault: 'explode'; there are error=CODE, cold-start=SECONDS" in result.output
 
 
 def test_the_configuration_lets_every_third_call_be_throttled() -> None:
