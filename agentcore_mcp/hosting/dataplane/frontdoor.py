@@ -31,6 +31,7 @@ from agentcore_mcp.hosting.dataplane.routes import (
     Route,
     find_route,
 )
+from agentcore_mcp.hosting.dataplane.shells import shell
 from agentcore_mcp.hosting.dataplane.sockets import ClientSocket, SocketClosedError, refusing
 from agentcore_mcp.hosting.dataplane.stops import Stops
 from agentcore_mcp.hosting.dataplane.targets import LOOPBACK_NAMES
@@ -166,7 +167,8 @@ class FrontDoor:
         with self._sessions.enter(hosted, session_id) as session:
             await session.start(with_agent=route.operation not in (COMMAND, SHELL), delay_s=plan.cold_start_s)
             if socket is not None:
-                await bridge(socket, session, route.query)
+                connect = shell if route.operation == SHELL else bridge
+                await connect(socket, session, route.query)
             elif route.operation == COMMAND:
                 await command(exchange, session)
             elif route.operation == CARD:

@@ -2,7 +2,7 @@
 
 A process group is not enough to end all of it: ``timeout 60 make``, or a shell with job control, puts its children
 into groups of their own. They stay in the Unix session. A process that calls ``setsid`` itself gets away, as it would
-from a terminal. Used for commands and for agent processes.
+from a terminal. Used for commands, for agent processes and for shells.
 """
 
 from __future__ import annotations
@@ -66,6 +66,12 @@ class Job:
         """Wait for the leader and return its exit code, 128+N if signal N ended it, as bash reports it."""
         code = await self._process.wait()
         return 128 - code if code < 0 else code
+
+    @property
+    def ended_by(self) -> int | None:
+        """Return the number of the signal that ended the leader, if one did."""
+        code = self._process.returncode
+        return -code if code is not None and code < 0 else None
 
     def members(self) -> list[int]:
         """Return the pids that belong to this job now."""

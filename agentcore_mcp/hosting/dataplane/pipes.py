@@ -2,11 +2,12 @@
 
 A pipe only ends when its last writer has gone, and a shell may leave a background process behind that keeps it open
 for hours. So the owner says when the process that matters has exited: what it wrote is then in the pipe already, and
-reading ends where that ends. Used by commands and by agent processes.
+reading ends where that ends. Used by commands, by agent processes and, for a terminal, by shells.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 
 import anyio
@@ -17,10 +18,14 @@ PIPE_BYTES = 65_536
 
 
 class OutputPipe:
-    """The read end of a pipe; ``writer`` is handed to the process, then closed here with `close_writer`."""
+    """The read end of a pipe; ``writer`` is handed to the process, then closed here with `close_writer`.
 
-    def __init__(self) -> None:
-        self._reader, self.writer = os.pipe()
+    Args:
+        ends: The read end and the write end of another kind of pipe, such as a terminal.
+    """
+
+    def __init__(self, ends: tuple[int, int] | None = None) -> None:
+        self._reader, self.writer = ends or os.pipe()
         os.set_blocking(self._reader, False)
         self._left: int | None = None
         self._waiting: anyio.CancelScope | None = None
@@ -41,6 +46,11 @@ class OutputPipe:
                     await anyio.wait_readable(self._reader)
                 self._waiting = None
                 continue
+            except OSError as exc:
+                # How the end of a terminal reads on Linux.
+                if exc.errno != errno.EIO:
+                    raise
+                break
             if self._left is not None:
                 self._left -= len(data)
             return data

@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx2
@@ -19,13 +19,14 @@ from agentcore_mcp.hosting.dataplane.refusals import Refusal, runtime_failed, se
 from agentcore_mcp.hosting.dataplane.targets import AgentUrl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Coroutine, Iterator
     from pathlib import Path
 
     from anyio.abc import TaskGroup
 
     from agentcore_mcp.hosting.dataplane.jobs import Job
     from agentcore_mcp.hosting.dataplane.pipes import OutputPipe
+    from agentcore_mcp.hosting.dataplane.shells import Shell
     from agentcore_mcp.hosting.dataplane.targets import AgentApp, AgentCommand, HostedAgent
 
 # Between an agent's connection breaking and its process being seen to have exited. If it takes longer, it lives.
@@ -59,6 +60,7 @@ class Session:
         stopping: Set when it is to end. From then on no answer of it may look complete.
         why: Why it ends, as a sentence for the clients whose requests that breaks.
         ended: Set when its processes and its directory are gone.
+        shells: Its interactive shells, by their ids.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Session:
         self.stopping = anyio.Event()
         self.why = ""
         self.ended = anyio.Event()
+        self.shells: dict[str, Shell] = {}
         self._agent: AgentProcess | AgentUrl | None = None
         self._tasks = tasks
         self._client = client
@@ -199,6 +202,10 @@ class Session:
         with anyio.move_on_after(EXIT_NOTICE_S):
             await self.stopping.wait()
         return self.why or "The agent closed the connection before its answer was complete."
+
+    def background(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do something that outlives the request which asks for it."""
+        self._tasks.start_soon(work)
 
     def adopt(self, job: Job) -> None:
         """Take a job in, to be killed when the session ends, which may already be happening."""

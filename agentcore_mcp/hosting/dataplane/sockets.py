@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anyio
+
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Send
 
@@ -27,6 +29,7 @@ _ABNORMAL_CLOSURE = 1006
 # A close frame holds 125 bytes, two of them the code.
 _REASON_MAX_BYTES = 123
 _SWITCHING_PROTOCOLS = 101
+_CLOSE_TIMEOUT_S = 1.0
 
 
 class SocketClosedError(Exception):
@@ -92,7 +95,9 @@ class ClientSocket:
             self._open = False
             short = reason.encode()[:_REASON_MAX_BYTES].decode(errors="ignore")
             self.exchange.note_end("complete")
-            await self._send({"type": "websocket.close", "code": code, "reason": short})
+            # A client that does not read is not waited for; its connection is closed when the request is over.
+            with anyio.move_on_after(_CLOSE_TIMEOUT_S):
+                await self._send({"type": "websocket.close", "code": code, "reason": short})
 
     async def _pass(self, message: Message) -> None:
         try:
