@@ -1,0 +1,149 @@
+"""What an agent's requests are sent with, from each kind of ``auth`` that a configuration knows."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from agentcore_mcp.config import Agent
+from agentcore_mcp.runtime.auth import REGION_EXTENSION, SigV4Auth
+from agentcore_mcp.server.credentials import Credentials
+from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from tests.support.oauth import CLIENT_ID, CLIENT_SECRET, authorization_server
+from tests.support.serving import serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+ARN = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/agent-0123456789"
+OTHER_REGION_ARN = ARN.replace("eu-west-1", "us-east-1")
+ROLE = {"role_arn": "arn:aws:iam::123456789012:role/x"}
+
+
+def agent(auth: dict[str, Any], **more: Any) -> Agent:
+    return Agent.model_validate({"arn": ARN, "auth": auth, **more})
+
+
+def authorization(auth: httpx2.Auth, url: str = "https://agents.example.com/") -> str | None:
+    """Return what a request is sent with."""
+    request = httpx2.Request("POST", url, content=b"", extensions={REGION_EXTENSION: "eu-west-1"})
+    sent = next(auth.sync_auth_flow(request))
+    return sent.headers.get("authorization")
+
+
+def test_a_token_of_any_origin_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text("from-a-file\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    printing = [sys.executable, "-c", "print('from-a-command')"]
+    sent = [
+        authorization(Credentials().auth_for(agent(auth)))
+        for auth in (
+            {"token": "fixed"},
+            {"token_file": str(tmp_path / "token")},
+            {"token_file": "~/token"},
+            {"token_command": printing},
+        )
+    ]
+
+    assert sent == [f"Bearer {token}" for token in ("fixed", "from-a-file", "from-a-file", "from-a-command")]
+
+
+def test_a_client_gets_its_token_from_the_authorization_server_with_all_it_is_configured_with() -> None:
+    with authorization_server() as server:
+        client = {
+            "token_url": server.token_url,
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "scope": "agents/invoke",
+            "audience": "agents",
+            "resource": "https://agents.example",
+            "auth_method": "client_secret_post",
+        }
+        sent = authorization(Credentials().auth_for(agent({"client_credentials": client})))
+
+    assert (sent or "").startswith("Bearer ey")
+    assert server.asked[0]["audience"] == ["agents"]
+    assert server.asked[0]["resource"] == ["https://agents.example"]
+
+
+def test_a_user_signs_in_to_cognito_with_all_that_is_configured() -> None:
+    asked: list[dict[str, Any]] = []
+
+    async def sign_in(request: Request) -> JSONResponse:
+        asked.append(await request.json())
+        return JSONResponse({"AuthenticationResult": {"AccessToken": "from-cognito", "ExpiresIn": 3600}})
+
+    with serving(Starlette(routes=[Route("/", sign_in, methods=["POST"])])) as port:
+        user = {
+            "region": "eu-west-1",
+            "client_id": "app",
+            "client_secret": "not-a-real-secret",
+            "username": "me",
+            "password": "not-a-real-password",
+            "endpoint_url": f"http://127.0.0.1:{port}",
+        }
+        sent = authorization(Credentials().auth_for(agent({"cognito": user})))
+
+    assert sent == "Bearer from-cognito"
+    assert asked[0]["ClientId"] == "app"
+    parameters = asked[0]["AuthParameters"]
+    assert (parameters["USERNAME"], parameters["PASSWORD"]) == ("me", "not-a-real-password")
+    assert "SECRET_HASH" in parameters
+
+
+def test_without_auth_the_credentials_of_the_environment_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
+
+    assert f"Credential={ACCESS_KEY_ID}/" in (authorization(Credentials().auth_for(agent({}))) or "")
+
+
+def test_a_profile_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config").write_text("[profile dev]\naws_access_key_id = AKIADEV\naws_secret_access_key = not-real\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+
+    assert "Credential=AKIADEV/" in (authorization(Credentials().auth_for(agent({"profile": "dev"}))) or "")
+
+
+def test_an_agent_on_this_machine_may_do_without() -> None:
+    auth = Credentials().auth_for(agent({"none": True}, endpoint_url="http://127.0.0.1:8080"))
+
+    assert authorization(auth, "http://127.0.0.1:8080/") is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        (agent({}), agent({}, arn=OTHER_REGION_ARN), True),
+        (agent({"profile": "a"}), agent({"profile": "a"}, arn=OTHER_REGION_ARN), True),
+        (agent({"profile": "a"}), agent({"profile": "b"}), False),
+        (agent(ROLE), agent(ROLE), True),
+        (agent(ROLE), agent(ROLE, arn=OTHER_REGION_ARN), False),
+        (agent({**ROLE, "external_id": "a"}), agent({**ROLE, "external_id": "b"}), False),
+        (agent({"token_command": ["x"]}), agent({"token_command": ["x"]}), True),
+        (agent({"token": "a"}), agent({"token": "b"}), False),
+    ],
+)
+def test_agents_share_what_is_the_same_for_them(one: Agent, other: Agent, shared: bool) -> None:
+    credentials = Credentials()
+
+    assert (credentials.auth_for(one) is credentials.auth_for(other)) is shared
+
+
+def test_discovery_shares_with_agents_that_say_the_same() -> None:
+    credentials = Credentials()
+    found = agent({"profile": "a"})
+    assert found.signs
+
+    signing = credentials.of_aws(found.auth, None)  # type: ignore[arg-type] # checked above
+
+    assert isinstance(signing, SigV4Auth)
+    assert signing is credentials.auth_for(found)
