@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
@@ -287,6 +288,16 @@ def test_the_issuer_has_no_other_addresses(oauth: LocalAgentCore, method: str, p
     answer = httpx2.request(method, f"{oauth.auth['issuer']}/{path}")
 
     assert (answer.status_code, error_code(answer)) == (404, "UnknownOperationException")
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_form_does_no_harm(oauth: LocalAgentCore) -> None:
+    head = "POST /_local/oauth/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\ngrant_type="
+    with socket.create_connection(("127.0.0.1", int(oauth.endpoint_url.rpartition(":")[2]))) as connection:
+        connection.sendall(head.encode())
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(1000) == b""
+
+    assert _token(oauth)
 
 
 def test_without_tokens_there_is_no_issuer(signing: LocalAgentCore) -> None:
