@@ -9,8 +9,17 @@ It is not a client: nothing here reconnects.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from agentcore_mcp.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+T = TypeVar("T")
+# Makes what is returned of data that come with one type, last id and reconnection time.
+_Make: TypeAlias = "Callable[[list[str], str, str, int | None], list[T]]"
 
 # A service payload may have 100,000,000 bytes, but that is a whole answer. An event is one step of it; 16 MiB leaves
 # room for a base64 image or document in a single event, and keeps a stream that never ends its line from filling
@@ -65,21 +74,7 @@ class SSEDecoder:
         Raises:
             ProtocolError: If an event is over the limit.
         """
-        if self._error is not None:
-            raise self._error
-        if self._after_cr and data:  # the CR has ended its line already
-            self._after_cr, data = False, data.removeprefix(b"\n")
-        if b"\r" in data:
-            self._after_cr = data.endswith(b"\r")
-            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        events: list[SSEEvent] = []
-        try:
-            self._take(data, events)
-        except ProtocolError as error:
-            self._error = error
-            if not events:
-                raise
-        return events
+        return self._feed(data, _events)
 
     def close(self) -> list[SSEEvent]:
         """End the stream and return the event that was left unfinished, if it has data.
@@ -89,7 +84,32 @@ class SSEDecoder:
         """
         return self.feed(b"\n\n")
 
-    def _take(self, data: bytes, events: list[SSEEvent]) -> None:
+    def feed_data(self, data: bytes) -> list[str]:
+        """Do as ``feed``, but return no more of each event than its data, which takes a fraction of the time."""
+        return self._feed(data, _data)
+
+    def close_data(self) -> list[str]:
+        """Do as ``close``, but return no more of the event than its data."""
+        return self.feed_data(b"\n\n")
+
+    def _feed(self, data: bytes, make: _Make[T]) -> list[T]:
+        if self._error is not None:
+            raise self._error
+        if self._after_cr and data:  # the CR has ended its line already
+            self._after_cr, data = False, data.removeprefix(b"\n")
+        if b"\r" in data:
+            self._after_cr = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        events: list[T] = []
+        try:
+            self._take(data, events, make)
+        except ProtocolError as error:
+            self._error = error
+            if not events:
+                raise
+        return events
+
+    def _take(self, data: bytes, events: list[T], make: _Make[T]) -> None:
         if self._line and not self._size and b"\n\n" in data:
             data = bytes(self._line) + data
             self._line.clear()
@@ -99,7 +119,7 @@ class SSEDecoder:
         if data.startswith(b"data: ") and 6 <= end <= self._max_event_bytes and not self._line and not self._size:
             values = data[6:end].decode("utf-8", "replace").split("\n\ndata: ")
             if data.count(b"\n", 0, end) == 2 * len(values) - 2:
-                events += [SSEEvent(value, "message", self._id) for value in values]
+                events += make(values, "message", self._id, None)
                 data, self._mark = data[end + 2 :], b""
         if not data:
             return
@@ -108,18 +128,18 @@ class SSEDecoder:
             lines[0] = bytes(self._line) + lines[0]
             self._line.clear()
         for line in lines:
-            self._take_line(line, events)
+            self._take_line(line, events, make)
         if rest:
             self._line += rest
             self._check_size(self._line)
 
-    def _take_line(self, line: bytes, events: list[SSEEvent]) -> None:
+    def _take_line(self, line: bytes, events: list[T], make: _Make[T]) -> None:
         self._check_size(line)
         line, self._mark = line.removeprefix(self._mark), b""
         if not line:
             if self._data:
                 data = b"\n".join(self._data).decode("utf-8", "replace")
-                events.append(SSEEvent(data, self._event or "message", self._id, self._retry))
+                events += make([data], self._event or "message", self._id, self._retry)
             self._data, self._event, self._retry, self._size = [], "", None, 0
             return
         name, _, value = line.partition(b":")
@@ -142,6 +162,14 @@ class SSEDecoder:
             raise ProtocolError(
                 f"an event of at least {size} bytes arrived, at most {self._max_event_bytes} are allowed"
             )
+
+
+def _events(values: list[str], event: str, last_id: str, retry: int | None) -> list[SSEEvent]:
+    return [SSEEvent(value, event, last_id, retry) for value in values]
+
+
+def _data(values: list[str], _event: str, _last_id: str, _retry: int | None) -> list[str]:
+    return values
 
 
 def encode_sse(data: str, *, event: str | None = None, id: str | None = None) -> bytes:  # noqa: A002

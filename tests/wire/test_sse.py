@@ -297,6 +297,24 @@ def test_however_bytes_are_cut_the_outcome_is_the_same(raw: bytes, positions: li
     assert outcome(cut(raw, positions)) == outcome([raw])
 
 
+@given(raw=raw_streams, positions=positions, max_event_bytes=st.sampled_from([12, 30, 1000]))
+def test_the_data_alone_is_what_the_events_have(raw: bytes, positions: list[int], max_event_bytes: int) -> None:
+    class DataAlone:
+        def __init__(self) -> None:
+            self._decoder = SSEDecoder(max_event_bytes=max_event_bytes)
+            self.feed, self.close = self._decoder.feed_data, self._decoder.close_data
+
+        @property
+        def failed(self) -> bool:
+            return self._decoder.failed
+
+    events, error = decode(SSEDecoder(max_event_bytes=max_event_bytes), cut(raw, positions))
+    data, other_error = decode(DataAlone(), cut(raw, positions))
+
+    assert data == [event.data for event in events]
+    assert type(other_error) is type(error)
+
+
 fields = st.sampled_from(["event: e", "event", "id: 1", "id: 2", "id", "retry: 5", ": comment", "unknown: x", "data"])
 values = st.text(st.characters(exclude_characters="\r\n\0", exclude_categories=["Cs"]), max_size=8)
 blocks = st.tuples(st.lists(fields, max_size=3), st.lists(values, min_size=1, max_size=3))

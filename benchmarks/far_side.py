@@ -1,0 +1,116 @@
+"""The other side of every benchmark: a loopback server in a process of its own, which sends what it is asked for.
+
+It is no AgentCore: it checks nothing and knows only as much of HTTP as the clients here speak. What it sends is made
+before it is sent, in large blocks, so that the time taken is the client's. A call's body is JSON and says what to
+send: see ``answer_to``. Commands carry that JSON as the text of the command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp.wire.eventstream import ContentDelta, ContentStart, ContentStop, encode_command_event
+from agentcore_mcp.wire.sse import encode_sse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ARN = "arn:aws:bedrock-agentcore:us-west-2:123456789012:runtime/benchmark-AbCdEfGhIj"
+SESSION_ID = "benchmark-" + "0" * 30
+
+# With the line "data: " around it this is an event of 100 bytes.
+EVENT_TEXT = json.dumps({"event": {"contentBlockDelta": {"delta": {"text": "some words, "}, "index": 1234}}})
+
+# Nothing smaller is handed to the kernel: then sending takes a small part of the time that receiving does.
+_BLOCK_BYTES = 1 << 20
+
+
+@contextmanager
+def far_side() -> Iterator[str]:
+    """Run the server in another process, and give its URL."""
+    command = [sys.executable, __file__]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.stdin.close()
+
+
+def allow_many_connections() -> None:
+    """Let this process have as many files open as the system allows at all."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def answer_to(wish: dict[str, Any]) -> tuple[str, bytes, bytes, int, bytes]:
+    """Return an answer's media type, its beginning, a block and how often it follows, and the end.
+
+    ``{"events": n, "per_chunk": m}`` is a stream of events, m of them in each chunk of the transfer encoding;
+    ``{"frames": n, "frame_bytes": m}`` the output of a command in frames of m bytes of text;
+    ``{"idle": true}`` a stream that says one word and stays open.
+    """
+    if "events" in wish:
+        chunk = _chunk(encode_sse(EVENT_TEXT) * wish["per_chunk"])
+        block, times = _blocks(chunk, wish["events"] // wish["per_chunk"])
+        return "text/event-stream", b"", block, times, _chunk(b"")
+    if "frames" in wish:
+        # Eight frames in a chunk: a frame is 8 KiB, and much larger pieces are rarely seen on a network.
+        together = min(8, wish["frames"])
+        frame = encode_command_event(ContentDelta(stdout=_output(wish["frame_bytes"])))
+        block, times = _blocks(_chunk(frame * together), wish["frames"] // together)
+        start = _chunk(encode_command_event(ContentStart()))
+        stop = _chunk(encode_command_event(ContentStop(0, "COMPLETED")))
+        return "application/vnd.amazon.eventstream", start, block, times, stop + _chunk(b"")
+    return "text/event-stream", _chunk(encode_sse(EVENT_TEXT)), b"", 0, b""
+
+
+def _output(size: int) -> str:
+    """Return lines as a build prints them, with as few characters to escape as those have."""
+    line = "[ 42%] Building CXX object src/CMakeFiles/core.dir/reader.cpp.o (of 1,234)\n"
+    return (line * (size // len(line) + 1))[:size]
+
+
+def _blocks(piece: bytes, times: int) -> tuple[bytes, int]:
+    """Return the largest block of whole pieces that is sent at once, and how often it makes up all of them."""
+    together = next(n for n in range(max(1, _BLOCK_BYTES // len(piece)), 0, -1) if times % n == 0)
+    return piece * together, times // together
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError, asyncio.IncompleteReadError):
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
+            wish = json.loads(await reader.readexactly(length))
+            kind, begin, block, times, end = answer_to(json.loads(wish["command"]) if "command" in wish else wish)
+            writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+            writer.write(begin)
+            for _ in range(times):
+                writer.write(block)
+                await writer.drain()
+            writer.write(end)
+            await writer.drain()
+    writer.close()
+
+
+async def _main() -> None:
+    allow_many_connections()
+    server = await asyncio.start_server(_serve, "127.0.0.1", 0, backlog=1024)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await asyncio.to_thread(sys.stdin.read)  # closed when the benchmark ends, however it ends
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())

@@ -1,0 +1,63 @@
+"""How fast an answer of 100,000 events is read: our client, httpx2 reading nothing but bytes, httpx2's EventSource."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import httpx2
+from far_side import ARN, EVENT_TEXT, SESSION_ID, far_side
+from rounds import medians_s
+
+from agentcore_mcp.runtime import RuntimeClient
+from agentcore_mcp.runtime.auth import NoAuth
+from agentcore_mcp.wire.sse import encode_sse
+
+EVENTS = 100_000
+EVENT_BYTES = len(encode_sse(EVENT_TEXT))
+# About 64 KiB, as much as httpx2 reads at once; about 10 KiB; and each event in a chunk of its own.
+PER_CHUNK = (625, 100, 1)
+
+
+async def main() -> None:
+    with far_side() as url:
+        async with RuntimeClient(endpoint_url=url, auth=NoAuth()) as client, httpx2.AsyncClient() as http:
+            print(f"{EVENTS:,} events of {EVENT_BYTES} bytes")
+            for per_chunk in PER_CHUNK:
+                await compare(client, http, url, per_chunk)
+
+
+async def compare(client: RuntimeClient, http: httpx2.AsyncClient, url: str, per_chunk: int) -> None:
+    payload = json.dumps({"events": EVENTS, "per_chunk": per_chunk}).encode()
+
+    async def ours() -> None:
+        events = 0
+        async with client.invoke(ARN, payload, session_id=SESSION_ID) as invocation:
+            async for _ in invocation:
+                events += 1
+        assert events == EVENTS
+
+    async def raw() -> None:
+        size = 0
+        async with http.stream("POST", url, content=payload) as response:
+            async for chunk in response.aiter_bytes():
+                size += len(chunk)
+        assert size == EVENTS * EVENT_BYTES
+
+    async def event_source() -> None:
+        events = 0
+        async with http.stream("POST", url, content=payload) as response:
+            async for _ in httpx2.EventSource(response):
+                events += 1
+        assert events == EVENTS
+
+    taken = await medians_s({"ours": ours, "raw": raw, "event_source": event_source})
+    print(
+        f"{per_chunk:>4} per chunk: ours {taken['ours'] * 1e3:.0f} ms, {taken['ours'] / taken['raw']:.2f} times "
+        f"httpx2's raw bytes ({taken['raw'] * 1e3:.0f} ms), {taken['event_source'] / taken['ours']:.2f} times as "
+        f"fast as its EventSource ({taken['event_source'] * 1e3:.0f} ms)"
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
