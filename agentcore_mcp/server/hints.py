@@ -136,4 +136,8 @@ def _unreachable(agent: Agent) -> str:
 def _agent_failed(agent: Agent) -> str:
     log_group = f"/aws/bedrock-agentcore/runtimes/{agent.arn.runtime_id}-{agent.qualifier or 'DEFAULT'}"
     where = "on the stderr of the local AgentCore" if agent.anonymous else f"in CloudWatch, log group {log_group}"
-    return f"The failure is in the agent's own code or container, not in this server; its traceback is {where}."
+    return (
+        "The failure is in the agent's own code or container, not in this server: usually an exception in its "
+        "entrypoint, a container that starts too slowly or does not listen on port 8080, or a permission that its "
+        f"execution role lacks. Its traceback is {where}."
+    )

@@ -20,6 +20,7 @@ from tests.support.servers import Exchange, chunked, loopback_server, reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
     from typing import TextIO
 
     from anyio.abc import Process
@@ -105,6 +106,32 @@ async def test_it_ends_promptly_and_hangs_up_on_the_agent(way: str) -> None:
             await hung_up.wait()
 
     assert host.process.returncode == 0
+
+
+@pytest.mark.parametrize("way", ["SIGTERM", "end of stdin"])
+async def test_it_stops_its_sessions_at_the_end_if_the_settings_say_so(way: str, tmp_path: Path) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(reply(body=b'"hello"', content_type="application/json"))
+
+    async with loopback_server(answer) as runtime:
+        config = tmp_path / "config.toml"
+        config.write_text(
+            f'on_exit = "stop"\n[agents.one]\narn = "{ARN}"\nendpoint_url = "{runtime.endpoint_url}"\n'
+            'auth = { token = "not-a-real-token" }\n',
+            encoding="utf-8",
+        )
+        async with raw_host({"AGENTCORE_CONFIG": str(config)}) as host:
+            await host.initialize()
+            await host.request(1, "tools/call", {"name": "invoke_agent", "arguments": {"prompt": "hi"}})
+            if way == "SIGTERM":
+                host.process.terminate()
+            else:
+                assert host.process.stdin is not None
+                await host.process.stdin.aclose()
+            with anyio.fail_after(END_LIMIT_S):
+                await host.process.wait()
+
+    assert [request.target.rpartition("/")[2] for request in runtime.requests] == ["invocations", "stopruntimesession"]
 
 
 async def test_it_ends_although_the_host_does_not_read() -> None:

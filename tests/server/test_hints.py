@@ -1,0 +1,83 @@
+"""Every failure has a next step: none of the service model's codes and none of our classes is forgotten."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import botocore.loaders
+import pytest
+
+from agentcore_mcp import errors
+from agentcore_mcp.config import Agent, AwsAuth, NoAuth, TokenAuth
+from agentcore_mcp.errors import AgentCoreError, AgentError, AgentRuntimeError, ServiceError
+from agentcore_mcp.server.hints import next_step
+from agentcore_mcp.wire.operations import RuntimeArn
+from agentcore_mcp.wire.refusals import AuthProblem
+from tests.support.runtimes import ARN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agentcore_mcp.config.auth import Auth
+
+OPERATIONS = ("InvokeAgentRuntime", "InvokeAgentRuntimeCommand", "StopRuntimeSession")
+# Their own message says what to do.
+SAYS_IT_ITSELF = {"ConfigurationError", "InvalidRequestError", "CredentialsError"}
+
+
+def agent(auth: Auth) -> Agent:
+    return Agent(arn=RuntimeArn.parse(ARN), auth=auth, endpoint_url="http://127.0.0.1:1")
+
+
+AGENTS = [agent(AwsAuth()), agent(TokenAuth.model_validate({"token": "not-a-real-token"})), agent(NoAuth(none=True))]
+
+
+def codes() -> dict[str, int]:
+    model = botocore.loaders.Loader().load_service_model("bedrock-agentcore", "service-2")
+    shapes = [error["shape"] for name in OPERATIONS for error in model["operations"][name]["errors"]]
+    return {shape: model["shapes"][shape]["error"]["httpStatusCode"] for shape in shapes}
+
+
+def kinds(root: type[AgentCoreError]) -> Iterator[type[AgentCoreError]]:
+    for kind in root.__subclasses__():
+        yield kind
+        yield from kinds(kind)
+
+
+@pytest.mark.parametrize("called", AGENTS, ids=["AWS credentials", "token", "local"])
+@pytest.mark.parametrize(("code", "status"), codes().items())
+def test_every_code_of_the_service_model_has_a_next_step(called: Agent, code: str, status: int) -> None:
+    error = AgentError if code == "RuntimeClientError" else ServiceError
+
+    for stopping in (False, True):
+        assert next_step(error("words", code, status=status), called, stopping=stopping)
+
+
+@pytest.mark.parametrize("called", AGENTS, ids=["AWS credentials", "token", "local"])
+@pytest.mark.parametrize("kind", list(kinds(AgentCoreError)))
+def test_every_class_of_ours_has_a_next_step_or_says_it_itself(called: Agent, kind: type[AgentCoreError]) -> None:
+    if kind.__module__ != errors.__name__ or kind.__name__ in SAYS_IT_ITSELF or kind is AgentRuntimeError:
+        return
+    error = kind("words", code=1000) if kind is errors.WebSocketClosedError else kind("words")
+
+    assert next_step(error, called)
+
+
+@pytest.mark.parametrize("problem", AuthProblem)
+def test_every_problem_with_credentials_names_what_to_change(problem: AuthProblem) -> None:
+    error = ServiceError("words", "AccessDeniedException", status=403)
+    error.auth_problem = problem
+
+    assert "token" in next_step(error, AGENTS[0]).lower()
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_server_error_of_something_else_does_not_invite_a_second_run(status: int) -> None:
+    assert "before you start it again" in next_step(ServiceError("words", f"HTTP {status}", status=status), AGENTS[0])
+
+
+def test_an_agent_that_failed_is_told_with_its_log_group_and_the_usual_causes() -> None:
+    step = next_step(AgentError("words", "RuntimeClientError", status=424), AGENTS[0])
+
+    assert "/aws/bedrock-agentcore/runtimes/test_agent-0123456789-DEFAULT" in step
+    assert "port 8080" in step
