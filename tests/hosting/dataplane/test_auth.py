@@ -125,15 +125,16 @@ async def test_our_client_is_let_in_with_the_right_keys_and_refused_with_others(
         stopped = await client.stop_session(signing.agent_runtime_arn, session_id=session_id)
         assert not stopped.already_gone
 
-    for auth, code in (
-        (SigV4Auth(_session(KEYS[0], "wrong")), "InvalidSignatureException"),
-        (SigV4Auth(_session(*FAKE_KEYS)), "UnrecognizedClientException"),
-        (NoAuth(), "MissingAuthenticationTokenException"),
-        (BearerAuth("some.token.here"), "AccessDeniedException"),
+    for auth, code, problem in (
+        (SigV4Auth(_session(KEYS[0], "wrong")), "InvalidSignatureException", None),
+        (SigV4Auth(_session(*FAKE_KEYS)), "UnrecognizedClientException", None),
+        (NoAuth(), "MissingAuthenticationTokenException", None),
+        (BearerAuth("some.token.here"), "AccessDeniedException", "aws_credentials_expected"),
     ):
         error = await _refusal(signing, auth)
 
         assert (error.status, error.error_type, error.www_authenticate) == (403, code, None)
+        assert error.auth_problem == problem
 
 
 def test_another_key_pair_can_be_chosen() -> None:
@@ -180,24 +181,18 @@ async def test_our_client_is_let_in_with_a_token_of_the_issuer(oauth: LocalAgent
 
 
 async def test_our_client_tells_refused_tokens_apart(oauth: LocalAgentCore) -> None:
-    for auth, status, message in (
-        (NoAuth(), 401, "Missing Authentication Token"),
-        (BearerAuth("not.a.token"), 403, "OAuth authorization failed: Failed to parse token"),
-        (
-            BearerAuth(_token(oauth, client_id=OTHER_CLIENT_ID)),
-            401,
-            "Claim 'client_id' value mismatch with configuration.",
-        ),
-        (
-            BearerAuth(_token(oauth, lifetime_s="30")),
-            401,
-            "Ineffectual token, will expire within the next minute",
-        ),
-        (BearerAuth(_token(oauth)[:-10] + "AAAAAAAAAA"), 401, "Token signature verification failed"),
+    stranger, old = _token(oauth, client_id=OTHER_CLIENT_ID), _token(oauth, lifetime_s="30")
+    forged = _token(oauth)[:-10] + "AAAAAAAAAA"
+    for auth, status, message, problem in (
+        (NoAuth(), 401, "Missing Authentication Token", "token_expected"),
+        (BearerAuth("not.a.token"), 403, "OAuth authorization failed: Failed to parse token", "token_unreadable"),
+        (BearerAuth(stranger), 401, "Claim 'client_id' value mismatch with configuration.", "token_mismatch"),
+        (BearerAuth(old), 401, "Ineffectual token, will expire within the next minute", "token_expired"),
+        (BearerAuth(forged), 401, "Token signature verification failed", "token_mismatch"),
     ):
         error = await _refusal(oauth, auth)
 
-        assert (error.status, error.error) == (status, message)
+        assert (error.status, error.error, error.auth_problem) == (status, message, problem)
         assert (error.www_authenticate is not None) == (status == 401)
 
 
@@ -205,6 +200,7 @@ async def test_a_signature_for_a_runtime_that_wants_tokens_is_403(oauth: LocalAg
     error = await _refusal(oauth, SigV4Auth(_session(*KEYS)))
 
     assert (error.status, error.error_type, error.www_authenticate) == (403, "AccessDeniedException", None)
+    assert error.auth_problem == "token_expected"
     assert error.error.startswith("Authorization method mismatch.")
     with Boto.of(oauth, keys=KEYS) as boto, pytest.raises(boto.client.exceptions.AccessDeniedException):
         boto.run("true", new_session_id())
