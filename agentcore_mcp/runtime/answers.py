@@ -1,21 +1,20 @@
-"""What comes back from a runtime: text pieces or command events, or one of our exceptions. No I/O: ``exchange`` has it.
+"""What an answer of a runtime is, or the failure to get one: which of our exceptions. No I/O: ``exchange`` has it.
 
 Every exception of httpx2 is translated here, in ``transport_errors``, because what a failure means depends on how
-much of the answer had arrived.
+much of the answer had arrived. What reads an answer is in ``readers``.
 """
 
 from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 import httpx2
 
 from agentcore_mcp.errors import (
     BODY_EXCERPT_CHARS,
     AgentCoreError,
-    AgentError,
     AgentRuntimeError,
     ConnectError,
     CredentialsError,
@@ -26,16 +25,12 @@ from agentcore_mcp.errors import (
     TransportError,
     error_from_answer,
 )
-from agentcore_mcp.wire.operations import EVENT_STREAM_TYPE, SESSION_HEADER, SSE_TYPE
+from agentcore_mcp.wire.operations import EVENT_STREAM_TYPE, SESSION_HEADER
 from agentcore_mcp.wire.refusals import auth_problem, scheme_of
-from agentcore_mcp.wire.sse import SSEDecoder, SSEEvent
-from agentcore_mcp.wire.text import stream_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A whole answer is held in memory. This is the service's limit for a request's payload, so an agent may echo one.
-ANSWER_MAX_BYTES = 100_000_000
 # An error's body is a few hundred bytes of JSON, a proxy's HTML page a few thousand. The status is known by then, so
 # nobody should wait long for the words: in nearly all cases they come along with the head.
 ERROR_BODY_MAX_BYTES = 65_536
@@ -56,105 +51,10 @@ _NOT_SENT = (
     httpx2.UnsupportedProtocol,
 )
 
-T = TypeVar("T")
-
-
-class Reader(Protocol[T]):
-    """Makes pieces of an answer's bytes: the decoders of ``wire``, and the two readers of this module.
-
-    An error found after complete pieces is kept: ``feed`` returns those pieces, ``failed`` becomes true, and the next
-    call raises the error. ``finished`` is true when what has come is all there is, whatever else may follow.
-    """
-
-    @property
-    def failed(self) -> bool: ...  # noqa: D102 - above
-    @property
-    def finished(self) -> bool: ...  # noqa: D102 - above
-    def feed(self, data: bytes, /) -> list[T]: ...  # noqa: D102 - above
-    def close(self) -> list[T]: ...  # noqa: D102 - above
-
-
-class EventData:
-    """Reads a stream of events: each piece is the data of one, and an agent's report of its failure is raised."""
-
-    finished = False
-
-    def __init__(self) -> None:
-        self._decoder = SSEDecoder()
-        self._error: AgentError | None = None
-
-    @property
-    def failed(self) -> bool:
-        """Whether an error was found; every further call raises it."""
-        return self._error is not None or self._decoder.failed
-
-    def feed(self, data: bytes) -> list[str]:
-        """Take the next bytes and return the data of the events that they complete.
-
-        Raises:
-            AgentError: If the agent reports that it failed.
-            ProtocolError: If an event is over the limit.
-        """
-        if self._error is not None:
-            raise self._error
-        return self._data(self._decoder.feed(data))
-
-    def close(self) -> list[str]:
-        """End the stream and return the data of the event that was left unfinished.
-
-        Raises:
-            AgentError, ProtocolError: As for ``feed``.
-        """
-        if self._error is not None:
-            raise self._error
-        return self._data(self._decoder.close())
-
-    def _data(self, events: list[SSEEvent]) -> list[str]:
-        pieces: list[str] = []
-        for event in events:
-            failure = stream_failure(event.data)
-            if failure is not None:
-                self._error = AgentError(*failure)
-                if not pieces:
-                    raise self._error
-                break
-            pieces.append(event.data)
-        return pieces
-
-
-class WholeText:
-    """Reads any other answer: one piece of text, once all of it has arrived, or none if it is empty."""
-
-    failed = False
-    finished = False
-
-    def __init__(self) -> None:
-        self._body = bytearray()
-
-    def feed(self, data: bytes) -> list[str]:
-        """Take the next bytes.
-
-        Raises:
-            ProtocolError: If there are more than a whole answer may have.
-        """
-        self._body += data
-        if len(self._body) > ANSWER_MAX_BYTES:
-            raise ProtocolError(f"the answer has more than the {ANSWER_MAX_BYTES} bytes that are allowed")
-        return []
-
-    def close(self) -> list[str]:
-        """Return the text as far as it has come: of an answer that broke off, what there is is worth having."""
-        return [self._body.decode("utf-8", "replace")] if self._body else []
-
-
-def reader_of(response: httpx2.Response) -> EventData | WholeText:
-    """Return what reads the successful answer to an invocation."""
-    return EventData() if _media_type(response) == SSE_TYPE else WholeText()
-
 
 def is_command_stream(response: httpx2.Response) -> bool:
     """Tell whether a successful answer has the events of a command."""
-    return _media_type(response) == EVENT_STREAM_TYPE
+    return media_type(response) == EVENT_STREAM_TYPE
 
 
 def no_command_stream(response: httpx2.Response, body: bytes, session_id: str) -> ProtocolError:
@@ -162,7 +62,7 @@ def no_command_stream(response: httpx2.Response, body: bytes, session_id: str) -
     content_type = response.headers.get("content-type", "")
     text = body.decode("utf-8", "replace")[:BODY_EXCERPT_CHARS]
     return ProtocolError(
-        f"the answer to a command is {content_type!r}, not {EVENT_STREAM_TYPE!r}: {text!r}", session_id=session_id
+        f"the answer to a command is {content_type!r:.200}, not {EVENT_STREAM_TYPE!r}: {text!r}", session_id=session_id
     )
 
 
@@ -229,9 +129,6 @@ def transport_errors(
         silent = f"{request.extensions['timeout']['read']:g} s"
         message = f"no answer from {host} within {silent}" if response is None else f"{host} fell silent for {silent}"
         raise ResponseTimeoutError(f"{message}; the work may still be going on", session_id=session_id) from error
-    except httpx2.DecodingError as error:
-        message = f"the answer from {host} is not in the content encoding it claims"
-        raise ProtocolError(message, session_id=session_id) from error
     except httpx2.TransportError as error:
         if response is not None:
             message = f"the answer from {host} broke off: {_detail(error)}"
@@ -256,12 +153,21 @@ def _without_credentials(body: bytes, request: httpx2.Request) -> bytes:
     return body
 
 
+def no_head_in_time(request: httpx2.Request, timeout_s: float, session_id: str) -> ResponseTimeoutError:
+    """Return the error for an answer whose head doesn't come, however much of it trickles in."""
+    return ResponseTimeoutError(
+        f"no answer from {host_of(request)} within {timeout_s:g} s; the work may still be going on",
+        session_id=session_id,
+    )
+
+
 def host_of(request: httpx2.Request) -> str:
     """Return host and port as a message shows them."""
     return request.url.netloc.decode("ascii")
 
 
-def _media_type(response: httpx2.Response) -> str:
+def media_type(response: httpx2.Response) -> str:
+    """Return the type of an answer, bare and in lower case; "" without one."""
     return response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 

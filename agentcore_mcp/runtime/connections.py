@@ -7,6 +7,7 @@ runs no event loop and starts no thread.
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 import time
@@ -18,7 +19,7 @@ import anyio
 import httpx2
 
 from agentcore_mcp.errors import TransportError
-from agentcore_mcp.runtime.answers import transport_errors
+from agentcore_mcp.runtime.answers import no_head_in_time, transport_errors
 from agentcore_mcp.runtime.calls import CONNECT_TIMEOUT_S
 from agentcore_mcp.runtime.endpoints import check_endpoint_url, endpoint_for
 from agentcore_mcp.runtime.environment import environment_errors, trusts_environment
@@ -129,11 +130,10 @@ class AsyncConnections:
         while True:
             attempt += 1
             request = self._settings.request_for(call)
-            request.extensions["trace"] = _keep_alive_async
             http = self._client(request.url)
             try:
                 with transport_errors(request, call.session_id):
-                    response = await http.send(request, auth=auth, stream=True)
+                    response = await _send(http, request, auth, call)
             except TransportError as error:
                 pause_s = retries.after_failure(call.request, attempt, error)
                 if pause_s is None:
@@ -215,5 +215,22 @@ def _keep_alive(event: str, info: dict[str, Any]) -> None:
             info["return_value"].get_extra_info("socket").setsockopt(*option)
 
 
-async def _keep_alive_async(event: str, info: dict[str, Any]) -> None:
-    _keep_alive(event, info)
+async def _send(http: httpx2.AsyncClient, request: httpx2.Request, auth: httpx2.Auth, call: Call) -> httpx2.Response:
+    """Send a request and wait for the head of its answer.
+
+    httpx2's timeout begins anew with each byte and each informational answer (1xx), of which there may be any number.
+    So the head as a whole has a time of its own. The blocking half can't interrupt a read, and has none.
+    """
+    head_timeout_s = 2 * call.read_timeout_s
+    with anyio.CancelScope() as scope:
+
+        async def trace(event: str, info: dict[str, Any]) -> None:
+            _keep_alive(event, info)
+            if event.endswith(".receive_response_headers.started"):
+                scope.deadline = anyio.current_time() + head_timeout_s
+            elif event.endswith(".receive_response_headers.complete"):
+                scope.deadline = math.inf
+
+        request.extensions["trace"] = trace
+        return await http.send(request, auth=auth, stream=True)
+    raise no_head_in_time(request, head_timeout_s, call.session_id)

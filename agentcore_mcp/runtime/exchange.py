@@ -1,6 +1,7 @@
 """Reading answers, twice: on an event loop, and in the calling thread.
 
-Only the reading differs, so that is here, side by side; what is read and what it means is in ``answers``.
+Only how to wait differs, so that is here, side by side; ``readers`` makes something of the bytes, and what a failure
+means is in ``answers``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import httpx2
 
 from agentcore_mcp.errors import TransportError
 from agentcore_mcp.runtime import answers
+from agentcore_mcp.runtime.readers import Body, invocation_body
 from agentcore_mcp.wire.eventstream import CommandDecoder, CommandEvent
 
 if TYPE_CHECKING:
@@ -32,8 +34,8 @@ async def invocation_pieces(response: httpx2.Response, session_id: str) -> Async
         AgentRuntimeError: If it is no success.
     """
     await check_success(response, session_id)
-    reader = answers.reader_of(response)
-    return _pieces(response, session_id, reader, half_is_worth_having=isinstance(reader, answers.WholeText))
+    with answers.transport_errors(response.request, session_id, response):
+        return _pieces(response, session_id, invocation_body(response))
 
 
 async def command_events(response: httpx2.Response, session_id: str) -> AsyncGenerator[CommandEvent, None]:
@@ -46,7 +48,8 @@ async def command_events(response: httpx2.Response, session_id: str) -> AsyncGen
     await check_success(response, session_id)
     if not answers.is_command_stream(response):
         raise answers.no_command_stream(response, await _read_some(response), session_id)
-    return _pieces(response, session_id, CommandDecoder())
+    with answers.transport_errors(response.request, session_id, response):
+        return _pieces(response, session_id, Body(CommandDecoder(), response))
 
 
 async def check_success(response: httpx2.Response, session_id: str) -> None:
@@ -64,8 +67,8 @@ async def check_success(response: httpx2.Response, session_id: str) -> None:
 def blocking_invocation_pieces(response: httpx2.Response, session_id: str) -> Generator[str, None, None]:
     """Do as ``invocation_pieces``."""
     blocking_check_success(response, session_id)
-    reader = answers.reader_of(response)
-    return _blocking_pieces(response, session_id, reader, half_is_worth_having=isinstance(reader, answers.WholeText))
+    with answers.transport_errors(response.request, session_id, response):
+        return _blocking_pieces(response, session_id, invocation_body(response))
 
 
 def blocking_command_events(response: httpx2.Response, session_id: str) -> Generator[CommandEvent, None, None]:
@@ -73,7 +76,8 @@ def blocking_command_events(response: httpx2.Response, session_id: str) -> Gener
     blocking_check_success(response, session_id)
     if not answers.is_command_stream(response):
         raise answers.no_command_stream(response, _blocking_read_some(response), session_id)
-    return _blocking_pieces(response, session_id, CommandDecoder())
+    with answers.transport_errors(response.request, session_id, response):
+        return _blocking_pieces(response, session_id, Body(CommandDecoder(), response))
 
 
 def blocking_check_success(response: httpx2.Response, session_id: str) -> None:
@@ -83,43 +87,36 @@ def blocking_check_success(response: httpx2.Response, session_id: str) -> None:
         raise answers.refusal(response, body, session_id)
 
 
-async def _pieces(
-    response: httpx2.Response, session_id: str, reader: answers.Reader[T], *, half_is_worth_having: bool = False
-) -> AsyncGenerator[T, None]:
-    """Yield what a reader makes of the body, each piece as soon as it is complete."""
+async def _pieces(response: httpx2.Response, session_id: str, body: Body[T]) -> AsyncGenerator[T, None]:
+    """Yield what is made of the body, each piece as soon as it is complete."""
     try:
         with answers.transport_errors(response.request, session_id, response):
-            async with aclosing(response.aiter_bytes()) as chunks:
+            async with aclosing(response.aiter_raw() if body.is_compressed else response.aiter_bytes()) as chunks:
                 async for chunk in chunks:
-                    for piece in reader.feed(chunk):
+                    for piece in body.feed(chunk):
                         yield piece
-                    if reader.finished:
+                    if body.is_over:
                         await _read_end(chunks)
-                    if reader.failed or reader.finished:
                         break
             # An end is only an end if the connection says so: after a cut this is not reached.
-            for piece in reader.close():
+            for piece in body.close():
                 yield piece
     except TransportError:
-        if half_is_worth_having:
-            for piece in reader.close():
-                yield piece
+        for piece in body.salvage():
+            yield piece
         raise
 
 
-def _blocking_pieces(
-    response: httpx2.Response, session_id: str, reader: answers.Reader[T], *, half_is_worth_having: bool = False
-) -> Generator[T, None, None]:
+def _blocking_pieces(response: httpx2.Response, session_id: str, body: Body[T]) -> Generator[T, None, None]:
     try:
         with answers.transport_errors(response.request, session_id, response):
-            for chunk in response.iter_bytes():
-                yield from reader.feed(chunk)
-                if reader.failed or reader.finished:
+            for chunk in response.iter_raw() if body.is_compressed else response.iter_bytes():
+                yield from body.feed(chunk)
+                if body.is_over:
                     break
-            yield from reader.close()
+            yield from body.close()
     except TransportError:
-        if half_is_worth_having:
-            yield from reader.close()
+        yield from body.salvage()
         raise
 
 

@@ -8,9 +8,9 @@ import uuid
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from agentcore_mcp.errors import ConfigurationError, InvalidRequestError, ProtocolError
-from agentcore_mcp.runtime.answers import ANSWER_MAX_BYTES
 from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.calls import COMMAND_GRACE_S, Call, parsed_arn
+from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES
 from agentcore_mcp.wire.eventstream import CommandEvent, ContentDelta, ContentStop
 from agentcore_mcp.wire.operations import (
     JSON_TYPE,

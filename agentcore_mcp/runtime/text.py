@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.runtime.answers import EventData
+from agentcore_mcp.runtime.readers import EventData
 from agentcore_mcp.wire.sse import SSEDecoder
 from agentcore_mcp.wire.text import AnswerText, valid_unicode
 

@@ -18,9 +18,10 @@ from agentcore_mcp.errors import (
     StreamInterruptedError,
     TransportError,
 )
-from agentcore_mcp.runtime.answers import ANSWER_MAX_BYTES, ERROR_BODY_MAX_BYTES
+from agentcore_mcp.runtime.answers import ERROR_BODY_MAX_BYTES
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient, StoppedSession
+from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES
 from agentcore_mcp.wire.eventstream import (
     CommandEvent,
     ContentDelta,
@@ -239,7 +240,7 @@ async def test_an_agent_that_falls_silent_is_a_timeout_after_what_came_before(be
 async def test_an_answer_in_a_broken_encoding_is_a_protocol_error() -> None:
     answer = reply(body=b"not compressed at all", content_type="text/plain", content_encoding="gzip")
     async with client_of(sending(answer)) as (client, _):
-        with pytest.raises(ProtocolError, match="not in the content encoding it claims"):
+        with pytest.raises(ProtocolError, match="not the gzip that it claims to be"):
             await invoke(client, [])
 
 

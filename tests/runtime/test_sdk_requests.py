@@ -14,8 +14,8 @@ import pytest
 from botocore.config import Config
 
 from agentcore_mcp.errors import ConfigurationError, InvalidRequestError, ProtocolError
-from agentcore_mcp.runtime.answers import ANSWER_MAX_BYTES
 from agentcore_mcp.runtime.orders import Collected
+from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES
 from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
 from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, botocore_authorization, fake_session
