@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.config.environment import AGENT_VARIABLES, CONFIG, RUNTIME_ARN, value_of
-from agentcore_mcp.config.file import ConfigurationFile, Key, read_file
 from agentcore_mcp.config.settings import HOW_TO_CONFIGURE, Settings
 from agentcore_mcp.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+    from agentcore_mcp.config.file import ConfigurationFile, Key
 
 DEFAULT = "default"
 # Read by the command lines of AWS in this order, botocore reads only the second.
@@ -126,6 +127,9 @@ def _from_file(environ: Mapping[str, str], config: str | None, given: list[str])
         raise ConfigurationError(HOW_TO_CONFIGURE)
     if given:
         raise ConfigurationError(f"{given[0]} goes with --runtime-arn; the agents of {path} have settings of their own")
+    # Here and not above: an agent that is named by variables needs no TOML.
+    from agentcore_mcp.config.file import read_file
+
     file = read_file(path, environ)
     ignored = [variable for variable, _ in AGENT_VARIABLES.values() if value_of(None, environ, variable) is not None]
     notes = tuple(f"{variable} is left aside, because {path} names the agents" for variable in ignored)

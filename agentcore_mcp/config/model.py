@@ -18,8 +18,11 @@ class Table(BaseModel):
         not_in_files: The fields that a file says in another way than by a key.
     """
 
-    # An input may be a secret in the wrong place, so pydantic's own errors don't quote it.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_by_name=True)
+    # An input may be a secret in the wrong place, so pydantic's own errors don't quote it. Validators are built at
+    # their first use: most tables are of kinds that a run has none of, and hosts wait for the start.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_by_name=True, defer_build=True
+    )
     not_in_files: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="before")
