@@ -114,7 +114,13 @@ async def test_the_typescript_sdk_uses_every_tool_and_sees_progress_before_each_
     )
     new, ask, command, stop = saw["calls"]
 
-    assert [tool["name"] for tool in saw["tools"]] == ["invoke_agent", "run_command", "stop_session"]
+    assert [tool["name"] for tool in saw["tools"]] == [
+        "invoke_agent",
+        "run_command",
+        "stop_session",
+        "list_agents",
+        "read_output",
+    ]
     for call in (new, ask, command):
         values = [progress["progress"] for progress in progress_of(call)]
         assert len(values) >= 2
