@@ -15,8 +15,8 @@ from agentcore_mcp.wire.sse import encode_sse
 
 EVENTS = 100_000
 EVENT_BYTES = len(encode_sse(EVENT_TEXT))
-# About 64 KiB, as much as httpx2 reads at once; about 10 KiB; and each event in a chunk of its own.
-PER_CHUNK = (625, 100, 1)
+# About 64 KiB, as much as httpx2 reads at once, and about 10 KiB.
+PER_CHUNK = (625, 100)
 
 
 async def main() -> None:

@@ -46,6 +46,8 @@ class FrameReader:
     def __init__(self, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
         self._max_frame_bytes = max_frame_bytes
         self._buffer = bytearray()
+        self._block = b""  # the headers of the last frame, as they came and as they were read
+        self._headers: dict[str, str] = {}
         self._needed = _PRELUDE.size  # bytes to wait for: a prelude, or (always more) the whole frame it announced
 
     @property
@@ -69,10 +71,15 @@ class FrameReader:
             if self._needed == _PRELUDE.size:
                 self._needed = self._frame_bytes()
                 continue
-            frame = bytes(self._buffer[: self._needed])
+            with memoryview(self._buffer) as view, view[: self._needed] as frame:
+                block, payload = _parse_frame(frame)
             del self._buffer[: self._needed]
             self._needed = _PRELUDE.size
-            yield _parse_frame(frame)
+            # Of nearly all streams each frame has the same headers, and to read them takes as long as all the rest.
+            if block != self._block:
+                self._headers = _parse_headers(block)
+                self._block = block
+            yield self._headers.copy(), payload
 
     def _frame_bytes(self) -> int:
         """Return the length that the prelude announces, if it can be believed."""
@@ -100,12 +107,13 @@ def encode_frame(headers: dict[str, str], payload: bytes) -> bytes:
     return message + _CHECKSUM.pack(crc32(message))
 
 
-def _parse_frame(frame: bytes) -> tuple[dict[str, str], bytes]:
-    """Return headers and payload of a whole frame whose prelude has been checked."""
+def _parse_frame(frame: memoryview) -> tuple[bytes, bytes]:
+    """Return the block of headers and the payload of a whole frame whose prelude has been checked."""
     (checksum,) = _CHECKSUM.unpack_from(frame, len(frame) - _CHECKSUM.size)
-    _check(checksum, memoryview(frame)[: -_CHECKSUM.size], "a frame")
-    headers_end = _PRELUDE.size + _PRELUDE.unpack_from(frame)[1]
-    return _parse_headers(frame[_PRELUDE.size : headers_end]), frame[headers_end : -_CHECKSUM.size]
+    with frame[: -_CHECKSUM.size] as message:
+        _check(checksum, message, "a frame")
+        headers_end = _PRELUDE.size + _PRELUDE.unpack_from(frame)[1]
+        return bytes(message[_PRELUDE.size : headers_end]), bytes(message[headers_end:])
 
 
 def _check(announced: int, data: bytes | bytearray | memoryview, what: str) -> None:
