@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from agentcore_mcp.config.agents import Agent, Place, name_of
-from agentcore_mcp.config.complaints import configuration_error, dotted
 from agentcore_mcp.config.discovery import Discovery  # noqa: TC001 - pydantic reads it
 from agentcore_mcp.config.environment import AGENT_VARIABLES, agent_table
 from agentcore_mcp.config.model import Table, did_you_mean
@@ -108,8 +107,6 @@ class Settings(Table):
             return cls.model_validate({"agents": (table,)}, context=Place(variables=settings))
         except InvalidRequestError as error:
             raise ConfigurationError(f"{settings['arn']}: {error}") from error
-        except ValidationError as error:
-            raise configuration_error(error, lambda path: settings.get(dotted(path[2:]), dotted(path[2:]))) from None
 
     @property
     def agent(self) -> Agent:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
+from agentcore_mcp import config as configured
 from agentcore_mcp.config import (
     AwsAuth,
     ClientCredentialsAuth,
@@ -31,9 +32,9 @@ from agentcore_mcp.runtime.tokens import TokenFile
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agentcore_mcp.config import Agent, Cognito
-    from agentcore_mcp.config import ClientCredentials as ConfiguredClient
-    from agentcore_mcp.config.auth import Auth
+    from agentcore_mcp.config import Agent
+
+    _TokenAuths = TokenAuth | TokenFileAuth | TokenCommandAuth | ClientCredentialsAuth | CognitoAuth
 
 
 class Credentials:
@@ -41,17 +42,17 @@ class Credentials:
 
     def __init__(self) -> None:
         self._of_aws: dict[tuple[AwsAuth, str | None], SigV4Auth] = {}
-        self._bearers: dict[Auth, BearerAuth] = {}
+        self._bearers: dict[_TokenAuths, BearerAuth] = {}
 
-    def of_aws(self, configured: AwsAuth, region: str | None) -> SigV4Auth:
+    def of_aws(self, aws: AwsAuth, region: str | None) -> SigV4Auth:
         """Return what signs requests with AWS credentials.
 
         Args:
-            configured: Whose.
+            aws: Whose.
             region: Where a role of theirs is asked for.
         """
         # In the agent's own region, a role is in the right partition. Nothing else depends on it.
-        key = (configured, region if configured.role_arn is not None else None)
+        key = (aws, region if aws.role_arn is not None else None)
         if key not in self._of_aws:
             self._of_aws[key] = _signing(*key)
         return self._of_aws[key]
@@ -62,13 +63,14 @@ class Credentials:
         Raises:
             ConfigurationError: If it can't work. The message begins with what the user calls the setting.
         """
-        if isinstance(agent.auth, AwsAuth):
-            return self.of_aws(agent.auth, agent.arn.region)
-        if agent.anonymous:
+        auth = agent.auth
+        if isinstance(auth, AwsAuth):
+            return self.of_aws(auth, agent.arn.region)
+        if isinstance(auth, configured.NoAuth):
             return _nothing(agent)
-        if agent.auth not in self._bearers:
-            self._bearers[agent.auth] = _bearer(agent)
-        return self._bearers[agent.auth]
+        if auth not in self._bearers:
+            self._bearers[auth] = _bearer(agent, auth)
+        return self._bearers[auth]
 
 
 def endpoint_of(agent: Agent) -> str | None:
@@ -84,14 +86,12 @@ def endpoint_of(agent: Agent) -> str | None:
         return check_endpoint_url(agent.endpoint_url)
 
 
-def _signing(configured: AwsAuth, region: str | None) -> SigV4Auth:
-    if configured.profile is None and configured.role_arn is None:
+def _signing(aws: AwsAuth, region: str | None) -> SigV4Auth:
+    if aws.profile is None and aws.role_arn is None:
         return SigV4Auth()
-    external_id = None if configured.external_id is None else configured.external_id.get_secret_value()
+    external_id = None if aws.external_id is None else aws.external_id.get_secret_value()
     return SigV4Auth(
-        ConfiguredSession(
-            profile=configured.profile, role_arn=configured.role_arn, external_id=external_id, region=region
-        )
+        ConfiguredSession(profile=aws.profile, role_arn=aws.role_arn, external_id=external_id, region=region)
     )
 
 
@@ -105,8 +105,8 @@ def _nothing(agent: Agent) -> NoAuth:
     return NoAuth()
 
 
-def _bearer(agent: Agent) -> BearerAuth:
-    match agent.auth:
+def _bearer(agent: Agent, auth: _TokenAuths) -> BearerAuth:
+    match auth:
         case TokenAuth(token=token):
             with _told_as(agent, "auth.token"):
                 return BearerAuth(token.get_secret_value())
@@ -120,7 +120,6 @@ def _bearer(agent: Agent) -> BearerAuth:
         case CognitoAuth(cognito=user):
             with _told_as(agent, "auth.cognito"):
                 return BearerAuth(_user(user))
-    raise AssertionError(agent.auth)
 
 
 def _expanded(agent: Agent, path: str) -> Path:
@@ -130,7 +129,7 @@ def _expanded(agent: Agent, path: str) -> Path:
         raise ConfigurationError(f"{agent.setting('auth.token_file')}: {path!r}: {error}") from error
 
 
-def _client(client: ConfiguredClient) -> ClientCredentials:
+def _client(client: configured.ClientCredentials) -> ClientCredentials:
     extra = {"audience": client.audience, "resource": client.resource}
     return ClientCredentials(
         client.token_url,
@@ -142,7 +141,7 @@ def _client(client: ConfiguredClient) -> ClientCredentials:
     )
 
 
-def _user(user: Cognito) -> CognitoPassword:
+def _user(user: configured.Cognito) -> CognitoPassword:
     return CognitoPassword(
         user.region,
         user.client_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from agentcore_mcp.runtime.auth import REGION_EXTENSION, SigV4Auth
 from agentcore_mcp.server.credentials import Credentials
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.support.oauth import CLIENT_ID, CLIENT_SECRET, authorization_server
+from tests.support.servers import WAIT_S
 from tests.support.serving import serving
 
 if TYPE_CHECKING:
@@ -147,3 +149,29 @@ def test_discovery_shares_with_agents_that_say_the_same() -> None:
 
     assert isinstance(signing, SigV4Auth)
     assert signing is credentials.auth_for(found)
+
+
+def test_before_the_first_call_nothing_is_loaded_read_run_or_asked(tmp_path: Path) -> None:
+    kinds = {
+        "aws": "{ profile = 'nobody', role_arn = 'arn:aws:iam::123456789012:role/x' }",
+        "token": "{ token = 'x' }",
+        "file": "{ token_file = '/nowhere/token' }",
+        "command": "{ token_command = ['/nowhere/program'] }",
+        "client": "{ client_credentials = { token_url = 'https://x.invalid/', client_id = 'x', client_secret = 'x' } }",
+        "user": "{ cognito = { region = 'eu-west-1', client_id = 'x', username = 'x', password = 'x' } }",
+    }
+    path = tmp_path / "config.toml"
+    path.write_text("".join(f'[agents.{name}]\narn = "{ARN}"\nauth = {auth}\n' for name, auth in kinds.items()))
+    script = (
+        "import sys\n"
+        "from agentcore_mcp.config.loading import load\n"
+        "from agentcore_mcp.server.credentials import Credentials\n"
+        "credentials = Credentials()\n"
+        "print(len([credentials.auth_for(agent) for agent in load({}, config=sys.argv[1]).settings.agents]))\n"
+        "print('botocore' in sys.modules)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=WAIT_S, check=False
+    )
+
+    assert (run.stdout.split(), run.stderr) == ([str(len(kinds)), "False"], "")
