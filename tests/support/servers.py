@@ -64,17 +64,23 @@ class LoopbackServer:
 
 
 @asynccontextmanager
-async def loopback_server(answer: Callable[[Exchange], Awaitable[None]]) -> AsyncIterator[LoopbackServer]:
-    """Answer each request with the script, then close its connection. A script that fails fails the test."""
+async def loopback_server(
+    answer: Callable[[Exchange], Awaitable[None]], *, keep_alive: bool = False
+) -> AsyncIterator[LoopbackServer]:
+    """Answer each request with the script, then close its connection. A script that fails fails the test.
+
+    With ``keep_alive`` a connection is open until the client or the script closes it.
+    """
     failures: list[BaseException] = []
     connections: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            request = await _read_request(reader)
-            if request is not None:
+            while (request := await _read_request(reader)) is not None:
                 server.requests.append(request)
                 await answer(Exchange(request, reader, writer))
+                if not keep_alive or writer.is_closing():
+                    break
         except ConnectionError:
             pass  # the client left; a script that cares asks peer_closed()
         finally:
