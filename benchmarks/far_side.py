@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 ARN = "arn:aws:bedrock-agentcore:us-west-2:123456789012:runtime/benchmark-AbCdEfGhIj"
 SESSION_ID = "benchmark-" + "0" * 30
 
-# With the line "data: " around it this is an event of 100 bytes.
+# An event of 92 bytes with what the format puts around it.
 EVENT_TEXT = json.dumps({"event": {"contentBlockDelta": {"delta": {"text": "some words, "}, "index": 1234}}})
 
 # Nothing smaller is handed to the kernel: then sending takes a small part of the time that receiving does.
@@ -110,6 +111,7 @@ async def _main() -> None:
     server = await asyncio.start_server(_serve, "127.0.0.1", 0, backlog=1024)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await asyncio.to_thread(sys.stdin.read)  # closed when the benchmark ends, however it ends
+    os._exit(0)  # asyncio would log each connection that is still open
 
 
 if __name__ == "__main__":
