@@ -75,7 +75,7 @@ class FrameReader:
                 block, payload = _parse_frame(frame)
             del self._buffer[: self._needed]
             self._needed = _PRELUDE.size
-            # Of nearly all streams each frame has the same headers, and to read them takes as long as all the rest.
+            # In nearly all streams each frame has the same headers, so they are read once.
             if block != self._block:
                 self._headers = _parse_headers(block)
                 self._block = block
