@@ -134,8 +134,10 @@ def _unreachable(agent: Agent) -> str:
 
 
 def _agent_failed(agent: Agent) -> str:
-    log_group = f"/aws/bedrock-agentcore/runtimes/{agent.arn.runtime_id}-{agent.qualifier or 'DEFAULT'}"
-    where = "on the stderr of the local AgentCore" if agent.anonymous else f"in CloudWatch, log group {log_group}"
+    log_group = f"log group /aws/bedrock-agentcore/runtimes/{agent.arn.runtime_id}-{agent.qualifier or 'DEFAULT'}"
+    where = (
+        f"in the logs of what answers at {agent.endpoint_url}" if agent.endpoint_url else f"in CloudWatch, {log_group}"
+    )
     return (
         "The failure is in the agent's own code or container, not in this server: usually an exception in its "
         "entrypoint, a container that starts too slowly or does not listen on port 8080, or a permission that its "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 from contextlib import contextmanager
@@ -79,6 +80,8 @@ async def serve_http(
 
             async def end_on_signal() -> None:
                 async for _ in signals:
+                    # The calls that are cancelled now end in tracebacks of uvicorn's, which tell nobody anything.
+                    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
                     http.should_exit = True
 
             tasks.start_soon(end_on_signal)

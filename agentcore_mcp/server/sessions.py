@@ -50,6 +50,6 @@ class SessionNames:
         if len(text) < SESSION_ID_MIN_CHARS:
             raise InvalidRequestError(
                 f"not a session: {text!r}; leave session_id out for a new one, pass the id from an earlier result, "
-                f"or a short name of 1 to {SHORT_NAME_MAX_CHARS} letters, digits, '-' and '_'"
+                f"or a short name: 1 to {SHORT_NAME_MAX_CHARS} letters, digits, '-' and '_', a letter or digit first"
             )
         return check_session_id(text)

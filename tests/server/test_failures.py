@@ -123,7 +123,7 @@ def _refusal(status: str, code: str, message: str, **headers: str) -> bytes:
         ("403 Forbidden", "AccessDeniedException", "AGENTCORE_BEARER_TOKEN"),
         ("409 Conflict", "RetryableConflictException", "Wait five seconds"),
         ("409 Conflict", "ConflictException", "Wait five seconds"),
-        ("424 Failed Dependency", "RuntimeClientError", "log group /aws/bedrock-agentcore/runtimes/test_agent-"),
+        ("424 Failed Dependency", "RuntimeClientError", "in the logs of what answers at http://127.0.0.1"),
         ("429 Too Many Requests", "ThrottlingException", "Wait ten seconds"),
         ("500 Internal Server Error", "InternalServerException", "AWS support"),
     ],

@@ -77,7 +77,9 @@ def test_a_server_error_of_something_else_does_not_invite_a_second_run(status: i
 
 
 def test_an_agent_that_failed_is_told_with_its_log_group_and_the_usual_causes() -> None:
-    step = next_step(AgentError("words", "RuntimeClientError", status=424), AGENTS[0])
+    step = next_step(
+        AgentError("words", "RuntimeClientError", status=424), AGENTS[0].model_copy(update={"endpoint_url": None})
+    )
 
     assert "/aws/bedrock-agentcore/runtimes/test_agent-0123456789-DEFAULT" in step
     assert "port 8080" in step
