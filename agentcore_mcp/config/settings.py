@@ -54,6 +54,7 @@ class Settings(Table):
     )
     handoff_after_s: float | None = Field(
         default=None,
+        validation_alias="handoff_after",
         gt=0,
         allow_inf_nan=False,
         description="After how many seconds a call returns what it has, and a handle to collect the rest",

@@ -116,8 +116,7 @@ def _ask_tool(agent: Agent, settings: Settings) -> Tool:
     description = INVOKE_AGENT.format(agent=f"the agent {agent.name}")
     if agent.description:
         description = f"{agent.description}\n\n{description}"
-    name = f"ask_{agent.name}".replace("-", "_")
-    return _tool(ask, f"Ask {agent.name}", description, settings, waiting="prompt", name=name)
+    return _tool(ask, f"Ask {agent.name}", description, settings, waiting="prompt", name=f"ask_{agent.name}")
 
 
 def _tool(

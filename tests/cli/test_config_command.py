@@ -23,7 +23,7 @@ SECRET = "not-a-real-secret"
 CLIENT = f'client_id = "x", client_secret = "{SECRET}"'
 FILE = f"""\
 expose = "agents"
-handoff_after_s = 50
+handoff_after = 50
 discover = true
 tools = ["run_command", "invoke_agent"]
 

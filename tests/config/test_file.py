@@ -38,7 +38,7 @@ def agent(more: str = "", name: str = "review") -> str:
 
 def test_agents_are_tables_by_name_in_their_order(read: Read) -> None:
     settings = read(
-        'expose = "agents"\nhandoff_after_s = 50\non_exit = "stop"\ntools = ["invoke_agent", "run_command"]\n'
+        'expose = "agents"\nhandoff_after = 50\non_exit = "stop"\ntools = ["invoke_agent", "run_command"]\n'
         + agent('description = "Reviews"\nqualifier = "prod"\ntimeout_s = 60\ncommands = "ask"')
         + "[agents.review.auth.client_credentials]\n"
         'token_url = "https://id.example/token"\nclient_id = "us"\nclient_secret = "${ID_SECRET}"\n'

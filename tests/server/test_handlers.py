@@ -258,9 +258,9 @@ async def test_each_agent_can_be_a_tool_of_its_own() -> None:
         ) as client,
     ):
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        data_of(await client.call_tool("ask_al_pha", {"prompt": "hi"}))
+        data_of(await client.call_tool("ask_al-pha", {"prompt": "hi"}))
 
-    assert list(tools) == ["ask_al_pha", "ask_beta", "run_command", "stop_session", "list_agents", "read_output"]
+    assert list(tools) == ["ask_al-pha", "ask_beta", "run_command", "stop_session", "list_agents", "read_output"]
     assert "agent" not in tools["ask_beta"].input_schema["properties"]
     assert (tools["ask_beta"].description or "").startswith("knows about beta")
     assert "al-pha" in runtime.requests[0].target
