@@ -12,6 +12,8 @@ from typing import Self
 
 # Enough for the log of a long build; nobody pages through more with a model.
 FILE_MAX_BYTES = 32 * 1024 * 1024
+# Gathered before it is written: opening a file for each word of an agent would cost more than all the rest.
+_BUFFER_BYTES = 64 * 1024
 
 
 class SpoolFolder:
@@ -49,6 +51,7 @@ class Spool:
         self._folder = folder
         self._max_bytes = max_bytes
         self._path: Path | None = None
+        self._buffer = bytearray()
         self.kept_bytes = 0
         self.dropped_bytes = 0
 
@@ -57,19 +60,17 @@ class Spool:
         data = text.encode()
         kept = data[: self._max_bytes - self.kept_bytes]
         self.dropped_bytes += len(data) - len(kept)
-        if not kept:
-            return
-        if self._path is None:
-            self._path = self._folder.new_file()
-        with self._path.open("ab") as file:
-            file.write(kept)
+        self._buffer += kept
         self.kept_bytes += len(kept)
+        if len(self._buffer) >= _BUFFER_BYTES:
+            self._write()
 
     def read(self, offset: int, max_chars: int) -> tuple[str, int]:
         """Return up to ``max_chars`` characters from a byte offset on, and the offset after them.
 
         An offset inside a character means the one after it.
         """
+        self._write()
         if self._path is None:
             return "", offset
         with self._path.open("rb") as file:
@@ -80,8 +81,18 @@ class Spool:
         text = data[skipped:].decode("utf-8", "ignore")[:max_chars]
         return text, offset + skipped + len(text.encode())
 
+    def _write(self) -> None:
+        if not self._buffer:
+            return
+        if self._path is None:
+            self._path = self._folder.new_file()
+        with self._path.open("ab") as file:
+            file.write(self._buffer)
+        self._buffer.clear()
+
     def close(self) -> None:
         """Remove its file."""
+        self._buffer.clear()
         if self._path is not None:
             self._path.unlink(missing_ok=True)
             self._path = None

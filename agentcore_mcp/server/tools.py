@@ -46,9 +46,8 @@ ARGUMENTS = {
     "prompt": "What to ask or tell the agent, in plain language.",
     "command": "The command line, at most 65,536 characters.",
     "session_id": (
-        "Which session. Leave out for a new, empty one. Pass the session_id of an earlier result to go on in that "
-        "session, or a short name of your own, such as 'review', which means the same session for as long as this "
-        "server runs."
+        "Leave out for a new, empty session. Pass the session_id of an earlier result to go on in that one, or a short "
+        "name of your own, such as 'review': the same session for as long as this server runs."
     ),
     "timeout_seconds": "After how many seconds the command is ended.",
     "raw_events": "Return the agent's events as JSON lines instead of its words.",
@@ -162,11 +161,9 @@ def _published(schema: dict[str, Any], settings: Settings, waiting: str | None) 
         properties.pop("agent", None)
     elif "agent" in properties:
         which = "; ".join(f"{agent.name}: {agent.description or 'no description'}" for agent in settings.agents)
-        properties["agent"] = {
-            "type": "string",
-            "enum": list(settings.names),
-            "description": f"Which agent; needed for a new session. {which}",
-        }
+        # What each is for is told once, where one is chosen.
+        told = f"Which agent; needed for a new session. {which}" if "prompt" in properties else "As in invoke_agent."
+        properties["agent"] = {"type": "string", "enum": list(settings.names), "description": told}
     if waiting is not None and settings.handoff_after_s is None:
         del properties["handle"]
         required.append(waiting)

@@ -47,7 +47,7 @@ def test_the_folder_is_private_made_when_needed_and_removed_at_the_end() -> None
     with SpoolFolder() as folder:
         spool = Spool(folder)
         first = folder.new_file()
-        spool.append("x")
+        spool.append("x" * 100_000)
 
         assert stat.S_IMODE(first.parent.stat().st_mode) == 0o700
         assert list(first.parent.iterdir())
