@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
 
 # No wait here is longer: on a machine that is busy with everything else too.
@@ -65,7 +66,7 @@ class LoopbackServer:
 
 @asynccontextmanager
 async def loopback_server(
-    answer: Callable[[Exchange], Awaitable[None]], *, keep_alive: bool = False
+    answer: Callable[[Exchange], Awaitable[None]], *, keep_alive: bool = False, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[LoopbackServer]:
     """Answer each request with the script, then close its connection. A script that fails fails the test.
 
@@ -96,8 +97,9 @@ async def loopback_server(
         if not task.cancelled() and (error := task.exception()) is not None:
             failures.append(error)
 
-    listening = await asyncio.start_server(on_connection, "127.0.0.1", 0)
-    server = LoopbackServer(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}")
+    listening = await asyncio.start_server(on_connection, "127.0.0.1", 0, ssl=tls)
+    scheme = "http" if tls is None else "https"
+    server = LoopbackServer(f"{scheme}://127.0.0.1:{listening.sockets[0].getsockname()[1]}")
     try:
         yield server
     finally:
