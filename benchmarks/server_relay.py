@@ -17,8 +17,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 from far_side import ARN, SESSION_ID, allow_many_connections, far_side
 from mcp import Client, StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
 from rounds import medians_s
 
 from agentcore_mcp.runtime.auth import NoAuth
@@ -144,13 +146,15 @@ async def cancelled(*calls: asyncio.Task[Any]) -> None:
 
 
 async def many(url: str, pid: int) -> None:
-    async with Client(url) as host:
+    # httpx2's default is 100 connections, and each call of this protocol era is one.
+    http = httpx2.AsyncClient(timeout=None, limits=httpx2.Limits(max_connections=None))
+    async with http, Client(streamable_http_client(url, http_client=http)) as host:
         before = resident_kib(pid)
         came = [asyncio.Event() for _ in range(CALLS)]
         calls = [asyncio.create_task(streaming(host, event)) for event in came]
         await asyncio.wait([asyncio.create_task(event.wait()) for event in came], timeout=LIMIT_S)
         each = (resident_kib(pid) - before) / CALLS
-        lost = sum(not event.is_set() for event in came) + sum(call.done() for call in calls)
+        lost = sum(not event.is_set() or call.done() for event, call in zip(came, calls, strict=True))
         print(f"{CALLS:,} streaming calls over http: {each:.0f} KiB each, {lost} lost")
         await cancelled(*calls)
 
