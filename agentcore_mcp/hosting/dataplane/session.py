@@ -184,12 +184,14 @@ class Session:
 
     async def notice_busy_agent(self) -> None:
         """Ask the agent of an idle session for its health, and count as used now if it says that it is busy."""
-        if self.active or self._agent is None:
+        if self.active or self._agent is None or self.stopping.is_set():
             return
         health = None
-        with anyio.move_on_after(_PING_TIMEOUT_S):
+        with anyio.move_on_after(_PING_TIMEOUT_S) as call:
+            self._calls.add(call)
             with suppress(httpx2.TransportError, ValueError):
                 health = (await self._client.get(f"{self._agent.base_url}/ping")).json()
+        self._calls.discard(call)
         # Reported of the service: without the time, HealthyBusy does not hold off the idle timeout.
         match health:
             case {"status": "HealthyBusy", "time_of_last_update": int() | float()}:

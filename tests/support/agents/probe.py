@@ -42,6 +42,12 @@ async def _pieces_then_exit() -> AsyncIterator[str]:
     os._exit(3)
 
 
+async def _drip() -> AsyncIterator[str]:
+    while True:
+        yield "drop\n"
+        await asyncio.sleep(0.01)
+
+
 async def _megabytes(count: int) -> AsyncIterator[bytes]:
     for _ in range(count):
         yield b"x" * 1_000_000
@@ -61,6 +67,8 @@ async def _invocations(request: Request) -> Response:
             return PlainTextResponse("secret detail of the agent", status_code=payload["status"])
         case "stream":
             return StreamingResponse(_pieces_with_gate(), media_type="text/event-stream")
+        case "drip":
+            return StreamingResponse(_drip(), media_type="text/plain")
         case "stream and exit":
             return StreamingResponse(_pieces_then_exit(), media_type="text/event-stream")
         case "exit":
@@ -72,6 +80,8 @@ async def _invocations(request: Request) -> Response:
             return StreamingResponse(_megabytes(payload["count"]), media_type="application/octet-stream")
         case "print":
             sys.stdout.write(payload["text"])
+        case "cookie":
+            return Response(headers={"set-cookie": "whose=mine"})
         case "text":
             return PlainTextResponse("plain words")
     return JSONResponse(
@@ -86,7 +96,9 @@ async def _invocations(request: Request) -> Response:
 
 
 async def _ping(_: Request) -> Response:
-    return JSONResponse({"status": "Healthy"})
+    """Answer with what a command of the session has written into the file ``health``, if one has."""
+    health = _read("health")
+    return Response(health, media_type="application/json") if health else JSONResponse({"status": "Healthy"})
 
 
 async def _card(request: Request) -> Response:
@@ -122,6 +134,10 @@ async def _socket(socket: WebSocket) -> None:
             case _:
                 await socket.send_bytes(message["bytes"])
     _note("closed", f"{message['code']} {message.get('reason')}")
+
+
+def _read(name: str) -> bytes:
+    return Path(name).read_bytes() if Path(name).exists() else b""
 
 
 def _note(name: str, text: str) -> None:
