@@ -1,49 +1,55 @@
 """The words of an agent's answer: what a reader should see of each event, whatever framework the agent is built with.
 
-Knows plain text and strings, Bedrock Converse streams, Strands Agents, and the objects that AWS's samples return:
-``{"result": …}``, ``{"response": …}``, ``{"output": …}``, ``{"message": …}``, ``{"text": …}``. Whatever else comes is
-passed on as its JSON text, on a line of its own: nothing is dropped but what is known to carry no words, or to repeat
-words that were passed on before. Not a renderer: nothing is folded, cut or styled here.
+Knows plain text and strings, the events and answers of the frameworks in ``wire.dialects``, and the objects that
+authors return: ``{"result": …}``, ``{"response": …}`` and their like. Whatever else comes is passed on as its JSON
+text, on a line of its own: nothing is dropped but what is known to carry no words, or to repeat words that were passed
+on before. Not a renderer: nothing is folded, cut or styled here.
 """
 
 from __future__ import annotations
 
-import ast
 import json
-import re
-from typing import Any, TypeGuard
+from typing import Any
+
+from agentcore_mcp.wire import dialects
+from agentcore_mcp.wire.dialects import reprs
+from agentcore_mcp.wire.dialects.content import SPEAKERS, text_of
+from agentcore_mcp.wire.speech import Speech, as_json, valid_unicode
+
+__all__ = ["STREAM_FAILURE_MESSAGE", "AnswerText", "stream_failure", "valid_unicode"]
 
 # The message of the event by which a BedrockAgentCoreApp reports an error after its stream has begun.
 STREAM_FAILURE_MESSAGE = "An error occurred during streaming"
 
 _STREAM_FAILURE_KEYS = {"error", "error_type", "message"}
 _STREAM_END = "[DONE]"  # how OpenAI-like streams say that nothing follows
-
-# Strands sends the same words up to four times: the model's own delta, its ``data`` event, the message once it is
-# complete, and the result. An answer's words come from the first of these that it has; the later ones are copies.
-_RESULT, _MESSAGE, _DATA, _DELTA = range(4)
-
-_CONVERSE_WITHOUT_WORDS = {"contentBlockStart", "contentBlockStop", "messageStop"}
-_STRANDS_LIFECYCLE = ("init_event_loop", "start", "start_event_loop")
-_ANSWER_NAMES = ("result", "response", "output", "message", "text")
-
-# Strands puts live objects into its callback events, which is why the published SDK sends these as a string: the
-# repr of the dictionary. Both markers are Strands' own, so that no agent's text is taken for such an event.
-_STRANDS_EVENT = re.compile(r"\{'(?:.*'event_loop_cycle_id': |result': AgentResult\()", re.DOTALL)
-_DATA_EVENT = re.compile(r"""\{'data': ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"), 'delta': """)
-_RESULT_EVENT = re.compile(r"\{'result': AgentResult\(stop_reason='\w*', message=(\{.*?\}), metrics=", re.DOTALL)
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
+# What authors call the member of their own objects that holds the words, the surest name first.
+_ANSWER_NAMES = ("result", "response", "output", "answer", "message", "text", "content", "completion", "chunk", "delta")
+_OTHER_KINDS = ("think", "reason", "tool", "status", "error")  # in a "type": what authors tell apart from the answer
+_OBJECT_BEGINNINGS = frozenset("{[deicmRAF")  # of strings that may hold an event: JSON, a "data: " line, a repr
+_EVENT_BEGINNINGS = ("data: ", "event: ", "id: ")
+_HELD_MAX_CHARS = 65_536  # of events without the path, before the hope is given up that one with it comes
+_ABSENT = object()
 
 
 class AnswerText:
-    """Collects the words of one answer."""
+    """Collects the words of one answer, and beside them what tools it uses."""
 
-    def __init__(self) -> None:
-        self._source = _RESULT  # the best source of words seen so far
-        self._line_ended = True
-        self._break = False  # whether the next words begin on a new line
-        self._half = ""  # the first half of a surrogate pair: some agents cut their text between the two
+    def __init__(self, *, path: str | None = None) -> None:
+        """Begin an answer.
+
+        Args:
+            path: Where in each event, or in the whole answer, the words are: names of members and numbers of items with
+                dots between them ("result.text", "choices.0.delta.content", "messages.-1.content"). What is there is
+                said as it is. Of events without it only failures are said and tools noted; those that come before the
+                first one with it wait, and if there is none by the end, or within 64 Ki characters, they are read as
+                if there were no path.
+        """
+        self._speech = Speech()
+        self._path = path.split(".") if path else []
+        self._has_path = False  # whether an event had it
+        self._held: list[str] | None = []
+        self._held_chars = 0
 
     def feed(self, data: str) -> str:
         """Return the words that an event adds, ready to be appended to those before.
@@ -56,86 +62,121 @@ class AnswerText:
         try:
             value = json.loads(data)
         except (ValueError, RecursionError):
-            return self._words(data)
-        if isinstance(value, str):
-            event = _strands_event(value)
-            return self._words(value) if event is None else self._object(event, value)
-        if isinstance(value, dict):
-            return self._object(value, data.strip())
-        if isinstance(value, list):
-            return self._line(data.strip())
-        # In a stream of plain text a number is a word like any other; None is what an agent yields by accident.
-        return "" if value is None else self._words(data)
+            value = data
+        return self._by_path(value, data) if self._path else self._words(value, data)
+
+    def take_notes(self) -> list[str]:
+        """Return what is new about tools since the last time: short lines such as ``using tool add(a=1, b=2)``.
+
+        They are no part of the words. Of lines that nobody takes, the newest hundred are kept.
+        """
+        return [valid_unicode(note) for note in self._speech.tools.take()]
 
     def close(self) -> str:
         """Return what only the end of the answer settles."""
-        half, self._half = self._half, ""
-        return "\ufffd" if half else ""
+        return self._release() + self._speech.close()
 
-    def _object(self, value: dict[str, Any], whole: str) -> str:
-        event = value.get("event", value)
-        if isinstance(event, dict) and len(event) == 1:
-            ((name, body),) = event.items()
-            if name == "contentBlockDelta" and isinstance(body, dict) and isinstance(body.get("delta"), dict):
-                text = body["delta"].get("text")  # absent in the deltas of tool use and reasoning
-                return self._words_from(_DELTA, text) if isinstance(text, str) else ""
-            if name == "messageStart":
-                self._break = True
-                return ""
-            if name in _CONVERSE_WITHOUT_WORDS or (name == "metadata" and isinstance(body, dict) and "usage" in body):
-                return ""
-        if isinstance(value.get("data"), str) and (len(value) == 1 or "delta" in value):
-            return self._words_from(_DATA, value["data"])
-        if "event_loop_cycle_id" in value or any(value.get(name) is True for name in _STRANDS_LIFECYCLE):
-            return ""
-        if len(value) == 1 and _is_message(value.get("message")):
-            return self._message(value["message"])
-        return self._answer(value, whole)
+    def _by_path(self, value: Any, data: str) -> str:
+        found = _at(value, self._path)
+        if found is not _ABSENT:
+            self._has_path = True
+            words = self._release()
+            if isinstance(found, str):
+                return words + self._speech.piece(found)
+            return words if found is None else words + self._words(found, as_json(found))
+        if self._held is None:
+            self._speech.muted = self._has_path
+            words = self._words(value, data)
+            self._speech.muted = False
+            return words
+        self._held.append(data)
+        self._held_chars += len(data)
+        return self._release() if self._held_chars > _HELD_MAX_CHARS else ""
 
-    def _message(self, message: dict[str, Any]) -> str:
-        """Return the words of one of the messages that Strands reports; the user's hold the results of tools."""
-        if message["role"] != "assistant" or self._source > _MESSAGE:
-            return ""
-        self._break = True
-        return self._words_from(_MESSAGE, _message_text(message) or "")
+    def _release(self) -> str:
+        held, self._held = self._held, None
+        return "".join(map(self.feed, held or ()))
 
-    def _answer(self, value: dict[str, Any], whole: str) -> str:
-        """Return the words of an object that an agent's author has made, and then whatever else it holds."""
-        name = next((name for name in _ANSWER_NAMES if name in value), None)
-        text = _message_text(value) if name is None else _final_text(value[name])
-        if text is None:
-            return self._line(whole)
-        rest = {key: other for key, other in value.items() if key not in (name, "type")} if name else {}
+    def _words(self, value: Any, data: str) -> str:
+        if isinstance(value, str):
+            return self._string(value)
         try:
-            line = json.dumps(rest, ensure_ascii=False) if rest else ""
+            if isinstance(value, dict):
+                words = dialects.read(value, self._speech)
+                return self._authors(value, data.strip()) if words is None else words
+            if isinstance(value, list):
+                words = dialects.items(value, self._speech)
+                return self._speech.line(data.strip()) if words is None else words
         except RecursionError:  # nested so deeply that it could just be read
-            return self._line(whole)
-        words = self._words_from(_RESULT, text) if name in ("result", None) else self._words(text)
-        return words + self._line(line) if line else words
+            return self._speech.line(data.strip())
+        # In a stream of plain text a number is a word like any other; None is what an agent yields by accident.
+        return "" if value is None else self._speech.piece(data)
 
-    def _words_from(self, source: int, text: str) -> str:
-        if source < self._source:
-            return ""
-        self._source = source
-        return self._words(text)
+    def _string(self, text: str) -> str:
+        """Return the words of a string: nearly always it is some."""
+        if text[:1] in _OBJECT_BEGINNINGS:
+            words = reprs.words_of(text, self._speech)
+            if words is None:
+                words = self._events(text) if text.startswith(_EVENT_BEGINNINGS) else self._json(text)
+            if words is not None:
+                return words
+        return self._speech.piece(text)
 
-    def _line(self, text: str) -> str:
-        self._break = True
-        words = self._words(text)
-        self._break = True
-        return words
+    def _json(self, text: str) -> str | None:
+        """Return the words of JSON in a string, None if it is none or nobody's: then it may be what was asked for."""
+        end = text.rstrip()[-1:]
+        try:
+            if text[0] == "{" and end == "}":
+                return dialects.read(json.loads(text), self._speech)
+            if text[0] == "[" and end == "]":
+                return dialects.items(json.loads(text), self._speech)
+        except (ValueError, RecursionError):
+            pass
+        return None
 
-    def _words(self, text: str) -> str:
-        text = self._half + text
-        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-        text = valid_unicode(text.removesuffix(self._half))
-        if not text:
-            return ""
-        if self._break and not self._line_ended:
-            text = "\n" + text
-        self._break = False
-        self._line_ended = text.endswith("\n")
-        return text
+    def _events(self, text: str) -> str | None:
+        """Return the words of an event that was written for a line already, and then sent as the data of another."""
+        events = []
+        for event in filter(None, text.split("\n\n")):
+            lines = event.split("\n")
+            if not all(line.startswith(_EVENT_BEGINNINGS) for line in lines):
+                return None
+            data = "\n".join(line.removeprefix("data: ") for line in lines if line.startswith("data: "))
+            if data[:1] not in '{["':
+                return None
+            events.append(data)
+        return "".join(map(self.feed, events))
+
+    def _authors(self, value: dict[str, Any], whole: str) -> str:
+        """Return the words of an object that an agent's author has made, and then whatever else it holds."""
+        kind = value.get("type")
+        name = next((name for name in _ANSWER_NAMES if name in value), None)
+        if name is None or (isinstance(kind, str) and any(other in kind.lower() for other in _OTHER_KINDS)):
+            return self._speech.line(whole)
+        rest = {key: other for key, other in value.items() if key not in (name, "type", "role")}
+        rest_as_json = as_json(rest) if rest else ""
+        answer = value[name]
+        if isinstance(answer, str):
+            # Pieces of a kind follow each other; what is of another kind may be all of them once more.
+            words = self._speech.voiced(answer, (kind, *value), is_whole=name == "result")
+        else:
+            found = "" if answer is None else self._inner(answer)
+            if found is None:
+                return self._speech.line(whole)
+            words = found
+        return words + self._speech.line(rest_as_json) if rest else words
+
+    def _inner(self, answer: object) -> str | None:
+        """Return the words of an answer that is no string: a message, or an object around one, or a framework's."""
+        if not isinstance(answer, dict):
+            text = text_of(answer)
+            return None if text is None else self._speech.result(text)
+        message = answer.get("message", answer)
+        if isinstance(message, dict) and message.get("role") in SPEAKERS:
+            message = text_of(message.get("content"))
+        if isinstance(message, str):
+            return self._speech.result(message)
+        return dialects.read(answer, self._speech)
 
 
 def stream_failure(data: str) -> tuple[str, str] | None:
@@ -157,47 +198,18 @@ def stream_failure(data: str) -> tuple[str, str] | None:
     return valid_unicode(error), valid_unicode(error_type)
 
 
-def valid_unicode(text: str) -> str:
-    r"""Return the text with each lone surrogate replaced by U+FFFD.
-
-    JSON can carry such a character (``"\ud83d"``), UTF-8 can't: it would fail whatever the text is written to.
-    """
-    if text.isascii() or not _SURROGATE.search(text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _is_message(value: object) -> TypeGuard[dict[str, Any]]:
-    return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), list)
-
-
-def _message_text(value: object) -> str | None:
-    """Return the text of a message in Converse form, None if it is no message or has no text."""
-    if not _is_message(value):
-        return None
-    parts = [part["text"] for part in value["content"] if isinstance(part, dict) and isinstance(part.get("text"), str)]
-    return "".join(parts) if parts else None
-
-
-def _final_text(value: object) -> str | None:
-    """Return the words of an answer: a text, a message, or an object that holds one of these as its message."""
-    if value is None:
-        return ""
-    if isinstance(value, dict):
-        message = value.get("message", value)
-        return message if isinstance(message, str) else _message_text(message)
-    return value if isinstance(value, str) else None
-
-
-def _strands_event(text: str) -> dict[str, Any] | None:
-    """Return what a Strands event that was sent as its repr says, None if the text is something else."""
-    if not _STRANDS_EVENT.match(text):
-        return None
-    try:
-        if data := _DATA_EVENT.match(text):
-            return {"data": ast.literal_eval(data[1])}
-        if result := _RESULT_EVENT.match(text):
-            return {"result": ast.literal_eval(result[1])}
-    except (ValueError, SyntaxError):
-        return None
-    return {"event_loop_cycle_id": ""}
+def _at(value: Any, path: list[str]) -> Any:
+    """Return what is at the end of a path, or that nothing is."""
+    if isinstance(value, str) and value[:1] == "{":
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return _ABSENT
+    for step in path:
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.removeprefix("-").isdecimal() and -len(value) <= int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return _ABSENT
+    return value

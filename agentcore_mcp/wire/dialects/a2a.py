@@ -1,0 +1,83 @@
+"""Words of A2A, the protocol between agents, in its versions 0.3 (``kind``) and 1.0 (one member that says what it is).
+
+A task's words are its artifacts, and the messages in its status. While it works, a status carries a piece of the
+answer (so does Strands) or a sentence about what goes on: nothing tells the two apart but how they read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp.wire.dialects.content import SPEAKERS, dicts, pick
+from agentcore_mcp.wire.speech import as_json
+
+if TYPE_CHECKING:
+    from agentcore_mcp.wire.speech import Speech
+
+_KINDS_OF_1_0 = {
+    "message": "message",
+    "task": "task",
+    "statusUpdate": "status-update",
+    "artifactUpdate": "artifact-update",
+}
+_FAILED = ("failed", "rejected", "canceled")
+
+
+def event(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read a message, a task, or an update of one."""
+    kind = value.get("kind")
+    if len(value) == 1:
+        ((name, inner),) = value.items()
+        if name in _KINDS_OF_1_0 and isinstance(inner, dict):
+            kind, value = _KINDS_OF_1_0[name], inner
+    match kind:
+        case "message" if isinstance(value.get("parts"), list):
+            return _message(value, speech) if value.get("role") in SPEAKERS else ""
+        case "status-update" if isinstance(status := value.get("status"), dict):
+            return _status(status, speech)
+        case "artifact-update" if isinstance(artifact := value.get("artifact"), dict):
+            if value.get("append"):
+                return _parts(artifact, speech, piecewise=True)
+            return speech.opened(_artifact(artifact, speech))
+        case "task" if isinstance(status := value.get("status"), dict):
+            words = "".join(_artifact(artifact, speech) for artifact in dicts(value.get("artifacts")))
+            words += _status(status, speech)
+            said = [message for message in dicts(value.get("history")) if message.get("role") in SPEAKERS]
+            return _message(said[-1], speech) if said and not words and speech.is_silent else words
+    return None
+
+
+def _status(status: dict[str, Any], speech: Speech) -> str:
+    state, message = status.get("state"), status.get("message")
+    state = state.lower().removeprefix("task_state_").replace("_", "-") if isinstance(state, str) else ""
+    if state in _FAILED:
+        text = _text(message) if isinstance(message, dict) else ""
+        return speech.failure(text or f"the task is {state}")
+    if not isinstance(message, dict):
+        return ""
+    if state != "working":
+        return _message(message, speech)
+    text = _text(message)
+    if " " in text.strip() and text[:1].strip() and speech.ends_sentence:
+        speech.turn()
+    return _parts(message, speech, piecewise=True)
+
+
+def _message(message: dict[str, Any], speech: Speech) -> str:
+    return _parts(message, speech, message_id=pick(message, "messageId", "message_id"))
+
+
+def _artifact(artifact: dict[str, Any], speech: Speech) -> str:
+    return _parts(artifact, speech, message_id=pick(artifact, "artifactId", "artifact_id"))
+
+
+def _parts(holder: dict[str, Any], speech: Speech, *, message_id: object = None, piecewise: bool = False) -> str:
+    """Return the words of a message or an artifact, and as JSON what else it holds."""
+    text = _text(holder)
+    words = speech.piece(text) if piecewise else speech.message(text, message_id)
+    others = [part for part in dicts(holder.get("parts")) if not isinstance(part.get("text"), str)]
+    return words + "".join(speech.once(as_json(part)) for part in others)
+
+
+def _text(holder: dict[str, Any]) -> str:
+    return "".join(part["text"] for part in dicts(holder.get("parts")) if isinstance(part.get("text"), str))

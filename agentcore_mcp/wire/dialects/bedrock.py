@@ -1,0 +1,228 @@
+"""Words of Amazon Bedrock: Converse and its streams, the models' own formats by InvokeModel, and Strands Agents.
+
+Strands passes the events of Converse on and adds its own, so that each word comes up to four times: the model's delta,
+a ``data`` event, the complete message, the result.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp.wire.dialects.content import SPEAKERS, dicts, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agentcore_mcp.wire.speech import Speech
+
+_DATA, _DELTA = 1, 2
+LIFECYCLE = ("event_loop_cycle_id", "init_event_loop", "start", "start_event_loop")
+CLAUDE_EVENTS = (
+    "message_start",
+    "message_delta",
+    "message_stop",
+    "content_block_start",
+    "content_block_delta",
+    "content_block_stop",
+    "ping",
+)
+
+
+# --- Converse
+
+
+def _content_block_start(body: dict[str, Any], speech: Speech) -> str | None:
+    start = body.get("start")
+    tool = start.get("toolUse") if isinstance(start, dict) else None
+    if isinstance(tool, dict):
+        speech.tools.begins(body.get("contentBlockIndex"), tool.get("name"), tool.get("toolUseId"))
+    return ""
+
+
+def _content_block_delta(body: dict[str, Any], speech: Speech) -> str | None:
+    delta = body.get("delta")
+    if not isinstance(delta, dict):
+        return None
+    text = delta.get("text")
+    if isinstance(text, str):
+        return speech.ranked(text, _DELTA)
+    tool = delta.get("toolUse")
+    if isinstance(tool, dict):
+        speech.tools.continues(body.get("contentBlockIndex"), tool.get("input"))
+    return ""
+
+
+def _content_block_stop(body: dict[str, Any], speech: Speech) -> str | None:
+    speech.tools.ends(body.get("contentBlockIndex"))
+    return ""
+
+
+def _message_edge(_body: dict[str, Any], speech: Speech) -> str | None:
+    speech.turn()
+    return ""
+
+
+def _metadata(body: dict[str, Any], _speech: Speech) -> str | None:
+    return "" if "usage" in body else None
+
+
+_CONVERSE: dict[str, Callable[[dict[str, Any], Speech], str | None]] = {
+    "messageStart": _message_edge,
+    "contentBlockStart": _content_block_start,
+    "contentBlockDelta": _content_block_delta,
+    "contentBlockStop": _content_block_stop,
+    "messageStop": _message_edge,
+    "metadata": _metadata,
+}
+CONVERSE_EVENTS = tuple(_CONVERSE)
+
+
+def converse_event(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read an event of a Converse stream, or of a harness: an object of one member, or that as its ``event``."""
+    event = value.get("event", value)
+    if not isinstance(event, dict) or len(event) != 1:
+        return None
+    ((name, body),) = event.items()
+    if not isinstance(body, dict):
+        return None
+    if reader := _CONVERSE.get(name):
+        return reader(body, speech)
+    message = body.get("message")
+    if name.endswith(("Exception", "Error")) and isinstance(message, str):
+        return speech.failure(message)
+    return None
+
+
+def converse_result(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read what Converse answers without a stream."""
+    output = value.get("output")
+    message = output.get("message") if isinstance(output, dict) else None
+    return _message(message, speech) if "stopReason" in value and isinstance(message, dict) else None
+
+
+# --- Strands
+
+
+def data_event(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read a piece that Strands reports beside the model's own delta."""
+    data = value.get("data")
+    return speech.ranked(data, _DATA) if isinstance(data, str) and (len(value) == 1 or "delta" in value) else None
+
+
+def lifecycle(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read an event of the agent's loop, which has no words."""
+    if "event_loop_cycle_id" in value or any(value.get(name) is True for name in LIFECYCLE):
+        return data_event(value, speech) or ""
+    return None
+
+
+def forced_stop(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read why Strands' loop could not go on."""
+    reason = value.get("force_stop_reason")
+    return speech.failure(reason) if isinstance(reason, str) else None
+
+
+def tool_in_use(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read the tool that the model is writing a call of; its input grows from event to event."""
+    tool = value.get("current_tool_use")
+    if not isinstance(tool, dict):
+        return None
+    speech.tools.begins(tool.get("toolUseId"), tool.get("name"), tool.get("toolUseId"))
+    return ""
+
+
+def message_event(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read one of the messages that Strands reports; the user's hold the results of tools."""
+    message = value.get("message")
+    return _message(message, speech) if len(value) == 1 and isinstance(message, dict) else None
+
+
+def message(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read a message in Converse form by itself."""
+    return _message(value, speech) if "role" in value else None
+
+
+def _message(value: dict[str, Any], speech: Speech) -> str | None:
+    content, role = value.get("content"), value.get("role")
+    if not isinstance(content, list) or not isinstance(role, str):
+        return None
+    if role not in SPEAKERS:
+        speech.turn()
+        return ""
+    text = text_of(content)
+    tools = [part["toolUse"] for part in dicts(content) if isinstance(part.get("toolUse"), dict)]
+    if text is None and not tools:
+        return None
+    for tool in tools:
+        speech.tools.called(tool.get("name"), tool.get("input"), tool.get("toolUseId"))
+    return speech.ranked_message(text or "", value.get("tracking_id"))
+
+
+# --- InvokeModel
+
+
+def completion(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read a piece of the models that answer with one text and the reason why it ends: Titan, Llama, Claude 2."""
+    for text, reason in (("outputText", "completionReason"), ("generation", "stop_reason"), ("completion", "stop")):
+        if reason in value and isinstance(value.get(text), str):
+            return speech.piece(value[text])
+    return None
+
+
+def completions(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read what Titan answers without a stream."""
+    texts = [
+        result["outputText"] for result in dicts(value.get("results")) if isinstance(result.get("outputText"), str)
+    ]
+    return speech.message("".join(texts)) if texts else None
+
+
+# --- the Messages API of Claude, which InvokeModel and Claude's own tools speak
+
+
+def claude_event(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read an event of a stream of the Messages API."""
+    match value["type"]:
+        case "message_start" | "message_stop":
+            speech.turn()
+        case "content_block_start":
+            block = value.get("content_block")
+            if isinstance(block, dict):
+                speech.tools.begins(value.get("index"), block.get("name"), block.get("id"))
+        case "content_block_delta":
+            delta = value.get("delta")
+            if not isinstance(delta, dict):
+                return None
+            if isinstance(text := delta.get("text"), str):
+                return speech.piece(text)
+            speech.tools.continues(value.get("index"), delta.get("partial_json"))
+        case "content_block_stop":
+            speech.tools.ends(value.get("index"))
+    return ""
+
+
+def claude_message(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read a complete message of the Messages API, or of the Claude Agent SDK, which puts one into some of its own."""
+    message = value.get("message", value)
+    if not isinstance(message, dict) or not isinstance(message.get("content"), (list, str)):
+        return None
+    if (value.get("type") == "user" and message is not value) or (
+        "parent_tool_use_id" in value and "model" not in message
+    ):
+        return ""  # what tools answered
+    if message.get("role") != "assistant" and "model" not in message:
+        return None
+    for part in dicts(message["content"]):
+        if "name" in part and "input" in part:
+            speech.tools.called(part["name"], part["input"], part.get("id"))
+    return speech.message(text_of(message["content"]) or "", message.get("id"))
+
+
+def claude_report(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read what the Claude Agent SDK reports of itself: how it began, how it went, the result."""
+    result = value.get("result")
+    if "session_id" not in value and "data" not in value:
+        return None
+    if not isinstance(result, str):
+        return ""
+    return speech.failure(result) if value.get("is_error") is True else speech.result(result)

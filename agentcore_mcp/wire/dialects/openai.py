@@ -1,0 +1,98 @@
+"""Words of OpenAI's APIs and of whoever speaks like them: chat completions, responses, and their streams."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp.wire.dialects.content import dicts, text_of
+
+if TYPE_CHECKING:
+    from agentcore_mcp.wire.speech import Speech
+
+_ERROR_MEMBERS = {"error", "type", "id", "jsonrpc", "request_id", "event_id", "sequence_number"}
+
+
+def chat_completion(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read a chat completion, or a chunk of one; the first choice, should there be several."""
+    choices = value.get("choices")
+    if choices == [] and ("usage" in value or value.get("object") == "chat.completion.chunk"):
+        return ""
+    choice = dicts(choices)[0] if dicts(choices) else {}
+    delta, message, text = choice.get("delta"), choice.get("message"), choice.get("text")
+    if isinstance(delta, dict):
+        words = speech.piece(text_of(delta.get("content")) or text_of(delta.get("refusal")) or "")
+        for call in dicts(delta.get("tool_calls")):
+            function = call.get("function")
+            if isinstance(function, dict):
+                speech.tools.begins(call.get("index"), function.get("name"), call.get("id"))
+                speech.tools.continues(call.get("index"), function.get("arguments"))
+        if choice.get("finish_reason"):
+            speech.turn()
+        return words
+    if isinstance(message, dict):
+        words = speech.message(text_of(message.get("content")) or text_of(message.get("refusal")) or "")
+        for call in dicts(message.get("tool_calls")):
+            function = call.get("function")
+            if isinstance(function, dict):
+                speech.tools.called(function.get("name"), function.get("arguments"), call.get("id"))
+        return words
+    return speech.piece(text) if isinstance(text, str) else None
+
+
+def response_event(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read an event of a stream of the Responses API."""
+    item_id, delta = value.get("item_id"), value.get("delta")
+    match value["type"]:
+        case "response.output_text.delta" | "response.refusal.delta":
+            if not isinstance(delta, str):
+                return None
+            speech.turn(item_id)
+            return speech.piece(delta, item_id)
+        case "response.output_item.added" if isinstance(item := value.get("item"), dict):
+            speech.tools.begins(item.get("id"), item.get("name"), item.get("call_id"))
+        case "response.function_call_arguments.delta":
+            speech.tools.continues(item_id, delta)
+        case "response.function_call_arguments.done":
+            speech.tools.ends(item_id)
+        case "response.output_item.done" if isinstance(item := value.get("item"), dict):
+            return _item(item, speech)
+        case "response.completed" | "response.incomplete" | "response.failed":
+            inner = value.get("response")
+            return response(inner, speech) if isinstance(inner, dict) else None
+    return ""
+
+
+def response(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read a complete response, or the reason why there is none."""
+    error = value.get("error")
+    if isinstance(error, dict) and isinstance(error.get("message"), str):
+        return speech.failure(error["message"])
+    if not isinstance(value.get("output"), list):
+        return None
+    return "".join(_item(item, speech) for item in dicts(value["output"]))
+
+
+def error(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read an error as OpenAI, Anthropic, JSON-RPC, LangGraph and the AI SDK write it: an object that is nothing else.
+
+    ``{"error": "…"}`` is none of theirs but an author's own answer.
+    """
+    inner, message = value.get("error"), value.get("message")
+    if isinstance(inner, dict) and value.keys() <= _ERROR_MEMBERS and isinstance(inner.get("message"), str):
+        return speech.failure(inner["message"])
+    if value.get("type") == "error":
+        text = next((text for text in (message, value.get("errorText"), inner) if isinstance(text, str)), None)
+        return None if text is None else speech.failure(text)
+    if value.keys() == {"error", "message"} and isinstance(inner, str) and isinstance(message, str):
+        return speech.failure(f"{inner}: {message}")
+    return None
+
+
+def _item(item: dict[str, Any], speech: Speech) -> str:
+    match item.get("type"):
+        case "message":
+            return speech.message(text_of(item.get("content")) or "", item.get("id"))
+        case "function_call" | "mcp_call" | "custom_tool_call":
+            call_id = item.get("call_id", item.get("id"))
+            speech.tools.called(item.get("name"), item.get("arguments", item.get("input")), call_id)
+    return ""

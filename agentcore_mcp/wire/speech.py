@@ -1,0 +1,199 @@
+"""What an agent has said so far in one answer, and what of the next event is new to that.
+
+Agents say the same words several times: piece by piece, again as a complete message, again in the state of a graph,
+again as the result. Pieces are always new; a complete message is a copy if its id came before or if the words so far
+end with it; so the reader misses nothing but a repetition. Used by ``wire.text`` and ``wire.dialects``, which know who
+says what; here is no framework.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from agentcore_mcp.wire.tooluse import Memory, ToolUse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COMPARED_CHARS = 1000  # of the end of a message: enough to tell a copy, and cheap however long the message is
+_RECENT_PIECES_MAX = 64  # then they are joined and cut: an answer's length must cost no memory
+
+_WHITE_SPACE_CHARS = 100  # how much more of it there may be in the words so far
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Speech:
+    """Collects the words of one answer; each method returns what its call adds to them."""
+
+    def __init__(self) -> None:
+        self.tools = ToolUse()
+        self.muted = False  # while true nothing but failures is said
+        self._known = Memory()
+        self._written: object = None  # the id of the message that is being written
+        self._mark: object = None
+        self._voice: object = None
+        self._rank = 0
+        self._piecewise = False  # whether pieces came since the last complete message
+        self._recent: list[str] = []
+        self._last_chars = 0
+        self._line_ended = True
+        self._break = False  # whether the next words begin on a new line
+        self._half = ""  # the first half of a surrogate pair: some agents cut their text between the two
+
+    def piece(self, text: str, message_id: object = None) -> str:
+        """Say a piece of a message that is being written."""
+        if message_id != self._written and text:
+            self._written = message_id
+            self._known.is_new(message_id)
+        self._voice = None
+        return self._add(text)
+
+    def ranked(self, text: str, rank: int) -> str:
+        """Say a piece, unless the same pieces came by a way of a higher rank: those were said already."""
+        if rank < self._rank:
+            return ""
+        self._rank = rank
+        self._voice = None
+        return self._add(text)
+
+    def ranked_message(self, text: str, message_id: object = None) -> str:
+        """Say a complete message, unless it came piece by piece."""
+        return self.messages([("" if self._rank else text, message_id)])
+
+    def voiced(self, text: str, voice: object, *, is_whole: bool = False) -> str:
+        """Say what may be a piece or, from another voice than the last words, all of it again.
+
+        Args:
+            text: The words.
+            voice: Whatever tells the kinds of an agent's own events apart.
+            is_whole: Whether these words are never a piece of something that another voice says.
+        """
+        if voice != self._voice and (is_whole or len(text) > self._last_chars) and self._ends_with(text):
+            return ""
+        self._voice = voice
+        return self._add(text)
+
+    def message(self, text: str, message_id: object = None) -> str:
+        """Say a complete message, on lines of its own."""
+        return self.messages([(text, message_id)])
+
+    def messages(self, messages: Sequence[tuple[str, object]]) -> str:
+        """Say the messages of a conversation, in its order, each a text and its id, as far as they are new."""
+        new = [text for text, message_id in messages if self._known.is_new(message_id) and text]
+        if not messages:
+            return ""
+        is_copy = bool(new) and self._piecewise and self._ends_with(new[-1])
+        self.turn()
+        words = "" if is_copy else "".join(map(self._own_line, new))
+        self._piecewise = False
+        return words
+
+    def result(self, text: str) -> str:
+        """Say what the answer came to, on lines of its own, unless that was the last that was said."""
+        self.turn()
+        return "" if self._ends_with(text) else self._own_line(text)
+
+    def line(self, text: str) -> str:
+        """Say something that is no part of the agent's words, on lines of its own."""
+        self._break = True
+        words = self._add(text, is_aside=True)
+        self._break = True
+        return words
+
+    def failure(self, text: str) -> str:
+        """Say that something went wrong, even if muted."""
+        muted, self.muted = self.muted, False
+        words = self.line(f"error: {text}")
+        self.muted = muted
+        return words
+
+    def turn(self, mark: object = None) -> None:
+        """Let the next words begin on a new line, if the mark is new or none is given."""
+        if mark is None or mark != self._mark:
+            self._mark = mark
+            self._break = True
+            self.tools.end()
+
+    def once(self, text: str) -> str:
+        """Say something on lines of its own, unless the same was said by this way before."""
+        return self.line(text) if self._known.is_new(f"once {hash(text)}") else ""
+
+    def opened(self, words: str) -> str:
+        """Return the words of a message that was just said, which may turn out to be its first piece."""
+        self._break = self._break and not words
+        return words
+
+    @property
+    def ends_sentence(self) -> bool:
+        """Whether the last words look like a sentence, rather than like a piece of one."""
+        last = self._recent[-1].strip() if self._recent else ""
+        return " " in last and last[-1] in ".!?…"
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing was said yet."""
+        return not self._recent
+
+    def close(self) -> str:
+        """Return what only the end of the answer settles."""
+        self.tools.end()
+        half, self._half = self._half, ""
+        return "\ufffd" if half else ""
+
+    def _own_line(self, text: str) -> str:
+        self._break = True
+        words = self._add(text)
+        self._break = True
+        return words
+
+    def _add(self, text: str, *, is_aside: bool = False) -> str:
+        if self.muted:
+            return ""
+        if self._half:
+            text = self._half + text
+            self._half = ""
+        if not text.isascii():
+            if "\ud800" <= text[-1] <= "\udbff":
+                self._half = text[-1]
+            text = valid_unicode(text.removesuffix(self._half))
+        if not text:
+            return ""
+        if self._break:
+            self._break = False
+            if not self._line_ended:
+                text = "\n" + text
+        self._line_ended = text[-1] == "\n"
+        if is_aside:
+            return text
+        self._piecewise = True
+        self._last_chars = len(text)
+        self._recent.append(text if len(text) <= 2 * _COMPARED_CHARS else text[-2 * _COMPARED_CHARS :])
+        if len(self._recent) > _RECENT_PIECES_MAX:
+            self._recent = ["".join(self._recent)[-2 * _COMPARED_CHARS :]]
+        return text
+
+    def _ends_with(self, text: str) -> bool:
+        """Return whether the words so far end with these; white space doesn't count, as line ends were added."""
+        end = valid_unicode("".join(text[-_COMPARED_CHARS:].split()))
+        if not end or not self._recent:
+            return False
+        self._recent = ["".join(self._recent)[-2 * _COMPARED_CHARS :]]
+        return "".join(self._recent[0][-2 * len(end) - _WHITE_SPACE_CHARS :].split()).endswith(end)
+
+
+def as_json(value: object) -> str:
+    """Return a value as JSON that a person may read."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def valid_unicode(text: str) -> str:
+    r"""Return the text with each lone surrogate replaced by U+FFFD.
+
+    JSON can carry such a character (``"\ud83d"``), UTF-8 can't: it would fail whatever the text is written to.
+    """
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

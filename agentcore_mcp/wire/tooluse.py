@@ -1,0 +1,129 @@
+"""The tools that an agent says it uses, as short lines for whoever waits for the answer.
+
+``wire.dialects`` reports whole calls, and calls that arrive in fragments as the model writes them. No results of tools,
+and none of the answer's words. Lines that nobody takes are forgotten, oldest first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+
+NOTE_MAX_CHARS = 160  # with what a progress line begins with, it fits the 200 characters that hosts show
+_NAME_MAX_CHARS = 80
+_VALUE_MAX_CHARS = 60
+_ARGUMENTS_MAX_CHARS = 2000  # of a call that is still being written; a line shows far less
+_UNFINISHED_MAX = 100
+_NOTES_MAX = 100
+_IDS_MAX = 10_000  # about 1 MB; an answer with more messages than this may repeat one of its first
+
+
+class Memory:
+    """Knows which ids came before, as far back as its bound."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, None] = {}
+
+    def is_new(self, value: object) -> bool:
+        """Return whether this id comes for the first time; what is no id is always new."""
+        if not isinstance(value, str) or not value:
+            return True
+        if value in self._ids:
+            return False
+        self._ids[value] = None
+        if len(self._ids) > _IDS_MAX:
+            del self._ids[next(iter(self._ids))]
+        return True
+
+
+@dataclass(slots=True)
+class _Call:
+    name: str
+    call_id: object
+    arguments: str = ""
+
+
+class ToolUse:
+    """Turns the calls of one answer into lines: one for each call, however often it is reported."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=_NOTES_MAX)
+        self._unfinished: dict[str | int | None, _Call] = {}
+        self._known = Memory()
+
+    def called(self, name: object, arguments: object, call_id: object = None) -> None:
+        """Take note of a whole call; its arguments are an object, or the text of one."""
+        for key, call in list(self._unfinished.items()):
+            if call_id is not None and call.call_id == call_id:
+                del self._unfinished[key]
+        if isinstance(name, str) and name and self._known.is_new(call_id):
+            self._lines.append(_line(name, arguments))
+
+    def begins(self, key: object, name: object, call_id: object = None) -> None:
+        """Take note that a call begins, whose arguments may follow.
+
+        Args:
+            key: What the fragments will name this call by: an index, an id, None.
+            name: The tool's name; anything but a text is no call.
+            call_id: The id by which the whole call may be reported again.
+        """
+        key = _key(key)
+        if isinstance(name, str) and name and key not in self._unfinished:
+            self._unfinished[key] = _Call(name, call_id)
+            if len(self._unfinished) > _UNFINISHED_MAX:
+                self.ends(next(iter(self._unfinished)))
+
+    def continues(self, key: object, arguments: object) -> None:
+        """Add a fragment of a call's arguments."""
+        call = self._unfinished.get(_key(key))
+        if call and isinstance(arguments, str) and len(call.arguments) < _ARGUMENTS_MAX_CHARS:
+            call.arguments += arguments[:_ARGUMENTS_MAX_CHARS]
+
+    def ends(self, key: object) -> None:
+        """Take note that a call's arguments are complete."""
+        call = self._unfinished.pop(_key(key), None)
+        if call:
+            self.called(call.name, call.arguments, call.call_id)
+
+    def end(self) -> None:
+        """Take note that every call's arguments are complete."""
+        while self._unfinished:
+            self.ends(next(iter(self._unfinished)))
+
+    def take(self) -> list[str]:
+        """Return the lines that are new since the last time."""
+        lines = list(self._lines)
+        self._lines.clear()
+        return lines
+
+
+def _key(value: object) -> str | int | None:
+    return value if isinstance(value, (str, int)) else None
+
+
+def _line(name: str, arguments: object) -> str:
+    if isinstance(arguments, str):
+        with suppress(ValueError, RecursionError):  # cut short, or no JSON: shown as it is
+            arguments = json.loads(arguments) if arguments else None
+    if isinstance(arguments, dict):
+        inner = ", ".join(f"{key}={_value(value)}" for key, value in list(arguments.items())[:NOTE_MAX_CHARS])
+    else:
+        inner = "" if arguments is None else str(arguments)
+    line = f"using tool {_cut(name, _NAME_MAX_CHARS)}("
+    return f"{line}{_cut(inner, NOTE_MAX_CHARS - len(line) - 1)})"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, str):
+        value = value[:_VALUE_MAX_CHARS]  # spares writing what would be cut
+    try:
+        return _cut(json.dumps(value, ensure_ascii=False), _VALUE_MAX_CHARS)
+    except RecursionError:  # nested so deeply that it could just be read
+        return "…"
+
+
+def _cut(text: str, max_chars: int) -> str:
+    text = " ".join(text[: 4 * max_chars].split())
+    return text if len(text) <= max_chars else f"{text[: max_chars - 1]}…"
