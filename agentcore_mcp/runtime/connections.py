@@ -11,7 +11,7 @@ import math
 import socket
 import threading
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,9 +39,9 @@ IDLE_CONNECTION_S = 4.0
 # How many calls run at a time is for the caller to decide; one that waits here looks like silence.
 _LIMITS = httpx2.Limits(max_connections=None, keepalive_expiry=IDLE_CONNECTION_S)
 
-# An agent may be silent for 15 minutes. Routers forget a silent connection after a few, some after one; AWS's NAT
-# gateways after 350 s. So the kernel says something every 45 s, and gives up on a peer that is gone after two minutes
-# more. Not every system lets all of it be set.
+# An agent may be silent for 15 minutes. Routers forget a silent connection sooner, AWS's NAT gateways after 350 s and
+# some at home after one minute. So the kernel says something every 45 s, and gives up on a peer that doesn't answer
+# for two minutes. Not every system lets all of it be set.
 _KEEPALIVE_OPTIONS = [
     (level, getattr(socket, name), value)
     for level, name, value in (
@@ -212,7 +212,8 @@ def _keep_alive(event: str, info: dict[str, Any]) -> None:
     """
     if event.endswith(".connect_tcp.complete"):
         for option in _KEEPALIVE_OPTIONS:
-            info["return_value"].get_extra_info("socket").setsockopt(*option)
+            with suppress(OSError):  # known to Python, and not to this system
+                info["return_value"].get_extra_info("socket").setsockopt(*option)
 
 
 async def _send(http: httpx2.AsyncClient, request: httpx2.Request, auth: httpx2.Auth, call: Call) -> httpx2.Response:
