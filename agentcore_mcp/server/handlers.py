@@ -134,7 +134,7 @@ async def run_command(
 
 async def _ask(target: Target, call: Call, prompt: str, *, raw_events: bool) -> None:
     agent = target.agent
-    answer = AnswerText()
+    answer = AnswerText(path=agent.response)
     async with target.client.invoke(
         agent.arn,
         agent.payload_for(prompt, call.session_id),
@@ -146,7 +146,12 @@ async def _ask(target: Target, call: Call, prompt: str, *, raw_events: bool) -> 
     ) as invocation:
         call.session_id = invocation.session_id
         async for data in invocation:
-            call.add("text", f"{valid_unicode(data)}\n" if raw_events else answer.feed(data))
+            if raw_events:
+                call.add("text", f"{valid_unicode(data)}\n")
+                continue
+            call.add("text", answer.feed(data))
+            for note in answer.take_notes():
+                call.note(f"[{note}]\n")
     call.add("text", "" if raw_events else answer.close())
 
 

@@ -205,6 +205,47 @@ async def test_raw_events_are_the_events_and_not_the_words() -> None:
     assert result["text"] == '{"event": {"contentBlockDelta": {"delta": {"text": "hi"}}}}\n"there"\n'
 
 
+async def test_tool_use_is_told_as_progress_and_is_no_part_of_the_answer() -> None:
+    events = [
+        {"event": {"contentBlockStart": {"start": {"toolUse": {"name": "search", "toolUseId": "1"}}}}},
+        {"event": {"contentBlockDelta": {"delta": {"toolUse": {"input": '{"query": "cats"}'}}}}},
+        {"event": {"contentBlockStop": {}}},
+        {"event": {"contentBlockDelta": {"delta": {"text": "Cats purr."}}}},
+    ]
+    seen: list[str] = []
+
+    async def talk(exchange: Exchange) -> None:
+        body = b"".join(encode_sse(json.dumps(event)) for event in events)
+        await exchange.send(reply(body=body, content_type="text/event-stream"))
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        seen.append(message or "")
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        result = data_of(await client.call_tool("invoke_agent", {"prompt": "hi"}, progress_callback=on_progress))
+
+    assert result["text"] == "Cats purr."
+    assert "using tool search" in "".join(seen)
+
+
+async def test_the_words_can_be_said_to_be_at_a_path() -> None:
+    async def talk(exchange: Exchange) -> None:
+        await exchange.send(reply(body=b'{"result": {"say": "hello"}, "cost": 1}', content_type="application/json"))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(
+            create_server(settings(runtime.endpoint_url, agent={"response": "result.say"})), mode="legacy"
+        ) as client,
+    ):
+        result = data_of(await client.call_tool("invoke_agent", {"prompt": "hi"}))
+
+    assert result["text"] == "hello"
+
+
 async def test_progress_bars_and_colours_of_a_command_do_not_reach_the_result() -> None:
     async def talk(exchange: Exchange) -> None:
         frames = [ContentDelta("10%\r50"), ContentDelta("%\r\x1b[3"), ContentDelta("2m100%\x1b[0m\n")]

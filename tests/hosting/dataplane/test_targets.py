@@ -45,6 +45,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in a folder of its own, where an agent in this process leaves its notes."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("elsewhere")
 def test_an_agent_that_already_runs_serves_all_sessions_which_have_their_own_directories() -> None:
     with serving(probe_app) as port, _local("--target", f"http://127.0.0.1:{port}/") as boto:
         one, other = new_session_id(), new_session_id()
@@ -57,6 +64,7 @@ def test_an_agent_that_already_runs_serves_all_sessions_which_have_their_own_dir
         assert boto.sessions()[one]["has_agent_process"] is False
 
 
+@pytest.mark.usefixtures("elsewhere")
 def test_a_websocket_reaches_an_agent_that_already_runs() -> None:
     with serving(probe_app) as port, _local("--target", f"http://localhost:{port}") as boto:
         url = boto.endpoint_url.replace("http", "ws") + invoke_request(
@@ -76,6 +84,7 @@ def test_an_address_where_nobody_answers_is_424_and_named() -> None:
         assert "http://127.0.0.1:1 does not answer" in caught.value.response["Error"]["Message"]
 
 
+@pytest.mark.usefixtures("elsewhere")
 def test_stopping_a_session_breaks_off_what_a_shared_agent_does_for_it_and_for_no_other() -> None:
     with serving(probe_app) as port, _local("--target", f"http://127.0.0.1:{port}") as boto:
         stopped, other = new_session_id(), new_session_id()
@@ -114,9 +123,11 @@ def test_a_command_that_takes_its_time_is_waited_for(folder: Path) -> None:
 
 
 def test_a_command_that_exits_is_424_with_its_exit_code_and_last_words() -> None:
-    with _local("--container-command", "echo 'no such image' >&2; exit 5") as boto:
-        with pytest.raises(boto.client.exceptions.RuntimeClientError) as caught:
-            boto.ask({}, new_session_id())
+    with (
+        _local("--container-command", "echo 'no such image' >&2; exit 5") as boto,
+        pytest.raises(boto.client.exceptions.RuntimeClientError) as caught,
+    ):
+        boto.ask({}, new_session_id())
 
     message = caught.value.response["Error"]["Message"]
     assert message == "Runtime exited with code 5. Its last line of output: no such image"
