@@ -143,7 +143,11 @@ async def test_the_typescript_sdk_uses_every_tool_and_sees_progress_before_each_
     assert SESSION_ID in text_of(result_of(command))
     assert "exit code 7" in text_of(result_of(command))
 
-    assert result_of(stop)["structuredContent"] == {"session_id": SESSION_ID, "status": "stopped"}
+    assert result_of(stop)["structuredContent"] == {
+        "session_id": SESSION_ID,
+        "status": "stopped",
+        "stopped": [SESSION_ID],
+    }
     assert SESSION_ID in text_of(result_of(stop))
 
 

@@ -113,7 +113,7 @@ async def test_a_call_that_takes_too_long_for_the_host_is_collected_later(mode: 
     with anyio.fail_after(LIMIT_S):
         async with (
             loopback_server(slow) as runtime,
-            Client(create_server(settings(runtime.endpoint_url, handoff_after_s=0.2)), mode=mode) as client,
+            Client(create_server(settings(runtime.endpoint_url, handoff_after_s=1.5)), mode=mode) as client,
         ):
             begun = await client.call_tool("invoke_agent", {"prompt": "hi"})
             waited = await client.call_tool("invoke_agent", {"handle": data_of(begun)["handle"]})
@@ -135,7 +135,7 @@ async def test_a_running_command_is_collected_with_its_exit_code_and_can_be_read
     with anyio.fail_after(LIMIT_S):
         async with (
             loopback_server(slow) as runtime,
-            Client(create_server(settings(runtime.endpoint_url, handoff_after_s=0.2)), mode="legacy") as client,
+            Client(create_server(settings(runtime.endpoint_url, handoff_after_s=1.5)), mode="legacy") as client,
         ):
             begun = data_of(await client.call_tool("run_command", {"command": "make"}))
             read = data_of(await client.call_tool("read_output", {"handle": begun["handle"], "stream": "stderr"}))

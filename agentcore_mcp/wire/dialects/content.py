@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-SPEAKERS = frozenset({"assistant", "ai", "agent", "model", "ROLE_AGENT", "AIMessageChunk"})
+SPEAKERS = ("assistant", "ai", "agent", "model", "ROLE_AGENT", "AIMessageChunk")  # roles, and types that say the same
 _TEXT_KINDS = (None, "text", "output_text", "text_delta", "refusal")
 
 
