@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import json
 import socket
 import struct
 import threading
@@ -16,12 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcore_mcp.errors import ServiceError, TransportError
-from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
+from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.calls import Call
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.connections import AsyncConnections, Connections, ConnectionSettings
 from agentcore_mcp.runtime.retries import LONGEST_PAUSE_S, MAX_ATTEMPTS, Retries
 from agentcore_mcp.wire.operations import Request, RuntimeArn, command_request, invoke_request, stop_request
+from tests.support.agentcore import Boto, new_session_id
+from tests.support.aws import fake_session
 from tests.support.clients import ARN, SESSION_ID, client_of
 from tests.support.sdk import Async, Blocking, Manner, sdk_of
 from tests.support.servers import WAIT_S, Exchange, head, loopback_server, reply
@@ -29,6 +32,7 @@ from tests.support.servers import WAIT_S, Exchange, head, loopback_server, reply
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
     from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
 
     Send = Callable[[Request, str, Retries], Awaitable[int]]
@@ -407,3 +411,26 @@ async def test_a_client_that_is_told_nothing_sends_a_refused_call_again() -> Non
         assert [piece async for piece in answer] == ["1"]
 
     assert len(server.requests) == 2
+
+
+async def test_a_second_call_into_a_session_that_starts_waits_for_it(local_agentcore: LocalAgentCore) -> None:
+    """Both are answered, and the agent is asked no more than twice."""
+    session_id = new_session_id()
+
+    async def ask(client: RuntimeClient, word: str) -> str:
+        async with client.invoke(
+            local_agentcore.agent_runtime_arn,
+            json.dumps({"prompt": word}).encode(),
+            session_id=session_id,
+            headers={"X-Local-Fault": "cold-start=1"},
+        ) as answer:
+            return "".join([piece async for piece in answer])
+
+    async with RuntimeClient(auth=SigV4Auth(fake_session()), endpoint_url=local_agentcore.endpoint_url) as client:
+        answers = await asyncio.gather(ask(client, "one"), ask(client, "two"))
+
+    assert ["one" in answers[0], "two" in answers[1]] == [True, True]
+    with Boto.of(local_agentcore) as boto:
+        statuses = [entry["status"] for entry in boto.requests(session_id)]
+    assert 409 in statuses
+    assert statuses.count(200) == 2
