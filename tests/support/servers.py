@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
 # No wait here is longer: on a machine that is busy with everything else too.
-WAIT_S = 20.0
+WAIT_S = 40.0
 
 LAST_CHUNK = b"0\r\n\r\n"
 
