@@ -9,6 +9,7 @@ on before. Not a renderer: nothing is folded, cut or styled here.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from agentcore_mcp.wire import dialects
@@ -25,7 +26,10 @@ _STREAM_FAILURE_KEYS = {"error", "error_type", "message"}
 _STREAM_END = "[DONE]"  # how OpenAI-like streams say that nothing follows
 # What authors call the member of their own objects that holds the words, the surest name first.
 _ANSWER_NAMES = ("result", "response", "output", "answer", "message", "text", "content", "completion", "chunk", "delta")
+_KIND_NAMES = ("type", "event", "role")  # and the one that says what kind of words these are
+_DATA_MEMBERS = {"type", "event", "data"}  # "data" alone may be anything, but not beside a kind
 _OTHER_KINDS = ("think", "reason", "tool", "status", "error")  # in a "type": what authors tell apart from the answer
+_JSON_BEGINNINGS = frozenset('{["n')  # that matter: a number or a truth value is a word like any other
 _OBJECT_BEGINNINGS = frozenset("{[deicmRAF")  # of strings that may hold an event: JSON, a "data: " line, a repr
 _EVENT_BEGINNINGS = ("data: ", "event: ", "id: ")
 _HELD_MAX_CHARS = 65_536  # of events without the path, before the hope is given up that one with it comes
@@ -59,10 +63,12 @@ class AnswerText:
         """
         if data == _STREAM_END:
             return ""
-        try:
-            value = json.loads(data)
-        except (ValueError, RecursionError):
-            value = data
+        value: Any = data
+        if data.lstrip()[:1] in _JSON_BEGINNINGS:
+            try:  # contextlib.suppress would cost as much as the parsing
+                value = json.loads(data)
+            except (ValueError, RecursionError):
+                value = data
         return self._by_path(value, data) if self._path else self._words(value, data)
 
     def take_notes(self) -> list[str]:
@@ -109,7 +115,7 @@ class AnswerText:
                 return self._speech.line(data.strip()) if words is None else words
         except RecursionError:  # nested so deeply that it could just be read
             return self._speech.line(data.strip())
-        # In a stream of plain text a number is a word like any other; None is what an agent yields by accident.
+        # None is what an agent yields by accident; the rest is what somebody's path led to.
         return "" if value is None else self._speech.piece(data)
 
     def _string(self, text: str) -> str:
@@ -149,11 +155,13 @@ class AnswerText:
 
     def _authors(self, value: dict[str, Any], whole: str) -> str:
         """Return the words of an object that an agent's author has made, and then whatever else it holds."""
-        kind = value.get("type")
+        kind = value.get("type", value.get("event"))
         name = next((name for name in _ANSWER_NAMES if name in value), None)
+        if name is None and value.keys() <= _DATA_MEMBERS and isinstance(value.get("data"), str):
+            name = "data"
         if name is None or (isinstance(kind, str) and any(other in kind.lower() for other in _OTHER_KINDS)):
             return self._speech.line(whole)
-        rest = {key: other for key, other in value.items() if key not in (name, "type", "role")}
+        rest = {key: other for key, other in value.items() if key not in (name, *_KIND_NAMES)}
         rest_as_json = as_json(rest) if rest else ""
         answer = value[name]
         if isinstance(answer, str):
@@ -201,10 +209,8 @@ def stream_failure(data: str) -> tuple[str, str] | None:
 def _at(value: Any, path: list[str]) -> Any:
     """Return what is at the end of a path, or that nothing is."""
     if isinstance(value, str) and value[:1] == "{":
-        try:
+        with suppress(ValueError, RecursionError):
             value = json.loads(value)
-        except (ValueError, RecursionError):
-            return _ABSENT
     for step in path:
         if isinstance(value, dict) and step in value:
             value = value[step]

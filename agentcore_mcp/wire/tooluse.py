@@ -70,6 +70,9 @@ class ToolUse:
             call_id: The id by which the whole call may be reported again.
         """
         key = _key(key)
+        before = self._unfinished.get(key)
+        if before and call_id is not None and call_id != before.call_id:
+            self.ends(key)
         if isinstance(name, str) and name and key not in self._unfinished:
             self._unfinished[key] = _Call(name, call_id)
             if len(self._unfinished) > _UNFINISHED_MAX:

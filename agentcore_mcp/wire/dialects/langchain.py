@@ -64,7 +64,7 @@ def conversation(values: object, speech: Speech, *, has_calls: bool = True) -> s
     new = [plain for plain in messages[answered[-1] + 1 if answered else 0 :] if _speaks(plain)]
     for plain in new if has_calls else ():
         _calls(plain, speech)
-    return speech.messages([(text_of(plain.get("content")) or "", plain.get("id")) for plain in new])
+    return speech.messages([(text_of(plain.get("content")) or "", _id(plain, i)) for i, plain in enumerate(new)])
 
 
 def state(value: dict[str, Any], speech: Speech, *, has_calls: bool = True) -> str | None:
@@ -229,6 +229,11 @@ def _speaks(plain: dict[str, Any]) -> bool:
     # Agents of a team pass their answers on as if a user had said them, with a name.
     kind = _kind(plain)
     return kind in SPEAKERS or (kind == "human" and isinstance(plain.get("name"), str))
+
+
+def _id(plain: dict[str, Any], place: int) -> object:
+    # The state of a graph comes again and again: a message without an id is known by its place in the conversation.
+    return plain.get("id") or f"{place} {hash(text_of(plain.get('content')))}"
 
 
 def _calls(plain: dict[str, Any], speech: Speech) -> None:

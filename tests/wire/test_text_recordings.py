@@ -1,0 +1,133 @@
+r"""AnswerText on recordings: what real frameworks sent, nearly all of it through an app of bedrock-agentcore 1.25.
+
+Each agent was asked "1+2?" and had a scripted model: it says "Let me add." in two pieces, uses the tool ``add``, and
+says "It's "3".\n" in three. Recorded with strands-agents 1.62, langchain-core 1.7, langgraph 1.2, openai 3.52 and
+openai-agents 0.24, ag-ui-protocol 1.0, a2a-sdk 0.3.26 and 1.3, google-adk 2.13, autogen-agentchat 0.7.5,
+llama-index-core 0.14, pydantic-ai-slim 2.68, claude-agent-sdk 0.2 and, in JavaScript, ai 5.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agentcore_mcp.wire.sse import SSEDecoder
+from agentcore_mcp.wire.text import AnswerText
+from tests.support.codecs import decode
+
+SAMPLES = Path(__file__).parent / "samples"
+
+TURN = ["Let me", " add."]
+ANSWER = ["It's", ' "3"', ".\n"]
+STREAM = ["Let me", " add.", "\nIt's", ' "3"', ".\n"]
+MESSAGES = ["Let me add.", '\nIt\'s "3".\n']
+RESULT = ['It\'s "3".\n']
+WHOLE = ['Let me add.\nIt\'s "3".\n']
+TOOL = ["using tool add(a=1, b=2)"]
+
+RECORDINGS: list[tuple[str, list[str], list[str]]] = [
+    # Strands Agents. Of what it sends each word comes up to four times.
+    ("strands_every_event", STREAM, TOOL),
+    ("strands_events_only", STREAM, TOOL),
+    ("strands_data_events", ["Let me", " add.", "It's", ' "3"', ".\n"], []),
+    ("strands_agent_result", RESULT, []),
+    ("strands_graph", TURN, []),
+    # LangChain and LangGraph: the modes of a stream, the versions of its events, and how messages are serialised.
+    ("langgraph_values", MESSAGES, TOOL),
+    ("langgraph_values_second_question", RESULT, []),
+    ("langgraph_updates", MESSAGES, TOOL),
+    ("langgraph_messages", STREAM, TOOL),
+    ("langgraph_modes_blocks", STREAM, TOOL),
+    ("langgraph_subgraphs", STREAM, TOOL),
+    ("langgraph_tasks", MESSAGES, TOOL),
+    ("langgraph_debug", MESSAGES, TOOL),
+    ("langgraph_v2", STREAM, TOOL),
+    ("langgraph_events_one_node", TURN, []),
+    ("langgraph_events_v3", STREAM, TOOL),
+    ("langgraph_result_blocks", WHOLE, TOOL),
+    ("langgraph_node_without_model", ['It\'s "3".\n', '{"n": 1}'], []),
+    ("langgraph_events_without_model", ['It\'s "3".\n{"n": 1}'], []),
+    ("langchain_chunk_lc", TURN, TOOL),
+    ("langchain_lc", MESSAGES, TOOL),
+    ("langchain_dict", WHOLE, TOOL),
+    ("langchain_dumps", RESULT, []),
+    ("langchain_openai", WHOLE, TOOL),
+    ("langchain_str", ANSWER, []),
+    ("langchain_str_message", RESULT, []),
+    # OpenAI.
+    ("openai_chat_chunks", STREAM, TOOL),
+    ("openai_chat_service", STREAM, TOOL),
+    ("openai_chat_completion", RESULT, []),
+    ("openai_responses", ANSWER, TOOL),
+    ("openai_response", RESULT, TOOL),
+    ("openai_errors", ["error: it broke", "\nerror: it broke again"], []),
+    ("openai_agents", STREAM, TOOL),
+    # AG-UI: from a server of its own, as objects in an app, and encoded before the app encoded it again.
+    ("agui_encoder", STREAM, TOOL),
+    ("agui_objects", STREAM, TOOL),
+    ("agui_encoded_in_app", STREAM, TOOL),
+    ("agui_chunks", ["Let me", " add.", '\nIt\'s "3"', ".\n", "error: it broke"], TOOL),
+    # A2A by JSON-RPC and, in version 1.0, by REST too; "send" is without a stream.
+    ("a2a_0_3_artifact", ANSWER, []),
+    ("a2a_0_3_artifact_send", RESULT, []),
+    ("a2a_0_3_status", ANSWER, []),
+    ("a2a_0_3_status_send", RESULT, []),
+    ("a2a_0_3_failed", ["Let me see.", "\nerror: it broke"], []),
+    ("a2a_0_3_failed_send", ["error: it broke"], []),
+    ("a2a_0_3_input", ["Which numbers?"], []),
+    ("a2a_0_3_error", ["error: Method not found"], []),
+    ("a2a_1_0_artifact", ANSWER, []),
+    ("a2a_1_0_artifact_rest", ANSWER, []),
+    ("a2a_1_0_artifact_send", RESULT, []),
+    ("a2a_1_0_failed", ["Let me see.", "\nerror: it broke"], []),
+    ("a2a_1_0_message_send", RESULT, []),
+    # Google's ADK: its events without and with streaming, as objects, as dictionaries and as JSON in a string.
+    ("adk_events", MESSAGES, TOOL),
+    ("adk_stream_json", STREAM, TOOL),
+    ("adk_stream_dumps", STREAM, TOOL),
+    ("adk_stream_content", STREAM, TOOL),
+    # AutoGen, whose objects hold dates and so arrive as their str().
+    ("autogen_messages", RESULT, TOOL),
+    ("autogen_stream", ANSWER, TOOL),
+    ("autogen_result", RESULT, TOOL),
+    ("autogen_result_dict", RESULT, []),
+    # LlamaIndex.
+    ("llamaindex_events", STREAM, TOOL),
+    ("llamaindex_result_dict", RESULT, TOOL),
+    ("llamaindex_chat_stream", ANSWER, []),
+    ("llamaindex_complete_stream", ["H", "i"], []),
+    # Others.
+    ("pydantic_ai", STREAM, TOOL),
+    ("claude_sdk", MESSAGES, TOOL),
+    ("ai_sdk_ui", STREAM, TOOL),
+    ("ai_sdk_full", STREAM, TOOL),
+    ("ai_sdk_error", ["error: it broke"], []),
+]
+
+
+@pytest.mark.parametrize(("name", "words", "notes"), RECORDINGS, ids=[name for name, _, _ in RECORDINGS])
+def test_a_recording_reads_as_the_model_spoke(name: str, words: list[str], notes: list[str]) -> None:
+    """Each word once and when it first came, what isn't the model's on a line of its own, each use of a tool noted."""
+    events, error = decode(SSEDecoder(), [(SAMPLES / f"{name}.sse").read_bytes()])
+    assert error is None
+    answer = AnswerText()
+    pieces = [*(answer.feed(event.data) for event in events), answer.close()]
+
+    assert ([piece for piece in pieces if piece], answer.take_notes()) == (words, notes)
+
+
+def test_every_recording_is_read() -> None:
+    assert {path.stem for path in SAMPLES.iterdir()} == {name for name, _, _ in RECORDINGS}
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in RECORDINGS])
+def test_an_answer_that_is_one_recording_after_another_says_the_first_one_whole(name: str) -> None:
+    """What came before, whatever it was, never makes an agent's answer shorter than its last message."""
+    events, _ = decode(SSEDecoder(), [(SAMPLES / f"{name}.sse").read_bytes()])
+    answer = AnswerText()
+    text = answer.feed('"Before. "') + "".join(answer.feed(event.data) for event in events) + answer.close()
+
+    fresh = AnswerText()
+    alone = "".join(fresh.feed(event.data) for event in events) + fresh.close()
+    assert text.removeprefix("Before. ").removeprefix("\n") == alone
