@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Make = Callable[[AgentCoreRuntimeClient], Manner]
 
 # Long enough for bytes that are under way on this machine, and short enough to be waited for dozens of times.
-SILENCE_S = 0.2
+SILENCE_S = 0.5
 
 EVENTS = b'data: {"n": 1}\n\n', "data: größer\r\n\r\n".encode(), b"event: x\ndata: 2\ndata: 3\n\n"
 COMMAND: list[CommandEvent] = [ContentStart(), ContentDelta("öne", "two"), ContentStop(3, "COMPLETED")]
