@@ -98,9 +98,9 @@ class Speech:
 
     def line(self, text: str) -> str:
         """Say something that is no part of the agent's words, on lines of its own."""
-        self._break = True
+        self._begin_line()
         words = self._add(text, is_aside=True)
-        self._break = True
+        self._begin_line()
         return words
 
     def failure(self, text: str) -> str:
@@ -114,7 +114,7 @@ class Speech:
         """Let the next words begin on a new line, if the mark is new or none is given."""
         if mark is None or mark != self._mark:
             self._mark = mark
-            self._break = True
+            self._begin_line()
             self.tools.end()
 
     def once(self, text: str) -> str:
@@ -144,10 +144,13 @@ class Speech:
         return "\ufffd" if half else ""
 
     def _own_line(self, text: str) -> str:
-        self._break = True
+        self._begin_line()
         words = self._add(text)
-        self._break = True
+        self._begin_line()
         return words
+
+    def _begin_line(self) -> None:
+        self._break = self._break or not self.muted
 
     def _add(self, text: str, *, is_aside: bool = False) -> str:
         if self.muted:

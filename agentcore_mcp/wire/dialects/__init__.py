@@ -60,11 +60,13 @@ def _nothing(_value: dict[str, Any], _speech: Speech) -> str | None:
 
 
 def _message(value: dict[str, Any], speech: Speech) -> str | None:
-    content = value.get("content")
-    if not value.keys() <= _MESSAGE_MEMBERS or (content and text_of(content) is None and "tool_calls" not in value):
+    if not value.keys() <= _MESSAGE_MEMBERS:
         return None
+    content = value.get("content")
     words = bedrock.message(value, speech)
-    return langchain.message(value, speech) if words is None else words
+    if words is None and (not content or "tool_calls" in value or text_of(content) is not None):
+        words = langchain.message(value, speech)
+    return words
 
 
 _BY_TYPE: dict[str, Reader] = {

@@ -111,9 +111,11 @@ def data_event(value: dict[str, Any], speech: Speech) -> str | None:
 
 def lifecycle(value: dict[str, Any], speech: Speech) -> str | None:
     """Read an event of the agent's loop, which has no words."""
-    if "event_loop_cycle_id" in value or any(value.get(name) is True for name in LIFECYCLE):
+    if "event_loop_cycle_id" in value:
         return data_event(value, speech) or ""
-    return None
+    # An author may say "start" too, of something that has words.
+    is_alone = len(value) == 1 and True in value.values()
+    return "" if is_alone or value.get("init_event_loop") is True else None
 
 
 def forced_stop(value: dict[str, Any], speech: Speech) -> str | None:
@@ -128,7 +130,7 @@ def tool_in_use(value: dict[str, Any], speech: Speech) -> str | None:
     if not isinstance(tool, dict):
         return None
     speech.tools.begins(tool.get("toolUseId"), tool.get("name"), tool.get("toolUseId"))
-    return ""
+    return data_event(value, speech) or ""
 
 
 def message_event(value: dict[str, Any], speech: Speech) -> str | None:
@@ -198,6 +200,8 @@ def claude_event(value: dict[str, Any], speech: Speech) -> str | None:
             speech.tools.continues(value.get("index"), delta.get("partial_json"))
         case "content_block_stop":
             speech.tools.ends(value.get("index"))
+        case "message_delta" if not isinstance(value.get("delta"), dict):
+            return None
     return ""
 
 
