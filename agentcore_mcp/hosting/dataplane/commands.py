@@ -132,11 +132,11 @@ async def command(exchange: Exchange, session: Session) -> None:
     finally:
         stdout.close_writer()
         stderr.close_writer()
-    session.adopt(job)
+    session.processes.adopt(job)
     await exchange.start(200, [("content-type", EVENT_STREAM_TYPE)])
     await emit(ContentStart())
     stop = await _run(job, asked.timeout_s, stdout, stderr, emit)
-    session.release(job, stdout, stderr)
+    session.processes.release(job, stdout, stderr)
     if session.stopping.is_set():
         # Killed with its session: there is no exit code that would be the command's.
         exchange.cut()

@@ -15,6 +15,7 @@ import anyio
 import httpx2
 
 from agentcore_mcp.hosting.dataplane.agents import AgentProcess
+from agentcore_mcp.hosting.dataplane.processes import Processes
 from agentcore_mcp.hosting.dataplane.refusals import Refusal, runtime_failed, session_starting
 from agentcore_mcp.hosting.dataplane.targets import AgentUrl
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from agentcore_mcp.hosting.dataplane.jobs import Job
-    from agentcore_mcp.hosting.dataplane.pipes import OutputPipe
     from agentcore_mcp.hosting.dataplane.shells import Shell
     from agentcore_mcp.hosting.dataplane.targets import AgentApp, AgentCommand, HostedAgent
 
@@ -61,6 +60,7 @@ class Session:
         why: Why it ends, as a sentence for the clients whose requests that breaks.
         ended: Set when its processes and its directory are gone.
         shells: Its interactive shells, by their ids.
+        processes: What has been started in it.
     """
 
     def __init__(
@@ -82,13 +82,12 @@ class Session:
         self.why = ""
         self.ended = anyio.Event()
         self.shells: dict[str, Shell] = {}
+        self.processes = Processes(tasks)
         self._agent: AgentProcess | AgentUrl | None = None
         self._tasks = tasks
         self._client = client
         self._limits = limits
         self._starting = anyio.Lock()
-        self._jobs: dict[int, Job] = {}
-        self._pipes: set[OutputPipe] = set()
         self._calls: set[anyio.CancelScope] = set()
         self._created = self._last_used = time.monotonic()
 
@@ -209,20 +208,6 @@ class Session:
         """Do something that outlives the request which asks for it."""
         self._tasks.start_soon(work)
 
-    def adopt(self, job: Job) -> None:
-        """Take a job in, to be killed when the session ends, which may already be happening."""
-        self._jobs[job.id] = job
-        if self.stopping.is_set():
-            job.kill()
-
-    def release(self, job: Job, *outputs: OutputPipe) -> None:
-        """Take note that a job's leader has exited; what it left in the background stays, and may go on printing."""
-        if not job.members():
-            # The system may give its id to another process from now on.
-            del self._jobs[job.id]
-        for output in outputs:
-            self._tasks.start_soon(self._discard, output)
-
     def stop(self, why: str) -> None:
         """Let it end; only the first reason counts."""
         self.why = self.why or why
@@ -234,10 +219,7 @@ class Session:
         """End everything that runs in the session."""
         if self.agent_process is not None:
             await self.agent_process.quit()
-        for job in self._jobs.values():
-            job.kill()
-        for output in self._pipes:
-            output.end()
+        self.processes.kill()
 
     async def _start(self, target: AgentApp | AgentCommand) -> AgentProcess:
         try:
@@ -245,7 +227,7 @@ class Session:
         except OSError as exc:
             message = f"The agent process could not be started: {exc.strerror}"
             raise Refusal("InternalServerException", message) from None
-        self.adopt(process.job)
+        self.processes.adopt(process.job)
         self._tasks.start_soon(self._run_agent, process)
         return process
 
@@ -271,10 +253,3 @@ class Session:
 
     def _show(self, line: str) -> None:
         print(f"[{self.id}] {line}", file=sys.stderr, flush=True)  # noqa: T201
-
-    async def _discard(self, output: OutputPipe) -> None:
-        self._pipes.add(output)
-        if self.stopping.is_set():
-            output.end()
-        await output.discard()
-        self._pipes.remove(output)

@@ -101,11 +101,11 @@ class Shell:
         except OSError as exc:
             self._forget()
             raise Refusal("InternalServerException", f"The shell could not be started: {exc.strerror}") from None
-        self._session.adopt(terminal.job)
+        self._session.processes.adopt(terminal.job)
 
         async def live() -> None:
             await terminal.run()
-            self._session.release(terminal.job)
+            self._session.processes.release(terminal.job)
 
         self._session.background(live)
         return terminal
