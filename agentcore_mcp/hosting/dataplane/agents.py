@@ -17,6 +17,7 @@ import anyio
 
 from agentcore_mcp.hosting.dataplane.commands import SHELL
 from agentcore_mcp.hosting.dataplane.jobs import Job
+from agentcore_mcp.hosting.dataplane.last_words import LastWords
 from agentcore_mcp.hosting.dataplane.listeners import HOST, listen
 from agentcore_mcp.hosting.dataplane.pipes import OutputPipe
 from agentcore_mcp.hosting.dataplane.targets import AgentApp, AgentCommand
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 # Requests that wait for the agent to be imported.
 _BACKLOG = 128
-# A longer line of the agent's output is shown in pieces of this size, and quoted up to it.
+# A longer line of the agent's output is shown in pieces of this size.
 LINE_MAX_BYTES = 4096
 _READ_BYTES = 16_384
 # For a command to take down what it has started elsewhere: `docker run` stops its container on SIGTERM, and on
@@ -48,7 +49,7 @@ class AgentProcess:
         self.base_url = f"http://{HOST}:{port}"
         self.exit_code: int | None = None
         self._exited = anyio.Event()
-        self._last_line = ""
+        self._last_words = LastWords(os.environ)
         self._output = output
         self._lifeline = lifeline
 
@@ -119,8 +120,9 @@ class AgentProcess:
                 await self._exited.wait()
 
     def failure(self) -> str:
-        """Say how it exited, with the last line that it printed."""
-        said = f" Its last line of output: {self._last_line}" if self._last_line else ""
+        """Say how it exited, with what it printed that may explain it."""
+        words = self._last_words.quoted()
+        said = f" The end of its output: {words}" if words else ""
         return f"Runtime exited with code {self.exit_code}.{said}"
 
     async def _relay(self, show: Callable[[str], None]) -> None:
@@ -138,5 +140,5 @@ class AgentProcess:
     def _say(self, line: bytes, show: Callable[[str], None]) -> None:
         for start in range(0, max(1, len(line)), LINE_MAX_BYTES):
             text = line[start : start + LINE_MAX_BYTES].decode("utf-8", "replace").rstrip()
-            self._last_line = text.strip() or self._last_line
+            self._last_words.hear(text)
             show(text)

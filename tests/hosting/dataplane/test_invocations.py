@@ -122,7 +122,7 @@ def test_an_agent_that_exits_is_424_with_its_exit_code_and_last_words(boto: Boto
         boto.invoke({"do": "exit"}, session_id)
 
     assert caught.value.response["Error"]["Message"] == (
-        "Runtime exited with code 3. Its last line of output: the last words of the agent"
+        "Runtime exited with code 3. The end of its output: the last words of the agent"
     )
 
 
@@ -155,7 +155,7 @@ def test_an_agent_that_cannot_be_imported_is_424_and_says_why(app: str, exit_cod
             boto.invoke({}, new_session_id())
 
     message = caught.value.response["Error"]["Message"]
-    assert message.startswith(f"Runtime exited with code {exit_code}. Its last line of output: ")
+    assert message.startswith(f"Runtime exited with code {exit_code}. The end of its output: ")
     assert last_line in message
 
 

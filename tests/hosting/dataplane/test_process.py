@@ -112,13 +112,10 @@ def test_what_agents_print_comes_on_standard_error_with_the_session_in_front(tmp
 
     lines = (tmp_path / "stderr").read_text().splitlines()
     assert all(line.startswith(f"[{session_id}] ") for line in lines)
-    assert [line.removeprefix(f"[{session_id}] ") for line in lines] == [
-        "one",
-        *["x" * LINE_MAX_BYTES] * 2,
-        "three",
-        "the last words of the agent",
-        "Runtime exited with code 3. Its last line of output: the last words of the agent",
-    ]
+    *printed, failure = [line.removeprefix(f"[{session_id}] ") for line in lines]
+    assert printed == ["one", *["x" * LINE_MAX_BYTES] * 2, "three", "the last words of the agent"]
+    assert failure.startswith("Runtime exited with code 3. The end of its output: ")
+    assert failure.endswith(" / three / the last words of the agent")
 
 
 def test_it_can_be_stopped_twice_and_before_it_is_ready() -> None:

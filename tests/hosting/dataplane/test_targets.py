@@ -130,7 +130,7 @@ def test_a_command_that_exits_is_424_with_its_exit_code_and_last_words() -> None
         boto.ask({}, new_session_id())
 
     message = caught.value.response["Error"]["Message"]
-    assert message == "Runtime exited with code 5. Its last line of output: no such image"
+    assert message == "Runtime exited with code 5. The end of its output: no such image"
 
 
 def test_a_command_that_never_answers_is_424_in_the_words_of_the_service_and_ends() -> None:

@@ -1,0 +1,88 @@
+"""Last words: of all that a process has printed, the few lines that explain why it exited.
+
+The very last line often does not: a logger says goodbye after the traceback. So the exception of the last traceback
+counts, and what follows it, but neither the frames nor what is logged as routine. The words end up in an error answer
+of the local AgentCore, so secrets are masked: those of our own environment, which the agent has, and what looks like
+one. All of the output, as it is, is on standard error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# How many lines are quoted, and how much of each: an answer is no log file.
+_LINES: Final = 3
+_LINE_CHARS: Final = 300
+# A traceback that so many remarkable lines have followed has been survived.
+_SURVIVED_LINES: Final = 20
+_TRACEBACK: Final = "Traceback (most recent call last):"
+# What stands in front of the lines of an exception group, between them, and between exceptions that follow each other.
+_GROUP_MARGIN: Final = re.compile(r"\s*\| ")
+_BETWEEN: Final = re.compile(r"\s*\+-[+-].*|(The above|During handling of the above) exception.*:")
+_LEVEL: Final = re.compile(r"\b(?:(TRACE|DEBUG|INFO)|WARN|WARNING|ERROR|CRITICAL|FATAL)\b")
+_MASK: Final = "***"
+_SECRET_VARIABLE: Final = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
+# Shorter values are words that may be in any line.
+_SECRET_MIN_CHARS: Final = 8
+# With a digit: "invalid token: expected a name" gives nothing away.
+_LOOKS_SECRET: Final = re.compile(
+    r"(?P<name>(?:key|token|secret|passw\w*|authorization|credentials?)[\"']?\s*[:=]\s*(?:(?:bearer|basic)\s+)?[\"']?)"
+    r"(?=[^\s\"',]*\d)[^\s\"',]+"
+    r"|\bBearer\s+[\w.~+/=-]{8,}|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|(?<=://)[^\s/@]+(?=@)",
+    re.IGNORECASE,
+)
+
+
+class LastWords:
+    """Listens to a process, line by line.
+
+    Args:
+        environ: The environment that it has, whose secrets are never quoted.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._secrets = [
+            value
+            for name, value in environ.items()
+            if _SECRET_VARIABLE.search(name) and len(value) >= _SECRET_MIN_CHARS
+        ]
+        self._words: deque[str] = deque(maxlen=_LINES)
+        self._routine = ""
+        self._raised = ""
+        self._since_raised = 0
+        self._in_traceback = False
+
+    def hear(self, line: str) -> None:
+        """Take in a line."""
+        if line.rstrip().endswith(_TRACEBACK):
+            self._in_traceback = True
+            return
+        line = line[margin.end() :] if (margin := _GROUP_MARGIN.match(line)) else line
+        if not line.strip() or (self._in_traceback and line[0].isspace()) or _BETWEEN.fullmatch(line):
+            return
+        if not self._in_traceback and (level := _LEVEL.search(line)) and level[1]:
+            self._routine = line
+            return
+        self._words.append(line.strip())
+        self._since_raised += 1
+        if self._in_traceback:
+            self._in_traceback = False
+            self._raised, self._since_raised = line.strip(), 0
+
+    def quoted(self) -> str:
+        """Return them in one line, or nothing if nothing was said."""
+        words = [*self._words] or [self._routine.strip()]
+        if self._raised and _LINES <= self._since_raised < _SURVIVED_LINES:
+            words[0] = self._raised
+        return " / ".join(self._masked(word) for word in words)
+
+    def _masked(self, word: str) -> str:
+        for secret in self._secrets:
+            word = word.replace(secret, _MASK)
+        word = _LOOKS_SECRET.sub(lambda found: (found["name"] or "") + _MASK, word)
+        return word if len(word) <= _LINE_CHARS else f"{word[:_LINE_CHARS]}…"
