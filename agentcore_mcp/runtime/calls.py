@@ -46,6 +46,11 @@ class Call:
     session_id: str
     read_timeout_s: float
 
+    @property
+    def head_timeout_s(self) -> float:
+        """How long all of the answer's head may take to come, once its request is out."""
+        return 2 * self.read_timeout_s
+
     def to_http(self, endpoint_url: str, connect_timeout_s: float) -> httpx2.Request:
         """Return the request as httpx2 sends it, without credentials.
 

@@ -13,16 +13,19 @@ import threading
 import time
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx2
 
 from agentcore_mcp.errors import TransportError
+from agentcore_mcp.runtime import leftovers
 from agentcore_mcp.runtime.answers import no_head_in_time, transport_errors
 from agentcore_mcp.runtime.calls import CONNECT_TIMEOUT_S
 from agentcore_mcp.runtime.endpoints import check_endpoint_url, endpoint_for
-from agentcore_mcp.runtime.environment import environment_errors, trusts_environment
+from agentcore_mcp.runtime.environment import environment_errors, tls_context, trusts_environment
+from agentcore_mcp.runtime.heads import HeadTime
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 
 if TYPE_CHECKING:
@@ -90,7 +93,7 @@ class ConnectionSettings:
     def http_arguments(self, url: httpx2.URL) -> dict[str, Any]:
         """Return what either of httpx2's clients is made with."""
         return {
-            "verify": True if self.tls is None else self.tls,
+            "verify": tls_context() if self.tls is None else self.tls,
             "trust_env": trusts_environment(url),
             "limits": _LIMITS,
             "follow_redirects": False,
@@ -117,7 +120,7 @@ class AsyncConnections:
         try:
             yield response
         finally:
-            await response.aclose()
+            await leftovers.aclose(response)
 
     async def aclose(self) -> None:
         """Close every connection. Answers that are still being read break off."""
@@ -168,7 +171,7 @@ class Connections:
         try:
             yield response
         finally:
-            response.close()
+            leftovers.close(response)
 
     def close(self) -> None:
         """Close every connection. Answers that are still being read break off."""
@@ -181,7 +184,8 @@ class Connections:
         while True:
             attempt += 1
             request = self._settings.request_for(call)
-            request.extensions["trace"] = _keep_alive
+            head = HeadTime(request, call.head_timeout_s, call.session_id)
+            request.extensions["trace"] = partial(_trace, head)
             http = self._client(request.url)
             try:
                 with transport_errors(request, call.session_id):
@@ -216,22 +220,25 @@ def _keep_alive(event: str, info: dict[str, Any]) -> None:
                 info["return_value"].get_extra_info("socket").setsockopt(*option)
 
 
+def _trace(head: HeadTime, event: str, info: dict[str, Any]) -> None:
+    _keep_alive(event, info)
+    head.trace(event, info)
+
+
 async def _send(http: httpx2.AsyncClient, request: httpx2.Request, auth: httpx2.Auth, call: Call) -> httpx2.Response:
     """Send a request and wait for the head of its answer.
 
-    httpx2's timeout begins anew with each byte and each informational answer (1xx), of which there may be any number.
-    So the head as a whole has a time of its own. The blocking half can't interrupt a read, and has none.
+    The head as a whole has a time of its own; ``heads`` says why, and does it for the blocking half.
     """
-    head_timeout_s = 2 * call.read_timeout_s
     with anyio.CancelScope() as scope:
 
         async def trace(event: str, info: dict[str, Any]) -> None:
             _keep_alive(event, info)
             if event.endswith(".receive_response_headers.started"):
-                scope.deadline = anyio.current_time() + head_timeout_s
+                scope.deadline = anyio.current_time() + call.head_timeout_s
             elif event.endswith(".receive_response_headers.complete"):
                 scope.deadline = math.inf
 
         request.extensions["trace"] = trace
         return await http.send(request, auth=auth, stream=True)
-    raise no_head_in_time(request, head_timeout_s, call.session_id)
+    raise no_head_in_time(request, call.head_timeout_s, call.session_id)

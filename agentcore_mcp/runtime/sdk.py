@@ -36,7 +36,8 @@ class AgentCoreRuntimeClient(BlockingMethods, AsyncMethods, WebSocketMethods):
     - ``session_id``: 33 to 256 visible ASCII characters; None begins a new session.
     - ``endpoint_name``: The runtime's endpoint; None leaves the choice to the service (DEFAULT).
     - ``headers``: Further headers, such as ``X-Amzn-Bedrock-AgentCore-Runtime-Custom-*`` or trace context.
-    - ``timeout``: For silence, in seconds: before an answer, and between two pieces of it.
+    - ``timeout``: For silence, in seconds: before an answer, and between two pieces of it. All of an answer's head may
+      take twice as long. There is no limit for an answer that goes on arriving.
 
     Every method raises InvalidRequestError, which is a ValueError, for arguments that the service would refuse, before
     anything is sent; CredentialsError if there is nothing to sign with; TransportError and ProtocolError for what goes

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from agentcore_mcp.errors import AgentCoreError, ConfigurationError, ConnectError, ServiceError, TransportError
+from agentcore_mcp.errors import (
+    AgentCoreError,
+    ConfigurationError,
+    ConnectError,
+    ResponseTimeoutError,
+    ServiceError,
+    TransportError,
+)
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.connections import ConnectionSettings
@@ -172,6 +179,78 @@ async def test_a_connection_whose_answer_was_left_is_not_used_again(manner: Make
         assert await manner(client).invoke({}, session_id=SESSION_ID) == "12"
 
     assert ports[0] != ports[1]
+
+
+# What belongs to no call.
+
+LEFTOVERS = {
+    "an answer": reply(body=b'"poison"'),
+    "half a head": b"HTTP/1.1 200 OK\r\nX-Poison: ",
+    "no http": b"poison\r\n",
+    "a byte": b"p",
+}
+
+
+@pytest.mark.parametrize("name", LEFTOVERS)
+@pytest.mark.parametrize("in_chunks", [False, True])
+@pytest.mark.parametrize("later", [False, True])
+async def test_what_comes_behind_an_answer_is_nobodys(manner: Make, name: str, in_chunks: bool, later: bool) -> None:
+    """As from an agent that miscounts, or a proxy that mixes up two callers: the next call is not about it."""
+    ports = []
+
+    async def script(exchange: Exchange) -> None:
+        ports.append(port_of(exchange))
+        body = exchange.request.body
+        answer = chunked("application/json") + chunk(body) + LAST_CHUNK if in_chunks else reply(body=body)
+        if later:
+            await exchange.send(answer)
+            answer = b""
+        await exchange.send(answer + LEFTOVERS[name])
+
+    assert await twice(manner, script) == (["1", "2"], [b"1", b"2"])
+    assert ports[0] != ports[1]
+
+
+# Heads that never come.
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("fragment", [b"x", head("103 Early Hints", link="</x>")])
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_head_that_never_comes_is_a_timeout_however_much_is_sent_instead(
+    manner: Make,
+    fragment: bytes,
+    scheme: str,
+    is_first: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for_server, trusted_file = loopback_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted_file))
+    ports = set()
+
+    async def script(exchange: Exchange) -> None:
+        ports.add(port_of(exchange))
+        if exchange.request.body == b"1":
+            return await exchange.send(reply(body=b"1"))
+        if len(fragment) == 1:
+            await exchange.send(head(x_endless="")[:-4])
+        with suppress(ConnectionError):
+            while True:
+                await exchange.send(fragment)
+                await asyncio.sleep(0.01)
+
+    async with (
+        loopback_server(script, keep_alive=True, tls=for_server if scheme == "https" else None) as server,
+        AgentCoreRuntimeClient(endpoint_url=server.endpoint_url) as client,
+    ):
+        if not is_first:
+            assert await manner(client).invoke(1, session_id=SESSION_ID) == "1"
+        with pytest.raises(ResponseTimeoutError, match=r"no answer from 127.0.0.1:\d+ within 0.4 s; the work may"):
+            await manner(client).invoke(2, session_id=SESSION_ID, timeout=0.2)
+        assert await manner(client).invoke(1, session_id=SESSION_ID, timeout=WAIT_S) == "1"
+
+    assert len(ports) == 2
 
 
 # Nothing is left over.

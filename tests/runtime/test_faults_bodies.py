@@ -17,7 +17,6 @@ from agentcore_mcp.errors import (
     AgentError,
     AgentRuntimeError,
     ProtocolError,
-    ResponseTimeoutError,
     ServiceError,
     StreamInterruptedError,
     TransportError,
@@ -267,19 +266,6 @@ async def test_what_follows_the_exit_code_of_a_command_is_not_waited_for(manner:
         assert await outcome(client, "command") == ["{'contentStop': {'exitCode': 0, 'status': 'COMPLETED'}}"]
         async with asyncio.timeout(WAIT_S):
             await left.wait()
-
-
-async def test_a_head_that_never_comes_is_a_timeout_however_much_is_sent_instead() -> None:
-    """The blocking half has nothing to interrupt a read with, and waits for as long as something comes."""
-
-    async def script(exchange: Exchange) -> None:
-        for data in forever(head("103 Early Hints", link="</x>")):
-            await exchange.send(data)
-            await asyncio.sleep(0.01)
-
-    async with sdk_of(Async, script) as (client, _):
-        with pytest.raises(ResponseTimeoutError, match=r"no answer from 127.0.0.1:\d+ within 0.4 s; the work may"):
-            await client.invoke({}, session_id=SESSION_ID, timeout=0.2)
 
 
 async def test_informational_answers_before_the_head_are_none(manner: Make) -> None:
