@@ -150,6 +150,7 @@ class ServiceError(AgentRuntimeError):
         www_authenticate: The challenge of a 401, which tells an OAuth runtime from a SigV4 one.
         auth_problem: What is wrong with the credentials that were sent, one of ``wire.refusals.AuthProblem``; None
             if that isn't it, or can't be told.
+        retry_after_s: After how many seconds the service asks to come back, when it came; None if it doesn't.
     """
 
     def __init__(
@@ -169,6 +170,7 @@ class ServiceError(AgentRuntimeError):
         self.fields = fields
         self.www_authenticate = www_authenticate
         self.auth_problem: str | None = None
+        self.retry_after_s: float | None = None
 
 
 class AgentError(AgentRuntimeError):

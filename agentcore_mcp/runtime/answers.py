@@ -7,6 +7,7 @@ much of the answer had arrived. What reads an answer is in ``readers``.
 from __future__ import annotations
 
 import json
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from agentcore_mcp.errors import (
     error_from_answer,
 )
 from agentcore_mcp.wire.operations import EVENT_STREAM_TYPE, SESSION_HEADER
-from agentcore_mcp.wire.refusals import auth_problem, scheme_of
+from agentcore_mcp.wire.refusals import auth_problem, retry_after_s, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +97,7 @@ def refusal(response: httpx2.Response, body: bytes, session_id: str) -> AgentRun
     error = error_from_answer(response.status_code, response.headers, body, session_id=session_id)
     if isinstance(error, ServiceError):
         error.auth_problem = auth_problem(error, sent=scheme_of(response.request.headers.get("authorization")))
+        error.retry_after_s = retry_after_s(response.headers.get("retry-after", ""), now=time.time())
     return error
 
 

@@ -16,7 +16,6 @@ boto3's defaults send one invocation three times after 60 s of silence, and afte
 
 from __future__ import annotations
 
-import email.utils
 import random
 import time
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from agentcore_mcp.errors import ConnectError, ResponseTimeoutError
+from agentcore_mcp.wire.refusals import retry_after_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,9 +43,6 @@ _TOO_MANY_REQUESTS = 429
 _CONFLICT = 409
 _CONFLICT_CODE = "RetryableConflictException"
 _SERVER_ERRORS = frozenset({500, 502, 503, 504})
-
-# A count of seconds with more digits than this is longer than anything, and int() has its limits.
-_SECONDS_MAX_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +81,8 @@ class Retries:
             or (status == _CONFLICT and code == _CONFLICT_CODE)
             or (status in _SERVER_ERRORS and request.idempotent)
         ):
-            return self._pause_s(attempt, self._asked_s(headers.get("retry-after", "")))
+            asked_s = retry_after_s(headers.get("retry-after", ""), now=self.clock())
+            return self._pause_s(attempt, asked_s or 0.0)
         return None
 
     def after_failure(self, request: Request, attempt: int, error: TransportError) -> float | None:
@@ -105,16 +103,6 @@ class Retries:
         if attempt >= self.max_attempts or asked_s > self.longest_pause_s:
             return None
         return asked_s + self.first_pause_s * 2.0 ** (attempt - 1) * (1 - self.chance() / 2)
-
-    def _asked_s(self, retry_after: str) -> float:
-        """Return how many seconds ``Retry-After`` (RFC 9110, 10.2.3) asks to wait; 0 if it can't be read."""
-        text = retry_after.strip()
-        if text.isascii() and text.isdigit():
-            return float(text) if len(text) <= _SECONDS_MAX_DIGITS else float("inf")
-        try:
-            return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - self.clock())
-        except (ValueError, OverflowError):
-            return 0.0
 
 
 DEFAULT_RETRIES = Retries()

@@ -1,7 +1,7 @@
-"""What is wrong with the credentials that a runtime refused, told from its answer and what was sent.
+"""What a refusal says besides its code: what is wrong with the credentials that were sent, and when to come back.
 
-The refusals look alike: 401 or 403, with a code that says little. What tells them apart are the challenge, which only
-a runtime with OAuth sends, and words, which come from captures of the real service reported in public:
+Refused credentials look alike: 401 or 403, with a code that says little. What tells them apart are the challenge, which
+only a runtime with OAuth sends, and words, which come from captures of the real service reported in public:
 
 - ``Authorization method mismatch. …``: AWS credentials where a token is expected, or the reverse
 - ``Missing Authentication Token`` with a challenge: no token, or something that doesn't look like one
@@ -14,7 +14,10 @@ Older answers put ``OAuth authorization failed:`` in front of each. Words that n
 
 from __future__ import annotations
 
+import email.utils
+import math
 import re
+from datetime import UTC
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +32,9 @@ _UNREADABLE = re.compile(r"pars(?:e|ing)|malformed|missing authentication token"
 _MISMATCH = re.compile(r"claim|audience|issuer|scope|signature verification|authorization denied", re.IGNORECASE)
 # RFC 6750, 3: of a challenge only these two are for us. A URL in it may have any word in a runtime's name.
 _CHALLENGE_WORDS = re.compile(r'\berror(?:_description)?="([^"]*)"')
+
+# A count of seconds with more digits than this is longer than anything.
+_SECONDS_MAX_DIGITS = 9
 
 
 class AuthProblem(StrEnum):
@@ -82,6 +88,24 @@ def scheme_of(authorization: str | None) -> Scheme | None:
     """Return what an Authorization header proves its sender with; None if there is none, or another."""
     scheme = (authorization or "").partition(" ")[0].lower()
     return "bearer" if scheme == "bearer" else "sigv4" if scheme.startswith("aws4-") else None
+
+
+def retry_after_s(value: str, *, now: float) -> float | None:
+    """Return after how many seconds a header ``Retry-After`` (RFC 9110, 10.2.3) asks to come back; None if it doesn't.
+
+    Args:
+        value: The header's value, "" without one: seconds or a date.
+        now: Seconds since the epoch.
+    """
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return float(text) if len(text) <= _SECONDS_MAX_DIGITS else math.inf
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+        # One form of it names no time zone; all of them mean GMT.
+        return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
 
 
 _BY_WORDS = (

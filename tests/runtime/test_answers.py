@@ -284,6 +284,7 @@ async def test_a_refusal_is_a_service_error_with_all_its_ids() -> None:
         b'{"message":"Rate exceeded"}',
         x_amzn_errortype="ThrottlingException:http://internal.amazon.com/coral/",
         x_amzn_requestid="11112222",
+        retry_after="7",
         content_type="application/json",
     )
     async with client_of(sending(answer)) as (client, server):
@@ -291,6 +292,7 @@ async def test_a_refusal_is_a_service_error_with_all_its_ids() -> None:
             await invoke(client, [])
 
     error = caught.value
+    assert error.retry_after_s == 7
     assert (error.status, error.session_id, error.request_id) == (429, SESSION_ID, "11112222")
     assert len(server.requests) == 1, "sent once, whatever comes back"
 

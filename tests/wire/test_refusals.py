@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from agentcore_mcp.errors import ServiceError, error_from_answer
 from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
-from agentcore_mcp.wire.refusals import AuthProblem, Scheme, auth_problem, scheme_of
+from agentcore_mcp.wire.refusals import AuthProblem, Scheme, auth_problem, retry_after_s, scheme_of
 from tests.support.aws import fake_session
 from tests.support.clients import ARN, SESSION_ID, client_of
 from tests.support.servers import Exchange, reply
@@ -142,3 +144,33 @@ async def test_the_error_of_a_call_carries_it(auth: httpx2.Auth, expected: AuthP
             await client.stop_session(ARN, session_id=SESSION_ID)
 
     assert caught.value.auth_problem == expected
+
+
+# When to come back.
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0),
+        (" 30 ", 30),
+        ("9" * 5000, math.inf),
+        ("Fri, 15 Jan 2027 08:00:09 GMT", 9),
+        ("Fri, 15 Jan 2027 07:00:00 GMT", 0),
+        ("Fri Jan 15 08:00:09 2027", 9),
+        ("", None),
+        ("soon", None),
+        ("-7", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever time it is here."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert retry_after_s(value, now=NOW) == seconds
+    finally:
+        monkeypatch.undo()
+        time.tzset()
