@@ -163,6 +163,18 @@ class Agent(Table):
             return f"{self._place.file}: agents.{self.name}.{key}"
         return self._place.variables.get(key, key)
 
+    def settings(self, *keys: str) -> str:
+        """Return what the user calls some of the settings, inside a sentence.
+
+        Args:
+            keys: As for ``setting``.
+        """
+        if self._place.file:
+            return f"{' and '.join(f'agents.{self.name}.{key}' for key in keys)} in {self._place.file}"
+        if self._place.variables:
+            return " and ".join(self.setting(key) for key in keys)
+        return f"{' and '.join(keys)} of the agent {self.name}"
+
     def payload_for(self, prompt: str, session_id: str) -> bytes:
         """Return what the agent is sent, as JSON.
 

@@ -39,6 +39,14 @@ def value_of(argument: str | None, environ: Mapping[str, str], name: str) -> str
     return None
 
 
+def setting_of(key: str, argument: str | None, environ: Mapping[str, str]) -> str:
+    """Return what the user calls a setting of the one agent: the flag or the variable that it is set by, or either."""
+    variable, flag = AGENT_VARIABLES[key]
+    if value_of(argument, {}, "") is not None:
+        return flag
+    return variable if value_of(None, environ, variable) is not None else f"{variable} (or {flag})"
+
+
 def drop_unset(environ: MutableMapping[str, str]) -> None:
     """Remove ``AWS_*`` variables that a host passed empty or unexpanded, before botocore takes them at their word."""
     for name in [name for name, value in environ.items() if name.startswith("AWS_") and is_unset(value)]:

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from agentcore_mcp.config.agents import Agent, Place, name_of
 from agentcore_mcp.config.discovery import Discovery  # noqa: TC001 - pydantic reads it
-from agentcore_mcp.config.environment import AGENT_VARIABLES, agent_table
+from agentcore_mcp.config.environment import AGENT_VARIABLES, agent_table, setting_of
 from agentcore_mcp.config.model import Table, did_you_mean
 from agentcore_mcp.errors import ConfigurationError, InvalidRequestError
 from agentcore_mcp.wire.operations import RuntimeArn
@@ -102,7 +102,8 @@ class Settings(Table):
         table = agent_table(environ, arguments)
         if not table:
             raise ConfigurationError(HOW_TO_CONFIGURE)
-        settings = {key: f"{variable} (or {flag})" for key, (variable, flag) in AGENT_VARIABLES.items()}
+        settings = {key: setting_of(key, arguments[key], environ) for key in AGENT_VARIABLES}
+        settings["auth"] = settings["auth.token"]
         try:
             table["name"] = name_of(RuntimeArn.parse(table["arn"]))
             return cls.model_validate({"agents": (table,)}, context=Place(variables=settings))

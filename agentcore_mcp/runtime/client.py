@@ -203,7 +203,13 @@ class RuntimeClient:
                 yield answer_of(response, session_id, events)
 
     async def stop_session(
-        self, arn: Runtime | str, *, session_id: str, qualifier: str | None = None, client_token: str | None = None
+        self,
+        arn: Runtime | str,
+        *,
+        session_id: str,
+        qualifier: str | None = None,
+        client_token: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> StoppedSession:
         """End a session, its environment and whatever runs in it. A session that is already gone is no error.
 
@@ -212,13 +218,14 @@ class RuntimeClient:
             session_id: 33 to 256 visible ASCII characters.
             qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
             client_token: 33 to 256 letters, digits and dashes, the same for the same stop; None is a new one.
+            headers: Further headers, such as what a gateway in front asks for.
 
         Raises:
             InvalidRequestError, CredentialsError, TransportError, ServiceError: As for ``invoke``.
         """
         arn = parsed_arn(arn)
         token = str(uuid.uuid4()) if client_token is None else client_token
-        request = stop_request(arn, session_id=session_id, client_token=token, qualifier=qualifier)
+        request = stop_request(arn, session_id=session_id, client_token=token, qualifier=qualifier, headers=headers)
         call = Call(arn, request, session_id, self._stop_timeout_s)
         async with self._connections.send(call, self._auth) as response:
             gone = session_is_gone(response)

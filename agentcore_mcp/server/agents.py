@@ -12,8 +12,11 @@ from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.discovery import list_runtimes
 from agentcore_mcp.server.credentials import Credentials, endpoint_of
+from agentcore_mcp.wire.headers import TRACE_HEADERS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import httpx2
 
     from agentcore_mcp.config import Settings
@@ -26,6 +29,22 @@ class Target:
 
     agent: Agent
     client: RuntimeClient
+
+    @property
+    def command_headers(self) -> Mapping[str, str]:
+        """The configured headers that go with a command.
+
+        They are for the agent, which a command doesn't reach, so AWS gets those alone that its service model has for a
+        command. What else stands at an endpoint of the user's, such as a gateway, may ask for them with every request.
+        """
+        if self.agent.endpoint_url is not None:
+            return self.agent.headers
+        return {name: value for name, value in self.agent.headers.items() if name.lower() in TRACE_HEADERS}
+
+    @property
+    def stop_headers(self) -> Mapping[str, str]:
+        """The configured headers that go with a stop, for which the service model has none."""
+        return {} if self.agent.endpoint_url is None else self.agent.headers
 
 
 class Agents:
@@ -84,14 +103,16 @@ class Agents:
             await client.aclose()
 
     async def _discover(self) -> None:
-        """List the runtimes of the account, once; an agent of the configuration wins over one of the same name."""
+        """List the runtimes of the account, once; what the configuration names, by name or ARN, is left as it is."""
         async with self._discovering:
             if (discovery := self._to_discover) is None:
                 return
             auth = AwsAuth(profile=discovery.profile)
+            configured = {target.agent.arn for target in self._targets.values()}
             signer = self._credentials.of_aws(auth, discovery.region)
             for runtime in await list_runtimes(signer, region=discovery.region, profile=discovery.profile):
-                if discovery.wants(runtime.name) and runtime.name not in self._targets:
+                named = runtime.name in self._targets or runtime.arn in configured
+                if discovery.wants(runtime.name) and not named:
                     found = Agent(
                         name=runtime.name,
                         arn=runtime.arn,

@@ -48,6 +48,7 @@ class Call:
         session_id: The session that it runs in.
         waiting_for: What a heartbeat says it is waiting for.
         outputs: Its texts by name, the first being the one that is meant without a name.
+        timeout_s: After how many seconds the service ends it, if it is a command.
         handle: What a later request names it by.
         failure: What it ended with, unless it ended well.
         stop: How a command ended.
@@ -58,6 +59,7 @@ class Call:
     session_id: str
     waiting_for: str
     outputs: dict[str, Output]
+    timeout_s: int | None = None
     handle: str = field(default_factory=lambda: secrets.token_urlsafe(_HANDLE_BYTES))
     failure: Exception | None = None
     stop: ContentStop | None = None

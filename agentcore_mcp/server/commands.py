@@ -38,7 +38,9 @@ def permitted(command: str, agent: Agent) -> None:
 
 
 def wrapped(command: str, policy: CommandPolicy) -> str:
-    """Return a command as it is sent: in a shell and a folder, if the policy says so."""
+    """Return a command as it is sent: in a shell and a folder, if the policy says so. An empty one stays empty."""
+    if not command.strip():
+        return command
     if policy.working_directory is not None:
         command = f"cd {shlex.quote(policy.working_directory)} && {{ {command}\n}}"
     if policy.shell or policy.working_directory is not None:

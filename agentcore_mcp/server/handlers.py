@@ -15,13 +15,14 @@ from agentcore_mcp.server.calls import Call, discard
 from agentcore_mcp.server.commands import Confirmation, confirmed, permitted, question, wrapped
 from agentcore_mcp.server.output import RESULT_MAX_CHARS, Output
 from agentcore_mcp.server.resources import ToolContext  # noqa: TC001 - the SDK reads it
-from agentcore_mcp.server.results import InvokeAgentResult, RunCommandResult, both_outputs, tool_errors
+from agentcore_mcp.server.results import RUNNING, InvokeAgentResult, RunCommandResult, both_outputs, tool_errors
 from agentcore_mcp.server.spool import Spool
-from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop
-from agentcore_mcp.wire.operations import COMMAND_TIMEOUT_DEFAULT_S
+from agentcore_mcp.wire.eventstream import STATUS_TIMED_OUT, ContentDelta, ContentStop
+from agentcore_mcp.wire.operations import COMMAND_TIMEOUT_DEFAULT_S, COMMAND_TIMEOUT_MAX_S, check_command
 from agentcore_mcp.wire.text import AnswerText, valid_unicode
 
 if TYPE_CHECKING:
+    from agentcore_mcp.config import Settings
     from agentcore_mcp.server.agents import Target
     from agentcore_mcp.server.resources import Resources
 
@@ -45,15 +46,16 @@ async def invoke_agent(
             call = shared.calls.unattended(handle, "invoke_agent")
             target = shared.agents.known(call.agent)
             facts.agent = target.agent
-        elif not prompt.strip():
-            raise InvalidRequestError("the prompt is empty; say what the agent should do")
         else:
-            target, session = await shared.open_session(agent, session_id)
+            target = await shared.target(agent, session_id)
             facts.agent = target.agent
+            if not prompt.strip():
+                raise InvalidRequestError("the prompt is empty; say what the agent should do")
+            session = shared.open_session(target, session_id)
             outputs = {"text": Output(Spool(shared.calls.folder))}
-            call = Call("invoke_agent", target.agent.name, session, "the agent", outputs)
-            facts.session_id = session
-            shared.calls.start(call, partial(_ask, target, call, prompt, raw_events=raw_events))
+            call = Call("invoke_agent", target.agent.name, session.session_id, "the agent", outputs)
+            work = partial(_ask, target, call, prompt, raw_events=raw_events)
+            shared.calls.start(call, partial(session.run, work))
         facts.session_id = call.session_id
         text = call.outputs["text"]
         facts.received = text.text
@@ -63,10 +65,11 @@ async def invoke_agent(
             call,
             InvokeAgentResult(
                 session_id=call.session_id,
-                status="COMPLETED" if finished else "RUNNING",
+                status="COMPLETED" if finished else RUNNING,
                 text=text.text(),
                 omitted_chars=call.omitted_chars,
                 handle=_handle(call, finished=finished),
+                note=_note(call, shared.settings),
             ),
         )
 
@@ -79,7 +82,7 @@ async def ask_user(
     with tool_errors() as facts:
         if handle:
             return Confirmation()
-        target = await shared.agents.named(agent or shared.ledger.agent_of(session_id.strip()))
+        target = await shared.target(agent, session_id)
         facts.agent = target.agent
         permitted(command, target.agent)
         return question(command, target.agent, session_id, ctx)
@@ -102,17 +105,19 @@ async def run_command(
             call = shared.calls.unattended(handle, "run_command")
             target = shared.agents.known(call.agent)
             facts.agent = target.agent
-        elif not command.strip():
-            raise InvalidRequestError("the command is empty")
         else:
-            target, session = await shared.open_session(agent, session_id)
+            target = await shared.target(agent, session_id)
             facts.agent = target.agent
+            check_command(wrapped(command, target.agent.commands), timeout_seconds)
+            session = shared.open_session(target, session_id)
             outputs = {
                 "stdout": Output(Spool(shared.calls.folder), STDOUT_MAX_CHARS, terminal=True),
                 "stderr": Output(Spool(shared.calls.folder), STDERR_MAX_CHARS, terminal=True),
             }
-            call = Call("run_command", target.agent.name, session, "the command", outputs)
-            shared.calls.start(call, partial(_run, target, call, command, timeout_s=timeout_seconds))
+            opened = session.session_id
+            call = Call("run_command", target.agent.name, opened, "the command", outputs, timeout_s=timeout_seconds)
+            work = partial(_run, target, call, command, timeout_s=timeout_seconds)
+            shared.calls.start(call, partial(session.run, work))
         facts.session_id = call.session_id
         stdout, stderr = call.outputs["stdout"], call.outputs["stderr"]
         facts.received = lambda: both_outputs(stdout.text(), stderr.text())
@@ -122,12 +127,13 @@ async def run_command(
             call,
             RunCommandResult(
                 session_id=call.session_id,
-                status=call.stop.status if call.stop else "RUNNING",
+                status=call.stop.status if call.stop else RUNNING,
                 exit_code=call.stop.exit_code if call.stop else None,
                 stdout=stdout.text(),
                 stderr=stderr.text(),
                 omitted_chars=call.omitted_chars,
                 handle=_handle(call, finished=finished),
+                note=_note(call, shared.settings),
             ),
         )
 
@@ -163,6 +169,7 @@ async def _run(target: Target, call: Call, command: str, *, timeout_s: int) -> N
         session_id=call.session_id,
         timeout_s=timeout_s,
         qualifier=agent.qualifier,
+        headers=target.command_headers,
     ) as run:
         async for event in run:
             match event:
@@ -194,9 +201,31 @@ def _handle(call: Call, *, finished: bool) -> str:
     return call.handle if call.omitted_chars or not finished else ""
 
 
+def _note(call: Call, settings: Settings) -> str:
+    """Return what to do for the rest, if there is one."""
+    if not call.finished.is_set():
+        asked = call.tool == "invoke_agent" and settings.expose == "agents" and call.agent in settings.names
+        tool = f"ask_{call.agent}" if asked else call.tool
+        return f"still running: call {tool} with handle {call.handle!r} alone to wait for the rest"
+    notes = []
+    if call.stop is not None and call.stop.status == STATUS_TIMED_OUT:
+        longer = (
+            "start it in the background and look at it later"
+            if call.timeout_s == COMMAND_TIMEOUT_MAX_S
+            else f"pass a larger timeout_seconds, at most {COMMAND_TIMEOUT_MAX_S}"
+        )
+        notes.append(
+            f"it was ended after {call.timeout_s} s, and printed this until then; if it needs longer, {longer}"
+        )
+    if call.omitted_chars:
+        how = f": read them with read_output, handle {call.handle!r}" if settings.allows("read_output") else ""
+        notes.append(f"{call.omitted_chars:,} characters were left out{how}")
+    return "; ".join(notes)
+
+
 def _handed_over(shared: Resources, call: Call, result: InvokeAgentResult | RunCommandResult) -> CallToolResult:
     """Return a call's result, and keep or let go of what the call holds."""
-    if result.status == "RUNNING":
+    if result.status == RUNNING:
         for output in call.outputs.values():
             output.begin_next()
     elif result.handle:

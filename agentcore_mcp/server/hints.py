@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import httpx2
+
+from agentcore_mcp.config import AwsAuth
 from agentcore_mcp.errors import (
     AgentCoreError,
     AgentError,
     ConnectError,
+    CredentialsError,
     ProtocolError,
     ResponseTimeoutError,
     ServiceError,
     StreamInterruptedError,
     TransportError,
 )
+from agentcore_mcp.runtime.endpoints import is_loopback
+from agentcore_mcp.server.ledger import SessionStoppedError
 from agentcore_mcp.wire.refusals import AuthProblem
 
 if TYPE_CHECKING:
@@ -24,28 +30,19 @@ _STILL_RUNNING = (
     "with another call in the same session before you start it again, or end it with stop_session."
 )
 _STOP_AGAIN = "Call stop_session again: stopping a session twice does no harm."
+_START_AFRESH = (
+    "Whatever ran in it has ended, and its files and memory are gone. To do the work after all, begin a new session: "
+    "leave session_id out."
+)
 
-# By the codes of the service model. Conditions that only the person who set up the server can change name the
-# setting; conditions that pass say how long to wait.
+# By the codes of the service model that mean the same for every agent: what passes, with how long to wait.
 _BY_CODE = {
     "ValidationException": "Correct the argument and call again; nothing was run.",
-    "ServiceQuotaExceededException": (
-        "A quota of the AWS account is used up. Stop sessions that are no longer needed with stop_session, or ask for "
-        "more under Service Quotas, Amazon Bedrock AgentCore."
-    ),
-    "ResourceNotFoundException": (
-        "Check AGENTCORE_RUNTIME_ARN and AGENTCORE_QUALIFIER in this server's configuration: the runtime or the "
-        "endpoint of that name doesn't exist in the ARN's account and region."
-    ),
     "RetryableConflictException": (
         "The session is still starting or being stopped. Wait five seconds and call again with the same session_id."
     ),
     "ConflictException": "Another request is changing this session. Wait five seconds and call again.",
     "ThrottlingException": "Too many requests at once. Wait ten seconds and call again.",
-    "InternalServerException": (
-        "AWS reports a fault of its own. The agent may have run; if it matters, look before calling again, and give "
-        "the request id to AWS support."
-    ),
 }
 # What AWS's front door says of signatures, outside the service model.
 _CREDENTIAL_CODES = {
@@ -56,39 +53,7 @@ _CREDENTIAL_CODES = {
     "MissingAuthenticationTokenException",
     "UnrecognizedClientException",
 }
-_RENEW_AWS = (
-    "Renew the AWS credentials of this server (for example with aws sso login), and check this machine's clock: a "
-    "signature is good for five minutes."
-)
-_NO_PERMISSION = (
-    "The AWS credentials of this server aren't allowed to do this: on this runtime they need "
-    "bedrock-agentcore:InvokeAgentRuntime, :InvokeAgentRuntimeCommand and :StopRuntimeSession."
-)
-_BY_AUTH_PROBLEM = {
-    AuthProblem.TOKEN_EXPECTED: (
-        "This runtime expects OAuth, and this server signs with AWS credentials: set AGENTCORE_BEARER_TOKEN, or the "
-        "agent's auth in the configuration file, and restart this server."
-    ),
-    AuthProblem.AWS_CREDENTIALS_EXPECTED: (
-        "This runtime expects AWS credentials, and this server sends a token: remove AGENTCORE_BEARER_TOKEN, or the "
-        "agent's auth in the configuration file, and restart this server."
-    ),
-    AuthProblem.TOKEN_EXPIRED: (
-        "The token is over: give this server a fresh one in AGENTCORE_BEARER_TOKEN and restart it, or configure where "
-        "tokens come from, so that they are renewed."
-    ),
-    AuthProblem.TOKEN_UNREADABLE: (
-        "What this server sends is not a token: check AGENTCORE_BEARER_TOKEN, or where the agent's auth gets it from."
-    ),
-    AuthProblem.TOKEN_MISMATCH: (
-        "The token is for another client, audience or scope: compare it with the runtime's authorizer configuration "
-        "(discovery URL, allowed clients, audiences and scopes)."
-    ),
-    AuthProblem.TOKEN_REFUSED: (
-        "The runtime does not take this token: get a fresh one, and compare it with the runtime's authorizer "
-        "configuration (discovery URL, allowed clients, audiences and scopes)."
-    ),
-}
+_AUTHORIZER = "the runtime's authorizer configuration (discovery URL, allowed clients, audiences and scopes)"
 
 
 def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) -> str:
@@ -101,21 +66,34 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
     """
     may_go_on = _STOP_AGAIN if stopping else _STILL_RUNNING
     match error:
+        case SessionStoppedError():
+            return _START_AFRESH
         case AgentError():
             return _agent_failed(agent)
         case ServiceError(status=None):
             # Inside a stream, so the work had begun: none of the advice to call again applies.
             return may_go_on
         case ServiceError(auth_problem=str(problem)):
-            return _BY_AUTH_PROBLEM[AuthProblem(problem)]
+            return _refused_credentials(AuthProblem(problem), agent)
         case ServiceError(error_type="UnauthorizedException" | "AccessDeniedException"):
-            return _NO_PERMISSION if agent.signs or agent.anonymous else _BY_AUTH_PROBLEM[AuthProblem.TOKEN_REFUSED]
+            return _no_permission(agent)
         case ServiceError(error_type=code) if code in _CREDENTIAL_CODES:
-            return _RENEW_AWS
+            return _renew_aws(agent)
         case ServiceError(error_type=code) if code in _BY_CODE:
             return _BY_CODE[code]
+        case ServiceError(error_type="ServiceQuotaExceededException"):
+            return _too_many_sessions(agent)
+        case ServiceError(error_type="ResourceNotFoundException"):
+            return (
+                f"Check {agent.settings('arn', 'qualifier')}: the runtime or the endpoint of that name doesn't exist "
+                "in the ARN's account and region."
+            )
+        case ServiceError(error_type="InternalServerException"):
+            return _internal_fault(agent)
         case ServiceError(status=int(status)) if status >= 500:
             return may_go_on
+        case CredentialsError():
+            return f"To call this agent with other credentials, set {agent.settings('auth')}."
         case ConnectError():
             return _unreachable(agent)
         case ResponseTimeoutError() | StreamInterruptedError() | TransportError():
@@ -126,20 +104,100 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
             return ""
 
 
-def _unreachable(agent: Agent) -> str:
+def _refused_credentials(problem: AuthProblem, agent: Agent) -> str:
+    auth = agent.settings("auth")
+    match problem:
+        case AuthProblem.TOKEN_EXPECTED:
+            sent = "signs with AWS credentials" if agent.signs else "sends nothing"
+            return (
+                f"This runtime expects OAuth, and this server {sent}: set {auth} to a token or to where tokens come "
+                "from, and restart this server."
+            )
+        case AuthProblem.AWS_CREDENTIALS_EXPECTED:
+            return (
+                "This runtime expects AWS credentials, and this server sends a token: remove "
+                f"{auth}, and restart this server."
+            )
+        case AuthProblem.TOKEN_EXPIRED if agent.bearer_token is not None:
+            return (
+                f"The token is over: set {auth} to a fresh one and restart this server, or configure where tokens come "
+                "from, so that they are renewed."
+            )
+        case AuthProblem.TOKEN_EXPIRED:
+            return f"The token is over, and no fresh one came from where {auth} says: renew it there."
+        case AuthProblem.TOKEN_UNREADABLE:
+            return f"What this server sends is not a token: check {auth}."
+        case AuthProblem.TOKEN_MISMATCH:
+            return f"The token of {auth} is for another client, audience or scope: compare it with {_AUTHORIZER}."
+        case AuthProblem.TOKEN_REFUSED:
+            return f"The runtime does not take the token of {auth}: get a fresh one, and compare it with {_AUTHORIZER}."
+
+
+def _no_permission(agent: Agent) -> str:
     if agent.anonymous:
-        return "The local AgentCore behind this server has ended: restart the server."
-    check = f"AGENTCORE_ENDPOINT_URL ({agent.endpoint_url})" if agent.endpoint_url else "the region in the ARN"
-    return f"Nothing was sent, so it is safe to call again. Check the network, any proxy settings, and {check}."
+        auth = agent.settings("auth")
+        return f"What answers at {agent.endpoint_url} wants credentials, and this server sends none: set {auth}."
+    if not agent.signs:
+        return _refused_credentials(AuthProblem.TOKEN_REFUSED, agent)
+    return (
+        f"The AWS credentials of this server{_profile(agent)} aren't allowed to do this: on this runtime they need "
+        "bedrock-agentcore:InvokeAgentRuntime, :InvokeAgentRuntimeCommand and :StopRuntimeSession."
+    )
+
+
+def _renew_aws(agent: Agent) -> str:
+    option = f" --profile {agent.auth.profile}" if isinstance(agent.auth, AwsAuth) and agent.auth.profile else ""
+    return (
+        f"Renew the AWS credentials of this server{_profile(agent)}, for example with aws sso login{option}, and check "
+        "this machine's clock: a signature is good for five minutes."
+    )
+
+
+def _profile(agent: Agent) -> str:
+    if not isinstance(agent.auth, AwsAuth) or agent.auth.profile is None:
+        return ""
+    return f" (profile {agent.auth.profile}, as {agent.settings('auth.profile')} says)"
+
+
+def _too_many_sessions(agent: Agent) -> str:
+    stop = "Stop sessions that are no longer needed with stop_session"
+    if _is_local(agent):
+        return f"{stop}, or wait for idle ones to end: what answers at {agent.endpoint_url} takes no more at a time."
+    quotas = "Service Quotas, Amazon Bedrock AgentCore"
+    return f"A quota of the AWS account is used up. {stop}, or ask for more under {quotas}."
+
+
+def _internal_fault(agent: Agent) -> str:
+    look = "The agent may have run; if it matters, look before calling again"
+    if _is_local(agent):
+        return f"What answers at {agent.endpoint_url} reports a fault of its own. {look}, and see what it logs."
+    return f"AWS reports a fault of its own. {look}, and give the request id to AWS support."
+
+
+def _unreachable(agent: Agent) -> str:
+    safe = "Nothing was sent, so it is safe to call again."
+    if agent.endpoint_url is None:
+        return f"{safe} Check the network, any proxy settings, and the region in the ARN."
+    set_by = agent.settings("endpoint_url")
+    if _is_local(agent):
+        return (
+            f"{safe} Nothing answers at {agent.endpoint_url} ({set_by}): start what should; with --local, restart this "
+            "server."
+        )
+    return f"{safe} Check the network, any proxy settings, and {set_by}, which is {agent.endpoint_url}."
 
 
 def _agent_failed(agent: Agent) -> str:
     log_group = f"log group /aws/bedrock-agentcore/runtimes/{agent.arn.runtime_id}-{agent.qualifier or 'DEFAULT'}"
-    where = (
-        f"in the logs of what answers at {agent.endpoint_url}" if agent.endpoint_url else f"in CloudWatch, {log_group}"
-    )
+    local = _is_local(agent)
+    where = f"in the logs of what answers at {agent.endpoint_url}" if local else f"in CloudWatch, {log_group}"
     return (
         "The failure is in the agent's own code or container, not in this server: usually an exception in its "
         "entrypoint, a container that starts too slowly or does not listen on port 8080, or a permission that its "
         f"execution role lacks. Its traceback is {where}."
     )
+
+
+def _is_local(agent: Agent) -> bool:
+    """Tell whether what is called is on this machine, and so not AWS."""
+    return agent.endpoint_url is not None and is_loopback(httpx2.URL(agent.endpoint_url).host)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import anyio
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 
-from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.errors import AgentCoreError, InvalidRequestError
+from agentcore_mcp.runtime.results import StoppedSession
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
 from agentcore_mcp.server.resources import ToolContext  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.results import (
@@ -18,9 +19,15 @@ from agentcore_mcp.server.results import (
     StopSessionResult,
     tool_errors,
 )
+from agentcore_mcp.server.sessions import ALL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agentcore_mcp.server.agents import Target
+    from agentcore_mcp.server.resources import Resources
 
 READ_MAX_CHARS = 20_000
-ALL = "all"
 
 
 async def stop_session(
@@ -31,26 +38,48 @@ async def stop_session(
     with tool_errors() as facts:
         facts.stopping = True
         if session_id.strip() == ALL:
+            if agent:
+                await shared.agents.named(agent)
             opened = [session for session in shared.ledger.open() if agent in ("", session.agent)]
-            targets = [(shared.agents.known(session.agent), session.session_id) for session in opened]
+            sessions = {session.session_id: shared.agents.known(session.agent) for session in opened}
         elif session_id.strip():
-            targets = [await shared.open_session(agent, session_id)]
+            target = await shared.target(agent, session_id)
+            facts.agent = target.agent
+            sessions = {shared.sessions.resolve(session_id, target.agent.arn, may_be_new=False): target}
         else:
             raise InvalidRequestError("session_id is empty; pass the session_id of an earlier result, or 'all'")
-        stopped: list[str] = []
-        for target, session in targets:
-            facts.agent, facts.session_id = target.agent, session
-            outcome = await target.client.stop_session(
-                target.agent.arn, session_id=session, qualifier=target.agent.qualifier
-            )
-            shared.ledger.stopped(session)
-            if not outcome.already_gone:
-                stopped.append(session)
+        outcomes = await _stop_each(shared, sessions)
+        stopped = [
+            session
+            for session, outcome in outcomes.items()
+            if isinstance(outcome, StoppedSession) and not outcome.already_gone
+        ]
+        facts.received = lambda: "\n".join(f"session {session} is stopped" for session in stopped)
+        for session, outcome in outcomes.items():
+            if isinstance(outcome, AgentCoreError):
+                facts.agent, facts.session_id = sessions[session].agent, session
+                raise outcome
         return StopSessionResult(
-            session_id=ALL if session_id.strip() == ALL else targets[0][1],
+            session_id=ALL if session_id.strip() == ALL else next(iter(sessions)),
             status="stopped" if stopped else "already_gone",
             stopped=stopped,
         ).shown()
+
+
+async def _stop_each(shared: Resources, sessions: Mapping[str, Target]) -> dict[str, StoppedSession | AgentCoreError]:
+    """Stop sessions all at once, since each may take seconds and a host does not wait for long."""
+    outcomes: dict[str, StoppedSession | AgentCoreError] = {}
+
+    async def stop(session: str, target: Target) -> None:
+        try:
+            outcomes[session] = await shared.stops.stop(session, target)
+        except AgentCoreError as error:
+            outcomes[session] = error
+
+    async with anyio.create_task_group() as tasks:
+        for session, target in sessions.items():
+            tasks.start_soon(stop, session, target)
+    return {session: outcomes[session] for session in sessions}
 
 
 async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsResult]:
@@ -80,8 +109,9 @@ async def read_output(
 ) -> Annotated[CallToolResult, ReadOutputResult]:
     """Read a part of what a result left out."""
     shared = ctx.request_context.lifespan_context
-    with tool_errors():
+    with tool_errors() as facts:
         call = shared.calls.named(handle)
+        facts.agent, facts.session_id = shared.agents.known(call.agent).agent, call.session_id
         name = stream or next(iter(call.outputs))
         if name not in call.outputs:
             raise InvalidRequestError(f"stream is {stream!r}, and has to be one of {', '.join(call.outputs)}")

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import anyio
+
+from agentcore_mcp.errors import AgentCoreError, StreamInterruptedError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
 
 # A server that opens more than this has lost count anyway; the oldest idle out by themselves.
 MAX_SESSIONS = 1_000
 
 
-@dataclass(slots=True)
+class SessionStoppedError(StreamInterruptedError):
+    """A call broke off, because this server stopped its session meanwhile."""
+
+
+@dataclass(slots=True, eq=False)
 class Session:
     """A session as this process knows it. Times are on the event loop's clock, in seconds.
 
@@ -19,6 +30,7 @@ class Session:
         session_id: Its id.
         agent: The name of its agent.
         called: What a caller last passed for it: the id, or a short name.
+        stopping: It is being stopped, or was.
     """
 
     session_id: str
@@ -26,6 +38,22 @@ class Session:
     called: str = ""
     opened_at: float = field(default_factory=anyio.current_time)
     used_at: float = field(default_factory=anyio.current_time)
+    stopping: bool = False
+
+    async def run(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do what a call does in the session.
+
+        Raises:
+            SessionStoppedError: Instead of what it fails with, if the session is stopped meanwhile.
+        """
+        try:
+            await work()
+        except AgentCoreError as error:
+            if not self.stopping:
+                raise
+            raise SessionStoppedError(
+                "the session was stopped while this call ran", session_id=self.session_id
+            ) from error
 
 
 class Ledger:
@@ -34,18 +62,34 @@ class Ledger:
     def __init__(self) -> None:
         self._sessions: OrderedDict[str, Session] = OrderedDict()
 
-    def used(self, session_id: str, agent: str, called: str) -> None:
+    def used(self, session_id: str, agent: str, called: str) -> Session:
         """Note that a session is used, and by what it was called."""
-        session = self._sessions.setdefault(session_id, Session(session_id, agent))
+        session = self._sessions.get(session_id)
+        if session is None or session.stopping:
+            session = self._sessions[session_id] = Session(session_id, agent)
         session.called = called
         session.used_at = anyio.current_time()
         self._sessions.move_to_end(session_id)
         if len(self._sessions) > MAX_SESSIONS:
             self._sessions.popitem(last=False)
+        return session
 
-    def stopped(self, session_id: str) -> None:
-        """Note that a session is no more."""
-        self._sessions.pop(session_id, None)
+    @contextmanager
+    def stopping(self, session_id: str) -> Iterator[None]:
+        """Note that a session is no more, once the block that stops it has succeeded."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            yield
+            return
+        # Before: a call in it may see its end sooner than the answer to the stop is here.
+        session.stopping = True
+        try:
+            yield
+        except BaseException:
+            session.stopping = False
+            raise
+        if self._sessions.get(session_id) is session:
+            del self._sessions[session_id]
 
     def agent_of(self, called: str) -> str:
         """Return the name of the agent of a session, given by its id or the name it was last called by.

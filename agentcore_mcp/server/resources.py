@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Settings
     from agentcore_mcp.server.agents import Agents, Target
     from agentcore_mcp.server.calls import Calls
-    from agentcore_mcp.server.ledger import Ledger
+    from agentcore_mcp.server.ledger import Ledger, Session
     from agentcore_mcp.server.sessions import SessionNames
     from agentcore_mcp.server.stops import Stops
 
@@ -27,17 +27,23 @@ class Resources:
     calls: Calls
     stops: Stops
 
-    async def open_session(self, agent: str, session_id: str) -> tuple[Target, str]:
-        """Return the agent and the session that a call means, and note that the session is used.
+    async def target(self, agent: str, session_id: str) -> Target:
+        """Return the agent that a call means: the one it names, or that of the session it names.
 
         Raises:
-            InvalidRequestError: If either is not one.
+            InvalidRequestError: If there is none.
             AgentCoreError: If the agents have to be listed for it, and can't be.
         """
-        target = await self.agents.named(agent or self.ledger.agent_of(session_id.strip()))
-        session = self.sessions.resolve(session_id, target.agent.arn)
-        self.ledger.used(session, target.agent.name, session_id.strip())
-        return target, session
+        return await self.agents.named(agent or self.ledger.agent_of(session_id.strip()))
+
+    def open_session(self, target: Target, session_id: str) -> Session:
+        """Return the session that a call means, and note that it is used.
+
+        Raises:
+            InvalidRequestError: If it is none.
+        """
+        opened = self.sessions.resolve(session_id, target.agent.arn)
+        return self.ledger.used(opened, target.agent.name, session_id.strip())
 
 
 ToolContext = Context[Resources, Any]

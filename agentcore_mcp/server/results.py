@@ -14,7 +14,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, Field
 
-from agentcore_mcp.errors import AgentCoreError, AgentRuntimeError, ServiceError
+from agentcore_mcp.errors import AgentCoreError, AgentRuntimeError, InvalidRequestError, ServiceError
 from agentcore_mcp.server.hints import next_step
 from agentcore_mcp.server.output import OutputWindow
 
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Agent
 
 ERROR_MAX_CHARS = 4_000
+# The status of a call that goes on; the others are the service's own.
+RUNNING = "RUNNING"
 
 SessionId = Annotated[str, Field(description="Pass this as session_id to go on in the same session.")]
 OmittedChars = Annotated[int, Field(description="Characters left out where a gap is marked.")]
-Handle = Annotated[
-    str, Field(description="Not empty: pass it to read_output for what was left out, or here if RUNNING.")
-]
+Handle = Annotated[str, Field(description="For read_output, or to wait on if RUNNING.")]
+Note = Annotated[str, Field(description="Not empty: how to go on.")]
 
 
 class _Result(BaseModel):
@@ -50,11 +51,12 @@ class InvokeAgentResult(_Result):
     text: str
     omitted_chars: OmittedChars
     handle: Handle
+    note: Note
 
     def as_text(self) -> str:
         """Show the words first."""
-        more = _more(self.status, self.omitted_chars, self.handle, "invoke_agent")
-        return f"{self.text or '(the agent said nothing)'}\n\n[session_id: {self.session_id}]{more}"
+        said = self.text or ("(nothing new)" if self.status == RUNNING else "(the agent said nothing)")
+        return f"{said}\n\n[session_id: {self.session_id}]{_bracketed(self.note)}"
 
 
 class RunCommandResult(_Result):
@@ -67,16 +69,13 @@ class RunCommandResult(_Result):
     stderr: str
     omitted_chars: OmittedChars
     handle: Handle
+    note: Note
 
     def as_text(self) -> str:
         """Show the outcome first, then what was printed, stderr marked."""
-        outcome = {
-            "RUNNING": "still running",
-            "TIMED_OUT": f"exit code {self.exit_code} (TIMED_OUT: it ran into its timeout and was ended)",
-        }.get(self.status, f"exit code {self.exit_code} ({self.status})")
-        more = _more(self.status, self.omitted_chars, self.handle, "run_command")
+        outcome = "still running" if self.status == RUNNING else f"exit code {self.exit_code} ({self.status})"
         printed = both_outputs(self.stdout, self.stderr) or "(no output)"
-        return f"{outcome} [session_id: {self.session_id}]{more}\n{printed}"
+        return f"{outcome} [session_id: {self.session_id}]{_bracketed(self.note)}\n{printed}"
 
 
 class StopSessionResult(_Result):
@@ -152,12 +151,8 @@ def both_outputs(stdout: str, stderr: str) -> str:
     return "\n".join([*([stdout] if stdout else []), *([f"[stderr]\n{stderr}"] if stderr else [])])
 
 
-def _more(status: str, omitted_chars: int, handle: str, tool: str) -> str:
-    if status == "RUNNING":
-        return f"\n[still running: call {tool} with handle {handle!r} alone to wait for the rest]"
-    if omitted_chars:
-        return f"\n[{omitted_chars:,} characters were left out: read them with read_output, handle {handle!r}]"
-    return ""
+def _bracketed(note: str) -> str:
+    return f"\n[{note}]" if note else ""
 
 
 @dataclass(slots=True)
@@ -195,10 +190,12 @@ def _explanation(error: AgentCoreError, facts: CallFacts) -> str:
     if isinstance(error, AgentRuntimeError):
         details += [f"HTTP {error.status}"] if error.status else []
         details += [f"request {error.request_id}"] if error.request_id else []
-    if session_id := error.session_id or facts.session_id:
+    session_id = error.session_id or facts.session_id
+    # An argument that can't be sent opens no session.
+    if session_id and not isinstance(error, InvalidRequestError):
         details.append(f"session_id: {session_id}")
     if facts.agent is not None:
-        details.append(f"agent {facts.agent.arn.runtime_id}")
+        details.append(f"agent {facts.agent.name}, runtime {facts.agent.arn.runtime_id}")
     known = f" ({', '.join(details)})" if details else ""
     parts = [f"{_bounded(error.message)}{known}."]
     if isinstance(error, ServiceError) and error.fields:

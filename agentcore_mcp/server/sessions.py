@@ -18,6 +18,8 @@ from agentcore_mcp.wire.operations import SESSION_ID_MIN_CHARS, check_session_id
 if TYPE_CHECKING:
     from agentcore_mcp.wire.operations import RuntimeArn
 
+# What stop_session takes for all sessions that this server opened.
+ALL = "all"
 SHORT_NAME_MAX_CHARS = 32
 _SHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 # 128 bits: no two names or processes meet by chance. The whole id stays below the 100 characters that the service
@@ -35,21 +37,33 @@ class SessionNames:
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
 
-    def resolve(self, text: str, arn: RuntimeArn) -> str:
+    def resolve(self, text: str, arn: RuntimeArn, *, may_be_new: bool = True) -> str:
         """Return the session id for ``text``: a new one if empty, itself if a full id, a stable one for a name.
+
+        Args:
+            text: What the caller passed.
+            arn: The runtime that the session is of.
+            may_be_new: The call may open a session, as all may but a stop.
 
         Raises:
             InvalidRequestError: If it is none of these.
         """
         text = text.strip()
-        if not text:
+        if not text and may_be_new:
             return f"mcp-{uuid.uuid4()}"
+        if text == ALL:
+            raise InvalidRequestError(f"{ALL!r} is no name for a session: to stop_session it means every one")
         if _SHORT_NAME.fullmatch(text):
             tag = hmac.digest(self._key, f"{arn}\n{text}".encode(), "sha256").hex()
             return f"{text}-{tag[:_TAG_CHARS]}"
-        if len(text) < SESSION_ID_MIN_CHARS:
+        if len(text) >= SESSION_ID_MIN_CHARS:
+            return check_session_id(text)
+        if not may_be_new:
             raise InvalidRequestError(
-                f"not a session: {text!r}; leave session_id out for a new one, pass the id from an earlier result, "
-                f"or a short name: 1 to {SHORT_NAME_MAX_CHARS} letters, digits, '-' and '_', a letter or digit first"
+                f"not a session: {text!r}; pass the session_id of an earlier result, the short name that you gave, or "
+                f"{ALL!r}"
             )
-        return check_session_id(text)
+        raise InvalidRequestError(
+            f"not a session: {text!r}; leave session_id out for a new one, pass the id from an earlier result, "
+            f"or a short name: 1 to {SHORT_NAME_MAX_CHARS} letters, digits, '-' and '_', a letter or digit first"
+        )

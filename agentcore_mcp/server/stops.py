@@ -1,4 +1,4 @@
-"""Stopping sessions on the server's own account: after a cancelled call, and at the end of the server."""
+"""Stopping sessions: for a caller, and on the server's own account after a cancelled call and at its end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import anyio
 from agentcore_mcp.errors import AgentCoreError
 
 if TYPE_CHECKING:
-    from agentcore_mcp.server.agents import Agents
+    from agentcore_mcp.runtime.results import StoppedSession
+    from agentcore_mcp.server.agents import Agents, Target
     from agentcore_mcp.server.ledger import Ledger
 
 # A host kills the server two seconds after it has closed stdin.
@@ -27,6 +28,20 @@ class Stops:
         self._agents = agents
         self._ledger = ledger
         self._going_on: set[asyncio.Task[None]] = set()
+
+    async def stop(self, session_id: str, target: Target) -> StoppedSession:
+        """Stop a session now.
+
+        Raises:
+            AgentCoreError: If it can't be stopped.
+        """
+        with self._ledger.stopping(session_id):
+            return await target.client.stop_session(
+                target.agent.arn,
+                session_id=session_id,
+                qualifier=target.agent.qualifier,
+                headers=target.stop_headers,
+            )
 
     def begin(self, session_id: str, agent: str) -> None:
         """Begin to stop a session; a failure is logged, because nobody waits for it."""
@@ -47,10 +62,7 @@ class Stops:
             await asyncio.gather(*self._going_on)
 
     async def _stop(self, session_id: str, agent: str) -> None:
-        target = self._agents.known(agent)
         try:
-            await target.client.stop_session(target.agent.arn, session_id=session_id, qualifier=target.agent.qualifier)
+            await self.stop(session_id, self._agents.known(agent))
         except AgentCoreError as error:
             logger.warning("session %s was not stopped: %s", session_id, error)
-        else:
-            self._ledger.stopped(session_id)

@@ -29,6 +29,9 @@ VALUE_CHARS = {
     "baggage": (0, 8192),
 }
 
+# The only ones that the service model knows for a command, too.
+TRACE_HEADERS = frozenset({"x-amzn-trace-id", "traceparent", "tracestate", "baggage"})
+
 # What the two ends of a connection tell each other (RFC 9110, 7.6.1; RFC 9112, 6), and what the request, its
 # credentials or its connection already say.
 _NOT_FOR_CALLERS = frozenset(

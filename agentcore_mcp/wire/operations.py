@@ -191,14 +191,7 @@ def command_request(
     Raises:
         InvalidRequestError: If an argument is outside these limits.
     """
-    if not command.strip():
-        raise InvalidRequestError("the command is empty")
-    if len(command) > COMMAND_MAX_CHARS:
-        raise InvalidRequestError(f"the command has {len(command)} characters, at most {COMMAND_MAX_CHARS} are allowed")
-    if not COMMAND_TIMEOUT_MIN_S <= timeout_s <= COMMAND_TIMEOUT_MAX_S:
-        raise InvalidRequestError(
-            f"the command timeout is {timeout_s!r} s, {COMMAND_TIMEOUT_MIN_S} to {COMMAND_TIMEOUT_MAX_S} are allowed"
-        )
+    check_command(command, timeout_s)
     body = json.dumps({"command": command, "timeout": timeout_s}).encode()
     fields = {"Content-Type": JSON_TYPE, "Accept": EVENT_STREAM_TYPE, SESSION_HEADER: check_session_id(session_id)}
     return Request(target_of(runtime, "commands", {"qualifier": qualifier}), header_fields(fields, headers), body)
@@ -232,6 +225,22 @@ def stop_request(
     fields = {"Content-Type": JSON_TYPE, SESSION_HEADER: check_session_id(session_id)}
     target = target_of(runtime, "stopruntimesession", {"qualifier": qualifier})
     return Request(target, header_fields(fields, headers), body, idempotent=True)
+
+
+def check_command(command: str, timeout_s: int) -> None:
+    """Check a command as the service would.
+
+    Raises:
+        InvalidRequestError: If it doesn't have 1 to 65,536 characters, or the timeout is not 1 to 3600 seconds.
+    """
+    if not command.strip():
+        raise InvalidRequestError("the command is empty; say what is to be run")
+    if len(command) > COMMAND_MAX_CHARS:
+        raise InvalidRequestError(f"the command has {len(command)} characters, at most {COMMAND_MAX_CHARS} are allowed")
+    if not COMMAND_TIMEOUT_MIN_S <= timeout_s <= COMMAND_TIMEOUT_MAX_S:
+        raise InvalidRequestError(
+            f"the command timeout is {timeout_s!r} s, {COMMAND_TIMEOUT_MIN_S} to {COMMAND_TIMEOUT_MAX_S} are allowed"
+        )
 
 
 def check_session_id(session_id: str) -> str:

@@ -132,11 +132,11 @@ def test_the_schema_is_printed() -> None:
         (("--config", "{file}", "--qualifier", "x"), "--config and --qualifier can't be combined"),
         (
             ("--runtime-arn", ARN, "--endpoint-url", "http://x.example"),
-            "Error: AGENTCORE_ENDPOINT_URL (or --endpoint-url): the endpoint URL 'http://x.example' would send",
+            "Error: --endpoint-url: the endpoint URL 'http://x.example' would send",
         ),
         (
             ("--runtime-arn", ARN, "--bearer-token", f"{SECRET} x"),
-            "Error: AGENTCORE_BEARER_TOKEN (or --bearer-token): the bearer token (19 characters) can't be sent",
+            "Error: --bearer-token: the bearer token (19 characters) can't be sent",
         ),
     ],
 )

@@ -10,9 +10,8 @@ import anyio
 import botocore.session
 import pytest
 from mcp import Client
-from pydantic import SecretStr
 
-from agentcore_mcp.config import Agent, NoAuth, Settings, TokenAuth
+from agentcore_mcp.config import Agent, NoAuth, Settings
 from agentcore_mcp.errors import ServiceError
 from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
@@ -56,8 +55,16 @@ CALLS: dict[str, dict[str, Any]] = {
 
 
 def _settings(endpoint_url: str, *, token: str | None = SECRET) -> Settings:
-    auth = NoAuth(none=True) if token is None else TokenAuth(token=SecretStr(token))
-    return Settings(agents=(Agent(arn=RuntimeArn.parse(ARN), endpoint_url=endpoint_url, auth=auth),))
+    if token is None:
+        arn = RuntimeArn.parse(ARN)
+        return Settings(agents=(Agent(name="test_agent", arn=arn, endpoint_url=endpoint_url, auth=NoAuth(none=True)),))
+    return Settings.from_env(
+        {
+            "AGENTCORE_RUNTIME_ARN": ARN,
+            "AGENTCORE_ENDPOINT_URL": endpoint_url,
+            "AGENTCORE_BEARER_TOKEN": token,
+        }
+    )
 
 
 def _text(result: CallToolResult) -> str:
@@ -125,7 +132,7 @@ def _refusal(status: str, code: str, message: str, **headers: str) -> bytes:
         ("409 Conflict", "ConflictException", "Wait five seconds"),
         ("424 Failed Dependency", "RuntimeClientError", "in the logs of what answers at http://127.0.0.1"),
         ("429 Too Many Requests", "ThrottlingException", "Wait ten seconds"),
-        ("500 Internal Server Error", "InternalServerException", "AWS support"),
+        ("500 Internal Server Error", "InternalServerException", "reports a fault of its own"),
     ],
 )
 async def test_a_refusal_tells_code_status_ids_and_the_next_step(
@@ -133,7 +140,8 @@ async def test_a_refusal_tells_code_status_ids_and_the_next_step(
 ) -> None:
     text = await _fails_once(tool, _refusal(status, code, "the service's own words"))
 
-    for part in (code, "the service's own words", f"HTTP {status[:3]}", "0a1b2c3d", SESSION, "test_agent-0123456789"):
+    known = ("agent test_agent, runtime test_agent-0123456789", f"session_id: {SESSION}", "request 0a1b2c3d")
+    for part in (code, "the service's own words", f"HTTP {status[:3]}", *known):
         assert part in text
     assert next_step in text
 
@@ -142,7 +150,7 @@ async def test_a_refusal_tells_code_status_ids_and_the_next_step(
 async def test_an_unknown_runtime_names_the_settings(tool: str) -> None:
     text = await _fails_once(tool, _refusal("404 Not Found", "ResourceNotFoundException", "No endpoint or agent found"))
 
-    assert "AGENTCORE_RUNTIME_ARN and AGENTCORE_QUALIFIER" in text
+    assert "AGENTCORE_RUNTIME_ARN and AGENTCORE_QUALIFIER (or --qualifier)" in text
 
 
 async def test_stopping_a_session_that_is_gone_is_no_error() -> None:
@@ -203,8 +211,8 @@ async def test_stopping_a_session_that_is_gone_is_no_error() -> None:
         pytest.param(
             _refusal("403 Forbidden", "AccessDeniedException", "not authorized to perform the action"),
             None,
-            "bedrock-agentcore:InvokeAgentRuntime",
-            id="no permission",
+            "wants credentials, and this server sends none: set auth of the agent test_agent",
+            id="nothing where credentials are expected",
         ),
     ],
 )
@@ -360,16 +368,18 @@ async def test_an_agent_that_is_not_there_is_told_with_its_address() -> None:
     [
         ("invoke_agent", {"prompt": ""}, "the prompt is empty"),
         ("invoke_agent", {"prompt": " \n"}, "the prompt is empty"),
-        ("invoke_agent", {"prompt": "hi", "session_id": "not a session"}, "not a session: 'not a session'"),
+        ("invoke_agent", {"prompt": "hi", "session_id": "not a session"}, "leave session_id out for a new one"),
+        ("invoke_agent", {"prompt": "hi", "session_id": "all"}, "to stop_session it means every one"),
         ("invoke_agent", {"prompt": "hi", "session_id": "x" * 257}, "33 to 256"),
         ("invoke_agent", {"prompt": "hi", "session_id": "x" * 40 + "\r\nHost: elsewhere"}, "33 to 256"),
-        ("run_command", {"command": ""}, "the command is empty"),
+        ("run_command", {"command": ""}, "the command is empty; say what is to be run"),
+        ("run_command", {"command": " "}, "the command is empty; say what is to be run"),
         ("run_command", {"command": "x" * 65_537}, "65537 characters, at most 65536"),
         ("run_command", {"command": "ls", "timeout_seconds": 0}, "1 to 3600"),
         ("run_command", {"command": "ls", "timeout_seconds": 3601}, "1 to 3600"),
         ("run_command", {"command": "ls", "timeout_seconds": -5}, "1 to 3600"),
         ("stop_session", {"session_id": ""}, "session_id is empty"),
-        ("stop_session", {"session_id": "a/b"}, "not a session: 'a/b'"),
+        ("stop_session", {"session_id": "a/b"}, "'a/b'; pass the session_id of an earlier result, the short name"),
     ],
 )
 async def test_bad_input_is_told_what_is_allowed_and_nothing_is_sent(
@@ -381,8 +391,13 @@ async def test_bad_input_is_told_what_is_allowed_and_nothing_is_sent(
     ):
         result = await client.call_tool(tool, arguments)
 
+        listed = await client.call_tool("list_agents", {})
+
     assert result.is_error
     assert sentence in _text(result)
+    assert "agent test_agent" in _text(result) or "session_id is empty" in sentence
+    assert "session_id: " not in _text(result)
+    assert "open sessions:\n(none)" in _text(listed)
     assert runtime.requests == []
 
 
@@ -406,8 +421,12 @@ async def test_both_channels_of_a_result_carry_the_whole_answer_and_the_session(
         "stderr": "err",
         "omitted_chars": 0,
         "handle": "",
+        "note": (
+            "it was ended after 300 s, and printed this until then; if it needs longer, pass a larger "
+            "timeout_seconds, at most 3600"
+        ),
     }
-    for part in (SESSION, "exit code 7", "TIMED_OUT", "out", "[stderr]\nerr"):
+    for part in (SESSION, "exit code 7", "TIMED_OUT", "out", "[stderr]\nerr", result.structured_content["note"]):
         assert part in _text(result)
 
 
@@ -428,6 +447,7 @@ async def test_the_agent_gets_the_prompt_and_the_session_that_were_given() -> No
         "text": "fine",
         "omitted_chars": 0,
         "handle": "",
+        "note": "",
     }
 
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import httpx2
 import pytest
 from mcp import Client
 from mcp.types import ElicitResult
@@ -291,6 +292,100 @@ async def test_several_agents_are_an_enumeration_and_a_session_knows_its_agent()
     assert left["sessions"] == []
 
 
+async def test_a_running_call_names_the_tool_that_it_is_collected_with() -> None:
+    slow = slow_agent()
+    with anyio.fail_after(LIMIT_S):
+        async with (
+            loopback_server(slow) as runtime,
+            Client(
+                create_server(settings(runtime.endpoint_url, "alpha", "beta", expose="agents", handoff_after_s=0.5)),
+                mode="legacy",
+            ) as client,
+        ):
+            begun = await client.call_tool("ask_beta", {"prompt": "hi"})
+            slow.go_on.set()
+            rest = await client.call_tool("ask_beta", {"handle": data_of(begun)["handle"]})
+
+    assert "call ask_beta with handle" in data_of(begun)["note"]
+    assert data_of(begun)["note"] in text_of(begun)
+    assert data_of(rest)["text"].endswith("second")
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"), [("invoke_agent", {"prompt": "hi"}), ("run_command", {"command": "make"})]
+)
+async def test_a_call_whose_session_is_stopped_meanwhile_says_so_and_keeps_what_came(
+    tool: str, arguments: dict[str, Any]
+) -> None:
+    """The stream breaks off before the stop is answered, as it may with the real one."""
+    cut = anyio.Event()
+    first = {"invoke_agent": encode_sse('"begun "'), "run_command": encode_command_event(ContentDelta("begun "))}
+    content_type = {"invoke_agent": "text/event-stream", "run_command": EVENT_STREAM}
+    begun = anyio.Event()
+    texts: list[str] = []
+
+    async def talk(exchange: Exchange) -> None:
+        if exchange.request.target.endswith("/stopruntimesession"):
+            cut.set()
+            await failed.wait()
+            await say_hello(exchange)
+            return
+        await exchange.send(chunked(content_type[tool]) + chunk(first[tool]))
+        await cut.wait()
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        if "begun" in (message or ""):
+            begun.set()
+
+    failed = anyio.Event()
+    with anyio.fail_after(LIMIT_S):
+        async with (
+            loopback_server(talk) as runtime,
+            Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+            anyio.create_task_group() as tasks,
+        ):
+
+            async def call() -> None:
+                result = await client.call_tool(tool, {**arguments, "session_id": "job"}, progress_callback=on_progress)
+                texts.append(text_of(result))
+                failed.set()
+
+            tasks.start_soon(call)
+            await begun.wait()
+            stopped = data_of(await client.call_tool("stop_session", {"session_id": "job"}))
+            afterwards = await client.call_tool("list_agents", {})
+
+    assert stopped["status"] == "stopped"
+    assert "the session was stopped while this call ran (session_id: job-" in texts[0]
+    assert "may still be running" not in texts[0]
+    assert texts[0].endswith("begun ")
+    assert data_of(afterwards)["sessions"] == []
+
+
+async def test_one_session_that_cannot_be_stopped_does_not_keep_the_others() -> None:
+    async def talk(exchange: Exchange) -> None:
+        session = exchange.request.header("X-Amzn-Bedrock-AgentCore-Runtime-Session-Id") or ""
+        if exchange.request.target.endswith("/stopruntimesession") and session.startswith("two-"):
+            await exchange.send(reply("403 Forbidden", b'{"message": "no"}', content_type="application/json"))
+        else:
+            await say_hello(exchange)
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        for name in ("one", "two", "three"):
+            data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "session_id": name}))
+        failed = await client.call_tool("stop_session", {"session_id": "all"})
+        left = data_of(await client.call_tool("list_agents", {}))["sessions"]
+
+    assert failed.is_error
+    assert "session_id: two-" in text_of(failed)
+    assert "session one-" in text_of(failed)
+    assert "session three-" in text_of(failed)
+    assert [session["session_id"].partition("-")[0] for session in left] == ["two"]
+
+
 async def test_each_agent_can_be_a_tool_of_its_own() -> None:
     async with (
         loopback_server(say_hello) as runtime,
@@ -321,6 +416,44 @@ async def test_the_payload_is_what_the_agent_expects() -> None:
 
     assert json.loads(runtime.requests[0].body) == {"input": {"text": 'say "hi"'}, "meta": [SESSION, 1]}
     assert runtime.requests[0].header("X-Amzn-Bedrock-AgentCore-Runtime-Custom-Tenant") == "blue"
+
+
+async def test_a_gateway_gets_the_configured_headers_with_every_request() -> None:
+    async with (
+        loopback_server(say_hello) as runtime,
+        Client(
+            create_server(settings(runtime.endpoint_url, agent={"headers": {"X-Api-Key": "for-the-gateway"}})),
+            mode="legacy",
+        ) as client,
+    ):
+        data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "session_id": SESSION}))
+        data_of(await client.call_tool("run_command", {"command": "ls", "session_id": SESSION}))
+        data_of(await client.call_tool("stop_session", {"session_id": SESSION}))
+
+    assert operations(runtime) == ["invocations", "commands", "stopruntimesession"]
+    assert [request.header("X-Api-Key") for request in runtime.requests] == ["for-the-gateway"] * 3
+
+
+async def test_aws_gets_with_a_command_those_headers_alone_that_it_has_for_one() -> None:
+    sent: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request)
+        if request.url.path.endswith("/commands"):
+            done = encode_command_event(ContentStop(0, "COMPLETED"))
+            return httpx2.Response(200, content=done, headers={"content-type": EVENT_STREAM})
+        return httpx2.Response(200, content=b"{}", headers={"content-type": "application/json"})
+
+    headers = {"X-Amzn-Bedrock-AgentCore-Runtime-Custom-Tenant": "blue", "baggage": "tenant=blue"}
+    agent = {"headers": headers, "endpoint_url": None, "auth": {"token": "not-a-real-token"}}
+    server = create_server(settings("", agent=agent), transport=httpx2.MockTransport(answer))
+    async with Client(server, mode="legacy") as client:
+        data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "session_id": SESSION}))
+        data_of(await client.call_tool("run_command", {"command": "ls", "session_id": SESSION}))
+        data_of(await client.call_tool("stop_session", {"session_id": SESSION}))
+
+    own = [sorted(headers[name] for name in headers if name in request.headers) for request in sent]
+    assert own == [["blue", "tenant=blue"], ["tenant=blue"], []]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -477,14 +610,18 @@ async def test_the_runtimes_of_an_account_are_agents_once_somebody_asks(monkeypa
         }
 
     async def control_plane(exchange: Exchange) -> None:
-        body = json.dumps({"agentRuntimes": [runtime_of("prod_one"), runtime_of("test_two")]}).encode()
+        body = json.dumps(
+            {"agentRuntimes": [runtime_of(name) for name in ("prod_one", "test_two", "prod_three")]}
+        ).encode()
         await exchange.send(reply(body=body, content_type="application/json"))
 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-real-secret")
     async with loopback_server(control_plane) as control:
         monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_AGENTCORE_CONTROL", control.endpoint_url)
-        found = Settings.model_validate({"discover": {"region": "us-east-1", "include": ["prod_*"]}})
+        # It has another name here, and stays the one agent that it is.
+        mine = {"name": "mine", "arn": f"{PREFIX}/prod_three-0123456789", "auth": {"token": "not-a-real-token"}}
+        found = Settings.model_validate({"agents": (mine,), "discover": {"region": "us-east-1", "include": ["prod_*"]}})
         async with Client(create_server(found), mode="legacy") as client:
             tools = {tool.name: tool for tool in (await client.list_tools()).tools}
             asked_at_start = len(control.requests)
@@ -493,7 +630,7 @@ async def test_the_runtimes_of_an_account_are_agents_once_somebody_asks(monkeypa
 
     assert asked_at_start == 0
     assert tools["invoke_agent"].input_schema["properties"]["agent"]["type"] == "string"
-    assert [agent["name"] for agent in listed[0]["agents"]] == ["prod_one"]
+    assert [agent["name"] for agent in listed[0]["agents"]] == ["mine", "prod_one"]
     assert listed[0] == listed[1]
-    assert "one of prod_one" in text_of(unknown)
+    assert "one of mine, prod_one" in text_of(unknown)
     assert len(control.requests) == 1

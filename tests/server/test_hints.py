@@ -8,7 +8,8 @@ import botocore.loaders
 import pytest
 
 from agentcore_mcp import errors
-from agentcore_mcp.config import Agent, AwsAuth, NoAuth, TokenAuth
+from agentcore_mcp.config import Agent, AwsAuth, NoAuth, Settings, TokenAuth
+from agentcore_mcp.config.file import read_file
 from agentcore_mcp.errors import AgentCoreError, AgentError, AgentRuntimeError, ServiceError
 from agentcore_mcp.server.hints import next_step
 from agentcore_mcp.wire.operations import RuntimeArn
@@ -17,6 +18,7 @@ from tests.support.runtimes import ARN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from agentcore_mcp.config.auth import Auth
 
@@ -83,3 +85,61 @@ def test_an_agent_that_failed_is_told_with_its_log_group_and_the_usual_causes() 
 
     assert "/aws/bedrock-agentcore/runtimes/test_agent-0123456789-DEFAULT" in step
     assert "port 8080" in step
+
+
+def refusal(code: str, problem: AuthProblem | None = None) -> ServiceError:
+    error = ServiceError("words", code, status=403)
+    error.auth_problem = problem
+    return error
+
+
+EXPECTED = refusal("AccessDeniedException", AuthProblem.TOKEN_EXPECTED)
+OVER = refusal("AccessDeniedException", AuthProblem.TOKEN_EXPIRED)
+UNKNOWN = refusal("ResourceNotFoundException")
+
+
+@pytest.mark.parametrize("error", [EXPECTED, OVER, UNKNOWN, errors.CredentialsError("words")], ids=str)
+def test_the_step_names_the_place_in_the_file_that_the_agent_is_from(error: AgentCoreError, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f'[agents.review]\narn = "{ARN}"\n[agents.other]\narn = "{ARN}"\n', encoding="utf-8")
+    step = next_step(error, read_file(file, {}).settings.named("review"))
+
+    keys = "agents.review.arn and agents.review.qualifier" if error is UNKNOWN else "agents.review.auth"
+    assert f"{keys} in {file}" in step
+    assert "AGENTCORE_" not in step
+
+
+@pytest.mark.parametrize(
+    ("environ", "arguments", "error", "named"),
+    [
+        ({}, {}, EXPECTED, "set AGENTCORE_BEARER_TOKEN (or --bearer-token) to"),
+        ({"AGENTCORE_BEARER_TOKEN": "x"}, {}, OVER, "set AGENTCORE_BEARER_TOKEN to"),
+        ({"AGENTCORE_BEARER_TOKEN": "x"}, {"bearer_token": "y"}, OVER, "set --bearer-token to"),
+        ({}, {"runtime_arn": ARN}, UNKNOWN, "Check --runtime-arn and AGENTCORE_QUALIFIER (or --qualifier):"),
+    ],
+)
+def test_the_step_names_the_variable_or_the_flag_that_was_used(
+    environ: dict[str, str], arguments: dict[str, str], error: AgentCoreError, named: str
+) -> None:
+    settings = Settings.from_env({"AGENTCORE_RUNTIME_ARN": ARN, **environ}, **arguments)
+
+    assert named in next_step(error, settings.agent)
+
+
+@pytest.mark.parametrize("code", ["ServiceQuotaExceededException", "InternalServerException", "RuntimeClientError"])
+def test_what_is_on_this_machine_is_not_taken_for_aws(code: str) -> None:
+    kind = AgentError if code == "RuntimeClientError" else ServiceError
+    here, aws = AGENTS[0], AGENTS[0].model_copy(update={"endpoint_url": "https://vpce-0.example.com"})
+    steps = [next_step(kind("words", code, status=402), called) for called in (here, aws)]
+
+    assert "http://127.0.0.1:1" in steps[0]
+    assert not [word for word in ("AWS", "CloudWatch", "Service Quotas") if word in steps[0]]
+    assert "AWS" in steps[1] or "CloudWatch" in steps[1]
+
+
+def test_credentials_of_a_profile_are_renewed_by_its_name() -> None:
+    signed = Agent(name="review", arn=RuntimeArn.parse(ARN), auth=AwsAuth(profile="dev"))
+    step = next_step(refusal("ExpiredTokenException"), signed)
+
+    assert "aws sso login --profile dev" in step
+    assert "auth.profile of the agent review" in step

@@ -51,6 +51,19 @@ def test_what_a_short_name_became_can_be_passed_back() -> None:
     assert names.resolve(session, ARN) == session
 
 
+def test_all_is_no_name_because_it_means_every_session_where_one_is_stopped() -> None:
+    with pytest.raises(InvalidRequestError, match="'all' is no name"):
+        SessionNames().resolve("all", ARN)
+
+
+def test_who_stops_a_session_is_not_told_how_to_open_one() -> None:
+    with pytest.raises(InvalidRequestError) as raised:
+        SessionNames().resolve("a/b", ARN, may_be_new=False)
+
+    assert "pass the session_id of an earlier result" in raised.value.message
+    assert "leave session_id out" not in raised.value.message
+
+
 @pytest.mark.parametrize(
     "text", ["my session", "-starts-with-a-dash", "ümlaut", "a/b", "s" * 257, "s" * 40 + "\r\nHost: x", "x y" * 20]
 )
