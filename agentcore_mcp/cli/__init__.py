@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 import click
 
@@ -13,6 +14,13 @@ from agentcore_mcp.cli.options import AgentOptions, agent_options, settings_for
 from agentcore_mcp.cli.serve import serve
 from agentcore_mcp.errors import AgentCoreError
 
+# 128 and the number of SIGINT, as shells tell it.
+_INTERRUPTED = 130
+
+_WAITING = """\
+agentcore-mcp: waiting for an MCP host on stdin. This command is for a host's configuration, which starts it by itself;
+`agentcore-mcp demo` shows what a host gets. Ctrl-C ends it."""
+
 
 class _Command(click.Group):
     """Shows what can't work as a message, not as a traceback."""
@@ -21,6 +29,9 @@ class _Command(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # Who pressed the key knows it; "Aborted!" sounds like more.
+            ctx.exit(_INTERRUPTED)
         except AgentCoreError as error:
             raise click.ClickException(error.message) from error
 
@@ -50,7 +61,10 @@ def main(context: click.Context, agent: AgentOptions) -> None:
         from agentcore_mcp.server.assembly import create_server
         from agentcore_mcp.server.stdio import serve_stdio
 
-        anyio.run(serve_stdio, create_server(settings))
+        server = create_server(settings)
+        if sys.stdin is not None and sys.stdin.isatty():
+            click.echo(_WAITING, err=True)
+        anyio.run(serve_stdio, server)
 
 
 for command in (serve, local, demo, config):

@@ -91,6 +91,46 @@ def test_the_demo_succeeds_on_either_transport(transport: tuple[str, ...]) -> No
 
 
 @pytest.mark.parametrize("transport", [(), ("--http",)])
+async def test_ctrl_c_ends_the_demo_quietly_and_leaves_nothing_running(transport: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "agentcore_mcp", "demo", *transport]
+    # A terminal sends the signal to the whole process group.
+    async with await anyio.open_process(command, stderr=subprocess.STDOUT, start_new_session=True) as process:
+        assert process.stdout is not None
+        stdout = BufferedByteReceiveStream(process.stdout)
+        with anyio.fail_after(LIMIT_S):
+            await stdout.receive_until(b"piece 1 of 3", max_bytes=10_000)
+            started = children(process.pid)
+            os.killpg(process.pid, signal.SIGINT)
+            await process.wait()
+            rest = b"".join([data async for data in stdout])
+
+    assert process.returncode == 130
+    for word in (b"Aborted", b"Traceback", b"\xe2\x9c\x97"):
+        assert word not in rest
+    assert started
+    assert not [child for child in started if alive(child)]
+
+
+async def test_in_a_terminal_it_says_what_it_waits_for() -> None:
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "agentcore_mcp", "--runtime-arn", ARN]
+    async with await anyio.open_process(command, stdin=theirs) as process:
+        os.close(theirs)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        with anyio.fail_after(LIMIT_S):
+            said = await BufferedByteReceiveStream(process.stderr).receive_until(b"ends it.\n", max_bytes=1000)
+            os.write(ours, b"\x04")  # Ctrl-D
+            status = await process.wait()
+            printed = b"".join([data async for data in process.stdout])
+    os.close(ours)
+
+    assert b"waiting for an MCP host" in said
+    assert b"agentcore-mcp demo" in said
+    assert (status, printed) == (0, b"")
+
+
+@pytest.mark.parametrize("transport", [(), ("--http",)])
 def test_a_demo_that_fails_says_what_failed_without_a_traceback(transport: tuple[str, ...]) -> None:
     # The command of the fourth step finds none of its programs.
     result = run("demo", *transport, PATH="/nowhere")
