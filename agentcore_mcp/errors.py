@@ -71,7 +71,7 @@ class InvalidRequestError(AgentCoreError, ValueError):
     """An argument is outside what the service accepts. Nothing was sent."""
 
 
-class CredentialsError(AgentCoreError):
+class CredentialsError(AgentCoreError, RuntimeError):
     """There are no usable credentials to sign or authorise the request with. Nothing was carried out.
 
     Nothing was sent either, unless a token was refused and no other one could be had.

@@ -18,18 +18,21 @@ from agentcore_mcp.runtime.endpoints import endpoint_for
 from agentcore_mcp.wire.upgrade import websocket_request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from agentcore_mcp.wire.operations import RuntimeArn
 
 # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-websocket.html
 PRESIGNED_MAX_S = 300
 
+# A URL to connect to, and the headers to do it with.
+Handshake = tuple[str, dict[str, str]]
+
 # Random bytes of Sec-WebSocket-Key, RFC 6455, 4.1.
 _KEY_BYTES = 16
 
 
-def handshake(
+def handshakes(
     arn: RuntimeArn,
     auth: httpx2.Auth,
     *,
@@ -38,14 +41,15 @@ def handshake(
     shell_id: str | None = None,
     headers: Mapping[str, str] | None = None,
     endpoint_url: str | None = None,
-) -> tuple[str, dict[str, str]]:
-    """Return the URL to connect to, and all headers of the request that does it.
+) -> Generator[Handshake, int, None]:
+    """Yield the URL to connect to, and all headers of the request that does it; and again if sent a refusal's status.
 
-    The session id is among the headers, and a signature covers it.
+    That is, if its sender has something else to prove itself with than what was refused. The session id is among the
+    headers, and a signature covers it.
 
     Args:
         arn: The runtime.
-        auth: Whose first request is taken.
+        auth: How the requests prove who sends them.
         session_id: 33 to 256 visible ASCII characters.
         qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
         shell_id: An interactive shell instead of the agent: 1 to 128 letters, digits, dashes and underscores.
@@ -63,15 +67,14 @@ def handshake(
         headers=asked.raw_headers,
         extensions={REGION_EXTENSION: arn.region},
     )
-    next(auth.sync_auth_flow(request))
-    return _websocket_url(str(request.url)), {
-        **{name.decode("ascii"): value.decode() for name, value in request.headers.raw},
-        "Upgrade": "websocket",
-        "Connection": "Upgrade",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode("ascii"),
-        "User-Agent": user_agent(),
-    }
+    flow = auth.sync_auth_flow(request)
+    request = next(flow)
+    while True:
+        status = yield _websocket_url(str(request.url)), _upgrade_headers(request)
+        try:
+            request = flow.send(httpx2.Response(status, request=request))
+        except StopIteration:
+            return
 
 
 def presigned_url(
@@ -87,11 +90,11 @@ def presigned_url(
 ) -> str:
     """Return the URL with which anyone can connect, without further headers, as long as it is valid.
 
-    Session id and headers are parameters of it. Arguments are as for ``handshake``; ``expires_s`` says for how many
+    Session id and headers are parameters of it. Arguments are as for ``handshakes``; ``expires_s`` says for how many
     seconds from now it is valid, 1 to 300.
 
     Raises:
-        InvalidRequestError, CredentialsError: As for ``handshake``.
+        InvalidRequestError, CredentialsError: As for ``handshakes``.
     """
     if not 1 <= expires_s <= PRESIGNED_MAX_S:
         raise InvalidRequestError(f"a presigned URL is valid for {expires_s!r} s, 1 to {PRESIGNED_MAX_S} are allowed")
@@ -100,6 +103,17 @@ def presigned_url(
     )
     url = endpoint_for(arn, endpoint_url) + asked.target
     return _websocket_url(auth.presign(url, region=arn.region, expires_s=expires_s))
+
+
+def _upgrade_headers(request: httpx2.Request) -> dict[str, str]:
+    return {
+        **{name.decode("ascii"): value.decode() for name, value in request.headers.raw},
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode("ascii"),
+        "User-Agent": user_agent(),
+    }
 
 
 def _websocket_url(url: str) -> str:

@@ -8,7 +8,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from agentcore_mcp.errors import ConfigurationError, InvalidRequestError, ProtocolError
-from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
+from agentcore_mcp.runtime.auth import BearerAuth
 from agentcore_mcp.runtime.calls import COMMAND_GRACE_S, Call, parsed_arn
 from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES
 from agentcore_mcp.wire.eventstream import CommandEvent, ContentDelta, ContentStop
@@ -105,14 +105,14 @@ class CollectedCommand:
         }
 
 
-def auth_of(bearer_token: str | None, sigv4: SigV4Auth) -> httpx2.Auth:
-    """Return how a call proves who sends it.
+def auth_of(bearer_token: str | None, otherwise: httpx2.Auth) -> httpx2.Auth:
+    """Return how a call proves who sends it: with its token, or else as its client does.
 
     Raises:
         InvalidRequestError: If the token is empty or has characters that a header can't carry.
     """
     if bearer_token is None:
-        return sigv4
+        return otherwise
     try:
         return BearerAuth(bearer_token)
     except ConfigurationError as error:  # a setting for whoever configures a server, an argument here

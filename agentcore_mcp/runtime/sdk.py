@@ -32,7 +32,7 @@ class AgentCoreRuntimeClient(BlockingMethods, AsyncMethods, WebSocketMethods):
     Arguments of several methods:
 
     - ``runtime_arn``: The runtime. Host and signature are for its region.
-    - ``bearer_token``: An OAuth access token; None signs with AWS credentials (SigV4).
+    - ``bearer_token``: An OAuth access token; None signs with AWS credentials (SigV4), or does as ``auth`` says.
     - ``session_id``: 33 to 256 visible ASCII characters; None begins a new session.
     - ``endpoint_name``: The runtime's endpoint; None leaves the choice to the service (DEFAULT).
     - ``headers``: Further headers, such as ``X-Amzn-Bedrock-AgentCore-Runtime-Custom-*`` or trace context.
@@ -51,6 +51,8 @@ class AgentCoreRuntimeClient(BlockingMethods, AsyncMethods, WebSocketMethods):
     Args:
         region: What ``client.region`` says. It is not needed.
         session: A botocore or boto3 session that knows the AWS credentials; None is the default chain.
+        auth: How calls without a ``bearer_token`` prove who sends them, such as ``BearerAuth(TokenCommand([…]))``,
+            whose tokens are renewed; None signs them. Presigned URLs are always signed.
         endpoint_url: Where to send everything, instead of to the service: https, or http to this machine.
         use_fips: Send to the host whose cryptography is validated by FIPS 140.
         use_dualstack: Send to the host that has IPv6 addresses too.
@@ -68,6 +70,7 @@ class AgentCoreRuntimeClient(BlockingMethods, AsyncMethods, WebSocketMethods):
         region: str | None = None,
         session: Any = None,
         *,
+        auth: httpx2.Auth | None = None,
         endpoint_url: str | None = None,
         use_fips: bool = False,
         use_dualstack: bool = False,
@@ -78,6 +81,7 @@ class AgentCoreRuntimeClient(BlockingMethods, AsyncMethods, WebSocketMethods):
         self.region = region
         self.session = session
         self._sigv4 = SigV4Auth(session)
+        self._auth = self._sigv4 if auth is None else auth
         self._settings = ConnectionSettings(
             endpoint_url=endpoint_url, use_fips=use_fips, use_dualstack=use_dualstack, retries=retries
         )

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from agentcore_mcp.runtime.auth import SigV4Auth
     from agentcore_mcp.runtime.orders import CommandResult, StoppedSessionResult
     from agentcore_mcp.wire.eventstream import CommandEvent
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 class AsyncMethods:
     """See ``AgentCoreRuntimeClient``, also for the arguments."""
 
-    _sigv4: SigV4Auth
+    _auth: httpx2.Auth
     _settings: ConnectionSettings
     _async_transport: httpx2.AsyncBaseTransport | None
     _kept: AsyncConnections | None
@@ -90,7 +89,7 @@ class AsyncMethods:
             content_type=content_type,
             accept=accept,
         )
-        return self._async_texts(call, orders.auth_of(bearer_token, self._sigv4))
+        return self._async_texts(call, orders.auth_of(bearer_token, self._auth))
 
     async def execute_command_async(
         self,
@@ -113,7 +112,7 @@ class AsyncMethods:
             command_timeout_s=command_timeout,
         )
         result = orders.CollectedCommand()
-        async with aclosing(self._async_events(call, orders.auth_of(bearer_token, self._sigv4))) as events:
+        async with aclosing(self._async_events(call, orders.auth_of(bearer_token, self._auth))) as events:
             async for event in events:
                 result.add(event)
         return result.whole()
@@ -138,7 +137,7 @@ class AsyncMethods:
             headers=headers,
             command_timeout_s=command_timeout,
         )
-        return self._async_values(call, orders.auth_of(bearer_token, self._sigv4))
+        return self._async_values(call, orders.auth_of(bearer_token, self._auth))
 
     async def stop_runtime_session_async(
         self,
@@ -158,7 +157,7 @@ class AsyncMethods:
             client_token=client_token,
             timeout_s=timeout,
         )
-        async with self._exchange(call, orders.auth_of(bearer_token, self._sigv4)) as response:
+        async with self._exchange(call, orders.auth_of(bearer_token, self._auth)) as response:
             await check_success(response, call.session_id)
             return orders.stopped(response, call.session_id)
 

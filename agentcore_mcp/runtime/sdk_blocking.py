@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from agentcore_mcp.runtime.auth import SigV4Auth
     from agentcore_mcp.runtime.connections import Connections
     from agentcore_mcp.runtime.orders import CommandResult, StoppedSessionResult
     from agentcore_mcp.wire.eventstream import CommandEvent
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 class BlockingMethods:
     """See ``AgentCoreRuntimeClient``, also for the arguments."""
 
-    _sigv4: SigV4Auth
+    _auth: httpx2.Auth
     _connections: Connections
 
     def invoke(
@@ -97,7 +96,7 @@ class BlockingMethods:
             content_type=content_type,
             accept=accept,
         )
-        return self._texts(call, orders.auth_of(bearer_token, self._sigv4))
+        return self._texts(call, orders.auth_of(bearer_token, self._auth))
 
     def execute_command(
         self,
@@ -124,7 +123,7 @@ class BlockingMethods:
             command_timeout_s=command_timeout,
         )
         result = orders.CollectedCommand()
-        with closing(self._events(call, orders.auth_of(bearer_token, self._sigv4))) as events:
+        with closing(self._events(call, orders.auth_of(bearer_token, self._auth))) as events:
             for event in events:
                 result.add(event)
         return result.whole()
@@ -153,7 +152,7 @@ class BlockingMethods:
             headers=headers,
             command_timeout_s=command_timeout,
         )
-        return self._values(call, orders.auth_of(bearer_token, self._sigv4))
+        return self._values(call, orders.auth_of(bearer_token, self._auth))
 
     def stop_runtime_session(
         self,
@@ -177,7 +176,7 @@ class BlockingMethods:
             client_token=client_token,
             timeout_s=timeout,
         )
-        with self._connections.send(call, orders.auth_of(bearer_token, self._sigv4)) as response:
+        with self._connections.send(call, orders.auth_of(bearer_token, self._auth)) as response:
             blocking_check_success(response, call.session_id)
             return orders.stopped(response, call.session_id)
 

@@ -5,18 +5,20 @@ Each is for the agent's own ``/ws``, or, with a ``shell_id``, for an interactive
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
+from agentcore_mcp.errors import ServiceError
 from agentcore_mcp.runtime import orders
 from agentcore_mcp.runtime.calls import parsed_arn
-from agentcore_mcp.runtime.handshake import PRESIGNED_MAX_S, handshake, presigned_url
+from agentcore_mcp.runtime.handshake import PRESIGNED_MAX_S, Handshake, handshakes, presigned_url
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Generator, Mapping
+
+    import httpx2
 
     from agentcore_mcp.runtime.auth import SigV4Auth
     from agentcore_mcp.runtime.connections import ConnectionSettings
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 class WebSocketMethods:
     """See ``AgentCoreRuntimeClient``, also for the arguments."""
 
+    _auth: httpx2.Auth
     _sigv4: SigV4Auth
     _settings: ConnectionSettings
 
@@ -38,13 +41,13 @@ class WebSocketMethods:
         shell_id: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[str, dict[str, str]]:
-        """Return the URL to connect to and the headers to do it with, signed with AWS credentials.
+        """Return the URL to connect to and the headers to do it with: signed, or as the client's ``auth`` says.
 
         ``Host``, ``Upgrade``, ``Connection`` and ``Sec-WebSocket-*`` are among them, as in the published package; a
         WebSocket library that makes its own must not be given those, or servers refuse what then comes twice.
         ``agentcore_mcp.runtime.connect`` takes them out.
         """
-        return self._handshake(runtime_arn, None, session_id, endpoint_name, shell_id, headers)
+        return next(self._handshakes(runtime_arn, None, session_id, endpoint_name, shell_id, headers))
 
     def generate_ws_connection_oauth(
         self,
@@ -57,7 +60,7 @@ class WebSocketMethods:
         headers: Mapping[str, str] | None = None,
     ) -> tuple[str, dict[str, str]]:
         """Return what ``generate_ws_connection`` does, with a bearer token instead of a signature."""
-        return self._handshake(runtime_arn, bearer_token, session_id, endpoint_name, shell_id, headers)
+        return next(self._handshakes(runtime_arn, bearer_token or "", session_id, endpoint_name, shell_id, headers))
 
     def generate_presigned_url(
         self,
@@ -100,15 +103,21 @@ class WebSocketMethods:
         """Connect, and close the connection at the end of the block. See ``agentcore_mcp.runtime.connect``."""
         from agentcore_mcp.runtime.websocket import connect
 
+        handshakes = self._handshakes(runtime_arn, bearer_token, session_id, endpoint_name, shell_id, headers)
         # In a thread: credentials may need a refresh.
-        url, all_headers = await anyio.to_thread.run_sync(
-            partial(self._handshake, runtime_arn, bearer_token, session_id, endpoint_name, shell_id, headers),
-            abandon_on_cancel=True,
-        )
-        async with connect(url, all_headers) as websocket:
+        first = await anyio.to_thread.run_sync(next, handshakes, abandon_on_cancel=True)
+        async with AsyncExitStack() as stack:
+            try:
+                websocket = await stack.enter_async_context(connect(*first))
+            except ServiceError as error:
+                # Nothing has run: it was the upgrade that was refused.
+                another = await anyio.to_thread.run_sync(_after, handshakes, error.status, abandon_on_cancel=True)
+                if another is None:
+                    raise
+                websocket = await stack.enter_async_context(connect(*another))
             yield websocket
 
-    def _handshake(
+    def _handshakes(
         self,
         runtime_arn: str,
         bearer_token: str | None,
@@ -116,14 +125,22 @@ class WebSocketMethods:
         endpoint_name: str | None,
         shell_id: str | None,
         headers: Mapping[str, str] | None,
-    ) -> tuple[str, dict[str, str]]:
+    ) -> Generator[Handshake, int, None]:
         arn = parsed_arn(runtime_arn)
-        return handshake(
+        yield from handshakes(
             arn,
-            orders.auth_of(bearer_token, self._sigv4),
+            orders.auth_of(bearer_token, self._auth),
             session_id=session_id or orders.new_session_id(),
             qualifier=endpoint_name or None,
             shell_id=shell_id,
             headers=headers,
             endpoint_url=self._settings.url_for(arn),
         )
+
+
+def _after(handshakes: Generator[Handshake, int, None], status: int | None) -> Handshake | None:
+    """Return what to try after a refusal; None if that was all."""
+    try:
+        return None if status is None else handshakes.send(status)
+    except StopIteration:
+        return None

@@ -207,8 +207,9 @@ def test_without_credentials_there_is_nothing_to_sign_with(tmp_path: Any, monkey
         monkeypatch.delenv(name, raising=False)
 
     client = AgentCoreRuntimeClient()
-    with pytest.raises(CredentialsError, match="no AWS credentials"):
+    with pytest.raises(CredentialsError, match="no AWS credentials") as caught:
         client.generate_ws_connection(ARN)
+    assert isinstance(caught.value, RuntimeError), "as in the published package"
     with pytest.raises(CredentialsError, match="no AWS credentials"):
         client.generate_presigned_url(ARN)
     assert client.generate_ws_connection_oauth(ARN, TOKEN)[0] == URL
