@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.config.environment import AGENT_VARIABLES, CONFIG, RUNTIME_ARN, value_of
+from agentcore_mcp.config.environment import AGENT_VARIABLES, CA_BUNDLE, CONFIG, RUNTIME_ARN, value_of
 from agentcore_mcp.config.settings import HOW_TO_CONFIGURE, Settings
 from agentcore_mcp.errors import ConfigurationError
 
@@ -97,7 +97,8 @@ def load(
     if tools is not None:
         origins["tools",] = "--tools"
     left_out = [name for name in loaded.settings.names if name not in settings.names]
-    notes = [*loaded.notes, *([f"--agents leaves out {', '.join(left_out)}"] if left_out else [])]
+    trusted = [f"{CA_BUNDLE}: {settings.ca_bundle} has the certificates to trust"] if settings.ca_bundle else []
+    notes = [*loaded.notes, *trusted, *([f"--agents leaves out {', '.join(left_out)}"] if left_out else [])]
     return Loaded(settings, loaded.file, tuple(notes), origins)
 
 
@@ -133,7 +134,7 @@ def _from_file(environ: Mapping[str, str], config: str | None, given: list[str])
     file = read_file(path, environ)
     ignored = [variable for variable, _ in AGENT_VARIABLES.values() if value_of(None, environ, variable) is not None]
     notes = tuple(f"{variable} is left aside, because {path} names the agents" for variable in ignored)
-    settings = file.settings
+    settings = file.settings.trusting(value_of(None, environ, CA_BUNDLE))
     origins: dict[Key, str] = {}
     discovery = settings.discovery
     if discovery is not None and discovery.region is None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from agentcore_mcp.config.agents import Agent, Place, name_of
 from agentcore_mcp.config.discovery import Discovery  # noqa: TC001 - pydantic reads it
-from agentcore_mcp.config.environment import AGENT_VARIABLES, agent_table, setting_of
+from agentcore_mcp.config.environment import AGENT_VARIABLES, CA_BUNDLE, agent_table, setting_of, value_of
 from agentcore_mcp.config.model import Table, did_you_mean
 from agentcore_mcp.errors import ConfigurationError, InvalidRequestError
 from agentcore_mcp.wire.operations import RuntimeArn
@@ -65,6 +65,8 @@ class Settings(Table):
     read_only: bool = Field(default=False, description="No commands, and no session is stopped")
     tools: frozenset[ToolName] | None = Field(default=None, description="The tools that are offered; default: all")
 
+    _ca_bundle: str | None = PrivateAttr(None)
+
     @model_validator(mode="after")
     def _name_each_agent_once(self) -> Self:
         names = [agent.name for agent in self.agents]
@@ -106,9 +108,21 @@ class Settings(Table):
         settings["auth"] = settings["auth.token"]
         try:
             table["name"] = name_of(RuntimeArn.parse(table["arn"]))
-            return cls.model_validate({"agents": (table,)}, context=Place(variables=settings))
+            found = cls.model_validate({"agents": (table,)}, context=Place(variables=settings))
         except InvalidRequestError as error:
             raise ConfigurationError(f"{settings['arn']}: {error}") from error
+        return found.trusting(value_of(None, environ, CA_BUNDLE))
+
+    @property
+    def ca_bundle(self) -> str | None:
+        """The file of the certificates to trust where agents are called, as AWS_CA_BUNDLE says; None: the system's."""
+        return self._ca_bundle
+
+    def trusting(self, ca_bundle: str | None) -> Self:
+        """Return these settings with another ``ca_bundle``. It is no key of a file: botocore reads the variable too."""
+        trusting = self.model_copy()
+        trusting._ca_bundle = ca_bundle  # noqa: SLF001 - one of its own kind
+        return trusting
 
     @property
     def agent(self) -> Agent:

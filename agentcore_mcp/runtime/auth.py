@@ -19,7 +19,7 @@ import httpx2
 
 from agentcore_mcp.errors import ConfigurationError, CredentialsError
 from agentcore_mcp.runtime.endpoints import is_loopback, is_safe_for_credentials
-from agentcore_mcp.runtime.tokens import SENDABLE, Token, TokenCache, TokenSource, is_sendable
+from agentcore_mcp.runtime.tokens import SENDABLE, Token, TokenCache, TokenSource, is_sendable, without_scheme
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Mapping
@@ -149,7 +149,7 @@ class BearerAuth(httpx2.Auth):
     Nothing is done twice by that: AgentCore's front door refuses a token before the agent is reached.
 
     Args:
-        token: The bare token, without ``Bearer``, or where tokens come from.
+        token: The token, or where tokens come from. ``Bearer`` before it is left out.
 
     Raises:
         ConfigurationError: If it is empty or has characters that a header can't carry.
@@ -158,9 +158,13 @@ class BearerAuth(httpx2.Auth):
     requires_request_body = True
 
     def __init__(self, token: str | TokenSource) -> None:
-        if isinstance(token, str) and not is_sendable(token):
-            raise ConfigurationError(f"the bearer token ({len(token)} characters) can't be sent; {SENDABLE}")
-        self._tokens = TokenCache(Token(token) if isinstance(token, str) else token)
+        if isinstance(token, str):
+            bare = without_scheme(token)
+            if not is_sendable(bare):
+                raise ConfigurationError(f"the bearer token ({len(token)} characters) can't be sent; {SENDABLE}")
+            self._tokens = TokenCache(Token(bare))
+        else:
+            self._tokens = TokenCache(token)
 
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """Add the token, waiting for it in this thread.

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 from agentcore_mcp.errors import ConfigurationError, CredentialsError
-from agentcore_mcp.runtime.tokens import SENDABLE, TOKEN_MAX_BYTES, Token, is_sendable
+from agentcore_mcp.runtime.tokens import SENDABLE, TOKEN_MAX_BYTES, Token, is_sendable, without_scheme
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +81,7 @@ class TokenCommand:
             raise CredentialsError(f"{self._name} {ending}{_quote(complaint)}; run it by hand to see why")
         if len(printed) > TOKEN_MAX_BYTES:
             raise CredentialsError(f"{self._name} printed more than the {TOKEN_MAX_BYTES} bytes allowed")
-        text = printed.decode("utf-8", "replace").strip()
+        text = without_scheme(printed.decode("utf-8", "replace").strip())
         if not is_sendable(text):
             raise CredentialsError(
                 f"{self._name} printed {len(text)} characters{_quote(complaint)}; "

@@ -34,6 +34,8 @@ TOKEN_MAX_BYTES = 65_536
 
 # What a header can carry without quoting; RFC 6750's token68 is a part of it. In particular no CR, LF or space.
 _SENDABLE = re.compile(r"[!-~]+")
+# Some programs print a token as it stands in a header, and some people copy it from one.
+_SCHEME = re.compile(r"bearer(?: +|$)", re.IGNORECASE)
 SENDABLE = "a bearer token is not empty and has no spaces, line ends or characters outside ASCII"
 
 
@@ -91,7 +93,7 @@ class TokenFile:
     """A file with the bare token in it. It is read for each request, so whoever keeps it fresh just writes it anew.
 
     Attributes:
-        path: A regular file of at most 65,536 bytes; space around the token doesn't matter.
+        path: A regular file of at most 65,536 bytes; space around the token doesn't matter, nor ``Bearer`` before it.
     """
 
     path: str | os.PathLike[str]
@@ -113,7 +115,7 @@ class TokenFile:
             raise CredentialsError(f"can't read the token file {str(path)!r}: {error.strerror}") from None
         if len(data) > TOKEN_MAX_BYTES:
             raise CredentialsError(f"the token file {str(path)!r} has more than the {TOKEN_MAX_BYTES} bytes allowed")
-        text = data.decode("utf-8-sig", "replace").strip()
+        text = without_scheme(data.decode("utf-8-sig", "replace").strip())
         if not is_sendable(text):
             raise CredentialsError(f"the token file {str(path)!r} holds {len(text)} characters; {SENDABLE}")
         return Token(text, expires_at=0.0, renew_at=0.0)
@@ -194,6 +196,12 @@ class TokenCache:
         # Made anew for each waiter, since each adds its own session id and traceback, and outside any except block,
         # so that what the source stumbled over is not chained to it.
         raise CredentialsError(outcome)
+
+
+def without_scheme(text: str) -> str:
+    """Return a token without ``Bearer`` before it."""
+    found = _SCHEME.match(text)
+    return text if found is None else text[found.end() :]
 
 
 def is_sendable(text: str) -> bool:

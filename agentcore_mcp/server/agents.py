@@ -11,7 +11,7 @@ from agentcore_mcp.config import Agent, AwsAuth
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.discovery import list_runtimes
-from agentcore_mcp.server.credentials import Credentials, endpoint_of
+from agentcore_mcp.server.credentials import Credentials, endpoint_of, trusted_certificates
 from agentcore_mcp.wire.headers import TRACE_HEADERS
 
 if TYPE_CHECKING:
@@ -56,12 +56,13 @@ class Agents:
         transport: Carries the requests to AgentCore instead of the network; for tests.
 
     Raises:
-        ConfigurationError: If an agent's endpoint or credentials can't be used.
+        ConfigurationError: If an agent's endpoint or credentials, or the certificates to trust can't be used.
     """
 
     def __init__(self, settings: Settings, retries: Retries, transport: httpx2.AsyncBaseTransport | None) -> None:
         self._retries = retries
         self._transport = transport
+        self._tls = trusted_certificates(settings)
         self._credentials = Credentials()
         self._clients: dict[tuple[int, str | None], RuntimeClient] = {}
         self._targets = {agent.name: self._target(agent) for agent in settings.agents}
@@ -128,6 +129,10 @@ class Agents:
         key = (id(auth), endpoint_url)
         if key not in self._clients:
             self._clients[key] = RuntimeClient(
-                auth=auth, endpoint_url=endpoint_url, retries=self._retries, transport=self._transport
+                auth=auth,
+                endpoint_url=endpoint_url,
+                retries=self._retries,
+                tls=self._tls,
+                transport=self._transport,
             )
         return Target(agent, self._clients[key])

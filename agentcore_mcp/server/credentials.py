@@ -1,10 +1,12 @@
 """An agent's configured ``auth`` → what signs its requests or fetches its tokens; its ``endpoint_url``, checked.
 
-All of it is made at start and does something at the first call: nothing here connects, reads a file or loads botocore.
+All of it is made at start and does something at the first call: nothing here connects or loads botocore, and no file
+is read but that of the certificates to trust.
 """
 
 from __future__ import annotations
 
+import ssl
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +34,7 @@ from agentcore_mcp.runtime.tokens import TokenFile
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agentcore_mcp.config import Agent
+    from agentcore_mcp.config import Agent, Settings
 
     _TokenAuths = TokenAuth | TokenFileAuth | TokenCommandAuth | ClientCredentialsAuth | CognitoAuth
 
@@ -84,6 +86,22 @@ def endpoint_of(agent: Agent) -> str | None:
         return None
     with _told_as(agent, "endpoint_url"):
         return check_endpoint_url(agent.endpoint_url)
+
+
+def trusted_certificates(settings: Settings) -> ssl.SSLContext | None:
+    """Return the certificates of ``ca_bundle``, read; None leaves it to the system.
+
+    Raises:
+        ConfigurationError: If they can't be read.
+    """
+    if settings.ca_bundle is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=settings.ca_bundle)
+    except OSError as error:
+        raise ConfigurationError(
+            f"AWS_CA_BUNDLE: no certificates can be read from {settings.ca_bundle!r}: {error.strerror}"
+        ) from error
 
 
 def _signing(aws: AwsAuth, region: str | None) -> SigV4Auth:

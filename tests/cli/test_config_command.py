@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from agentcore_mcp.cli import main
 from agentcore_mcp.cli.options import AgentOptions
 from agentcore_mcp.config.schema import file_schema
+from tests.support.tls import loopback_certificate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,9 +62,8 @@ def file(tmp_path: Path) -> Path:
 
 
 def run(*args: str, **environ: str) -> Result:
-    clean = dict.fromkeys(
-        ("HOME", "XDG_CONFIG_HOME", "AWS_REGION", "AWS_DEFAULT_REGION", "AGENTCORE_CONFIG", "AGENTCORE_RUNTIME_ARN")
-    )
+    names = ("HOME", "XDG_CONFIG_HOME", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE")
+    clean = dict.fromkeys((*names, "AGENTCORE_CONFIG", "AGENTCORE_RUNTIME_ARN"))
     return CliRunner(env=clean | environ).invoke(main, args)
 
 
@@ -114,6 +114,16 @@ def test_what_is_left_aside_is_shown(file: Path) -> None:
         "# --agents leaves out printed, client\n"
     )
     assert list(tomllib.loads(by_flag.stdout)["agents"]) == ["review", "role"]
+
+
+def test_certificates_that_a_variable_names_are_shown_and_checked(file: Path, tmp_path: Path) -> None:
+    _, bundle = loopback_certificate(tmp_path)
+    shown = run("config", "show", "--config", str(file), TOKEN=SECRET, AWS_CA_BUNDLE=str(bundle))
+    missing = run("config", "show", "--config", str(file), TOKEN=SECRET, AWS_CA_BUNDLE=str(tmp_path / "none"))
+
+    assert f"# AWS_CA_BUNDLE: {bundle} has the certificates to trust\n" in shown.stdout
+    assert "AWS_CA_BUNDLE: no certificates can be read from" in missing.output
+    assert missing.exit_code == 1
 
 
 def test_the_schema_is_printed() -> None:

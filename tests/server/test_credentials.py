@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
+from mcp import Client
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from agentcore_mcp.config import Agent
+from agentcore_mcp.config import Agent, Settings
+from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.runtime.auth import REGION_EXTENSION, SigV4Auth
+from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.credentials import Credentials
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.support.oauth import CLIENT_ID, CLIENT_SECRET, authorization_server
-from tests.support.servers import WAIT_S
+from tests.support.servers import WAIT_S, Exchange, loopback_server, reply
 from tests.support.serving import serving
+from tests.support.tls import loopback_certificate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 
 ARN = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/agent-0123456789"
 OTHER_REGION_ARN = ARN.replace("eu-west-1", "us-east-1")
+TOKEN = {"AGENTCORE_BEARER_TOKEN": "not-a-real-token"}
 ROLE = {"role_arn": "arn:aws:iam::123456789012:role/x"}
 
 
@@ -56,6 +61,57 @@ def test_a_token_of_any_origin_is_sent(tmp_path: Path, monkeypatch: pytest.Monke
     ]
 
     assert sent == [f"Bearer {token}" for token in ("fixed", "from-a-file", "from-a-file", "from-a-command")]
+
+
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer  "])
+def test_the_name_of_the_scheme_before_a_token_is_left_out(tmp_path: Path, scheme: str) -> None:
+    """As a header has it, and so some programs print it."""
+    (tmp_path / "token").write_text(f"{scheme}from-a-file\n")
+    printing = [sys.executable, "-c", f"print('{scheme}from-a-command')"]
+    environ = {"AGENTCORE_RUNTIME_ARN": ARN, "AGENTCORE_BEARER_TOKEN": f" {scheme}from-a-variable"}
+    called = [
+        Settings.from_env(environ).agent,
+        agent({"token": f"{scheme}fixed"}),
+        agent({"token_file": str(tmp_path / "token")}),
+        agent({"token_command": printing}),
+    ]
+    sent = [authorization(Credentials().auth_for(each)) for each in called]
+
+    assert sent == [f"Bearer {token}" for token in ("from-a-variable", "fixed", "from-a-file", "from-a-command")]
+
+
+@pytest.mark.parametrize("token", ["Bearer", "Bearer ", "Bearer two words-not-a-real-one"])
+def test_the_name_of_the_scheme_alone_is_no_token(token: str) -> None:
+    with pytest.raises(ConfigurationError, match="can't be sent") as raised:
+        Credentials().auth_for(agent({"token": token}))
+
+    assert "words" not in str(raised.value)
+
+
+async def test_the_certificates_that_boto3_would_trust_are_trusted(tmp_path: Path) -> None:
+    context, certificate = loopback_certificate(tmp_path)
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(reply(body=b'"hello"', content_type="application/json"))
+
+    async with loopback_server(answer, tls=context) as runtime:
+        environ = {"AGENTCORE_RUNTIME_ARN": ARN, "AGENTCORE_ENDPOINT_URL": runtime.endpoint_url} | TOKEN
+        texts = []
+        for trusted in ({}, {"AWS_CA_BUNDLE": str(certificate)}):
+            async with Client(create_server(Settings.from_env(environ | trusted)), mode="legacy") as client:
+                result = await client.call_tool("invoke_agent", {"prompt": "hi"})
+                texts.append("".join(block.text for block in result.content if block.type == "text"))
+
+    assert "CERTIFICATE_VERIFY_FAILED" in texts[0]
+    assert texts[1].startswith("hello")
+
+
+def test_certificates_that_cannot_be_read_are_told_with_their_variable(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").touch()
+    for name, reason in (("none.pem", "No such file"), ("empty.pem", "no certificate")):
+        environ = {"AGENTCORE_RUNTIME_ARN": ARN, "AWS_CA_BUNDLE": str(tmp_path / name)} | TOKEN
+        with pytest.raises(ConfigurationError, match=rf"^AWS_CA_BUNDLE: .*{name}.*: .*{reason}"):
+            create_server(Settings.from_env(environ))
 
 
 def test_a_client_gets_its_token_from_the_authorization_server_with_all_it_is_configured_with() -> None:
