@@ -56,9 +56,10 @@ def _lines(loaded: Loaded) -> Iterator[tuple[str, str]]:
     """Give each setting as a line of TOML, and where it came from."""
     from agentcore_mcp.config.complaints import dotted
 
-    table = loaded.settings.model_dump()
+    # By the keys of a file.
+    keys = {name: str(field.validation_alias or name) for name, field in type(loaded.settings).model_fields.items()}
+    table = {keys[name]: value for name, value in loaded.settings.model_dump().items()}
     agents = {agent.pop("name"): agent for agent in table.pop("agents")}
-    table["discover"] = table.pop("discovery")
     for key, value in _leaves({"agents": agents, **table}, ()):
         name = dotted(key)
         if value is None:

@@ -34,6 +34,7 @@ class AgentOptions:
     read_only: bool = False
     agents: tuple[str, ...] | None = None
     tools: tuple[str, ...] | None = None
+    handoff_after: int | None = None
 
 
 def agent_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -52,6 +53,12 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--read-only", is_flag=True, help="Run no commands and stop no sessions.")
     @click.option("--agents", metavar="NAME,…", callback=_names, help="Only these of the agents.")
     @click.option("--tools", metavar="NAME,…", callback=_names, help="Only these of the tools.")
+    @click.option(
+        "--handoff-after",
+        metavar="SECONDS",
+        type=click.IntRange(1),
+        help="After how long a call returns what it has, and a handle to collect the rest with. 50 for Claude Desktop.",
+    )
     @wraps(command)
     def with_agent(*args: Any, **options: Any) -> None:
         ours = {name: options.pop(name) for name in AgentOptions.__slots__}
@@ -86,6 +93,7 @@ def load_settings(options: AgentOptions) -> Loaded:
         read_only=options.read_only,
         agents=options.agents,
         tools=options.tools,
+        handoff_after_s=options.handoff_after,
     )
     # Now and not when the first agent is called, so that a setting that can't work is told before a host waits.
     trusted_certificates(loaded.settings)
@@ -122,6 +130,7 @@ def settings_for(options: AgentOptions) -> Iterator[Settings]:
         arn = RuntimeArn.parse(local.agent_runtime_arn)
         agent = Agent(name=name_of(arn), arn=arn, endpoint_url=local.endpoint_url, auth=NoAuth(none=True))
         settings = Settings(agents=(agent,))
-        yield settings.narrowed(read_only=options.read_only, agents=options.agents, tools=options.tools)
+        settings = settings.narrowed(read_only=options.read_only, agents=options.agents, tools=options.tools)
+        yield settings.handing_off(options.handoff_after)
     finally:
         local.stop()

@@ -65,6 +65,7 @@ def load(
     read_only: bool = False,
     agents: Collection[str] | None = None,
     tools: Collection[str] | None = None,
+    handoff_after_s: float | None = None,
 ) -> Loaded:
     """Read the settings.
 
@@ -78,6 +79,7 @@ def load(
         read_only: As for ``Settings.narrowed``, like the next two.
         agents: Only these.
         tools: Only these.
+        handoff_after_s: Instead of what the file says.
 
     Raises:
         ConfigurationError: If no agent is named, or a value can't be one.
@@ -90,12 +92,14 @@ def load(
         loaded = _from_variables(environ, arguments)
     else:
         loaded = _from_file(environ, config, given)
-    settings = loaded.settings.narrowed(read_only=read_only, agents=agents, tools=tools)
+    settings = loaded.settings.narrowed(read_only=read_only, agents=agents, tools=tools).handing_off(handoff_after_s)
     origins = dict(loaded.origins)
     if read_only:
         origins["read_only",] = "--read-only"
     if tools is not None:
         origins["tools",] = "--tools"
+    if handoff_after_s is not None:
+        origins["handoff_after",] = "--handoff-after"
     left_out = [name for name in loaded.settings.names if name not in settings.names]
     trusted = [f"{CA_BUNDLE}: {settings.ca_bundle} has the certificates to trust"] if settings.ca_bundle else []
     notes = [*loaded.notes, *trusted, *([f"--agents leaves out {', '.join(left_out)}"] if left_out else [])]

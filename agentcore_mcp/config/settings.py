@@ -124,6 +124,10 @@ class Settings(Table):
         trusting._ca_bundle = ca_bundle  # noqa: SLF001 - one of its own kind
         return trusting
 
+    def handing_off(self, after_s: float | None) -> Self:
+        """Return these settings with another ``handoff_after_s``; None leaves it as it is."""
+        return self if after_s is None else self.model_copy(update={"handoff_after_s": after_s})
+
     @property
     def agent(self) -> Agent:
         """The agent, where there is only one.

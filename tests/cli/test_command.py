@@ -76,7 +76,7 @@ def test_the_end_of_stdin_ends_the_server_with_success_and_nothing_on_either_str
 
 
 def test_local_needs_no_configuration_and_leaves_nothing_behind() -> None:
-    result = run("--local")
+    result = run("--local", "--handoff-after", "50")
 
     assert (result.returncode, result.stdout) == (0, "")
 

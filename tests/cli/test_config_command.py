@@ -100,6 +100,16 @@ def test_where_each_value_came_from_is_shown(file: Path) -> None:
     assert origins["agents.review.on_cancel"] == "default"
     assert origins["agents.review.qualifier"] == "not set"
     assert origins["tools"] == "--tools"
+    assert origins["handoff_after"] == str(file)
+
+
+def test_a_flag_says_when_a_call_is_handed_over_whatever_the_file_says(file: Path) -> None:
+    shown = run("config", "show", "--config", str(file), "--handoff-after", "7", TOKEN=SECRET).stdout
+    refused = run("config", "show", "--config", str(file), "--handoff-after", "0", TOKEN=SECRET)
+
+    line = next(line for line in shown.splitlines() if line.startswith("handoff_after = 7"))
+    assert line.endswith("# --handoff-after")
+    assert "x>=1" in refused.output
 
 
 def test_what_is_left_aside_is_shown(file: Path) -> None:

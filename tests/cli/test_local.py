@@ -49,3 +49,40 @@ def test_a_port_that_is_taken_is_said_so() -> None:
 
     assert result.exit_code == 1
     assert f"can't start on 127.0.0.1:{port}: Address already in use" in result.output
+
+
+@pytest.mark.parametrize("option", ["--idle-timeout", "--max-lifetime", "--start-timeout"])
+@pytest.mark.parametrize(
+    ("seconds", "why"),
+    [
+        ("nan", "nan is no number of seconds"),
+        ("inf", "inf is no number of seconds"),
+        ("1e999", "inf is no number of seconds"),
+        ("-inf", "-inf is not in the range x>0"),
+        ("-1", "-1.0 is not in the range x>0"),
+        ("0", "0.0 is not in the range x>0"),
+        ("soon", "'soon' is not a valid float"),
+    ],
+)
+def test_a_time_that_no_clock_reaches_is_an_error_of_usage(option: str, seconds: str, why: str) -> None:
+    result = CliRunner().invoke(local, [option, seconds])
+
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}': {why}" in result.output
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *[("--app", value) for value in ("", "agent", "agent:", ":app", "agent.py:app", "./agent:app", "a b:app")],
+        *[("--app", value) for value in ("agent:app:x", "agent:1", "agent..b:app", "agent:app()", "agent:app\n")],
+        ("--target", "https://127.0.0.1"),
+        ("--fault", "explode"),
+        ("--access-key-id", "AKIDEXAMPLE"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_an_error_of_usage(option: str, value: str) -> None:
+    result = CliRunner().invoke(local, [option, value])
+
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}': " in result.output
