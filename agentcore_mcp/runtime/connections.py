@@ -92,8 +92,10 @@ class ConnectionSettings:
 
     def http_arguments(self, url: httpx2.URL) -> dict[str, Any]:
         """Return what either of httpx2's clients is made with."""
+        # Without TLS, what the environment says of certificates matters as little as what is wrong with it.
+        certificates = tls_context() if self.tls is None and url.scheme == "https" else self.tls
         return {
-            "verify": tls_context() if self.tls is None else self.tls,
+            "verify": True if certificates is None else certificates,
             "trust_env": trusts_environment(url),
             "limits": _LIMITS,
             "follow_redirects": False,
