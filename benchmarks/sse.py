@@ -37,6 +37,13 @@ async def compare(client: RuntimeClient, http: httpx2.AsyncClient, url: str, per
                 events += 1
         assert events == EVENTS
 
+    async def batches() -> None:
+        events = 0
+        async with client.invoke(ARN, payload, session_id=SESSION_ID) as invocation:
+            async for pieces in invocation.batches:
+                events += len(pieces)
+        assert events == EVENTS
+
     async def raw() -> None:
         size = 0
         async with http.stream("POST", url, content=payload) as response:
@@ -51,12 +58,14 @@ async def compare(client: RuntimeClient, http: httpx2.AsyncClient, url: str, per
                 events += 1
         assert events == EVENTS
 
-    taken = await medians_s({"ours": ours, "raw": raw, "event_source": event_source})
-    print(
-        f"{per_chunk:>4} per chunk: ours {taken['ours'] * 1e3:.0f} ms, {taken['ours'] / taken['raw']:.2f} times "
-        f"httpx2's raw bytes ({taken['raw'] * 1e3:.0f} ms), {taken['event_source'] / taken['ours']:.2f} times as "
-        f"fast as its EventSource ({taken['event_source'] * 1e3:.0f} ms)"
-    )
+    contestants = {"one by one": ours, "in batches": batches, "EventSource": event_source, "raw bytes": raw}
+    taken = await medians_s(contestants)
+    print(f"{per_chunk} events per chunk:")
+    for name, time_s in taken.items():
+        print(
+            f"{name:>12} {time_s * 1e3:4.0f} ms, {time_s / taken['raw bytes']:5.2f} times httpx2's raw bytes, "
+            f"{taken['EventSource'] / time_s:5.2f} times as fast as its EventSource"
+        )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ whether it is sent again in ``retries``; here they meet, and what comes back is 
 from __future__ import annotations
 
 import uuid
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
 from agentcore_mcp.runtime.answers import session_is_gone
@@ -21,7 +21,7 @@ from agentcore_mcp.runtime.calls import (
     parsed_arn,
 )
 from agentcore_mcp.runtime.connections import AsyncConnections, ConnectionSettings
-from agentcore_mcp.runtime.exchange import check_success, command_events, invocation_pieces
+from agentcore_mcp.runtime.exchange import check_success, command_batches, invocation_batches
 from agentcore_mcp.runtime.results import CommandRun, Invocation, StoppedSession, answer_of
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 from agentcore_mcp.wire.operations import (
@@ -162,9 +162,9 @@ class RuntimeClient:
         )
         timeout_s = self._read_timeout_s if read_timeout_s is None else read_timeout_s
         async with self._connections.send(Call(arn, request, session_id, timeout_s), self._auth) as response:
-            pieces = await invocation_pieces(response, session_id)
-            async with aclosing(pieces):
-                yield answer_of(response, session_id, pieces)
+            batches = await invocation_batches(response, session_id)
+            async with answer_of(response, session_id, batches) as answer:
+                yield answer
 
     @asynccontextmanager
     async def run_command(
@@ -198,9 +198,9 @@ class RuntimeClient:
         )
         call = Call(arn, request, session_id, timeout_s + self._command_grace_s)
         async with self._connections.send(call, self._auth) as response:
-            events = await command_events(response, session_id)
-            async with aclosing(events):
-                yield answer_of(response, session_id, events)
+            batches = await command_batches(response, session_id)
+            async with answer_of(response, session_id, batches) as answer:
+                yield answer
 
     async def stop_session(
         self,

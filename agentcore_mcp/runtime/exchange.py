@@ -27,19 +27,19 @@ _END_TIMEOUT_S = 0.1
 T = TypeVar("T")
 
 
-async def invocation_pieces(response: httpx2.Response, session_id: str) -> AsyncGenerator[str, None]:
-    """Check the answer to InvokeAgentRuntime, and return what reads the rest of it.
+async def invocation_batches(response: httpx2.Response, session_id: str) -> AsyncGenerator[list[str], None]:
+    """Check the answer to InvokeAgentRuntime, and return what reads the rest of it: the pieces that come together.
 
     Raises:
         AgentRuntimeError: If it is no success.
     """
     await check_success(response, session_id)
     with answers.transport_errors(response.request, session_id, response):
-        return _pieces(response, session_id, invocation_body(response))
+        return _batches(response, session_id, invocation_body(response))
 
 
-async def command_events(response: httpx2.Response, session_id: str) -> AsyncGenerator[CommandEvent, None]:
-    """Check the answer to InvokeAgentRuntimeCommand, and return what reads the rest of it.
+async def command_batches(response: httpx2.Response, session_id: str) -> AsyncGenerator[list[CommandEvent], None]:
+    """Check the answer to InvokeAgentRuntimeCommand, and return what reads the rest of it: as above.
 
     Raises:
         AgentRuntimeError: If it is no success.
@@ -49,7 +49,7 @@ async def command_events(response: httpx2.Response, session_id: str) -> AsyncGen
     if not answers.is_command_stream(response):
         raise answers.no_command_stream(response, await _read_some(response), session_id)
     with answers.transport_errors(response.request, session_id, response):
-        return _pieces(response, session_id, Body(CommandDecoder(), response))
+        return _batches(response, session_id, Body(CommandDecoder(), response))
 
 
 async def check_success(response: httpx2.Response, session_id: str) -> None:
@@ -65,14 +65,14 @@ async def check_success(response: httpx2.Response, session_id: str) -> None:
 
 
 def blocking_invocation_pieces(response: httpx2.Response, session_id: str) -> Generator[str, None, None]:
-    """Do as ``invocation_pieces``."""
+    """Do as ``invocation_batches``, piece by piece."""
     blocking_check_success(response, session_id)
     with answers.transport_errors(response.request, session_id, response):
         return _blocking_pieces(response, session_id, invocation_body(response))
 
 
 def blocking_command_events(response: httpx2.Response, session_id: str) -> Generator[CommandEvent, None, None]:
-    """Do as ``command_events``."""
+    """Do as ``command_batches``, event by event."""
     blocking_check_success(response, session_id)
     if not answers.is_command_stream(response):
         raise answers.no_command_stream(response, _blocking_read_some(response), session_id)
@@ -87,23 +87,23 @@ def blocking_check_success(response: httpx2.Response, session_id: str) -> None:
         raise answers.refusal(response, body, session_id)
 
 
-async def _pieces(response: httpx2.Response, session_id: str, body: Body[T]) -> AsyncGenerator[T, None]:
-    """Yield what is made of the body, each piece as soon as it is complete."""
+async def _batches(response: httpx2.Response, session_id: str, body: Body[T]) -> AsyncGenerator[list[T], None]:
+    """Yield what is made of the body, as soon as it is complete: one piece or several, never none."""
     try:
         with answers.transport_errors(response.request, session_id, response):
             async with aclosing(response.aiter_raw() if body.is_compressed else response.aiter_bytes()) as chunks:
                 async for chunk in chunks:
-                    for piece in body.feed(chunk):
-                        yield piece
+                    for pieces in body.feed(chunk):
+                        yield pieces
                     if body.is_over:
                         await _read_end(chunks)
                         break
             # An end is only an end if the connection says so: after a cut this is not reached.
-            for piece in body.close():
-                yield piece
+            if pieces := body.close():
+                yield pieces
     except TransportError:
-        for piece in body.salvage():
-            yield piece
+        if pieces := body.salvage():
+            yield pieces
         raise
 
 
@@ -111,7 +111,8 @@ def _blocking_pieces(response: httpx2.Response, session_id: str, body: Body[T]) 
     try:
         with answers.transport_errors(response.request, session_id, response):
             for chunk in response.iter_raw() if body.is_compressed else response.iter_bytes():
-                yield from body.feed(chunk)
+                for pieces in body.feed(chunk):
+                    yield from pieces
                 if body.is_over:
                     break
             yield from body.close()

@@ -15,7 +15,7 @@ from agentcore_mcp.wire.sse import SSEDecoder
 from agentcore_mcp.wire.text import STREAM_FAILURE_MESSAGE, stream_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     import httpx2
 
@@ -141,17 +141,15 @@ class Body(Generic[T]):
         """Whether no more bytes are wanted: the reader has found an error, or all there is."""
         return self._reader.failed or self._reader.finished
 
-    def feed(self, data: bytes) -> Iterable[T]:
-        """Take the next bytes and return the pieces that they complete.
+    def feed(self, data: bytes) -> Iterator[list[T]]:
+        """Take the next bytes and yield the pieces that they complete: lists, none of which is empty.
 
         Raises:
             ProtocolError: If they can't be decompressed; and whatever the reader raises.
         """
-        return self._reader.feed(data) if self._gzip is None else self._decompressed(self._gzip, data)
-
-    def _decompressed(self, gzip: GzipReader, data: bytes) -> Iterator[T]:
-        for decoded in gzip.feed(data):
-            yield from self._reader.feed(decoded)
+        for part in (data,) if self._gzip is None else self._gzip.feed(data):
+            if pieces := self._reader.feed(part):
+                yield pieces
             if self.is_over:
                 return
 

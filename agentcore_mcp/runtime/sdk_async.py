@@ -11,7 +11,7 @@ from agentcore_mcp.runtime import orders
 from agentcore_mcp.runtime.calls import READ_TIMEOUT_S, STOP_TIMEOUT_S, Call
 from agentcore_mcp.runtime.connections import AsyncConnections, ConnectionSettings
 from agentcore_mcp.runtime.environment import tls_context
-from agentcore_mcp.runtime.exchange import check_success, command_events, invocation_pieces
+from agentcore_mcp.runtime.exchange import check_success, command_batches, invocation_batches
 from agentcore_mcp.runtime.text import EventText
 from agentcore_mcp.wire.eventstream import command_event_value
 from agentcore_mcp.wire.operations import JSON_TYPE
@@ -165,10 +165,10 @@ class AsyncMethods:
         text = EventText()
         async with (
             self._exchange(call, auth) as response,
-            aclosing(await invocation_pieces(response, call.session_id)) as pieces,
+            aclosing(await invocation_batches(response, call.session_id)) as batches,
         ):
-            async for data in pieces:
-                if piece := text.feed(data):
+            async for pieces in batches:
+                for piece in filter(None, map(text.feed, pieces)):
                     yield piece
             if piece := text.close():
                 yield piece
@@ -176,10 +176,11 @@ class AsyncMethods:
     async def _async_events(self, call: Call, auth: httpx2.Auth) -> AsyncGenerator[CommandEvent, None]:
         async with (
             self._exchange(call, auth) as response,
-            aclosing(await command_events(response, call.session_id)) as events,
+            aclosing(await command_batches(response, call.session_id)) as batches,
         ):
-            async for event in events:
-                yield event
+            async for events in batches:
+                for event in events:
+                    yield event
 
     async def _async_values(self, call: Call, auth: httpx2.Auth) -> AsyncGenerator[dict[str, dict[str, Any]], None]:
         async with aclosing(self._async_events(call, auth)) as events:

@@ -192,7 +192,7 @@ def _error(code: str, body: bytes) -> AgentRuntimeError:
 
 def _json(payload: bytes) -> object:
     try:
-        return json.loads(payload)
+        return json.loads(payload.decode())
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"a frame's payload is not JSON: {payload[:100]!r}") from error
 

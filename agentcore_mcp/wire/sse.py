@@ -114,11 +114,11 @@ class SSEDecoder:
             data = bytes(self._line) + data
             self._line.clear()
         # Most streams are nothing but events of one data line. Then all that arrived is cut at once, which takes a
-        # third of the time; the newlines are counted to be sure that there are no others.
+        # third of the time, if no newline is left in what comes of it: one look tells sooner than one into each.
         end = data.rfind(b"\n\n")
         if data.startswith(b"data: ") and 6 <= end <= self._max_event_bytes and not self._line and not self._size:
             values = data[6:end].decode("utf-8", "replace").split("\n\ndata: ")
-            if data.count(b"\n", 0, end) == 2 * len(values) - 2:
+            if "\n" not in "".join(values):
                 events += make(values, "message", self._id, None)
                 data, self._mark = data[end + 2 :], b""
         if not data:

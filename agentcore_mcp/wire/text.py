@@ -148,7 +148,7 @@ class AnswerText:
             if not all(line.startswith(_EVENT_BEGINNINGS) for line in lines):
                 return None
             data = "\n".join(line.removeprefix("data: ") for line in lines if line.startswith("data: "))
-            if data[:1] not in '{["':
+            if data[:1] not in '{["' or not (data or text.endswith("\n\n")):
                 return None
             events.append(data)
         return "".join(map(self.feed, events))

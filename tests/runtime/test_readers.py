@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 
 import httpx2
 import pytest
@@ -65,4 +66,4 @@ def test_a_whole_text_has_a_limit() -> None:
 def test_the_type_of_an_answer_says_how_it_is_read(content_type: str, pieces: list[str]) -> None:
     body = invocation_body(httpx2.Response(200, headers={"content-type": content_type}))
 
-    assert [*body.feed(b"data: 1\n\n"), *body.close()] == pieces
+    assert [*chain.from_iterable(body.feed(b"data: 1\n\n")), *body.close()] == pieces

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agentcore_mcp.wire.text import STREAM_FAILURE_MESSAGE, AnswerText, stream_failure, valid_unicode
@@ -286,6 +286,8 @@ def test_the_end_is_settled_once() -> None:
 
 
 @given(st.lists(st.text(st.characters()), max_size=6))
+@example(["data: "])
+@example(["id: 7\nevent: "])
 def test_words_can_always_be_written_and_none_is_lost(pieces: list[str]) -> None:
     written = "".join(words(*map(json.dumps, pieces)))
 
