@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from agentcore_mcp.errors import ConfigurationError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agentcore_mcp.hosting.dataplane.auth import AuthMode
     from agentcore_mcp.hosting.dataplane.targets import HostedAgent
 
@@ -30,13 +36,21 @@ Limits
 _SECONDS = click.FloatRange(0, min_open=True)
 
 
+def _finite(_context: click.Context, _parameter: click.Parameter, seconds: float) -> float:
+    """Refuse what no clock reaches: click's range lets "nan" and "inf" through."""
+    if not math.isfinite(seconds):
+        raise click.BadParameter(f"{seconds} is no number of seconds")
+    return seconds
+
+
 @click.command(epilog=_LIMITS)
 @click.option("--port", default=0, show_default="a free one", type=click.IntRange(0, 65535), help="Port on 127.0.0.1.")
 @click.option(
     "--app",
     metavar="MODULE:ATTRIBUTE",
     help="The agent to host: a BedrockAgentCoreApp (any ASGI app will do), imported from the current folder or the "
-    "installed packages. Default: the bundled sample agent.",
+    "installed packages, once at the start to see that it can be, then in a process of its own for each session. "
+    "Default: the bundled sample agent.",
 )
 @click.option(
     "--target",
@@ -63,6 +77,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
     default=900.0,
     show_default=True,
     type=_SECONDS,
+    callback=_finite,
     metavar="SECONDS",
     help="After how many idle seconds a session ends. An agent whose /ping says HealthyBusy is not idle.",
 )
@@ -72,6 +87,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
     default=28_800.0,
     show_default=True,
     type=_SECONDS,
+    callback=_finite,
     metavar="SECONDS",
     help="After how many seconds a session ends, however busy it is.",
 )
@@ -81,8 +97,9 @@ _SECONDS = click.FloatRange(0, min_open=True)
     default=60.0,
     show_default=True,
     type=_SECONDS,
+    callback=_finite,
     metavar="SECONDS",
-    help="How long an agent process may take until it answers.",
+    help="How long an agent process may take until it answers, and an app to be imported.",
 )
 @click.option(
     "--auth",
@@ -134,10 +151,13 @@ def local(
     """
     from agentcore_mcp.hosting.dataplane.faults import Fault
     from agentcore_mcp.hosting.dataplane.gate import AuthSettings
+    from agentcore_mcp.hosting.dataplane.limits import Limits
     from agentcore_mcp.hosting.dataplane.server import serve
-    from agentcore_mcp.hosting.dataplane.session import Limits
 
-    auth = AuthSettings.of(auth_mode, access_key_id, secret_access_key)
+    with _usage("--access-key-id"):
+        auth = AuthSettings.of(auth_mode, access_key_id, secret_access_key)
+    with _usage("--fault"):
+        standing = [Fault.parse(fault) for fault in faults]
     agents = _agents(app=app, target=target, container_command=container_command, agents_file=agents_file)
 
     def announce(endpoint_url: str) -> None:
@@ -153,11 +173,20 @@ def local(
             announce=announce,
             limits=Limits(idle_timeout_s, max_lifetime_s, start_timeout_s),
             auth=auth,
-            faults=[Fault.parse(fault) for fault in faults],
+            faults=standing,
             until_stdin_closes=until_stdin_closes,
         )
     except OSError as exc:
         raise click.ClickException(f"can't start on 127.0.0.1:{port}: {exc.strerror}") from exc
+
+
+@contextmanager
+def _usage(option: str) -> Iterator[None]:
+    """Make what is wrong with the value of an option an error of usage."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise click.BadParameter(error.message, param_hint=f"'{option}'") from error
 
 
 def _agents(
@@ -172,11 +201,13 @@ def _agents(
         return read_agents(agents_file)
     hosted: targets.Target
     if target is not None:
-        hosted = targets.AgentUrl.parse(target)
+        with _usage("--target"):
+            hosted = targets.AgentUrl.parse(target)
     elif container_command is not None:
         hosted = targets.AgentCommand(container_command, Path.cwd())
     elif app is not None:
-        hosted = targets.AgentApp(app, Path.cwd())
+        with _usage("--app"):
+            hosted = targets.AgentApp.parse(app, Path.cwd())
     else:
         # Only who names an app of his own means the current folder: the MCP server's is whatever project is open,
         # and nothing may be imported from there because somebody asked for the sample agent.

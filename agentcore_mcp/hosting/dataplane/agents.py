@@ -23,7 +23,8 @@ from agentcore_mcp.hosting.dataplane.pipes import OutputPipe
 from agentcore_mcp.hosting.dataplane.targets import AgentApp, AgentCommand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import socket
+    from collections.abc import Callable, Mapping, Sequence
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 # Requests that wait for the agent to be imported.
@@ -42,14 +43,16 @@ class AgentProcess:
     Attributes:
         base_url: Where it answers, without a trailing slash.
         exit_code: Its exit code once it has exited, 128+N after signal N.
+        exited: Set when it has, and all of its output has been passed on.
+        last_words: What it printed that may explain why it exited.
     """
 
     def __init__(self, job: Job, output: OutputPipe, port: int, lifeline: int | None) -> None:
         self.job = job
         self.base_url = f"http://{HOST}:{port}"
         self.exit_code: int | None = None
-        self._exited = anyio.Event()
-        self._last_words = LastWords(os.environ)
+        self.exited = anyio.Event()
+        self.last_words = LastWords(os.environ)
         self._output = output
         self._lifeline = lifeline
 
@@ -60,45 +63,46 @@ class AgentProcess:
         Raises:
             OSError: If the process can't be started.
         """
-        output = OutputPipe()
-        try:
-            if isinstance(target, AgentApp):
-                return await cls._serve(target, cwd, output)
-            return await cls._run_command(target, cwd, output)
-        except OSError:
-            output.close()
-            raise
-        finally:
-            output.close_writer()
+        if isinstance(target, AgentCommand):
+            return await cls._run_command(target, cwd)
+        with listen(0, backlog=_BACKLOG) as listener:
+            # Our own copy of the listener closes here: with it open, a connection to an agent that died would
+            # wait for ever instead of being refused.
+            return await cls._launch(target, cwd, listener)
 
     @classmethod
-    async def _serve(cls, app: AgentApp, cwd: Path, output: OutputPipe) -> AgentProcess:
+    async def try_import(cls, app: AgentApp, *, cwd: Path) -> AgentProcess:
+        """Start one that only imports the app, as the process of a session would; exit code 0 says that it can.
+
+        Raises:
+            OSError: If the process can't be started.
+        """
+        return await cls._launch(app, cwd, None)
+
+    @classmethod
+    async def _launch(cls, app: AgentApp, cwd: Path, listener: socket.socket | None) -> AgentProcess:
         lifeline, lifeline_held = os.pipe()
+        fds = [] if listener is None else [listener.fileno()]
+        # -P keeps the session's directory, where anyone may have put a json.py, off the import path.
+        argv = [sys.executable, "-P", str(_LAUNCHER), app.target, str(lifeline), str(app.folder or ""), *map(str, fds)]
+        env = {**os.environ, "PYTHONUNBUFFERED": "1"}
         try:
-            with listen(0, backlog=_BACKLOG) as listener:
-                fds = (listener.fileno(), lifeline)
-                # -P keeps the session's directory, where anyone may have put a json.py, off the import path.
-                argv = [sys.executable, "-P", str(_LAUNCHER), app.target, *map(str, fds), str(app.folder or "")]
-                env = {**os.environ, "PYTHONUNBUFFERED": "1"}
-                job = await Job.start(argv, cwd=cwd, env=env, stdout=output.writer, stderr=output.writer, pass_fds=fds)
-                # Our own copy of the listener closes here: with it open, a connection to an agent that died would
-                # wait for ever instead of being refused.
-                port = listener.getsockname()[1]
+            job, output = await _start_job(argv, cwd=cwd, env=env, pass_fds=(lifeline, *fds))
         except OSError:
             os.close(lifeline_held)
             raise
         finally:
             os.close(lifeline)
-        return cls(job, output, port, lifeline_held)
+        return cls(job, output, 0 if listener is None else listener.getsockname()[1], lifeline_held)
 
     @classmethod
-    async def _run_command(cls, command: AgentCommand, cwd: Path, output: OutputPipe) -> AgentProcess:
+    async def _run_command(cls, command: AgentCommand, cwd: Path) -> AgentProcess:
         # A port that was free a moment ago: a command can be told a number, but not be handed a socket.
         with listen(0, backlog=1) as listener:
             port = listener.getsockname()[1]
         line = command.line.replace("{port}", str(port)).replace("{folder}", shlex.quote(str(command.folder)))
         env = {**os.environ, "PORT": str(port)}
-        job = await Job.start([SHELL, "-c", line], cwd=cwd, env=env, stdout=output.writer, stderr=output.writer)
+        job, output = await _start_job([SHELL, "-c", line], cwd=cwd, env=env)
         return cls(job, output, port, None)
 
     async def run(self, show: Callable[[str], None]) -> None:
@@ -110,18 +114,18 @@ class AgentProcess:
         self._output.close()
         if self._lifeline is not None:
             os.close(self._lifeline)
-        self._exited.set()
+        self.exited.set()
 
     async def quit(self) -> None:
         """Ask a command to end, and give it a moment for that. An app has nothing to take down."""
         if self._lifeline is None:
             self.job.signal(signal.SIGTERM)
             with anyio.move_on_after(_COMMAND_GRACE_S):
-                await self._exited.wait()
+                await self.exited.wait()
 
     def failure(self) -> str:
-        """Say how it exited, with what it printed that may explain it."""
-        words = self._last_words.quoted()
+        """Say how it exited, and why, as far as its output tells."""
+        words = self.last_words.quoted()
         said = f" The end of its output: {words}" if words else ""
         return f"Runtime exited with code {self.exit_code}.{said}"
 
@@ -140,5 +144,20 @@ class AgentProcess:
     def _say(self, line: bytes, show: Callable[[str], None]) -> None:
         for start in range(0, max(1, len(line)), LINE_MAX_BYTES):
             text = line[start : start + LINE_MAX_BYTES].decode("utf-8", "replace").rstrip()
-            self._last_words.hear(text)
+            self.last_words.hear(text)
             show(text)
+
+
+async def _start_job(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], pass_fds: Sequence[int] = ()
+) -> tuple[Job, OutputPipe]:
+    """Start a job whose whole output goes into one pipe."""
+    output = OutputPipe()
+    try:
+        job = await Job.start(argv, cwd=cwd, env=env, stdout=output.writer, stderr=output.writer, pass_fds=pass_fds)
+    except OSError:
+        output.close()
+        raise
+    finally:
+        output.close_writer()
+    return job, output

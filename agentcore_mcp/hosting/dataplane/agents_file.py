@@ -15,20 +15,15 @@
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.hosting.dataplane.targets import AgentApp, AgentCommand, AgentUrl, HostedAgent, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-_KINDS: dict[str, Callable[[str, Path], Target]] = {
-    "app": AgentApp,
-    "target": lambda url, _: AgentUrl.parse(url),
-    "command": AgentCommand,
-}
+_KINDS: Final = ("app", "target", "command")
 
 
 def read_agents(file: Path) -> tuple[HostedAgent, ...]:
@@ -45,15 +40,32 @@ def read_agents(file: Path) -> tuple[HostedAgent, ...]:
         raise ConfigurationError(f"{str(file)!r} is not TOML: {exc}") from exc
     if not tables:
         raise ConfigurationError(f"{str(file)!r} names no agent")
-    folder = file.resolve().parent
     try:
-        return tuple(HostedAgent(name, _target(name, table, folder)) for name, table in tables.items())
+        return tuple(HostedAgent(name, _target(name, table, file)) for name, table in tables.items())
     except ConfigurationError as exc:
         raise ConfigurationError(f"{str(file)!r}: {exc.message}") from None
 
 
-def _target(name: str, table: Any, folder: Path) -> Target:
-    match list(table.items()) if isinstance(table, dict) else None:
-        case [(kind, str(value))] if kind in _KINDS and value:
-            return _KINDS[kind](value, folder)
+def _target(name: str, table: Any, file: Path) -> Target:
+    members = list(table.items()) if isinstance(table, dict) else []
+    unknown = [kind for kind, _ in members if kind not in _KINDS]
+    if unknown:
+        raise ConfigurationError(f"agent {name!r} has no key {unknown[0]!r}; the keys are {', '.join(_KINDS)}")
+    match members:
+        case [(kind, str(value))] if value:
+            return _read(kind, value, name, file)
     raise ConfigurationError(f"agent {name!r} needs one of {', '.join(_KINDS)}, a string")
+
+
+def _read(kind: str, value: str, name: str, file: Path) -> Target:
+    folder = file.resolve().parent
+    try:
+        match kind:
+            case "app":
+                return AgentApp.parse(value, folder, named_by=f"{str(file)!r}: agent {name!r}: app")
+            case "target":
+                return AgentUrl.parse(value)
+            case _:
+                return AgentCommand(value, folder)
+    except ConfigurationError as exc:
+        raise ConfigurationError(f"agent {name!r}: {kind}: {exc.message}") from None

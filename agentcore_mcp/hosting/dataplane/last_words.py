@@ -21,6 +21,8 @@ _LINE_CHARS: Final = 300
 # A traceback that so many remarkable lines have followed has been survived.
 _SURVIVED_LINES: Final = 20
 _TRACEBACK: Final = "Traceback (most recent call last):"
+# A syntax error may have no other head.
+_FRAME: Final = '  File "'
 # What stands in front of the lines of an exception group, between them, and between exceptions that follow each other.
 _GROUP_MARGIN: Final = re.compile(r"\s*\| ")
 _BETWEEN: Final = re.compile(r"\s*\+-[+-].*|(The above|During handling of the above) exception.*:")
@@ -56,23 +58,30 @@ class LastWords:
         self._raised = ""
         self._since_raised = 0
         self._in_traceback = False
+        self._in_chain = False
 
     def hear(self, line: str) -> None:
         """Take in a line."""
-        if line.rstrip().endswith(_TRACEBACK):
+        if line.rstrip().endswith(_TRACEBACK) or line.startswith(_FRAME):
             self._in_traceback = True
             return
         line = line[margin.end() :] if (margin := _GROUP_MARGIN.match(line)) else line
-        if not line.strip() or (self._in_traceback and line[0].isspace()) or _BETWEEN.fullmatch(line):
+        if not line.strip() or (self._in_traceback and line[0].isspace()):
+            return
+        if _BETWEEN.fullmatch(line):
+            self._in_chain = True
             return
         if not self._in_traceback and (level := _LEVEL.search(line)) and level[1]:
             self._routine = line
             return
+        if self._in_traceback and not self._in_chain:
+            # What was said before an exception does not explain it.
+            self._words.clear()
         self._words.append(line.strip())
         self._since_raised += 1
         if self._in_traceback:
-            self._in_traceback = False
             self._raised, self._since_raised = line.strip(), 0
+        self._in_traceback = self._in_chain = False
 
     def quoted(self) -> str:
         """Return them in one line, or nothing if nothing was said."""

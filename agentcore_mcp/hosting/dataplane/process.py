@@ -149,8 +149,9 @@ class LocalAgentCore:
                     raise ConnectError("the local AgentCore was not ready in time")
                 data = os.read(fd, _LINE_MAX_BYTES)
                 if not data:
+                    code = process.wait(STOP_TIMEOUT_S)
                     raise ConnectError(
-                        f"the local AgentCore exited with code {process.wait(STOP_TIMEOUT_S)} at its start"
+                        f"the local AgentCore exited with code {code} at its start; its standard error says why"
                     )
                 self._line += data
         return self._line

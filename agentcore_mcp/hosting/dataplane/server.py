@@ -6,57 +6,36 @@ server: it runs shell commands, and it owns the process's signals.
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
-import tempfile
+import sys
 import threading
-from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import anyio
-import uvicorn
+import anyio.to_thread
 
-from agentcore_mcp.hosting.dataplane.bridge import MESSAGE_MAX_BYTES
-from agentcore_mcp.hosting.dataplane.faults import Faults
-from agentcore_mcp.hosting.dataplane.frontdoor import FrontDoor
-from agentcore_mcp.hosting.dataplane.gate import Gate
-from agentcore_mcp.hosting.dataplane.invocations import agent_client
-from agentcore_mcp.hosting.dataplane.lenient import LenientProtocol
-from agentcore_mcp.hosting.dataplane.listeners import HOST, listen
-from agentcore_mcp.hosting.dataplane.sessions import Sessions, remove_tree
+from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.hosting.dataplane.app_check import AppCheck
+from agentcore_mcp.hosting.dataplane.folders import private_folder
+from agentcore_mcp.hosting.dataplane.listeners import listen
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from agentcore_mcp.hosting.dataplane.faults import Fault
     from agentcore_mcp.hosting.dataplane.gate import AuthSettings
-    from agentcore_mcp.hosting.dataplane.session import Limits
+    from agentcore_mcp.hosting.dataplane.limits import Limits
     from agentcore_mcp.hosting.dataplane.targets import HostedAgent
 
 # Connections that wait while the event loop is busy.
 _BACKLOG = 512
-# Longer than a client is likely to keep a connection for its next request: a connection that closes just as the
-# request goes out on it leaves the client in doubt whether the request was read.
-_KEEP_ALIVE_S = 75
-# For answers to clients that do not read: by then their sessions have ended and everyone else is done.
-_CLOSE_TIMEOUT_S = 1
-# How an answer breaks off here, on purpose: its session has ended. And how a WebSocket is refused.
-_NO_NEWS = (
-    "ASGI callable returned without completing response.",
-    "ASGI callable returned without completing handshake.",
-)
+# What takes time to import, and so is imported while the apps are, in their processes.
+_SERVING = "agentcore_mcp.hosting.dataplane.serving"
 _END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves the signals to `serve`, which ends the sessions before the connections."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def serve(
@@ -82,9 +61,12 @@ def serve(
 
     Raises:
         OSError: If the port is taken.
+        ConfigurationError: If an app can't be hosted; a sentence for each.
     """
     with listen(port, backlog=_BACKLOG) as listener:
-        anyio.run(_serve, listener, agents, announce, limits, auth, faults, until_stdin_closes)
+        problems = anyio.run(_serve, listener, agents, announce, limits, auth, faults, until_stdin_closes)
+    if problems:
+        raise ConfigurationError("\n".join(problems))
 
 
 async def _serve(
@@ -95,53 +77,37 @@ async def _serve(
     auth: AuthSettings,
     faults: Sequence[Fault],
     until_stdin_closes: bool,
-) -> None:
+) -> Sequence[str]:
     # Outermost, so that a second signal can't interrupt the clean-up.
-    with anyio.open_signal_receiver(*_END_SIGNALS) as signals, _private_folder() as root:
-        async with agent_client() as client, anyio.create_task_group() as tasks:
-            endpoint_url = f"http://{HOST}:{listener.getsockname()[1]}"
-            gate = Gate(auth, endpoint_url)
-            sessions = Sessions(root, tasks, client, limits)
-            config = uvicorn.Config(
-                FrontDoor(agents, sessions, client, gate=gate, faults=Faults(faults), tasks=tasks),
-                lifespan="off",
-                http=LenientProtocol,
-                ws="websockets-sansio",
-                ws_max_size=MESSAGE_MAX_BYTES,
-                ws_per_message_deflate=False,
-                # A client that reads slowly answers pings slowly, and is not gone.
-                ws_ping_interval=None,
-                log_config=None,
-                log_level="error",
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=_CLOSE_TIMEOUT_S,
-            )
-            logging.getLogger("uvicorn.error").addFilter(_is_news)
-            server = _Server(config)
-            tasks.start_soon(server.serve, [listener])
-            announce(endpoint_url)
+    with anyio.open_signal_receiver(*_END_SIGNALS) as signals, private_folder() as root:
+        told_to_end = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            check = AppCheck(root, tasks, timeout_s=limits.start_timeout_s, show=_show)
+
+            async def listen_to_signals() -> None:
+                async for _ in signals:
+                    break
+                told_to_end.set()
+                check.give_up()
+
+            tasks.start_soon(listen_to_signals)
             if until_stdin_closes:
                 _signal_at_end_of_stdin()
-            async for _ in signals:
-                break
-            await sessions.close()
-            server.should_exit = True
+            tasks.start_soon(anyio.to_thread.run_sync, partial(import_module, _SERVING))
+            problems = await check.problems(agents)
+            if problems:
+                tasks.cancel_scope.cancel()
+            elif not told_to_end.is_set():
+                from agentcore_mcp.hosting.dataplane.serving import serve_until
+
+                await serve_until(
+                    told_to_end, listener, root, agents, announce=announce, limits=limits, auth=auth, faults=faults
+                )
+    return () if told_to_end.is_set() else problems
 
 
-@contextmanager
-def _private_folder() -> Iterator[Path]:
-    """Make the folder of all sessions, which only this user can enter, and remove it at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="agentcore-local-")).resolve()
-    try:
-        yield folder
-    finally:
-        remove_tree(folder)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    return record.msg not in _NO_NEWS
+def _show(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _signal_at_end_of_stdin() -> None:

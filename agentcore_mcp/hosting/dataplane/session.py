@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
+    from agentcore_mcp.hosting.dataplane.limits import Limits
     from agentcore_mcp.hosting.dataplane.shells import Shell
     from agentcore_mcp.hosting.dataplane.targets import AgentApp, AgentCommand, HostedAgent
 
@@ -34,21 +34,6 @@ EXIT_NOTICE_S = 2.0
 _LOOK_AGAIN_S = 0.05
 # An agent whose event loop is blocked does not answer; the service takes that for ill, we only for not busy.
 _PING_TIMEOUT_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long sessions may take and last, in seconds; the defaults are the service's.
-
-    Attributes:
-        idle_timeout_s: After how many idle seconds a session ends.
-        max_lifetime_s: After how many seconds it ends however busy it is.
-        start_timeout_s: How long an agent may take until it answers.
-    """
-
-    idle_timeout_s: float = 900.0
-    max_lifetime_s: float = 28_800.0
-    start_timeout_s: float = 60.0
 
 
 class Session:

@@ -6,26 +6,25 @@ afterwards is a new, empty session. Ending kills every process of the session an
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
 
+from agentcore_mcp.hosting.dataplane.folders import remove_tree
 from agentcore_mcp.hosting.dataplane.refusals import Refusal
-from agentcore_mcp.hosting.dataplane.session import Limits, Session
+from agentcore_mcp.hosting.dataplane.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import httpx2
     from anyio.abc import TaskGroup
 
+    from agentcore_mcp.hosting.dataplane.limits import Limits
     from agentcore_mcp.hosting.dataplane.targets import HostedAgent
 
 # Each may hold a Python process of some 40 MB; a laptop bears this many, and a runaway test is stopped by it.
@@ -34,9 +33,6 @@ MAX_SESSIONS = 50
 # shorter idle timeout, so that none ends over work that has just begun.
 _ASK_EVERY_S = 10.0
 _ASKS_PER_TIMEOUT = 4
-# A killed process may still be writing while its directory is deleted; a second try finds it dead.
-_REMOVE_TRIES = 5
-_REMOVE_PAUSE_S = 0.05
 
 
 class Sessions:
@@ -128,14 +124,3 @@ class Sessions:
         key = (session.hosted.name, session.id)
         if self._sessions.get(key) is session:
             del self._sessions[key]
-
-
-def remove_tree(directory: Path) -> None:
-    """Delete a directory that killed processes may still be leaving, and that they may have made unreadable."""
-    for _ in range(_REMOVE_TRIES):
-        shutil.rmtree(directory, ignore_errors=True)
-        if not directory.exists():
-            return
-        for folder, _, _ in os.walk(directory):
-            Path(folder).chmod(0o700)
-        time.sleep(_REMOVE_PAUSE_S)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -20,6 +20,8 @@ LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 # Account and region are those of AWS's examples. An id is the name and, as the service model wants it, ten more
 # characters, which the service draws at random; here they are always the same, so that an ARN can be written down.
 _PARTITION, _REGION, _ACCOUNT, _ID_SUFFIX = "aws", "us-east-1", "123456789012", "L0calAgent"
+# A module may have a name that no statement could import, such as my-agent; but a path is none.
+_APP = re.compile(r"(?!.*\.py:)[^\s:/\\.]+(\.[^\s:/\\.]+)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 # agentRuntimeName in the service model.
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,47}")
 
@@ -30,11 +32,24 @@ class AgentApp:
 
     Attributes:
         target: ``module:attribute``.
-        folder: A folder to import it from besides the installed packages.
+        folder: A folder to import it from before the installed packages.
+        named_by: Who named it, for messages.
     """
 
     target: str
     folder: Path | None
+    named_by: str = field(default="--app", compare=False)
+
+    @classmethod
+    def parse(cls, text: str, folder: Path | None, *, named_by: str = "--app") -> AgentApp:
+        """Read ``module:attribute``. Whether there is such a thing only its own process can tell: see `app_check`.
+
+        Raises:
+            ConfigurationError: If it is nothing that can be imported.
+        """
+        if not _APP.fullmatch(text):
+            raise ConfigurationError(f"not a module and its attribute: {text!r}; like my_agent:app, without .py")
+        return cls(text, folder, named_by)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,11 +39,13 @@ def test_each_table_is_an_agent_in_the_order_of_the_file(tmp_path: Path) -> None
         ('orders = "orders.agent:app"', "agent 'orders' needs one of"),
         ("[orders]\napp = 5", "agent 'orders' needs one of"),
         ('[orders]\napp = ""', "agent 'orders' needs one of"),
-        ('[orders]\nimage = "orders"', "agent 'orders' needs one of"),
+        ('[orders]\nimage = "orders"', "agent 'orders' has no key 'image'; the keys are app, target, command"),
+        ('[orders]\napp = "a:b"\nidle_timeout = 5', "agent 'orders' has no key 'idle_timeout'"),
+        ('[orders]\napp = "orders"', "agent 'orders': app: not a module and its attribute: 'orders'"),
         ('[orders]\napp = "a:b"\ntarget = "http://localhost"', "agent 'orders' needs one of"),
         ('[[orders]]\napp = "a:b"', "agent 'orders' needs one of"),
         ('[my-orders]\napp = "a:b"', "not the name of an agent: 'my-orders'"),
-        ('[orders]\ntarget = "http://example.com"', "not the URL of an agent on this machine"),
+        ('[orders]\ntarget = "http://example.com"', "agent 'orders': target: not the URL of an agent on this machine"),
     ],
 )
 def test_anything_else_is_a_configuration_error_that_names_the_file(tmp_path: Path, content: str, message: str) -> None:

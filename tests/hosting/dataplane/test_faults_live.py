@@ -214,7 +214,7 @@ def test_an_answer_can_trickle(boto: Boto, session_id: str) -> None:
 def test_a_fault_that_does_not_exist_is_said_so_at_the_start() -> None:
     result = CliRunner().invoke(main, ["local", "--fault", "explode"])
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "not a fault: 'explode'; there are error=CODE, cold-start=SECONDS" in result.output
 
 

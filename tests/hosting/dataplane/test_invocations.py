@@ -142,23 +142,6 @@ def test_an_agent_that_exits_in_the_middle_breaks_the_answer_off(boto: Boto, ses
     eventually(lambda: boto.requests(session_id)[-1]["state"] == "failed")
 
 
-@pytest.mark.parametrize(
-    ("app", "exit_code", "last_line"),
-    [
-        ("tests.support.agents.unimportable:app", 1, "ValueError: this agent is broken"),
-        ("no_such_module:app", 3, 'Could not import module "no_such_module"'),
-    ],
-)
-def test_an_agent_that_cannot_be_imported_is_424_and_says_why(app: str, exit_code: int, last_line: str) -> None:
-    with LocalAgentCore(app=app) as local, Boto.of(local) as boto:  # noqa: SIM117
-        with pytest.raises(boto.client.exceptions.RuntimeClientError) as caught:
-            boto.invoke({}, new_session_id())
-
-    message = caught.value.response["Error"]["Message"]
-    assert message.startswith(f"Runtime exited with code {exit_code}. The end of its output: ")
-    assert last_line in message
-
-
 def test_stopping_the_session_ends_an_invocation_that_waits(boto: Boto, session_id: str) -> None:
     """The client that waits is one of our own: boto3 would block this test's only thread."""
     request = invoke_request(RuntimeArn.parse(boto.arn), b'{"do": "stream"}', session_id=session_id)

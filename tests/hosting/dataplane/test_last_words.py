@@ -33,6 +33,7 @@ def _quoted_of(code: str) -> str:
     [
         ("raise ValueError('broken')", "ValueError: broken"),
         ("exec('def (')", "SyntaxError: invalid syntax"),
+        ("print('hello', flush=True); raise ValueError('broken')", "ValueError: broken"),
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         (CHAIN, "ZeroDivisionError: division by zero / RuntimeError: no database"),
         (
@@ -57,6 +58,12 @@ def test_what_follows_a_traceback_is_quoted_with_its_exception() -> None:
 
     assert _quoted(*traceback, farewell) == f"OSError: no model / {farewell}"
     assert _quoted(*traceback, *["one", "two", "three", "four"]) == "OSError: no model / three / four"
+
+
+def test_a_syntax_error_needs_no_head() -> None:
+    assert (
+        _quoted('  File "agent.py", line 1', "    def (", "        ^", "SyntaxError: invalid") == "SyntaxError: invalid"
+    )
 
 
 def test_a_traceback_that_was_survived_long_ago_explains_nothing() -> None:

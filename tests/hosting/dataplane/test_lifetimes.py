@@ -12,8 +12,8 @@ import pytest
 from urllib3.exceptions import ProtocolError
 
 from agentcore_mcp.cli.local import local
+from agentcore_mcp.hosting.dataplane.limits import Limits
 from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
-from agentcore_mcp.hosting.dataplane.session import Limits
 from tests.support.agentcore import Boto, eventually, new_session_id
 
 if TYPE_CHECKING:

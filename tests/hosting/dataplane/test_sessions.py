@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from urllib3.exceptions import ProtocolError
 
+from agentcore_mcp.hosting.dataplane.folders import remove_tree
 from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
-from agentcore_mcp.hosting.dataplane.sessions import MAX_SESSIONS, remove_tree
+from agentcore_mcp.hosting.dataplane.sessions import MAX_SESSIONS
 from tests.support.agentcore import Boto, eventually, new_session_id
 from tests.support.processes import alive
 

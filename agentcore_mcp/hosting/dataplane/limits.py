@@ -1,0 +1,20 @@
+"""How long sessions may take and last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of sessions, in seconds; the defaults are the service's.
+
+    Attributes:
+        idle_timeout_s: After how many idle seconds a session ends.
+        max_lifetime_s: After how many seconds it ends however busy it is.
+        start_timeout_s: How long an agent may take until it answers, and an app to be imported.
+    """
+
+    idle_timeout_s: float = 900.0
+    max_lifetime_s: float = 28_800.0
+    start_timeout_s: float = 60.0
