@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.agents import Target
     from agentcore_mcp.server.resources import Resources
 
-# stdout gets most of a result: that is where a command says what it was run for.
-STDOUT_MAX_CHARS = RESULT_MAX_CHARS * 3 // 4
-STDERR_MAX_CHARS = RESULT_MAX_CHARS - STDOUT_MAX_CHARS
+# Of a result, where both texts of a command are long: stdout is where it says what it was run for.
+STDERR_MAX_CHARS = RESULT_MAX_CHARS // 4
 
 
 async def invoke_agent(
@@ -111,8 +110,8 @@ async def run_command(
             check_command(wrapped(command, target.agent.commands), timeout_seconds)
             session = shared.open_session(target, session_id)
             outputs = {
-                "stdout": Output(Spool(shared.calls.folder), STDOUT_MAX_CHARS, terminal=True),
-                "stderr": Output(Spool(shared.calls.folder), STDERR_MAX_CHARS, terminal=True),
+                "stdout": Output(Spool(shared.calls.folder), terminal=True),
+                "stderr": Output(Spool(shared.calls.folder), terminal=True),
             }
             opened = session.session_id
             call = Call("run_command", target.agent.name, opened, "the command", outputs, timeout_s=timeout_seconds)
@@ -120,8 +119,9 @@ async def run_command(
             shared.calls.start(call, partial(session.run, work))
         facts.session_id = call.session_id
         stdout, stderr = call.outputs["stdout"], call.outputs["stderr"]
-        facts.received = lambda: both_outputs(stdout.text(), stderr.text())
+        facts.received = lambda: both_outputs(*_within_a_result(stdout, stderr))
         finished = await _attend(ctx, call, target)
+        out, err = _within_a_result(stdout, stderr)
         return _handed_over(
             shared,
             call,
@@ -129,8 +129,8 @@ async def run_command(
                 session_id=call.session_id,
                 status=call.stop.status if call.stop else RUNNING,
                 exit_code=call.stop.exit_code if call.stop else None,
-                stdout=stdout.text(),
-                stderr=stderr.text(),
+                stdout=out,
+                stderr=err,
                 omitted_chars=call.omitted_chars,
                 handle=_handle(call, finished=finished),
                 note=_note(call, shared.settings),
@@ -197,6 +197,13 @@ async def _attend(ctx: ToolContext, call: Call, target: Target) -> bool:
         raise
 
 
+def _within_a_result(stdout: Output, stderr: Output) -> tuple[str, str]:
+    """Return what a result shows of either; what the one does not need is the other's."""
+    stderr.fit(max(STDERR_MAX_CHARS, RESULT_MAX_CHARS - stdout.shown_chars))
+    stdout.fit(RESULT_MAX_CHARS - stderr.shown_chars)
+    return stdout.text(), stderr.text()
+
+
 def _handle(call: Call, *, finished: bool) -> str:
     return call.handle if call.omitted_chars or not finished else ""
 
@@ -225,11 +232,11 @@ def _note(call: Call, settings: Settings) -> str:
 
 def _handed_over(shared: Resources, call: Call, result: InvokeAgentResult | RunCommandResult) -> CallToolResult:
     """Return a call's result, and keep or let go of what the call holds."""
-    if result.status == RUNNING:
+    if result.handle:
         for output in call.outputs.values():
             output.begin_next()
-    elif result.handle:
-        shared.calls.keep(call)
+        if result.status != RUNNING:
+            shared.calls.keep(call)
     else:
         discard(call)
     return result.shown()

@@ -53,6 +53,19 @@ class OutputWindow:
             self._tail_chars -= dropped
             self.omitted_chars += dropped
 
+    @property
+    def kept_chars(self) -> int:
+        """How many characters are kept."""
+        return sum(map(len, self._head)) + self._tail_chars
+
+    def within(self, max_chars: int) -> OutputWindow:
+        """Return the window that would have been there with another budget, not a larger one."""
+        window = OutputWindow(max_chars)
+        window.add("".join(self._head))
+        window.add("".join(self._tail))
+        window.omitted_chars += self.omitted_chars
+        return window
+
     def text(self) -> str:
         """Return what is kept, with a counted gap where something is left out."""
         gap = f"\n[... {self.omitted_chars:,} characters left out ...]\n" if self.omitted_chars else ""
@@ -90,6 +103,17 @@ class Output:
         """Take it that the text is complete."""
         if self._terminal is not None:
             self._keep(self._terminal.close())
+
+    @property
+    def shown_chars(self) -> int:
+        """How many characters of it the result shows."""
+        return self._window.kept_chars
+
+    def fit(self, max_chars: int) -> None:
+        """Show no more than this in the current result."""
+        if self._window.kept_chars > max_chars:
+            self._window = self._window.within(max_chars)
+            self._spool_early()
 
     def text(self) -> str:
         """Return what the result shows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -189,6 +190,41 @@ async def test_what_a_result_left_out_can_be_read() -> None:
     assert "".join(pages) == answer
     assert "no call has the handle" in text_of(unknown)
     assert "1 to 40000" in text_of(too_much)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ((39_000, 900), (39_000, 900)),
+        ((10, 39_000), (10, 39_000)),
+        ((35_000, 20_000), (30_000, 10_000)),
+        ((100_000, 2_000), (38_000, 2_000)),
+        ((5_000, 100_000), (5_000, 35_000)),
+    ],
+)
+async def test_what_one_text_of_a_command_does_not_need_of_a_result_is_the_others(
+    written: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    texts = ["".join(f"{number:09}\n" for number in range(count // 10)) for count in written]
+
+    async def talk(exchange: Exchange) -> None:
+        frames = encode_command_event(ContentDelta(*texts)) + encode_command_event(ContentStop(0, "COMPLETED"))
+        await exchange.send(reply(body=frames, content_type=EVENT_STREAM))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        result = data_of(await client.call_tool("run_command", {"command": "make"}))
+        read = [""]
+        while result["handle"] and (len(read) == 1 or read[-1]):
+            arguments = {"handle": result["handle"], "stream": "stderr", "offset": len("".join(read)), "limit": 40_000}
+            read.append(data_of(await client.call_tool("read_output", arguments))["text"])
+
+    lengths = [len(re.sub(r"\n\[\.\.\. .* left out \.\.\.\]\n", "", result[name])) for name in ("stdout", "stderr")]
+    assert tuple(lengths) == shown
+    assert result["omitted_chars"] == sum(written) - sum(shown)
+    assert "".join(read) == (texts[1] if result["handle"] else "")
 
 
 async def test_raw_events_are_the_events_and_not_the_words() -> None:

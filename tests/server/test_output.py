@@ -37,5 +37,21 @@ def test_however_the_text_arrives_the_same_is_kept(pieces: list[str], max_chars:
     assert in_pieces.omitted_chars == max(0, len("".join(pieces)) - max_chars)
 
 
+@given(
+    st.lists(st.text(max_size=30), max_size=30),
+    st.integers(min_value=0, max_value=50),
+    st.integers(min_value=0, max_value=50),
+)
+def test_a_window_that_shrinks_is_the_one_that_was_small_from_the_beginning(
+    pieces: list[str], large: int, small: int
+) -> None:
+    shrunk, always = OutputWindow(max(large, small)), OutputWindow(min(large, small))
+    for piece in pieces:
+        shrunk.add(piece)
+        always.add(piece)
+
+    assert shrunk.within(min(large, small)).text() == always.text()
+
+
 def test_the_budget_stays_below_what_hosts_cut() -> None:
     assert RESULT_MAX_CHARS <= 40_000
