@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -39,11 +40,13 @@ _START_AFRESH = (
 _BY_CODE = {
     "ValidationException": "Correct the argument and call again; nothing was run.",
     "RetryableConflictException": (
-        "The session is still starting or being stopped. Wait five seconds and call again with the same session_id."
+        "The session is still starting or being stopped. Wait {wait} and call again with the same session_id."
     ),
-    "ConflictException": "Another request is changing this session. Wait five seconds and call again.",
-    "ThrottlingException": "Too many requests at once. Wait ten seconds and call again.",
+    "ConflictException": "Another request is changing this session. Wait {wait} and call again.",
+    "ThrottlingException": "Too many requests at once. Wait {wait} and call again.",
 }
+_WAIT_S = 5
+_THROTTLED_WAIT_S = 10
 # What AWS's front door says of signatures, outside the service model.
 _CREDENTIAL_CODES = {
     "ExpiredTokenException",
@@ -80,7 +83,7 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
         case ServiceError(error_type=code) if code in _CREDENTIAL_CODES:
             return _renew_aws(agent)
         case ServiceError(error_type=code) if code in _BY_CODE:
-            return _BY_CODE[code]
+            return _BY_CODE[code].format(wait=_wait(error))
         case ServiceError(error_type="ServiceQuotaExceededException"):
             return _too_many_sessions(agent)
         case ServiceError(error_type="ResourceNotFoundException"):
@@ -102,6 +105,11 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
             return f"{may_go_on} If this happens again, check that the endpoint is AgentCore and what the agent sends."
         case _:
             return ""
+
+
+def _wait(error: ServiceError) -> str:
+    usual_s = _THROTTLED_WAIT_S if error.error_type == "ThrottlingException" else _WAIT_S
+    return f"{usual_s if error.retry_after_s is None else math.ceil(error.retry_after_s)} seconds"
 
 
 def _refused_credentials(problem: AuthProblem, agent: Agent) -> str:

@@ -128,10 +128,10 @@ def _refusal(status: str, code: str, message: str, **headers: str) -> bytes:
         ("400 Bad Request", "ValidationException", "Correct the argument"),
         ("402 Payment Required", "ServiceQuotaExceededException", "stop_session"),
         ("403 Forbidden", "AccessDeniedException", "AGENTCORE_BEARER_TOKEN"),
-        ("409 Conflict", "RetryableConflictException", "Wait five seconds"),
-        ("409 Conflict", "ConflictException", "Wait five seconds"),
+        ("409 Conflict", "RetryableConflictException", "Wait 5 seconds"),
+        ("409 Conflict", "ConflictException", "Wait 5 seconds"),
         ("424 Failed Dependency", "RuntimeClientError", "in the logs of what answers at http://127.0.0.1"),
-        ("429 Too Many Requests", "ThrottlingException", "Wait ten seconds"),
+        ("429 Too Many Requests", "ThrottlingException", "Wait 10 seconds"),
         ("500 Internal Server Error", "InternalServerException", "reports a fault of its own"),
     ],
 )

@@ -73,6 +73,13 @@ def test_every_problem_with_credentials_names_what_to_change(problem: AuthProble
     assert "token" in next_step(error, AGENTS[0]).lower()
 
 
+def test_it_is_as_long_to_wait_as_the_service_asks_for() -> None:
+    throttled = ServiceError("words", "ThrottlingException", status=429)
+    throttled.retry_after_s = 41.5
+
+    assert "Wait 42 seconds" in next_step(throttled, AGENTS[0])
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_server_error_of_something_else_does_not_invite_a_second_run(status: int) -> None:
     assert "before you start it again" in next_step(ServiceError("words", f"HTTP {status}", status=status), AGENTS[0])
