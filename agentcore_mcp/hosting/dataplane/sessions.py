@@ -96,7 +96,8 @@ class Sessions:
         if len(self._sessions) >= MAX_SESSIONS:
             raise Refusal(
                 "ServiceQuotaExceededException",
-                f"{MAX_SESSIONS} sessions are active, which is as many as this local AgentCore runs; stop one",
+                f"{MAX_SESSIONS} sessions are active, and the local AgentCore runs no more at a time. That is a limit "
+                "of its own, not a quota of an account: stop a session, or let them end sooner with --idle-timeout",
             )
         # Numbered, because an id may hold anything, slashes and dots included.
         directory = self._root / f"session-{next(self._numbers)}"

@@ -129,11 +129,18 @@ def test_one_session_too_many_is_over_the_quota() -> None:
         ids = [new_session_id() for _ in range(MAX_SESSIONS)]
         for session_id in ids:
             boto.run("true", session_id)
-        with pytest.raises(boto.client.exceptions.ServiceQuotaExceededException):
+        with pytest.raises(boto.client.exceptions.ServiceQuotaExceededException) as caught:
             boto.run("true", new_session_id())
+        with pytest.raises(boto.client.exceptions.ServiceQuotaExceededException):
+            boto.ask({"prompt": "hello"}, new_session_id())
+        model = boto.client.meta.service_model.shape_for("ServiceQuotaExceededException")
         boto.stop(ids[0])
 
         assert boto.run("true", new_session_id()).exit_code == 0
+        answer = caught.value.response
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == model.metadata["error"]["httpStatusCode"] == 402
+        assert f"{MAX_SESSIONS} sessions are active" in answer["Error"]["Message"]
+        assert "not a quota of an account" in answer["Error"]["Message"]
 
 
 def test_an_id_that_looks_like_a_path_stays_in_its_own_directory(boto: Boto) -> None:
