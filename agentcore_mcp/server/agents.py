@@ -82,6 +82,8 @@ class Agents:
             return next(iter(self._targets.values()))
         if name not in self._targets:
             known = ", ".join(self._targets) or "none: no runtime that is ready was found"
+            if not name:
+                raise InvalidRequestError(f"it isn't known which agent is meant; pass agent, one of {known}")
             raise InvalidRequestError(f"agent is {name!r}, and has to be one of {known}")
         return self._targets[name]
 

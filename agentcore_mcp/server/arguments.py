@@ -6,6 +6,7 @@ at before it is asked. What is harmless is put right: models pass ``null`` for w
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -94,10 +95,11 @@ def _converted(value: object, schema: Mapping[str, Any]) -> object:
 def _unknown(name: str, known: list[str]) -> str:
     close = get_close_matches(name, known, n=1)
     return f"there is no argument {name[:_SHOWN_CHARS]!r}" + (
-        f", did you mean {close[0]!r}?" if close else f", only {', '.join(known)}"
+        f" (did you mean {close[0]!r}?)" if close else f", only {', '.join(known)}"
     )
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    # As the caller wrote it: None and True are Python's.
+    text = repr(value) if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"

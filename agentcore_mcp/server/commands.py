@@ -34,7 +34,10 @@ def permitted(command: str, agent: Agent) -> None:
         raise InvalidRequestError(f"commands are switched off for the agent {agent.name}; ask the agent itself instead")
     if command.strip() and not policy.permits(command):
         allowed = f"; allowed are {', '.join(policy.allow)}" if policy.allow else ""
-        raise InvalidRequestError(f"this server's configuration does not allow this command{allowed}")
+        place = agent.settings("commands")
+        raise InvalidRequestError(
+            f"this command is not allowed{allowed}; run another one, or ask the user to change {place}"
+        )
 
 
 def wrapped(command: str, policy: CommandPolicy) -> str:
@@ -67,8 +70,8 @@ def question(
     if policy.without_elicitation == "allow":
         return Confirmation()
     raise InvalidRequestError(
-        "commands have to be confirmed by the user, and this host can't ask; its user may set without_elicitation in "
-        "this server's configuration"
+        "commands have to be confirmed by the user, and this host can't ask; the user may set "
+        f"{agent.settings('commands.without_elicitation')} to allow"
     )
 
 

@@ -57,10 +57,11 @@ class Session:
 
 
 class Ledger:
-    """Remembers sessions from their first call until they are stopped."""
+    """Remembers sessions from their first call until they are stopped, and of which agent they were after that."""
 
     def __init__(self) -> None:
         self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._stopped: OrderedDict[str, Session] = OrderedDict()
 
     def used(self, session_id: str, agent: str, called: str) -> Session:
         """Note that a session is used, and by what it was called."""
@@ -89,17 +90,22 @@ class Ledger:
             session.stopping = False
             raise
         if self._sessions.get(session_id) is session:
-            del self._sessions[session_id]
+            self._stopped[session_id] = self._sessions.pop(session_id)
+            if len(self._stopped) > MAX_SESSIONS:
+                self._stopped.popitem(last=False)
 
     def agent_of(self, called: str) -> str:
         """Return the name of the agent of a session, given by its id or the name it was last called by.
 
         Nothing, if this process did not open it, or opened several of that name.
         """
-        if called in self._sessions:
-            return self._sessions[called].agent
-        agents = {session.agent for session in self._sessions.values() if session.called == called and called}
-        return agents.pop() if len(agents) == 1 else ""
+        for sessions in (self._sessions, self._stopped):
+            if called in sessions:
+                return sessions[called].agent
+            agents = {session.agent for session in sessions.values() if session.called == called and called}
+            if agents:
+                return agents.pop() if len(agents) == 1 else ""
+        return ""
 
     def open(self) -> list[Session]:
         """Return the sessions that were not stopped, the last used one last."""

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 from agentcore_mcp.errors import AgentCoreError, AgentRuntimeError, InvalidRequestError, ServiceError
 from agentcore_mcp.server.hints import next_step
 from agentcore_mcp.server.output import OutputWindow
+from agentcore_mcp.server.sessions import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,6 +88,8 @@ class StopSessionResult(_Result):
 
     def as_text(self) -> str:
         """Show a line for each session that was stopped."""
+        if not self.stopped and self.session_id == ALL:
+            return "no session is open that this server opened; nothing was left to stop"
         if not self.stopped:
             return f"session {self.session_id} doesn't exist, or not any more; nothing was left to stop"
         return "\n".join(f"session {session} is stopped; its files and memory are gone" for session in self.stopped)

@@ -46,17 +46,20 @@ def test_what_is_harmless_is_put_right(arguments: dict[str, Any], checked: dict[
     ("arguments", "complaint"),
     [
         ({}, "prompt is missing"),
-        ({"prompt": None}, "prompt is None, and has to be a text"),
+        ({"prompt": None}, "prompt is null, and has to be a text"),
         ({"prompt": 5}, "prompt is 5, and has to be a text"),
-        ({"prompt": {"a": 1}}, "prompt is {'a': 1}, and has to be a text"),
-        ({"prompt": ["x" * 100]}, f"prompt is ['{'x' * 58}…, and has to be a text"),
+        ({"prompt": {"a": 1}}, 'prompt is {"a": 1}, and has to be a text'),
+        ({"prompt": ["x" * 100]}, f'prompt is ["{"x" * 58}…, and has to be a text'),
         ({"prompt": "hi", "timeout_seconds": "soon"}, "timeout_seconds is 'soon', and has to be a whole number"),
         ({"prompt": "hi", "timeout_seconds": 1.5}, "timeout_seconds is 1.5, and has to be a whole number"),
-        ({"prompt": "hi", "timeout_seconds": True}, "timeout_seconds is True, and has to be a whole number"),
-        ({"prompt": "hi", "timeout_seconds": float("inf")}, "timeout_seconds is inf, and has to be a whole number"),
+        ({"prompt": "hi", "timeout_seconds": True}, "timeout_seconds is true, and has to be a whole number"),
+        (
+            {"prompt": "hi", "timeout_seconds": float("inf")},
+            "timeout_seconds is Infinity, and has to be a whole number",
+        ),
         ({"prompt": "hi", "raw": 1}, "raw is 1, and has to be true or false"),
         ({"prompt": "hi", "agent": "x"}, "agent is 'x', and has to be one of research, review"),
-        ({"prompt": "hi", "session": "x"}, "there is no argument 'session', did you mean 'session_id'?"),
+        ({"prompt": "hi", "session": "x"}, "there is no argument 'session' (did you mean 'session_id'?)"),
         (
             {"prompt": "hi", "zzz": 1},
             "there is no argument 'zzz', only prompt, session_id, timeout_seconds, raw, agent",
@@ -73,9 +76,9 @@ def test_the_rest_is_told_in_a_sentence(arguments: dict[str, Any], complaint: st
     [
         ("invoke_agent", {}, "invoke_agent was not called: prompt is missing"),
         ("invoke_agent", {"prompt": "hi", "sessionId": "x"}, "did you mean 'session_id'?"),
-        ("run_command", {"command": ["ls"]}, "command is ['ls'], and has to be a text"),
+        ("run_command", {"command": ["ls"]}, 'command is ["ls"], and has to be a text'),
         ("run_command", {"command": "ls", "timeout_seconds": "long"}, "has to be a whole number"),
-        ("stop_session", {"session_id": None}, "session_id is None, and has to be a text"),
+        ("stop_session", {"session_id": None}, "session_id is null, and has to be a text"),
     ],
 )
 async def test_a_caller_reads_the_sentence_and_nothing_is_sent(

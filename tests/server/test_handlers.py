@@ -313,6 +313,8 @@ async def test_several_agents_are_an_enumeration_and_a_session_knows_its_agent()
         data_of(await client.call_tool("run_command", {"command": "ls", "session_id": "review"}))
         listed = data_of(await client.call_tool("list_agents", {}))
         stopped = data_of(await client.call_tool("stop_session", {"session_id": "all"}))
+        again = data_of(await client.call_tool("stop_session", {"session_id": asked["session_id"]}))
+        nothing = await client.call_tool("stop_session", {"session_id": "all"})
         left = data_of(await client.call_tool("list_agents", {}))
 
     agent = tools["invoke_agent"].input_schema["properties"]["agent"]
@@ -321,7 +323,10 @@ async def test_several_agents_are_an_enumeration_and_a_session_knows_its_agent()
     assert "alpha, beta" in text_of(unnamed)
     assert "alpha, beta" in text_of(unknown)
     called = [request.target.split("%2F")[1].partition("-")[0] for request in runtime.requests]
-    assert called == ["beta", "beta", "alpha", "alpha", "beta", "alpha"]
+    # A session is stopped again at its agent, where it is known whether there still is one.
+    assert called[:4] + sorted(called[4:6]) + called[6:] == ["beta", "beta", "alpha", "alpha", "alpha", "beta", "beta"]
+    assert again["session_id"] == asked["session_id"]
+    assert text_of(nothing).startswith("no session is open")
     assert [agent["name"] for agent in listed["agents"]] == ["alpha", "beta"]
     assert {session["agent"] for session in listed["sessions"]} == {"alpha", "beta"}
     assert len(stopped["stopped"]) == 2
@@ -534,10 +539,14 @@ async def test_the_end_of_the_server_stops_the_sessions_if_the_settings_say_so(o
 @pytest.mark.parametrize(
     ("commands", "command", "sentence"),
     [
-        ({"allow": ["git *"]}, "rm -rf /", "does not allow this command; allowed are git *"),
-        ({"allow": ["git *"]}, "git log; rm -rf /", "does not allow this command"),
-        ({"deny": ["*rm *"]}, "sudo rm -rf /", "does not allow this command"),
-        ({"mode": "ask"}, "ls", "this host can't ask"),
+        ({"allow": ["git *"]}, "rm -rf /", "this command is not allowed; allowed are git *; run another one"),
+        ({"allow": ["git *"]}, "git log; rm -rf /", "this command is not allowed"),
+        ({"deny": ["*rm *"]}, "sudo rm -rf /", "this command is not allowed"),
+        (
+            {"mode": "ask"},
+            "ls",
+            "this host can't ask; the user may set commands.without_elicitation of the agent solo to allow",
+        ),
     ],
 )
 async def test_a_command_that_the_policy_forbids_is_not_sent(
