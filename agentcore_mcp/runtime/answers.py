@@ -143,6 +143,12 @@ def transport_errors(
             f"the connection to {host} failed: {_detail(error)}; it is unknown whether the request was carried out"
         )
         raise TransportError(message, session_id=session_id) from error
+    except ValueError as error:
+        if response is not None:
+            raise
+        # Of a redirect, which httpx2 doesn't follow but reads, and stumbles over some of what may stand there.
+        message = f"{host} redirects to an unreadable address, which is not followed"
+        raise ProtocolError(message, session_id=session_id) from error
 
 
 def _without_credentials(body: bytes, request: httpx2.Request) -> bytes:
@@ -177,7 +183,7 @@ def _target(response: httpx2.Response) -> str:
     """Return where a redirect points, without user name and query: both may be secrets."""
     try:
         url = response.request.url.join(response.headers["location"])
-    except httpx2.InvalidURL:
+    except (httpx2.InvalidURL, ValueError):
         return "an unreadable address"
     return f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}"[:DETAIL_MAX_CHARS]
 

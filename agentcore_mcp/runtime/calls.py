@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import httpx2
 
+from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.runtime.auth import REGION_EXTENSION
 from agentcore_mcp.wire.operations import Request, Runtime, RuntimeArn
 
@@ -22,6 +23,8 @@ CONNECT_TIMEOUT_S = 10.0
 WRITE_TIMEOUT_S = 60.0
 # Silence while an agent works. The service ends a synchronous request after 15 minutes itself, so nothing comes later.
 READ_TIMEOUT_S = 900.0
+# Longer than any session lives. Some systems count the milliseconds of a wait with 31 bits, which is 24 days.
+READ_TIMEOUT_MAX_S = 86_400.0
 # A command may be silent for as long as it may run; then the service needs time to end it and to say so.
 COMMAND_GRACE_S = 30.0
 # Stopping a session that is busy takes seconds, not minutes.
@@ -39,12 +42,21 @@ class Call:
         request: What is sent.
         session_id: The session it is sent to.
         read_timeout_s: How long the other side may be silent.
+
+    Raises:
+        InvalidRequestError: If that is no time, or longer than any.
     """
 
     runtime: Runtime
     request: Request
     session_id: str
     read_timeout_s: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.read_timeout_s <= READ_TIMEOUT_MAX_S:
+            raise InvalidRequestError(
+                f"the timeout is {self.read_timeout_s!r} s, more than 0 and at most {READ_TIMEOUT_MAX_S:g} are allowed"
+            )
 
     @property
     def head_timeout_s(self) -> float:

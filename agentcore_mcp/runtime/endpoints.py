@@ -58,13 +58,8 @@ def check_endpoint_url(text: str, *, use_fips: bool = False, use_dualstack: bool
         raise ConfigurationError("an endpoint URL can't be combined with FIPS or dual-stack endpoints")
     if "@" in text or "?" in text or "#" in text:
         raise ConfigurationError("an endpoint URL has no user name, password, query or fragment, but this one has")
-    try:
-        url = httpx2.URL(text)
-    except httpx2.InvalidURL as error:
-        raise ConfigurationError(
-            f"not an endpoint URL: {text!r}; it looks like https://HOST or https://HOST/PATH"
-        ) from error
-    if url.scheme not in ("https", "http") or not url.host or not (url.port is None or 0 < url.port < 65536):
+    url = url_of(text)
+    if url is None or url.scheme not in ("https", "http"):
         raise ConfigurationError(f"not an endpoint URL: {text!r}; it looks like https://HOST or https://HOST/PATH")
     if not is_safe_for_credentials(url):
         raise ConfigurationError(
@@ -72,6 +67,17 @@ def check_endpoint_url(text: str, *, use_fips: bool = False, use_dualstack: bool
             "use https, or http with localhost, 127.0.0.0/8 or [::1]"
         )
     return str(url).rstrip("/")
+
+
+def url_of(text: str) -> httpx2.URL | None:
+    """Return a URL with a host in parts, or None if it is none."""
+    try:
+        url = httpx2.URL(text)
+        is_one = bool(url.host) and (url.port is None or 0 < url.port < 65536)
+        url.raw_host.decode("ascii").encode("idna")  # as Python does to look it up: no label is empty or too long
+    except (httpx2.InvalidURL, ValueError):
+        return None
+    return url if is_one else None
 
 
 def is_safe_for_credentials(url: httpx2.URL) -> bool:

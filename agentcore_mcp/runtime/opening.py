@@ -23,7 +23,7 @@ from agentcore_mcp.errors import (
 )
 from agentcore_mcp.runtime.answers import refusal
 from agentcore_mcp.runtime.calls import user_agent
-from agentcore_mcp.runtime.endpoints import is_safe_for_credentials
+from agentcore_mcp.runtime.endpoints import is_safe_for_credentials, url_of
 from agentcore_mcp.runtime.environment import tls_context, trusts_environment
 from agentcore_mcp.wire.operations import SESSION_HEADER
 from agentcore_mcp.wire.sse import MAX_EVENT_BYTES
@@ -71,11 +71,11 @@ def _http_request(url: str, headers: Mapping[str, str]) -> httpx2.Request:
         raise ConfigurationError("not a WebSocket URL: it begins with wss://, or ws:// for this machine")
     if any(mark in value for value in headers.values() for mark in "\r\n\0"):
         raise InvalidRequestError("the value of a header has a line end or NUL, which a header can't carry")
+    parsed = url_of("http" + url.removeprefix("ws"))
+    if parsed is None:
+        raise ConfigurationError("not a WebSocket URL")
     own = {name: value for name, value in headers.items() if not name.lower().startswith(_OF_THE_LIBRARY)}
-    try:
-        request = httpx2.Request("GET", "http" + url.removeprefix("ws"), headers=own)
-    except httpx2.InvalidURL:
-        raise ConfigurationError("not a WebSocket URL") from None
+    request = httpx2.Request("GET", parsed, headers=own)
     if not is_safe_for_credentials(request.url):
         raise ConfigurationError(
             f"a WebSocket to {request.url.host!r} would send everything unencrypted; "

@@ -14,7 +14,7 @@ import anyio
 import httpx2
 
 from agentcore_mcp.errors import ConfigurationError, CredentialsError
-from agentcore_mcp.runtime.endpoints import is_loopback, is_safe_for_credentials
+from agentcore_mcp.runtime.endpoints import is_loopback, is_safe_for_credentials, url_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,12 +61,10 @@ def check_token_url(text: str, setting: str) -> httpx2.URL:
         ConfigurationError: If it is not https or loopback http, or has a user name or fragment. The message shows
             the host at most, since the rest may hold a secret.
     """
-    try:
-        url = httpx2.URL(text)
-    except httpx2.InvalidURL:
-        raise ConfigurationError(f"{setting} is not a URL; it looks like https://HOST/PATH") from None
-    port_is_one = url.port is None or 0 < url.port < 65536
-    if url.scheme not in ("https", "http") or not url.host or url.userinfo or url.fragment or not port_is_one:
+    url = url_of(text)
+    if url is None:
+        raise ConfigurationError(f"{setting} is not a URL; it looks like https://HOST/PATH")
+    if url.scheme not in ("https", "http") or url.userinfo or url.fragment:
         raise ConfigurationError(
             f"{setting} looks like https://HOST/PATH, without user name, password and fragment, but this one doesn't"
         )

@@ -36,7 +36,7 @@ COMMAND_TIMEOUT_MAX_S = 3600
 COMMAND_TIMEOUT_DEFAULT_S = 300
 
 _ARN = re.compile(
-    r"arn:(aws(?:-[a-z]+)*):bedrock-agentcore:([a-z0-9-]+):([0-9]{12}):(runtime|harness)/([A-Za-z][A-Za-z0-9_-]{0,127})"
+    r"arn:(aws(?:-[a-z]+)*):bedrock-agentcore:([a-z0-9-]{1,63}):([0-9]{12}):(runtime|harness)/([A-Za-z][A-Za-z0-9_-]{0,127})"
 )
 # The model gives session ids no pattern. A header value can carry visible ASCII without any escaping, so that is
 # what is let through; in particular no CR, LF or space.
@@ -73,7 +73,7 @@ class RuntimeArn:
         if match is None:
             raise InvalidRequestError(
                 f"not the ARN of an agent runtime: {text!r}; it looks like "
-                "arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/NAME-ID"
+                "arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/NAME-ID, with an ACCOUNT of 12 digits"
             )
         partition, region, account_id, kind, runtime_id = match.groups()
         return cls(partition, region, account_id, runtime_id, kind == "harness")
@@ -184,7 +184,7 @@ def command_request(
         runtime: Its ARN, or its id and account.
         command: 1 to 65,536 characters, handed to the session's environment as it is.
         session_id: 33 to 256 visible ASCII characters.
-        timeout_s: After how many seconds the service ends the command, 1 to 3600.
+        timeout_s: After how many whole seconds the service ends the command, 1 to 3600.
         qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
         headers: Further headers, such as trace context.
 
@@ -237,9 +237,10 @@ def check_command(command: str, timeout_s: int) -> None:
         raise InvalidRequestError("the command is empty; say what is to be run")
     if len(command) > COMMAND_MAX_CHARS:
         raise InvalidRequestError(f"the command has {len(command)} characters, at most {COMMAND_MAX_CHARS} are allowed")
-    if not COMMAND_TIMEOUT_MIN_S <= timeout_s <= COMMAND_TIMEOUT_MAX_S:
+    if not (isinstance(timeout_s, int) and COMMAND_TIMEOUT_MIN_S <= timeout_s <= COMMAND_TIMEOUT_MAX_S):
         raise InvalidRequestError(
             f"the command timeout is {timeout_s!r} s, {COMMAND_TIMEOUT_MIN_S} to {COMMAND_TIMEOUT_MAX_S} are allowed"
+            f"{'' if isinstance(timeout_s, int) else ', in whole seconds'}"
         )
 
 
@@ -258,7 +259,11 @@ def check_session_id(session_id: str) -> str:
 
 
 def target_of(runtime: Runtime, operation: str, query: Mapping[str, str | None]) -> str:
-    """Return path and query of a request; parameters that are None are left out."""
+    """Return path and query of a request; parameters that are None are left out.
+
+    Raises:
+        InvalidRequestError: If a parameter has half a surrogate pair, which UTF-8 can't carry.
+    """
     if isinstance(runtime, RuntimeId):
         name, query = runtime.runtime_id, {"accountId": runtime.account_id, **query}
     else:
@@ -266,4 +271,7 @@ def target_of(runtime: Runtime, operation: str, query: Mapping[str, str | None])
         name = quote(str(runtime), safe="")
     given = {name: value for name, value in query.items() if value is not None}
     path = f"/runtimes/{name}/{operation}"
-    return f"{path}?{urlencode(given, quote_via=quote)}" if given else path
+    try:
+        return f"{path}?{urlencode(given, quote_via=quote)}" if given else path
+    except UnicodeEncodeError as error:
+        raise InvalidRequestError(f"the parameter {error.object[:200]!r} can't be sent: {error.reason}") from error

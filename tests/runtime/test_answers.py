@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from agentcore_mcp.errors import (
+    AgentCoreError,
     AgentError,
     ProtocolError,
     ResponseTimeoutError,
@@ -345,9 +346,19 @@ async def test_a_redirect_is_told_and_nothing_is_sent_there(status: str) -> None
     assert (len(server.requests), len(elsewhere.requests)) == (1, 0)
 
 
-async def test_a_redirect_to_nowhere_is_told_too() -> None:
-    async with client_of(sending(reply("302 Found", location="https://host:port"))) as (client, _):
-        with pytest.raises(ServiceError, match="redirects to 'an unreadable address'"):
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ("https://host:port", ServiceError),
+        ("//[::", ServiceError),
+        # httpx2 fails over these itself.
+        (":http://[[x]", ProtocolError),
+        ("https://_.xn--/", ProtocolError),
+    ],
+)
+async def test_a_redirect_to_nowhere_is_told_too(location: str, expected: type[AgentCoreError]) -> None:
+    async with client_of(sending(reply("302 Found", location=location))) as (client, _):
+        with pytest.raises(expected, match=r"redirects to .*unreadable address.*, which is not followed"):
             await invoke(client, [])
 
 

@@ -119,6 +119,11 @@ def test_plain_http_to_another_machine_is_refused(override: str) -> None:
         "https://agents.example.com:65536",
         "https://agents.example.com:port",
         "https://agents\nexample.com",
+        "https://_.xn--.example.com",
+        "https://[xn--1",
+        f"https://{'a' * 64}.example.com",
+        "https://agents..example.com",
+        "https://agents.example.com/\ud800",
     ],
 )
 def test_what_is_no_url_is_refused(override: str) -> None:

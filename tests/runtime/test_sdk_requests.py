@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -193,6 +194,16 @@ def test_how_long_the_other_side_may_be_silent(token: str | None, call: Callable
         (lambda client: client.invoke_streaming(ARN, TOKEN, {}, headers={"X-Tenant": "a\r\nb: c"}), "X-Tenant"),
         (lambda client: client.invoke(ARN, TOKEN, object()), "can't be sent as 'application/json': Object of type"),
         (lambda client: client.invoke(ARN, TOKEN, "\ud83d", content_type="text/plain"), "surrogates not allowed"),
+        (
+            lambda client: client.invoke(ARN, TOKEN, {}, timeout=0),
+            "the timeout is 0 s, more than 0 and at most 86400 are",
+        ),
+        (lambda client: client.invoke_streaming(ARN, TOKEN, {}, timeout=math.nan), "the timeout is nan s"),
+        (lambda client: client.invoke_streaming_async(ARN, TOKEN, {}, timeout=math.inf), "the timeout is inf s"),
+        (
+            lambda client: client.stop_runtime_session(ARN, TOKEN, session_id=SESSION_ID, timeout=-1),
+            "the timeout is -1 s",
+        ),
         (lambda client: client.execute_command(ARN, TOKEN, " "), "the command is empty"),
         (lambda client: client.execute_command_streaming(ARN, TOKEN, "ls", command_timeout=0), "0 s, 1 to 3600"),
         (lambda client: client.execute_command_streaming_async(ARN, TOKEN, "ls", command_timeout=3601), "1 to 3600"),

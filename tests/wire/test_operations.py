@@ -280,6 +280,8 @@ BAD_ARGUMENTS: list[tuple[Callable[..., Request], dict[str, Any], str]] = [
     (command, {"command": "x" * 65_537}, "the command has 65537 characters, at most 65536 are allowed"),
     (command, {"timeout_s": 0}, "the command timeout is 0 s, 1 to 3600 are allowed"),
     (command, {"timeout_s": 3601}, "the command timeout is 3601 s, 1 to 3600 are allowed"),
+    (command, {"timeout_s": 1.5}, "the command timeout is 1.5 s, 1 to 3600 are allowed, in whole seconds"),
+    (invoke, {"qualifier": "a\ud800"}, "the parameter 'a\\ud800' can't be sent: surrogates not allowed"),
     (
         stop,
         {"client_token": "a" * 32},
@@ -450,6 +452,7 @@ def test_every_arn_of_the_service_model_is_read(arn: str) -> None:
         ARN_TEXT.replace("runtime/", "gateway/"),
         ARN_TEXT.replace("us-west-2", "us-west-2.evil.example"),
         ARN_TEXT.replace("us-west-2", ""),
+        ARN_TEXT.replace("us-west-2", "u" * 64),
         ARN_TEXT.replace("arn:aws:", "arn:aws@evil:"),
         ARN_TEXT.replace("agent_1", "../agent_1"),
         ARN_TEXT.replace("agent_1", "agent?x"),
@@ -459,7 +462,7 @@ def test_every_arn_of_the_service_model_is_read(arn: str) -> None:
 def test_anything_but_the_arn_of_a_runtime_is_refused(text: str) -> None:
     message = (
         f"not the ARN of an agent runtime: {text!r}; it looks like "
-        "arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/NAME-ID"
+        "arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/NAME-ID, with an ACCOUNT of 12 digits"
     )
 
     with pytest.raises(InvalidRequestError, match=f"^{re.escape(message)}$"):
