@@ -7,26 +7,24 @@ go on unattended, for how long, how much of them is kept, and how many finished 
 
 from __future__ import annotations
 
-import math
+import asyncio
 import secrets
 from collections import OrderedDict
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
 
 from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError
-from agentcore_mcp.server.progress import live_progress
+from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.server.spool import SpoolFolder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from anyio.abc import TaskGroup
-
     from agentcore_mcp.server.output import Output
-    from agentcore_mcp.server.progress import Progress, Report
+    from agentcore_mcp.server.progress import Report
     from agentcore_mcp.wire.eventstream import ContentStop
 
 # The service ends a stream after 60 minutes; nothing comes later.
@@ -63,9 +61,10 @@ class Call:
     handle: str = field(default_factory=lambda: secrets.token_urlsafe(_HANDLE_BYTES))
     failure: Exception | None = None
     stop: ContentStop | None = None
-    finished: anyio.Event = field(default_factory=anyio.Event)
+    finished: bool = False
     progress: Progress | None = None
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    task: asyncio.Task[None] | None = None
+    deadline: asyncio.TimerHandle | None = None
 
     def add(self, name: str, text: str, *, shown: str | None = None) -> None:
         """Take a piece of one of the texts, and pass it on to whoever attends.
@@ -83,6 +82,19 @@ class Call:
         if self.progress is not None:
             self.progress.add(text)
 
+    def finish(self) -> None:
+        """Take it that nothing more comes."""
+        for output in self.outputs.values():
+            output.close()
+        self.finished = True
+        if self.progress is not None:
+            self.progress.close()
+
+    def cancel(self) -> None:
+        """End the call, if it goes on."""
+        if self.task is not None:
+            self.task.cancel()
+
     @property
     def omitted_chars(self) -> int:
         """How many characters the current result leaves out."""
@@ -96,35 +108,26 @@ class Calls:
         self.folder = SpoolFolder()
         self._unattended: dict[str, Call] = {}
         self._kept: OrderedDict[str, Call] = OrderedDict()
-        self._tasks: TaskGroup | None = None
+        # Not in a task group: what anyio holds of each task is as much as the rest of a call that waits.
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Let calls run inside the block."""
         with self.folder:
-            async with anyio.create_task_group() as self._tasks:
+            try:
                 yield
-                self._tasks.cancel_scope.cancel()
+            finally:
+                for task in self._tasks:
+                    task.cancel()
+                with anyio.CancelScope(shield=True):
+                    await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def start(self, call: Call, work: Callable[[], Awaitable[None]]) -> None:
         """Begin a call; what its work raises is kept for whoever attends to it."""
-        assert self._tasks is not None, "calls run only inside running()"  # noqa: S101
-
-        async def run() -> None:
-            with call.scope:
-                try:
-                    await work()
-                except Exception as error:  # noqa: BLE001 - raised again where the call is attended to
-                    call.failure = error
-            if call.scope.cancelled_caught and call.failure is None:
-                call.failure = ResponseTimeoutError(
-                    f"the call went on for {UNATTENDED_MAX_S:g} s without being collected, and was ended"
-                )
-            for output in call.outputs.values():
-                output.close()
-            call.finished.set()
-
-        self._tasks.start_soon(run)
+        call.task = asyncio.create_task(_carry_out(call, work))
+        self._tasks.add(call.task)
+        call.task.add_done_callback(self._tasks.discard)
 
     async def attend(self, call: Call, report: Report, *, first: str, handoff_after_s: float | None) -> bool:
         """Wait for a call with its progress told; return whether it has finished.
@@ -135,21 +138,24 @@ class Calls:
             Exception: What the call failed with.
         """
         self._unattended.pop(call.handle, None)
-        call.scope.deadline = math.inf
-        going_on = sum(not other.finished.is_set() for other in self._unattended.values())
+        if call.deadline is not None:
+            call.deadline.cancel()
+        going_on = sum(not other.finished for other in self._unattended.values())
         may_leave = handoff_after_s is not None and going_on < UNATTENDED_MAX_CALLS
+        call.progress = Progress(report, first=first, waiting_for=call.waiting_for)
+        if call.finished:
+            call.progress.close()
         try:
-            async with live_progress(report, first=first, waiting_for=call.waiting_for) as call.progress:
-                with anyio.move_on_after(handoff_after_s if may_leave else None):
-                    await call.finished.wait()
+            with anyio.move_on_after(handoff_after_s) if may_leave else nullcontext():
+                await call.progress.run()
         except BaseException:
-            call.scope.cancel()
+            call.cancel()
             raise
         finally:
             call.progress = None
-        if not call.finished.is_set():
+        if not call.finished:
             self._forget_uncollected()
-            call.scope.deadline = anyio.current_time() + UNATTENDED_MAX_S
+            call.deadline = asyncio.get_running_loop().call_later(UNATTENDED_MAX_S, call.cancel)
             self._unattended[call.handle] = call
             return False
         if call.failure is not None:
@@ -157,7 +163,7 @@ class Calls:
         return True
 
     def _forget_uncollected(self) -> None:
-        ended = [call for call in self._unattended.values() if call.finished.is_set()]
+        ended = [call for call in self._unattended.values() if call.finished]
         for call in ended[: max(0, len(ended) - KEPT_MAX_CALLS)]:
             del self._unattended[call.handle]
             discard(call)
@@ -195,6 +201,18 @@ class Calls:
         if handle not in self._unattended:
             raise InvalidRequestError(f"the call {handle!r} has ended; read its output with read_output")
         return call
+
+
+async def _carry_out(call: Call, work: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await work()
+    except asyncio.CancelledError:
+        call.failure = ResponseTimeoutError(
+            f"the call went on for {UNATTENDED_MAX_S:g} s without being collected, and was ended"
+        )
+    except Exception as error:  # noqa: BLE001 - raised again where the call is attended to
+        call.failure = error
+    call.finish()
 
 
 def discard(call: Call) -> None:

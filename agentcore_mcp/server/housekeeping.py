@@ -124,5 +124,5 @@ async def read_output(
             next_offset=next_offset,
             total_bytes=spool.kept_bytes,
             dropped_bytes=spool.dropped_bytes,
-            finished=call.finished.is_set(),
+            finished=call.finished,
         ).shown()

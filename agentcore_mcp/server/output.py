@@ -85,15 +85,25 @@ class Output:
         self.spool = spool
         self._max_chars = max_chars
         self._terminal = TerminalText() if terminal else None
-        self._window = OutputWindow(max_chars)
-        # All of the text, for as long as it is little enough to be in one result.
+        # All of the text, for as long as it is little enough to be in one result; then there is a window of it.
         self._early: list[str] = []
-        self._early_chars: int | None = 0
+        self._early_chars = 0
+        self._window: OutputWindow | None = None
 
     @property
     def omitted_chars(self) -> int:
         """How many characters the text of the current result leaves out."""
-        return self._window.omitted_chars
+        return 0 if self._window is None else self._window.omitted_chars
+
+    @property
+    def shown_chars(self) -> int:
+        """How many characters of the text the current result shows."""
+        return self._early_chars if self._window is None else self._window.kept_chars
+
+    def fit(self, max_chars: int) -> None:
+        """Let the current result show no more than this."""
+        if self.shown_chars > max_chars:
+            self._window = (self._window or self._spool_early()).within(max_chars)
 
     def add(self, text: str) -> None:
         """Take more of the text."""
@@ -104,40 +114,32 @@ class Output:
         if self._terminal is not None:
             self._keep(self._terminal.close())
 
-    @property
-    def shown_chars(self) -> int:
-        """How many characters of it the result shows."""
-        return self._window.kept_chars
-
-    def fit(self, max_chars: int) -> None:
-        """Show no more than this in the current result."""
-        if self._window.kept_chars > max_chars:
-            self._window = self._window.within(max_chars)
-            self._spool_early()
-
     def text(self) -> str:
         """Return what the result shows."""
-        return self._window.text()
+        return "".join(self._early) if self._window is None else self._window.text()
 
     def begin_next(self) -> None:
         """Begin the text of the next result: it shows what comes from now on."""
+        if self._window is None:
+            self._spool_early()
         self._window = OutputWindow(self._max_chars)
-        self._spool_early()
 
     def _keep(self, text: str) -> None:
         if not text:
             return
-        self._window.add(text)
-        if self._early_chars is None:
+        if self._window is None:
+            self._early.append(text)
+            self._early_chars += len(text)
+            if self._early_chars > self._max_chars:
+                self._window = self._spool_early()
+        else:
+            self._window.add(text)
             self.spool.append(text)
-            return
-        self._early.append(text)
-        self._early_chars += len(text)
-        if self._early_chars > self._max_chars:
-            self._spool_early()
 
-    def _spool_early(self) -> None:
-        if self._early_chars is not None:
-            self.spool.append("".join(self._early))
-            self._early.clear()
-            self._early_chars = None
+    def _spool_early(self) -> OutputWindow:
+        """Pass on what was held back, and return the window of it."""
+        early, window = "".join(self._early), OutputWindow(self._max_chars)
+        self._early.clear()
+        self.spool.append(early)
+        window.add(early)
+        return window

@@ -6,14 +6,15 @@ for the host to read, and a host that stalls must neither stop us reading the ag
 
 from __future__ import annotations
 
+import asyncio
 import math
-from contextlib import asynccontextmanager
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     # Context.report_progress of the MCP SDK: progress, total, message.
     Report = Callable[[float, float | None, str | None], Awaitable[None]]
@@ -52,8 +53,9 @@ class Progress:
         self._heartbeat_s = heartbeat_s
         self._pending = ""
         self._skipped_chars = 0
-        self._more = anyio.Event()
-        self._closed = anyio.Event()
+        self._closed = False
+        self._waiting: asyncio.Future[None] | None = None
+        self._waits_for_text = False
         self._sent = 0
 
     def add(self, text: str) -> None:
@@ -64,32 +66,48 @@ class Progress:
         if (excess := len(self._pending) - MESSAGE_MAX_CHARS) > 0:
             self._pending = self._pending[excess:]
             self._skipped_chars += excess
-        self._more.set()
+        if self._waits_for_text:
+            self._wake()
 
     def close(self) -> None:
-        """Let the sender pass on what is left, and end."""
-        self._closed.set()
-        self._more.set()
+        """Let ``run`` pass on what is left, and end."""
+        self._closed = True
+        self._wake()
 
     async def run(self) -> None:
-        """Send until closed; end early when the host's side of the connection is gone."""
-        try:
-            await self._send(self._first)
-            last_text_at = anyio.current_time()
-            while self._pending or not self._closed.is_set():
-                with anyio.move_on_after(self._heartbeat_s):
-                    await self._more.wait()
-                self._more = anyio.Event()
-                if self._pending:
-                    await self._send(self._take())
-                    last_text_at = anyio.current_time()
-                    with anyio.move_on_after(self._interval_s):
-                        await self._closed.wait()
-                elif not self._closed.is_set():
-                    silent_s = math.floor(anyio.current_time() - last_text_at)
-                    await self._send(f"waiting for {self._waiting_for}: nothing new for {silent_s} s")
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+        """Send until closed, even if the host is gone by then: whoever waits for this waits for the call."""
+        await self._send(self._first)
+        last_text_at = anyio.current_time()
+        while self._pending or not self._closed:
+            if not self._pending:
+                await self._wait(self._heartbeat_s, for_text=True)
+            if self._pending:
+                await self._send(self._take())
+                last_text_at = anyio.current_time()
+                await self._wait(self._interval_s, for_text=False)
+            elif not self._closed:
+                silent_s = math.floor(anyio.current_time() - last_text_at)
+                await self._send(f"waiting for {self._waiting_for}: nothing new for {silent_s} s")
+
+    async def _wait(self, at_most_s: float, *, for_text: bool) -> None:
+        """Wait for the end, or for text if so told, but not for long.
+
+        A future and a timer: each of a thousand silent calls waits here, and an event and a scope hold 1.5 KiB more.
+        """
+        if self._closed:
             return
+        loop = asyncio.get_running_loop()
+        self._waiting, self._waits_for_text = loop.create_future(), for_text
+        timer = loop.call_later(at_most_s, self._wake)
+        try:
+            await self._waiting
+        finally:
+            timer.cancel()
+            self._waiting, self._waits_for_text = None, False
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     def _take(self) -> str:
         gap = f"[... {self._skipped_chars:,} characters skipped ...] " if self._skipped_chars else ""
@@ -98,23 +116,5 @@ class Progress:
 
     async def _send(self, message: str) -> None:
         self._sent += 1
-        await self._report(self._sent, None, message)
-
-
-@asynccontextmanager
-async def live_progress(report: Report, *, first: str, waiting_for: str) -> AsyncIterator[Progress]:
-    """Run a block with its progress sent alongside.
-
-    A failure of the block is raised as it is, not inside the exception group that a task group would make of it.
-    """
-    progress = Progress(report, first=first, waiting_for=waiting_for)
-    failure: Exception | None = None
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(progress.run)
-        try:
-            yield progress
-        except Exception as error:  # noqa: BLE001 - carried out of the task group, and raised below
-            failure = error
-        progress.close()
-    if failure is not None:
-        raise failure
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            await self._report(self._sent, None, message)

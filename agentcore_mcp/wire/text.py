@@ -29,11 +29,13 @@ _ANSWER_NAMES = ("result", "response", "output", "answer", "message", "text", "c
 _KIND_NAMES = ("type", "event", "role")  # and the one that says what kind of words these are
 _DATA_MEMBERS = {"type", "event", "data"}  # "data" alone may be anything, but not beside a kind
 _OTHER_KINDS = ("think", "reason", "tool", "status", "error")  # in a "type": what authors tell apart from the answer
+_WHITE_SPACE = " \t\r\n"  # of JSON
 _JSON_BEGINNINGS = frozenset('{["n')  # that matter: a number or a truth value is a word like any other
 _OBJECT_BEGINNINGS = frozenset("{[deicmRAF")  # of strings that may hold an event: JSON, a "data: " line, a repr
 _EVENT_BEGINNINGS = ("data: ", "event: ", "id: ")
 _HELD_MAX_CHARS = 65_536  # of events without the path, before the hope is given up that one with it comes
 _ABSENT = object()
+_raw_decode = json.JSONDecoder().raw_decode
 
 
 class AnswerText:
@@ -66,7 +68,7 @@ class AnswerText:
         value: Any = data
         if data.lstrip()[:1] in _JSON_BEGINNINGS:
             try:  # contextlib.suppress would cost as much as the parsing
-                value = json.loads(data)
+                value = _parsed(data)
             except (ValueError, RecursionError):
                 value = data
         return self._by_path(value, data) if self._path else self._words(value, data)
@@ -76,7 +78,8 @@ class AnswerText:
 
         They are no part of the words. Of lines that nobody takes, the newest hundred are kept.
         """
-        return [valid_unicode(note) for note in self._speech.tools.take()]
+        notes = self._speech.tools.take()
+        return [valid_unicode(note) for note in notes] if notes else notes
 
     def close(self) -> str:
         """Return what only the end of the answer settles."""
@@ -133,9 +136,9 @@ class AnswerText:
         end = text.rstrip()[-1:]
         try:
             if text[0] == "{" and end == "}":
-                return dialects.read(json.loads(text), self._speech)
+                return dialects.read(_parsed(text), self._speech)
             if text[0] == "[" and end == "]":
-                return dialects.items(json.loads(text), self._speech)
+                return dialects.items(_parsed(text), self._speech)
         except (ValueError, RecursionError):
             pass
         return None
@@ -206,11 +209,24 @@ def stream_failure(data: str) -> tuple[str, str] | None:
     return valid_unicode(error), valid_unicode(error_type)
 
 
+def _parsed(text: str) -> Any:
+    """Parse as ``json.loads`` does, which takes twice as long because it looks for white space by regular expressions.
+
+    Raises:
+        ValueError, RecursionError: If it is no JSON, or nested too deeply.
+    """
+    text = text.strip(_WHITE_SPACE)
+    value, end = _raw_decode(text)
+    if end != len(text):
+        raise ValueError("more than a value")
+    return value
+
+
 def _at(value: Any, path: list[str]) -> Any:
     """Return what is at the end of a path, or that nothing is."""
     if isinstance(value, str) and value[:1] == "{":
         with suppress(ValueError, RecursionError):
-            value = json.loads(value)
+            value = _parsed(value)
     for step in path:
         if isinstance(value, dict) and step in value:
             value = value[step]

@@ -7,7 +7,6 @@ and none of the answer's words. Lines that nobody takes are forgotten, oldest fi
 from __future__ import annotations
 
 import json
-from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -49,7 +48,7 @@ class ToolUse:
     """Turns the calls of one answer into lines: one for each call, however often it is reported."""
 
     def __init__(self) -> None:
-        self._lines: deque[str] = deque(maxlen=_NOTES_MAX)
+        self._lines: list[str] = []
         self._unfinished: dict[str | int | None, _Call] = {}
         self._known = Memory()
 
@@ -60,6 +59,7 @@ class ToolUse:
                 del self._unfinished[key]
         if isinstance(name, str) and name and self._known.is_new(call_id):
             self._lines.append(_line(name, arguments))
+            del self._lines[:-_NOTES_MAX]
 
     def begins(self, key: object, name: object, call_id: object = None) -> None:
         """Take note that a call begins, whose arguments may follow.
@@ -97,8 +97,9 @@ class ToolUse:
 
     def take(self) -> list[str]:
         """Return the lines that are new since the last time."""
-        lines = list(self._lines)
-        self._lines.clear()
+        if not self._lines:
+            return []
+        lines, self._lines = self._lines, []
         return lines
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import anyio
-import pytest
 
-from agentcore_mcp.server.progress import MESSAGE_MAX_CHARS, Progress, live_progress
+from agentcore_mcp.server.progress import MESSAGE_MAX_CHARS, Progress
 
 LONG_S = 3600.0
 
@@ -105,21 +104,30 @@ async def test_a_stalled_host_neither_blocks_nor_grows() -> None:
     assert len(host.messages) == 2
 
 
-async def test_a_host_that_is_gone_does_not_end_the_call() -> None:
+async def test_a_host_that_is_gone_does_not_end_the_wait_for_the_call() -> None:
+    told: list[str | None] = []
+
     async def gone(progress: float, total: float | None, message: str | None) -> None:
+        told.append(message)
         raise anyio.ClosedResourceError
 
-    async with live_progress(gone, first="hello", waiting_for="it") as progress:
+    progress = Progress(gone, first="hello", waiting_for="it", interval_s=LONG_S, heartbeat_s=LONG_S)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(progress.run)
         progress.add("piece")
-        await anyio.lowlevel.checkpoint()
-        progress.add("piece")
+        await anyio.wait_all_tasks_blocked()
+        assert told == ["hello", "piece"]
+        progress.add("more")
+        progress.close()
+
+    assert told == ["hello", "piece", "more"]
 
 
-async def test_a_failure_of_the_call_is_raised_as_it_is_after_what_had_arrived() -> None:
+async def test_what_ended_before_anybody_attended_is_told_at_once() -> None:
     host = Host()
-    with pytest.raises(LookupError, match="the call failed"):
-        async with live_progress(host.report, first="hello", waiting_for="it") as progress:
-            progress.add("piece")
-            raise LookupError("the call failed")
+    progress = Progress(host.report, first="hello", waiting_for="it", interval_s=LONG_S, heartbeat_s=LONG_S)
+    progress.close()
+    with anyio.fail_after(5):
+        await progress.run()
 
-    assert host.messages == ["hello", "piece"]
+    assert host.messages == ["hello"]

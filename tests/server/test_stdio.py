@@ -133,8 +133,11 @@ async def test_it_stops_its_sessions_at_the_end_if_the_settings_say_so(way: str,
 
 
 async def test_it_ends_although_the_host_does_not_read() -> None:
+    answered = anyio.Semaphore(0)
+
     async def talk(exchange: Exchange) -> None:
         await exchange.send(reply(body=json.dumps("0123456789" * 3_900).encode(), content_type="application/json"))
+        answered.release()
 
     async with (
         loopback_server(talk) as runtime,
@@ -144,9 +147,11 @@ async def test_it_ends_although_the_host_does_not_read() -> None:
         for number in range(1, 6):  # more than a pipe holds
             call = {"name": "invoke_agent", "arguments": {"prompt": "hi"}}
             await host.send({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": call})
-        assert host.process.stdin is not None
-        await host.process.stdin.aclose()
         with anyio.fail_after(LIMIT_S):
+            for _ in range(1, 6):
+                await answered.acquire()
+            assert host.process.stdin is not None
+            await host.process.stdin.aclose()
             await host.process.wait()
 
 
