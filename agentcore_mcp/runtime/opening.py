@@ -16,7 +16,6 @@ from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidProxy
 from agentcore_mcp.errors import (
     ConfigurationError,
     ConnectError,
-    InvalidRequestError,
     ProtocolError,
     ResponseTimeoutError,
     TransportError,
@@ -25,6 +24,7 @@ from agentcore_mcp.runtime.answers import refusal
 from agentcore_mcp.runtime.calls import user_agent
 from agentcore_mcp.runtime.endpoints import is_safe_for_credentials, url_of
 from agentcore_mcp.runtime.environment import tls_context, trusts_environment
+from agentcore_mcp.wire.headers import check_header
 from agentcore_mcp.wire.operations import SESSION_HEADER
 from agentcore_mcp.wire.sse import MAX_EVENT_BYTES
 
@@ -69,13 +69,13 @@ def _http_request(url: str, headers: Mapping[str, str]) -> httpx2.Request:
     """Return the upgrade as the request that a failure of it is about, with the headers that are ours to send."""
     if not url.startswith(("wss://", "ws://")):
         raise ConfigurationError("not a WebSocket URL: it begins with wss://, or ws:// for this machine")
-    if any(mark in value for value in headers.values() for mark in "\r\n\0"):
-        raise InvalidRequestError("the value of a header has a line end or NUL, which a header can't carry")
+    for name, value in headers.items():
+        check_header(name, value)
     parsed = url_of("http" + url.removeprefix("ws"))
-    if parsed is None:
+    if parsed is None or parsed.fragment:
         raise ConfigurationError("not a WebSocket URL")
-    own = {name: value for name, value in headers.items() if not name.lower().startswith(_OF_THE_LIBRARY)}
-    request = httpx2.Request("GET", parsed, headers=own)
+    own = [(name, value) for name, value in headers.items() if not name.lower().startswith(_OF_THE_LIBRARY)]
+    request = httpx2.Request("GET", parsed, headers=[(name.encode(), value.encode()) for name, value in own])
     if not is_safe_for_credentials(request.url):
         raise ConfigurationError(
             f"a WebSocket to {request.url.host!r} would send everything unencrypted; "

@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-websocket.html
 FRAME_MAX_BYTES = 32_000
 
+# What an endpoint may close with, of RFC 6455, 7.4, and how much it may say then (5.5).
 _NORMAL_CLOSURE = 1000
+_PRIVATE_CODES = range(3000, 5000)
+_REASON_MAX_BYTES = 123
+
 _NO_CLOSE_FRAME = 1006
 _MESSAGE_TOO_BIG = 1009
 _MEANINGS = {
@@ -138,7 +142,20 @@ class RuntimeWebSocket:
         return message
 
     async def close(self, code: int = _NORMAL_CLOSURE, reason: str = "") -> None:
-        """End the conversation. Leaving the block of ``connect`` does it too."""
+        """End the conversation. Leaving the block of ``connect`` does it too.
+
+        Args:
+            code: 1000, or one that you and the agent have agreed on: 3000 to 4999.
+            reason: At most 123 bytes of UTF-8.
+
+        Raises:
+            InvalidRequestError: If they are others.
+        """
+        if code != _NORMAL_CLOSURE and code not in _PRIVATE_CODES:
+            raise InvalidRequestError(f"the close code is {code!r}, 1000 and 3000 to 4999 are allowed")
+        size = len(reason.encode("utf-8", "surrogatepass"))
+        if size > _REASON_MAX_BYTES or not reason.isprintable():
+            raise InvalidRequestError(f"the reason has {size} bytes, at most {_REASON_MAX_BYTES} of text are allowed")
         await self._connection.close(code, reason)
 
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
@@ -192,6 +209,7 @@ async def connect(
 
     Raises:
         ConfigurationError: If the URL is neither wss nor on this machine.
+        InvalidRequestError: If a header has a name or a value that is none.
         ConnectError: If no connection could be made.
         ResponseTimeoutError: If the upgrade was not answered in time.
         AgentRuntimeError: If it was refused.

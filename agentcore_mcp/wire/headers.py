@@ -72,8 +72,6 @@ def header_fields(fields: Mapping[str, str], extra: Mapping[str, str] | None) ->
     names = {name.lower() for name in fields}
     for name in extra or {}:
         key = name.lower()
-        if not _NAME.fullmatch(name):
-            raise InvalidRequestError(f"not a header name: {name!r}")
         if key in names or key in _NOT_FOR_CALLERS:
             raise InvalidRequestError(f"the header {name!r} is set by the request itself, and can't be set again")
         if _RESERVED.match(key):
@@ -84,11 +82,18 @@ def header_fields(fields: Mapping[str, str], extra: Mapping[str, str] | None) ->
         names.add(key)
     every = (*fields.items(), *(extra or {}).items())
     for name, value in every:
-        _check_value(name, value)
+        check_header(name, value)
     return every
 
 
-def _check_value(name: str, value: str) -> None:
+def check_header(name: str, value: str) -> None:
+    """Check that name and value are such, whoever's header it is.
+
+    Raises:
+        InvalidRequestError: If one isn't. The message shows no value.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidRequestError(f"not a header name: {name!r:.200}")
     shortest, longest = VALUE_CHARS.get(name.lower(), (0, None))
     if len(value) < shortest or (longest is not None and len(value) > longest):
         raise InvalidRequestError(

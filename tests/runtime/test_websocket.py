@@ -489,6 +489,8 @@ async def test_wss_trusts_whom_the_environment_says(tmp_path: Path, monkeypatch:
         ("ws://example.com/ws", "would send everything unencrypted"),
         ("https://example.com/ws", "not a WebSocket URL"),
         ("wss://example.com:port/ws?X-Amz-Signature=s3cret", "not a WebSocket URL"),
+        ("wss://example.com/ws#s3cret", "not a WebSocket URL"),
+        ("wss://a..b/ws?X-Amz-Signature=s3cret", "not a WebSocket URL"),
     ],
 )
 async def test_a_url_that_is_not_safe_is_refused(url: str, message: str) -> None:
@@ -498,12 +500,61 @@ async def test_a_url_that_is_not_safe_is_refused(url: str, message: str) -> None
     assert "s3cret" not in str(caught.value)
 
 
-async def test_a_header_with_a_line_end_is_refused() -> None:
-    with pytest.raises(InvalidRequestError, match="line end") as caught:
-        async with connect("ws://127.0.0.1:9/ws", {"X-Tenant": "a\r\nAuthorization: s3cret"}):
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Tenant": "a\r\nAuthorization: s3cret"},
+        {"X-Tenant": "s3cret\0"},
+        {"X-Tenant": "s3cret\ud800"},
+        {"X-Tenant: a\r\nX-Other": "s3cret"},
+        {"X-Größe": "s3cret"},
+        {"": "s3cret"},
+    ],
+)
+async def test_what_is_no_header_is_refused(headers: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequestError, match="header") as caught:
+        async with connect("ws://127.0.0.1:9/ws", headers):
             pass
 
     assert "s3cret" not in str(caught.value)
+
+
+async def test_a_header_is_sent_as_utf_8() -> None:
+    """As everywhere."""
+    seen = []
+
+    async def agent(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        seen.append(connection.request.headers["X-Tenant"])
+
+    async with asyncio.timeout(WAIT_S), server_of(agent) as url, connect(url, {"X-Tenant": "größer"}) as websocket:
+        with pytest.raises(WebSocketClosedError):
+            await websocket.receive()
+
+    assert seen[0].encode("utf-8", "surrogateescape").decode() == "größer"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "message"),
+    [
+        (1006, "", "the close code is 1006, 1000 and 3000 to 4999 are allowed"),
+        (99, "", "the close code is 99"),
+        (1000, "ü" * 62, "the reason has 124 bytes, at most 123"),
+        (1000, "\ud800", "the reason"),
+    ],
+)
+async def test_what_a_conversation_can_not_be_ended_with_is_refused(code: int, reason: str, message: str) -> None:
+    async def agent(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    async with asyncio.timeout(WAIT_S), server_of(agent) as url, connect(url) as websocket:
+        with pytest.raises(InvalidRequestError, match=message):
+            await websocket.close(code, reason)
+        await websocket.close(4321, "that's all")
+        with pytest.raises(WebSocketClosedError) as caught:
+            await websocket.receive()
+
+    assert (caught.value.code, caught.value.reason) == (4321, "that's all")
 
 
 async def test_wss_goes_through_the_proxy_of_the_environment_and_loopback_never(
