@@ -2,13 +2,17 @@
 
 OpenTelemetry is no dependency. Where it is installed, the spans a handler opens belong to the caller's trace and
 ``opentelemetry.baggage`` answers with the caller's entries. Where instrumentation has done that already, nothing is
-done again.
+done again. Where OpenTelemetry can't be used, a handler works all the same.
 """
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
+
+from agentcore_mcp.hosting.logs import LOGGER_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +26,11 @@ _TRACE_HEADERS = ("traceparent", "baggage", "x-amzn-trace-id")
 @contextmanager
 def trace_context(headers: Headers) -> Iterator[None]:
     """Make the trace and baggage of a request's headers current."""
-    if not any(name in headers for name in _TRACE_HEADERS):
+    if not any(name in headers for name in _TRACE_HEADERS) or not _usable():
         yield
         return
-    try:
-        from opentelemetry import context, propagate, trace
-    except ImportError:
-        yield
-        return
+    from opentelemetry import context, propagate, trace
+
     if trace.get_current_span().get_span_context().is_valid:  # a server instrumentation has read them
         yield
         return
@@ -40,3 +41,15 @@ def trace_context(headers: Headers) -> Iterator[None]:
         yield
     finally:
         context.detach(token)
+
+
+@cache
+def _usable() -> bool:
+    try:
+        import opentelemetry.propagate  # noqa: F401 - what this does is to fail
+    except ImportError:
+        return False
+    except ValueError as error:  # OTEL_PROPAGATORS, which names one that is not installed
+        logging.getLogger(LOGGER_NAME).warning("the callers' traces can't be read: %s", error)
+        return False
+    return True

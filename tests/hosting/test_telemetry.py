@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -92,3 +93,20 @@ def test_without_opentelemetry_a_handler_works_all_the_same() -> None:
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
 
     assert run.stdout == "worked\n", run.stderr
+
+
+def test_with_a_propagator_that_is_not_installed_a_handler_works_all_the_same() -> None:
+    """OTEL_PROPAGATORS is the platform's, what is installed is the agent's; OpenTelemetry refuses to be imported."""
+    script = (
+        "from starlette.datastructures import Headers\n"
+        "from agentcore_mcp.hosting.telemetry import trace_context\n"
+        "for _ in range(2):\n"
+        "    with trace_context(Headers({'baggage': 'a=1'})): print('worked')"
+    )
+    environ = {**os.environ, "OTEL_PROPAGATORS": "tracecontext,of-another-planet"}
+    run = subprocess.run(
+        [sys.executable, "-c", script], env=environ, capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert run.stdout == "worked\nworked\n", run.stderr
+    assert run.stderr.count("of-another-planet") == 1
