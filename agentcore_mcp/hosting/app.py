@@ -8,8 +8,6 @@ published SDK runs under it unchanged; the bytes on the line are the same.
 from __future__ import annotations
 
 import functools
-import inspect
-import json
 import logging
 import os
 import time
@@ -20,29 +18,30 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
-from agentcore_mcp.hosting.context import enter_request
-from agentcore_mcp.hosting.debug import debug_action
+from agentcore_mcp.hosting.context import enter_request, request_scope
+from agentcore_mcp.hosting.debug import answer_action, requested_action
 from agentcore_mcp.hosting.health import Health, PingStatus
 from agentcore_mcp.hosting.invocation import invoke, is_coroutine_callable
 from agentcore_mcp.hosting.logs import app_logger
-from agentcore_mcp.hosting.streaming import EventStream, encode_json
+from agentcore_mcp.hosting.streaming import EventStream, JSONAnswer
 from agentcore_mcp.hosting.telemetry import trace_context
 from agentcore_mcp.hosting.worker import WorkerLoop
-from agentcore_mcp.wire.operations import JSON_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from starlette.middleware import Middleware
     from starlette.requests import Request
-    from starlette.types import Lifespan
+    from starlette.types import Lifespan, Receive, Scope, Send
     from starlette.websockets import WebSocket
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
+Result = TypeVar("Result")
 
 # AgentCore's service contract: it calls this port.
 DEFAULT_PORT = 8080
@@ -170,8 +169,14 @@ class BedrockAgentCoreApp(Starlette):
         import uvicorn
 
         log_level = "info" if self.debug else "warning"
-        options = {"host": host or default_host(), "port": port, "access_log": self.debug, "log_level": log_level}
+        host = default_host() if host is None else host
+        options = {"host": host, "port": port, "access_log": self.debug, "log_level": log_level}
         uvicorn.run(self, **{**options, **kwargs})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Be an ASGI application."""
+        with request_scope():
+            await super().__call__(scope, receive, send)
 
     async def _handle_invocation(self, request: Request) -> Response:
         context = enter_request(request)
@@ -182,30 +187,39 @@ class BedrockAgentCoreApp(Starlette):
             return self._refuse("Invalid encoding", error)
         except (ValueError, RecursionError) as error:
             return self._refuse("Invalid JSON", error)
-        if self.debug and (answer := debug_action(payload, self._health)):
-            return answer
+        except ClientDisconnect:
+            self.logger.info("the client has gone away before its payload was complete")
+            return Response(status_code=400)  # which nobody reads
+        if self.debug and (action := requested_action(payload)):
+            self.logger.debug("debug action %r", action)
+            return await self._beside_handlers(answer_action, action, self._health)
         handler = self.handlers.get("main")
         if handler is None:
             self.logger.error("the app has no @entrypoint")
-            return _error("No entrypoint defined", 500)
+            return JSONAnswer({"error": "No entrypoint defined"}, 500)
+        self.logger.debug("calling %s", getattr(handler, "__name__", type(handler).__name__))
         try:
             with trace_context(request.headers):
                 result = await invoke(handler, payload, context, worker=self._worker)
         except HTTPException as error:
             self._log_status(error.status_code, started, error.detail)
-            return _error(error.detail, error.status_code)
+            return JSONAnswer({"error": error.detail}, error.status_code)
         except Exception as error:
             self.logger.exception("the handler failed after %.3f s", time.monotonic() - started)
-            return _error(str(error), 500)
-        if inspect.isasyncgen(result):
-            self.logger.info("streaming the answer after %.3f s", time.monotonic() - started)
-            return EventStream(result, self.logger)
-        response = result if isinstance(result, Response) else Response(encode_json(result), media_type=JSON_TYPE)
-        self._log_status(response.status_code, started)
-        return response
+            return JSONAnswer({"error": str(error)}, 500)
+        if isinstance(result, Response):
+            self._log_status(result.status_code, started)
+            return result
+        self.logger.info("streaming the answer after %.3f s", time.monotonic() - started)
+        return EventStream(result, self.logger)
 
     async def _handle_ping(self, request: Request) -> Response:  # noqa: ARG002 - Starlette passes it
-        return JSONResponse(await to_thread.run_sync(self._health.report, limiter=self._ping_thread))
+        report = await self._beside_handlers(self._health.report)
+        self.logger.debug("ping: %s", report["status"])
+        return JSONAnswer(report)
+
+    async def _beside_handlers(self, function: Callable[..., Result], *args: Any) -> Result:
+        return await to_thread.run_sync(function, *args, limiter=self._ping_thread)
 
     async def _handle_websocket(self, websocket: WebSocket) -> None:
         context = enter_request(websocket)
@@ -225,19 +239,14 @@ class BedrockAgentCoreApp(Starlette):
 
     def _refuse(self, error: str, cause: Exception) -> Response:
         self.logger.warning("refused a request: %s: %s", error, cause)
-        return JSONResponse({"error": error, "details": str(cause)}, status_code=400)
+        return JSONAnswer({"error": error, "details": str(cause)}, status_code=400)
 
     def _log_status(self, status: int, started: float, detail: str = "") -> None:
         level = logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
-        self.logger.log(level, "answered %d after %.3f s %s", status, time.monotonic() - started, detail)
+        detail = detail and f": {detail}"
+        self.logger.log(level, "answered %d after %.3f s%s", status, time.monotonic() - started, detail)
 
 
 def default_host(environ: Mapping[str, str] = os.environ, marker: Path = _CONTAINER_MARKER) -> str:
     """Return the address to serve on: every one inside a container, which has its own network; else loopback."""
     return "0.0.0.0" if marker.exists() or environ.get("DOCKER_CONTAINER") else "127.0.0.1"  # noqa: S104 - on purpose
-
-
-def _error(error: str, status: int) -> Response:
-    """Return ``{"error": …}`` as ``JSONResponse`` writes it, except that a lone surrogate does no harm."""
-    body = json.dumps({"error": error}, ensure_ascii=False, separators=(",", ":"))
-    return Response(body.encode("utf-8", "backslashreplace"), status, media_type=JSON_TYPE)

@@ -7,14 +7,17 @@ variables, so that code many calls deeper needs nothing handed through. The app 
 from __future__ import annotations
 
 import uuid
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.hosting import headers as names
 from agentcore_mcp.wire.operations import SESSION_HEADER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from starlette.requests import HTTPConnection
 
 
@@ -30,13 +33,14 @@ class RequestContext:
 
     session_id: str | None = None
     request_headers: dict[str, str] | None = None
-    request: HTTPConnection | None = None
+    request: Any = None
 
 
 class BedrockAgentCoreContext:
     """The current request's identity, readable from any function, thread or task that works on it.
 
-    Outside of a request every getter returns None.
+    Outside of a request every getter returns None, or what the program has set: a token or headers set before the app
+    runs hold for requests that come without.
     """
 
     _workload_access_token: ContextVar[str | None] = ContextVar("workload_access_token", default=None)
@@ -92,19 +96,30 @@ class BedrockAgentCoreContext:
         return cls._request_headers.get()
 
 
-def enter_request(connection: HTTPConnection) -> RequestContext:
-    """Fill the context variables from a request or WebSocket, and return the handler's second argument.
+_VARIABLES = [value for value in vars(BedrockAgentCoreContext).values() if isinstance(value, ContextVar)]
 
-    Every variable is set, with None if need be: where a server serves several requests in one task, nothing of the
-    one before is left.
-    """
+
+def enter_request(connection: HTTPConnection) -> RequestContext:
+    """Fill the context variables from a request or WebSocket, and return the handler's second argument."""
+    here = BedrockAgentCoreContext
     headers = connection.headers
     session_id = headers.get(SESSION_HEADER)
-    seen = names.forwarded(headers.items()) or None
-    BedrockAgentCoreContext.set_request_context(headers.get(names.REQUEST_ID_HEADER) or str(uuid.uuid4()), session_id)
-    BedrockAgentCoreContext.set_workload_access_token(
-        headers.get(names.IDENTITY_TOKEN_HEADER) or headers.get(names.ACCESS_TOKEN_HEADER)
-    )
-    BedrockAgentCoreContext.set_oauth2_callback_url(headers.get(names.OAUTH2_CALLBACK_HEADER))
-    BedrockAgentCoreContext.set_request_headers(seen)
-    return RequestContext(session_id=session_id, request_headers=seen, request=connection)
+    here.set_request_context(headers.get(names.REQUEST_ID_HEADER) or str(uuid.uuid4()), session_id)
+    if token := headers.get(names.IDENTITY_TOKEN_HEADER) or headers.get(names.ACCESS_TOKEN_HEADER):
+        here.set_workload_access_token(token)
+    if url := headers.get(names.OAUTH2_CALLBACK_HEADER):
+        here.set_oauth2_callback_url(url)
+    if seen := names.forwarded(headers.items()):
+        here.set_request_headers(seen)
+    return RequestContext(session_id=session_id, request_headers=here.get_request_headers(), request=connection)
+
+
+@contextmanager
+def request_scope() -> Iterator[None]:
+    """Put the context variables back afterwards: where one task serves several requests, none sees the one before."""
+    before = [(variable, variable.get()) for variable in _VARIABLES]
+    try:
+        yield
+    finally:
+        for variable, value in before:
+            variable.set(value)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse
-
 from agentcore_mcp.hosting.health import PingStatus
+from agentcore_mcp.hosting.streaming import JSONAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,15 +19,17 @@ if TYPE_CHECKING:
 _ACTION_KEY = "_agent_core_app_action"
 
 
-def debug_action(payload: Any, health: Health) -> JSONResponse | None:
-    """Do what the payload asks for and return the answer; None if it asks for nothing of the kind."""
-    action = payload.get(_ACTION_KEY) if isinstance(payload, dict) else None
-    if not action:
-        return None
+def requested_action(payload: Any) -> Any:
+    """Return what the payload asks for; something false if it asks for nothing of the kind."""
+    return payload.get(_ACTION_KEY) if isinstance(payload, dict) else None
+
+
+def answer_action(action: Any, health: Health) -> JSONAnswer:
+    """Do what was asked for and return the answer; it takes the time that the agent's own ``@ping`` function takes."""
     act = _ACTIONS.get(action) if isinstance(action, str) else None
     if act is None:
-        return JSONResponse({"error": f"Unknown action: {action}"}, status_code=400)
-    return JSONResponse(act(health))
+        return JSONAnswer({"error": f"Unknown action: {action}"}, status_code=400)
+    return JSONAnswer(act(health))
 
 
 def _force(health: Health, status: PingStatus | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Calling a handler, whatever kind of callable it is, without ever holding up the server's event loop.
 
-Async code runs on the worker loop, other code in threads. What comes back is a value, or an async generator of pieces.
+Async code runs on the worker loop, other code in threads. There, too, what it makes becomes JSON: that calls the
+values' own code, which may take its time, and a handler may go on altering what it has yielded.
 """
 
 from __future__ import annotations
@@ -11,35 +12,42 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from anyio import CancelScope, to_thread
+from starlette.responses import Response
+
+from agentcore_mcp.hosting.streaming import encode_event, encode_events, encode_json
+from agentcore_mcp.hosting.worker import contained
+from agentcore_mcp.wire.operations import JSON_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
     from contextvars import Context
 
     from agentcore_mcp.hosting.context import RequestContext
     from agentcore_mcp.hosting.worker import WorkerLoop
 
-_END = object()
 
-
-async def invoke(handler: Callable[..., Any], payload: Any, context: RequestContext, *, worker: WorkerLoop) -> Any:
-    """Call a handler with what it takes, and return its value or an async generator of its pieces.
+async def invoke(
+    handler: Callable[..., Any], payload: Any, context: RequestContext, *, worker: WorkerLoop
+) -> Response | AsyncGenerator[bytes]:
+    """Call a handler with what it takes, and return its answer, or an async generator of its events.
 
     A generator has not begun to run when this returns: its failures come out of the iteration. It will run with the
     context variables of now, whenever it is read.
     """
     args = (payload, context) if _takes_context(handler) else (payload,)
-    if _is(inspect.iscoroutinefunction, handler):
-        result = await worker.run(handler, *args)
-    elif _is(inspect.isasyncgenfunction, handler):
-        result = handler(*args)
+    result: Any
+    if is_coroutine_callable(handler) or _is(inspect.isasyncgenfunction, handler):
+        result = handler(*args)  # which does not run it yet
     else:
-        result = await to_thread.run_sync(_contained, handler, *args)
+        result = await to_thread.run_sync(_called, handler, *args)
+    if inspect.isawaitable(result):
+        result = await worker.run(_awaited, result)
     if inspect.isasyncgen(result):
-        return worker.iterate(result, copy_context())
+        return worker.iterate(encode_events(result), copy_context())
     if inspect.isgenerator(result):
         return _from_threads(result, copy_context())
-    return result
+    response: Response = result
+    return response
 
 
 def is_coroutine_callable(function: Callable[..., Any]) -> bool:
@@ -62,19 +70,36 @@ def _takes_context(handler: Callable[..., Any]) -> bool:
     return names[1:2] == ["context"]
 
 
-async def _from_threads(generator: Generator[Any, Any, Any], context: Context) -> AsyncGenerator[Any]:
+def _called(handler: Callable[..., Any], *args: Any) -> Any:
+    with contained():
+        result = handler(*args)
+        # A decorator that is not async itself hides that its function is.
+        return result if inspect.isawaitable(result) else _answer_or_generator(result)
+
+
+async def _awaited(result: Awaitable[Any]) -> Any:
+    return _answer_or_generator(await result)
+
+
+def _answer_or_generator(result: Any) -> Any:
+    if inspect.isasyncgen(result) or inspect.isgenerator(result) or isinstance(result, Response):
+        return result
+    return Response(encode_json(result), media_type=JSON_TYPE)
+
+
+async def _from_threads(generator: Generator[Any, Any, Any], context: Context) -> AsyncGenerator[bytes]:
     """Run a generator's steps in threads, one at a time, all in ``context``."""
     try:
-        while (piece := await to_thread.run_sync(context.run, _contained, next, generator, _END)) is not _END:
-            yield piece
+        while event := await to_thread.run_sync(context.run, _next_event, generator):
+            yield event
     finally:
         with CancelScope(shield=True):
             await to_thread.run_sync(context.run, generator.close)
 
 
-def _contained(function: Callable[..., Any], *args: Any) -> Any:
-    """Make an ordinary error of what would end the server."""
-    try:
-        return function(*args)
-    except SystemExit as error:
-        raise RuntimeError(f"the handler called sys.exit({error.code!r})") from error
+def _next_event(generator: Generator[Any, Any, Any]) -> bytes:
+    """Return the next piece as an event; nothing at the end."""
+    with contained():
+        for piece in generator:
+            return encode_event(piece)
+    return b""

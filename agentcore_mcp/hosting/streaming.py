@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import StreamingResponse
+from starlette.responses import JSONResponse, StreamingResponse
 
 from agentcore_mcp.wire.operations import SSE_TYPE
 
@@ -25,16 +25,25 @@ if TYPE_CHECKING:
 _MAX_DEPTH = 50
 
 
+class JSONAnswer(JSONResponse):
+    """An answer of the app's own. A lone surrogate in it, which may be the caller's, does no harm."""
+
+    def render(self, content: Any) -> bytes:
+        """Return what ``JSONResponse`` does, for whatever text."""
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "backslashreplace")
+
+
 class EventStream(StreamingResponse):
-    """The pieces of a handler as server-sent events, and its failure as the last one.
+    """The events of a handler, and its failure as the last one.
 
     When the client goes away the handler's generator is closed, whatever it is doing.
     """
 
     media_type = SSE_TYPE
 
-    def __init__(self, pieces: AsyncGenerator[Any, Any], logger: logging.Logger) -> None:
-        self._events = _events(pieces, logger)
+    def __init__(self, events: AsyncGenerator[bytes], logger: logging.Logger) -> None:
+        self._events = _with_failure(events, logger)
         super().__init__(self._events)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,14 +52,14 @@ class EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def _events(pieces: AsyncGenerator[Any, Any], logger: logging.Logger) -> AsyncGenerator[bytes]:
+async def _with_failure(events: AsyncGenerator[bytes], logger: logging.Logger) -> AsyncGenerator[bytes]:
     try:
-        async with aclosing(pieces):
-            async for piece in pieces:
-                yield _event(piece)
+        async with aclosing(events):
+            async for event in events:
+                yield event
     except Exception as error:
         logger.exception("the handler failed while it was streaming")
-        yield _event(
+        yield encode_event(
             {
                 "error": str(error),
                 "error_type": type(error).__name__,
@@ -59,7 +68,15 @@ async def _events(pieces: AsyncGenerator[Any, Any], logger: logging.Logger) -> A
         )
 
 
-def _event(value: Any) -> bytes:
+async def encode_events(pieces: AsyncGenerator[Any, Any]) -> AsyncGenerator[bytes]:
+    """Yield each piece as an event, as it is when the generator yields it: many yield one object again and again."""
+    async with aclosing(pieces):
+        async for piece in pieces:
+            yield encode_event(piece)
+
+
+def encode_event(value: Any) -> bytes:
+    """Return a value as a server-sent event."""
     # JSON text has no line ends, so one data line is always enough.
     return b"data: " + encode_json(value) + b"\n\n"
 

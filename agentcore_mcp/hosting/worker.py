@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from contextlib import aclosing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
     from concurrent.futures import Future
     from contextvars import Context
 
@@ -56,6 +56,7 @@ class WorkerLoop:
                         return
                     await pieces.more()
         finally:
+            pieces.abandoned = True
             producer.cancel()
 
     def _submit(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> Future[T]:
@@ -65,12 +66,23 @@ class WorkerLoop:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="agentcore-worker", daemon=True).start()
+                threading.Thread(target=_run, args=(self._loop,), name="agentcore-worker", daemon=True).start()
             return self._loop
 
 
+def _run(loop: asyncio.AbstractEventLoop) -> NoReturn:
+    """Run a loop for good: a background task of the agent's may stop it or call ``sys.exit()``; the others go on."""
+    while True:
+        with suppress(SystemExit, KeyboardInterrupt):
+            loop.run_forever()
+
+
 class _Pieces(Generic[T]):
-    """The pieces on their way from one loop to another, in batches: a wake-up costs more than a piece."""
+    """The pieces on their way from one loop to another, in batches: a wake-up costs more than a piece.
+
+    Attributes:
+        abandoned: Nobody will read on. A generator that takes no notice of its cancellation ends at its next piece.
+    """
 
     def __init__(self, *, reader: asyncio.AbstractEventLoop, writer: asyncio.AbstractEventLoop) -> None:
         self._reader = reader
@@ -79,10 +91,13 @@ class _Pieces(Generic[T]):
         self._waiting: list[T] = []
         self._arrived = asyncio.Event()  # of the reader's loop
         self._taken = asyncio.Event()  # of the writer's loop
+        self.abandoned = False
 
     async def fill(self, source: AsyncGenerator[T, Any]) -> None:
         async with aclosing(source):
             async for piece in source:
+                if self.abandoned:
+                    return
                 self._taken.clear()
                 with self._lock:
                     self._waiting.append(piece)
@@ -109,13 +124,23 @@ class _Pieces(Generic[T]):
 
 
 async def _contained(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
-    """Make ordinary errors of what would end the loop, or leave its caller waiting."""
+    """Make ordinary errors of what would leave the caller waiting."""
     try:
-        return await function(*args)
-    except SystemExit as error:
-        raise RuntimeError(f"the handler called sys.exit({error.code!r})") from error
+        with contained():
+            return await function(*args)
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
         raise RuntimeError("the handler was cancelled from within") from error
+
+
+@contextmanager
+def contained() -> Iterator[None]:
+    """Make an ordinary error of what a handler raises to end the process, or what is made to be caught by nobody."""
+    try:
+        yield
+    except (Exception, asyncio.CancelledError, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise RuntimeError(f"the handler raised {error!r}") from error

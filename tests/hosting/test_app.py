@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import logging
 import socket
 import sys
 import threading
@@ -112,6 +113,47 @@ def test_ping_answers_while_every_handler_thread_is_blocked() -> None:
 
         release.set()
         assert {body_of(answer.result(LIMIT_S)) for answer in answers} == {b"true"}
+
+
+class _Laborious:
+    """A value that takes its time to become plain, as a lazy result that is fetched only then."""
+
+    def __init__(self) -> None:
+        self.entered, self.release = threading.Event(), threading.Event()
+
+    def model_dump(self) -> dict[str, bool]:
+        self.entered.set()
+        return {"released": self.release.wait(LIMIT_S)}
+
+
+def _laborious(value: Any) -> Any:
+    return value
+
+
+async def _laborious_async(value: Any) -> Any:
+    return value
+
+
+def _laborious_pieces(value: Any) -> Iterator[Any]:
+    yield value
+
+
+async def _laborious_async_pieces(value: Any) -> AsyncIterator[Any]:
+    yield value
+
+
+@pytest.mark.parametrize("kind", [_laborious, _laborious_async, _laborious_pieces, _laborious_async_pieces])
+def test_ping_answers_while_a_value_becomes_json(kind: Any) -> None:
+    value = _Laborious()
+
+    with serving(app_of(lambda payload: kind(value))) as port, ThreadPoolExecutor() as clients:
+        answer = clients.submit(exchange, port, ask())
+        assert value.entered.wait(LIMIT_S)
+
+        assert b'"Healthy"' in exchange(port, PING)
+
+        value.release.set()
+        assert b'{"released": true}' in answer.result(LIMIT_S)
 
 
 def test_the_first_piece_is_on_the_line_before_the_second_exists() -> None:
@@ -228,7 +270,30 @@ async def _exiting_in_an_async_stream(payload: Any) -> AsyncIterator[int]:
 def test_sys_exit_in_a_handler_is_an_error_and_not_the_end(handler: Any) -> None:
     with serving(app_of(handler)) as port:
         for _ in range(2):
-            assert b"the handler called sys.exit(3)" in exchange(port, ask())
+            assert b"the handler raised SystemExit(3)" in exchange(port, ask())
+
+
+class _Panic(BaseException):
+    """What extensions written in Rust raise when they panic."""
+
+
+def _panicking(payload: Any) -> None:
+    raise _Panic("at the disco")
+
+
+async def _panicking_async(payload: Any) -> None:
+    raise _Panic("at the disco")
+
+
+async def _panicking_in_an_async_stream(payload: Any) -> AsyncIterator[int]:
+    yield 1
+    raise _Panic("at the disco")
+
+
+@pytest.mark.parametrize("handler", [_panicking, _panicking_async, _panicking_in_an_async_stream])
+def test_what_no_handler_is_expected_to_raise_is_told_like_any_error(handler: Any) -> None:
+    with serving(app_of(handler)) as port:
+        assert b"the handler raised _Panic('at the disco')" in exchange(port, ask())
 
 
 async def _cancelled(payload: Any) -> None:
@@ -307,6 +372,50 @@ def test_an_unhashable_debug_action_is_an_unknown_one() -> None:
     assert answer.startswith(b"HTTP/1.1 400 ")
 
 
+def test_an_unknown_debug_action_may_be_no_text() -> None:
+    with serving(BedrockAgentCoreApp(debug=True)) as port:
+        answer = exchange(port, ask({"_agent_core_app_action": "\ud83d"}))
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(body_of(answer)) == {"error": "Unknown action: \ud83d"}
+
+
+def test_a_debug_action_that_waits_for_the_agents_own_check_holds_up_nobody() -> None:
+    entered, release = threading.Event(), threading.Event()
+    app = BedrockAgentCoreApp(debug=True)
+    app.entrypoint(lambda payload: payload)
+
+    @app.ping
+    def check() -> PingStatus:
+        entered.set()
+        release.wait(LIMIT_S)
+        return PingStatus.HEALTHY_BUSY
+
+    with serving(app) as port, ThreadPoolExecutor() as clients:
+        status = clients.submit(exchange, port, ask({"_agent_core_app_action": "ping_status"}))
+        assert entered.wait(LIMIT_S)
+
+        assert body_of(exchange(port, ask("hello"))) == b'"hello"'
+
+        release.set()
+        assert b'"HealthyBusy"' in status.result(LIMIT_S)
+
+
+def test_a_client_that_goes_away_while_it_sends_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    head = http_request("POST", "/invocations", b"12")[:-1]
+
+    with serving(app_of(lambda payload: payload)) as port, caplog.at_level(logging.INFO):
+        with socket.create_connection(("127.0.0.1", port), READ_LIMIT_S) as connection:
+            connection.sendall(head)
+            assert b'"Healthy"' in exchange(port, PING)  # by now the app reads
+        deadline = time.monotonic() + LIMIT_S
+        while "gone away" not in caplog.text:
+            assert time.monotonic() < deadline
+            exchange(port, PING)
+
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
 def test_a_debug_action_lists_the_running_tasks() -> None:
     app = BedrockAgentCoreApp(debug=True)
     app.add_async_task("indexing", {"files": 3})
@@ -317,6 +426,16 @@ def test_a_debug_action_lists_the_running_tasks() -> None:
     assert info["active_count"] == 1
     assert info["running_jobs"][0]["name"] == "indexing"
     assert 0 <= info["running_jobs"][0]["duration"] < LIMIT_S
+
+
+def test_an_async_handler_behind_a_decorator_that_is_not_async_is_awaited() -> None:
+    """The published package answers with the coroutine's ``str()``."""
+
+    async def handler(payload: Any) -> list[Any]:
+        return [payload, threading.current_thread().name]
+
+    with serving(app_of(lambda payload: handler(payload))) as port:  # noqa: PLW0108 - hides that it is async
+        assert json.loads(body_of(exchange(port, ask(1)))) == [1, "agentcore-worker"]
 
 
 def test_the_lifespan_spans_the_time_the_app_serves() -> None:

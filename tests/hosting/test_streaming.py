@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentcore_mcp.hosting.streaming import EventStream, encode_json
+from agentcore_mcp.hosting.streaming import EventStream, JSONAnswer, encode_events, encode_json
 from tests.hosting.agents import ODD_VALUES, PUBLISHED
 
 if TYPE_CHECKING:
@@ -64,8 +64,24 @@ async def test_a_lone_surrogate_does_not_end_the_stream() -> None:
     async def receive() -> Message:
         raise AssertionError("a server that reports disconnects by raising is not asked")
 
-    await EventStream(pieces(), logging.getLogger("tests.streaming"))(
+    await EventStream(encode_events(pieces()), logging.getLogger("tests.streaming"))(
         {"type": "http", "asgi": {"spec_version": "2.4"}}, receive, send
     )
 
     assert [message["body"] for message in sent[1:]] == [b'data: "half \\ud83d"\n\n', b'data: "whole"\n\n', b""]
+
+
+async def test_a_piece_is_written_down_before_the_generator_can_alter_it() -> None:
+    async def pieces() -> AsyncGenerator[Any]:
+        state: dict[str, int] = {}
+        for n in range(3):
+            state["n"] = n
+            yield state
+
+    events = [event async for event in encode_events(pieces())]
+
+    assert events == [b'data: {"n": 0}\n\n', b'data: {"n": 1}\n\n', b'data: {"n": 2}\n\n']
+
+
+def test_an_answer_of_the_apps_own_may_quote_a_lone_surrogate() -> None:
+    assert JSONAnswer({"error": "half \ud83d"}).body == b'{"error":"half \\ud83d"}'

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from contextvars import ContextVar, copy_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -154,6 +155,62 @@ async def test_closing_the_iteration_closes_the_generator_wherever_it_is() -> No
         await pieces.aclose()
 
         assert await asyncio.to_thread(closed.acquire, timeout=LIMIT_S)
+
+
+async def test_a_generator_that_ignores_its_cancellation_ends_at_its_next_piece() -> None:
+    cancelled, closed = threading.Event(), threading.Event()
+
+    async def stubborn() -> AsyncGenerator[int]:
+        try:
+            while True:
+                try:
+                    yield 1
+                    await asyncio.sleep(3600)
+                except asyncio.CancelledError:
+                    cancelled.set()
+        finally:
+            closed.set()
+
+    pieces = WorkerLoop().iterate(stubborn(), copy_context())
+    assert await anext(pieces) == 1
+    await pieces.aclose()
+
+    assert await asyncio.to_thread(closed.wait, LIMIT_S)
+    assert cancelled.is_set()
+
+
+async def _exiting() -> None:
+    sys.exit(3)
+
+
+async def _interrupting() -> None:
+    raise KeyboardInterrupt
+
+
+async def _stopping() -> None:
+    asyncio.get_running_loop().stop()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("background", [_exiting, _interrupting, _stopping])
+async def test_a_background_task_that_would_end_the_loop_ends_only_itself(background: Any) -> None:
+    worker = WorkerLoop()
+    tasks: list[asyncio.Task[None]] = []
+    started, release = threading.Event(), threading.Event()
+
+    async def start() -> str:
+        tasks.append(asyncio.create_task(background()))
+        started.set()
+        await asyncio.to_thread(release.wait, LIMIT_S)
+        return "went on"
+
+    waiting = asyncio.create_task(worker.run(start))
+    assert await asyncio.to_thread(started.wait, LIMIT_S)
+    await asyncio.wait_for(worker.run(_nothing), LIMIT_S)
+    release.set()
+
+    assert await asyncio.wait_for(waiting, LIMIT_S) == "went on"
+    tasks[0].exception()  # it is done, and has been looked at
 
 
 def test_a_reader_whose_loop_is_gone_leaves_the_worker_alive() -> None:
