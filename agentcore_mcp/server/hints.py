@@ -81,7 +81,7 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
         case ServiceError(error_type="UnauthorizedException" | "AccessDeniedException"):
             return _no_permission(agent)
         case ServiceError(error_type=code) if code in _CREDENTIAL_CODES:
-            return _renew_aws(agent)
+            return _renew_aws(agent) if agent.signs else _no_permission(agent)
         case ServiceError(error_type=code) if code in _BY_CODE:
             return _BY_CODE[code].format(wait=_wait(error))
         case ServiceError(error_type="ServiceQuotaExceededException"):

@@ -9,17 +9,34 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from agentcore_mcp.errors import AgentCoreError, StreamInterruptedError
+from agentcore_mcp.errors import (
+    AgentCoreError,
+    ConfigurationError,
+    ConnectError,
+    CredentialsError,
+    InvalidRequestError,
+    ServiceError,
+    StreamInterruptedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
 # A server that opens more than this has lost count anyway; the oldest idle out by themselves.
 MAX_SESSIONS = 1_000
+# What the service answers before it looks for a session.
+_REFUSED = frozenset({400, 401, 402, 403, 404, 429})
 
 
 class SessionStoppedError(StreamInterruptedError):
     """A call broke off, because this server stopped its session meanwhile."""
+
+
+def _opened_nothing(error: AgentCoreError) -> bool:
+    """Tell whether a call has failed before there could be a session for it."""
+    if isinstance(error, ServiceError):
+        return error.status in _REFUSED
+    return isinstance(error, ConfigurationError | ConnectError | CredentialsError | InvalidRequestError)
 
 
 @dataclass(slots=True, eq=False)
@@ -30,6 +47,7 @@ class Session:
         session_id: Its id.
         agent: The name of its agent.
         called: What a caller last passed for it: the id, or a short name.
+        calls: How many calls were made in it.
         stopping: It is being stopped, or was.
     """
 
@@ -38,22 +56,8 @@ class Session:
     called: str = ""
     opened_at: float = field(default_factory=anyio.current_time)
     used_at: float = field(default_factory=anyio.current_time)
+    calls: int = 0
     stopping: bool = False
-
-    async def run(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do what a call does in the session.
-
-        Raises:
-            SessionStoppedError: Instead of what it fails with, if the session is stopped meanwhile.
-        """
-        try:
-            await work()
-        except AgentCoreError as error:
-            if not self.stopping:
-                raise
-            raise SessionStoppedError(
-                "the session was stopped while this call ran", session_id=self.session_id
-            ) from error
 
 
 class Ledger:
@@ -69,11 +73,29 @@ class Ledger:
         if session is None or session.stopping:
             session = self._sessions[session_id] = Session(session_id, agent)
         session.called = called
+        session.calls += 1
         session.used_at = anyio.current_time()
         self._sessions.move_to_end(session_id)
         if len(self._sessions) > MAX_SESSIONS:
             self._sessions.popitem(last=False)
         return session
+
+    async def run(self, session: Session, work: Callable[[], Awaitable[None]]) -> None:
+        """Do what a call does in a session that it uses.
+
+        Raises:
+            SessionStoppedError: Instead of what it fails with, if the session is stopped meanwhile.
+        """
+        try:
+            await work()
+        except AgentCoreError as error:
+            if session.stopping:
+                raise SessionStoppedError(
+                    "the session was stopped while this call ran", session_id=session.session_id
+                ) from error
+            if session.calls == 1 and _opened_nothing(error):
+                self._sessions.pop(session.session_id, None)
+            raise
 
     @contextmanager
     def stopping(self, session_id: str) -> Iterator[None]:

@@ -162,7 +162,11 @@ def _published(schema: dict[str, Any], settings: Settings, waiting: str | None) 
     elif "agent" in properties:
         which = "; ".join(f"{agent.name}: {agent.description or 'no description'}" for agent in settings.agents)
         # What each is for is told once, where one is chosen.
-        told = f"Which agent; needed for a new session. {which}" if "prompt" in properties else "As in invoke_agent."
+        told = "As in invoke_agent."
+        if settings.expose == "agents" and settings.allows("invoke_agent"):
+            told = "Which agent; needed for a new session. ask_NAME says what each is for."
+        elif "prompt" in properties or not settings.allows("invoke_agent"):
+            told = f"Which agent; needed for a new session. {which}"
         properties["agent"] = {"type": "string", "enum": list(settings.names), "description": told}
     if waiting is not None and settings.handoff_after_s is None:
         del properties["handle"]

@@ -146,6 +146,18 @@ async def test_a_refusal_tells_code_status_ids_and_the_next_step(
     assert next_step in text
 
 
+@pytest.mark.parametrize("status", ["403 Forbidden", "404 Not Found", "429 Too Many Requests"])
+async def test_a_session_that_the_service_did_not_open_is_not_listed(status: str) -> None:
+    async with (
+        loopback_server(Failing(_refusal(status, "", "no"))) as runtime,
+        Client(create_server(_settings(runtime.endpoint_url), retries=QUICK), mode="legacy") as client,
+    ):
+        await client.call_tool("run_command", CALLS["run_command"])
+        listed = await client.call_tool("list_agents", {})
+
+    assert SESSION not in _text(listed)
+
+
 @pytest.mark.parametrize("tool", ["invoke_agent", "run_command"])
 async def test_an_unknown_runtime_names_the_settings(tool: str) -> None:
     text = await _fails_once(tool, _refusal("404 Not Found", "ResourceNotFoundException", "No endpoint or agent found"))
@@ -361,6 +373,9 @@ async def test_an_agent_that_is_not_there_is_told_with_its_address() -> None:
             assert result.is_error
             assert "Nothing was sent, so it is safe to call again" in _text(result)
             assert f"127.0.0.1:{port}" in _text(result)
+        listed = await client.call_tool("list_agents", {})
+
+    assert SESSION not in _text(listed)
 
 
 @pytest.mark.parametrize(

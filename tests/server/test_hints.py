@@ -144,6 +144,13 @@ def test_what_is_on_this_machine_is_not_taken_for_aws(code: str) -> None:
     assert "AWS" in steps[1] or "CloudWatch" in steps[1]
 
 
+def test_who_sends_no_credentials_is_not_told_to_renew_them() -> None:
+    step = next_step(refusal("MissingAuthenticationTokenException"), AGENTS[2])
+
+    assert "wants credentials, and this server sends none" in step
+    assert "aws sso login" not in step
+
+
 def test_credentials_of_a_profile_are_renewed_by_its_name() -> None:
     signed = Agent(name="review", arn=RuntimeArn.parse(ARN), auth=AwsAuth(profile="dev"))
     step = next_step(refusal("ExpiredTokenException"), signed)

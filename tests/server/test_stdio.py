@@ -6,69 +6,20 @@ import json
 import signal
 import sys
 import tempfile
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import anyio
 import pytest
-from anyio.streams.buffered import BufferedByteReceiveStream
 from mcp import Client, StdioServerParameters, stdio_client
 
 from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
+from tests.support.raw_hosts import LIMIT_S, RawHost, raw_host
 from tests.support.runtimes import ARN
 from tests.support.servers import Exchange, chunked, loopback_server, reply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
     from typing import TextIO
-
-    from anyio.abc import Process
-
-LIMIT_S = 20
-INITIALIZE = {
-    "protocolVersion": "2025-11-25",
-    "capabilities": {},
-    "clientInfo": {"name": "test", "version": "0"},
-}
-
-
-class RawHost:
-    """A host that writes JSON-RPC lines by hand."""
-
-    def __init__(self, process: Process) -> None:
-        assert process.stdout is not None
-        self.process = process
-        self._lines = BufferedByteReceiveStream(process.stdout)
-
-    async def send(self, line: dict[str, Any] | bytes) -> None:
-        assert self.process.stdin is not None
-        await self.process.stdin.send((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n")
-
-    async def receive(self) -> dict[str, Any]:
-        with anyio.fail_after(LIMIT_S):
-            return cast("dict[str, Any]", json.loads(await self._lines.receive_until(b"\n", max_bytes=1_000_000)))
-
-    async def request(self, number: int, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        await self.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
-        while (answer := await self.receive()).get("id") != number:
-            pass
-        return answer
-
-    async def initialize(self) -> None:
-        await self.request(0, "initialize", INITIALIZE)
-        await self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
-
-
-@asynccontextmanager
-async def raw_host(env: Mapping[str, str]) -> AsyncIterator[RawHost]:
-    process = await anyio.open_process([sys.executable, "-m", "agentcore_mcp"], env=env, stderr=None)
-    async with process:
-        try:
-            yield RawHost(process)
-        finally:
-            if process.returncode is None:
-                process.kill()
 
 
 def _environment(endpoint_url: str, **more: str) -> dict[str, str]:
