@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from tests.support.agentcore import WAIT_S
-from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from tests.support.agentcore import FAKE_KEYS, WAIT_S
 
 with warnings.catch_warnings():
     # The published package still defines a model in pydantic's old way, which is not for us to fix.
@@ -28,8 +27,8 @@ REGION = "us-east-1"
 class PublishedClient(AgentCoreRuntimeClient):
     """The published client, which knows no other hosts than AWS's, except for where it connects to."""
 
-    def __init__(self, boto: Boto) -> None:
-        super().__init__(region=REGION, session=boto3.session.Session(ACCESS_KEY_ID, SECRET_ACCESS_KEY))
+    def __init__(self, boto: Boto, *, keys: tuple[str, str] = FAKE_KEYS) -> None:
+        super().__init__(region=REGION, session=boto3.session.Session(*keys))
         self._local = boto.endpoint_url.removeprefix("http://")
 
     def _build_shell_url(self, *arguments: Any, **named: Any) -> str:

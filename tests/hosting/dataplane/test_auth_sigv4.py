@@ -16,7 +16,8 @@ from botocore.credentials import ReadOnlyCredentials
 
 from agentcore_mcp.hosting.dataplane.auth import Incoming
 from agentcore_mcp.hosting.dataplane.refusals import Refusal
-from agentcore_mcp.hosting.dataplane.sigv4 import LOCAL_KEYS, PRESIGNED_MAX_S, SERVICE, KeyPair, SignatureAuthorizer
+from agentcore_mcp.hosting.dataplane.signature_claims import PRESIGNED_MAX_S
+from agentcore_mcp.hosting.dataplane.sigv4 import LOCAL_KEYS, SERVICE, KeyPair, SignatureAuthorizer
 
 with warnings.catch_warnings():
     # The published package still defines a model in pydantic's old way, which is not for us to fix.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import botocore.session
@@ -21,7 +21,8 @@ from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
 from agentcore_mcp.hosting.dataplane.sigv4 import LOCAL_KEYS, SERVICE
 from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
 from agentcore_mcp.wire.operations import SESSION_HEADER
-from tests.support.agentcore import WAIT_S, new_session_id
+from tests.support.agentcore import WAIT_S, Boto, new_session_id
+from tests.support.shells import OAuthAuth, PresignedAuth, PublishedClient, read_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +81,31 @@ def test_a_url_that_botocore_presigned_is_good_for_its_session_and_no_longer_tha
         status, headers = _refusal(url)
 
         assert (status, headers["x-amzn-errortype"].partition(":")[0]) == (403, code)
+
+
+@pytest.mark.parametrize("auth", ["sigv4", PresignedAuth()], ids=str)
+async def test_a_shell_that_the_published_sdk_signs_is_let_in_and_with_another_secret_it_is_not(
+    signing: LocalAgentCore, auth: Any
+) -> None:
+    """It presigns for the host without its port; of AWS's hosts none has one."""
+    with Boto.of(signing) as boto:
+        async with PublishedClient(boto, keys=KEYS).open_shell(boto.arn, auth=auth) as shell:
+            await shell.send("echo two is $((1 + 1))\n")
+            assert "two is 2" in await read_until(shell, "two is 2")
+        with pytest.raises(InvalidStatus, match="403"):
+            async with PublishedClient(boto, keys=(KEYS[0], "wrong")).open_shell(boto.arn, auth=auth):
+                pass
+
+
+async def test_a_shell_of_the_published_sdk_is_let_in_with_a_token(oauth: LocalAgentCore) -> None:
+    with Boto.of(oauth) as boto:
+        client = PublishedClient(boto)
+        async with client.open_shell(boto.arn, auth=OAuthAuth(_token(oauth))) as shell:
+            await shell.send("echo two is $((1 + 1))\n")
+            assert "two is 2" in await read_until(shell, "two is 2")
+        with pytest.raises(InvalidStatus, match="403"):
+            async with client.open_shell(boto.arn, auth=OAuthAuth("not-a-real-token")):
+                pass
 
 
 def test_a_token_is_brought_in_a_header_or_as_a_browser_can(oauth: LocalAgentCore) -> None:
