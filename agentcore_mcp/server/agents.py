@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from agentcore_mcp.config import Agent, AwsAuth
-from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.errors import CredentialsError, InvalidRequestError
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.discovery import list_runtimes
 from agentcore_mcp.server.credentials import Credentials, endpoint_of, trusted_certificates
@@ -94,6 +94,10 @@ class Agents:
             AgentCoreError: If they have to be listed for it, and can't be.
         """
         await self._discover()
+        return self.known_so_far()
+
+    def known_so_far(self) -> list[Target]:
+        """Return the agents that need no listing any more."""
         return list(self._targets.values())
 
     def known(self, name: str) -> Target:
@@ -113,7 +117,11 @@ class Agents:
             auth = AwsAuth(profile=discovery.profile)
             configured = {target.agent.arn for target in self._targets.values()}
             signer = self._credentials.of_aws(auth, discovery.region)
-            for runtime in await list_runtimes(signer, region=discovery.region, profile=discovery.profile):
+            try:
+                runtimes = await list_runtimes(signer, region=discovery.region, profile=discovery.profile)
+            except CredentialsError as error:
+                raise CredentialsError(f"can't list the runtimes: {error.message}") from error
+            for runtime in runtimes:
                 named = runtime.name in self._targets or runtime.arn in configured
                 if discovery.wants(runtime.name) and not named:
                     found = Agent(

@@ -86,8 +86,16 @@ async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsR
     """List the agents, and the sessions that this server opened."""
     shared = ctx.request_context.lifespan_context
     now = anyio.current_time()
+    note = ""
     with tool_errors():
-        agents = [target.agent for target in await shared.agents.all()]
+        try:
+            targets = await shared.agents.all()
+        except AgentCoreError as error:
+            # What is configured can be called all the same.
+            if not (targets := shared.agents.known_so_far()):
+                raise
+            note = f"there may be more agents: {error.message}"
+    agents = [target.agent for target in targets]
     return ListAgentsResult(
         agents=[
             AgentInfo(name=agent.name, description=agent.description, commands=agent.commands.mode) for agent in agents
@@ -101,6 +109,7 @@ async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsR
             )
             for session in shared.ledger.open()
         ],
+        note=note,
     ).shown()
 
 

@@ -117,6 +117,7 @@ class ListAgentsResult(_Result):
 
     agents: list[AgentInfo]
     sessions: list[SessionInfo]
+    note: Annotated[str, Field(description="Not empty: what else there may be.")]
 
     def as_text(self) -> str:
         """Show a line for each."""
@@ -128,7 +129,8 @@ class ListAgentsResult(_Result):
             f"- {session.session_id}: {session.agent}, opened {session.age_s} s ago, last used {session.idle_s} s ago"
             for session in self.sessions
         ]
-        return "\n".join(["agents:", *agents, "open sessions:", *(sessions or ["(none)"])])
+        note = [f"[{self.note}]"] if self.note else []
+        return "\n".join(["agents:", *agents, *note, "open sessions:", *(sessions or ["(none)"])])
 
 
 class ReadOutputResult(_Result):

@@ -21,6 +21,8 @@ from tests.support.mcp_hosts import MODES
 from tests.support.servers import Exchange, LoopbackServer, chunk, chunked, loopback_server, reply
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mcp.types import CallToolResult
 
 LIMIT_S = 20
@@ -640,6 +642,25 @@ async def test_what_the_settings_forbid_is_neither_listed_nor_callable(
     assert listed == names
     assert refused.is_error
     assert runtime.requests == []
+
+
+async def test_agents_of_the_configuration_are_listed_even_if_the_others_cannot_be(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    mine = {"name": "mine", "arn": f"{PREFIX}/mine-0123456789", "auth": {"token": "not-a-real-token"}}
+    found = Settings.model_validate({"agents": (mine,), "discover": {"region": "us-east-1"}})
+    async with Client(create_server(found), mode="legacy") as client:
+        listed = await client.call_tool("list_agents", {})
+        unknown = await client.call_tool("invoke_agent", {"prompt": "hi", "agent": "other"})
+
+    assert [agent["name"] for agent in data_of(listed)["agents"]] == ["mine"]
+    assert "there may be more agents: can't list the runtimes: no AWS credentials found" in text_of(listed)
+    assert "can't list the runtimes: no AWS credentials found" in text_of(unknown)
 
 
 async def test_the_runtimes_of_an_account_are_agents_once_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
