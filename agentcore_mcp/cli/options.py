@@ -80,7 +80,7 @@ def load_settings(options: AgentOptions) -> Loaded:
     # Here and not above: `agentcore-mcp local` has no use for what the settings are made with.
     from agentcore_mcp.config import drop_unset
     from agentcore_mcp.config.loading import load
-    from agentcore_mcp.server.credentials import Credentials, endpoint_of, trusted_certificates
+    from agentcore_mcp.server.credentials import Credentials, check_certificates, endpoint_of
 
     drop_unset(os.environ)
     loaded = load(
@@ -96,7 +96,7 @@ def load_settings(options: AgentOptions) -> Loaded:
         handoff_after_s=options.handoff_after,
     )
     # Now and not when the first agent is called, so that a setting that can't work is told before a host waits.
-    trusted_certificates(loaded.settings)
+    check_certificates(loaded.settings.ca_bundle)
     credentials = Credentials()
     for agent in loaded.settings.agents:
         endpoint_of(agent)

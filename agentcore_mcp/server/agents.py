@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -11,11 +12,11 @@ from agentcore_mcp.config import Agent, AwsAuth
 from agentcore_mcp.errors import CredentialsError, InvalidRequestError
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.discovery import list_runtimes
-from agentcore_mcp.server.credentials import Credentials, endpoint_of, trusted_certificates
+from agentcore_mcp.server.credentials import Credentials, check_certificates, endpoint_of, trusted_certificates
 from agentcore_mcp.wire.headers import TRACE_HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import httpx2
 
@@ -28,7 +29,16 @@ class Target:
     """An agent, and what calls it."""
 
     agent: Agent
-    client: RuntimeClient
+    connect: Callable[[], RuntimeClient]
+
+    @property
+    def client(self) -> RuntimeClient:
+        """What calls it, made at the first call.
+
+        Raises:
+            ConfigurationError: If the certificates to trust can't be used.
+        """
+        return self.connect()
 
     @property
     def command_headers(self) -> Mapping[str, str]:
@@ -62,7 +72,8 @@ class Agents:
     def __init__(self, settings: Settings, retries: Retries, transport: httpx2.AsyncBaseTransport | None) -> None:
         self._retries = retries
         self._transport = transport
-        self._tls = trusted_certificates(settings)
+        check_certificates(settings.ca_bundle)
+        self._ca_bundle = settings.ca_bundle
         self._credentials = Credentials()
         self._clients: dict[tuple[int, str | None], RuntimeClient] = {}
         self._targets = {agent.name: self._target(agent) for agent in settings.agents}
@@ -135,14 +146,16 @@ class Agents:
             self._to_discover = None
 
     def _target(self, agent: Agent) -> Target:
-        auth, endpoint_url = self._credentials.auth_for(agent), endpoint_of(agent)
+        return Target(agent, partial(self._client, self._credentials.auth_for(agent), endpoint_of(agent)))
+
+    def _client(self, auth: httpx2.Auth, endpoint_url: str | None) -> RuntimeClient:
         key = (id(auth), endpoint_url)
         if key not in self._clients:
             self._clients[key] = RuntimeClient(
                 auth=auth,
                 endpoint_url=endpoint_url,
                 retries=self._retries,
-                tls=self._tls,
+                tls=trusted_certificates(self._ca_bundle),
                 transport=self._transport,
             )
-        return Target(agent, self._clients[key])
+        return self._clients[key]

@@ -1,7 +1,7 @@
 """An agent's configured ``auth`` → what signs its requests or fetches its tokens; its ``endpoint_url``, checked.
 
-All of it is made at start and does something at the first call: nothing here connects or loads botocore, and no file
-is read but that of the certificates to trust.
+All of it is made at start and does something at the first call: nothing here connects, reads a file or loads botocore.
+The certificates to trust are checked alike: at start that they are there, at the first call what they are.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from agentcore_mcp.runtime.tokens import TokenFile
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agentcore_mcp.config import Agent, Settings
+    from agentcore_mcp.config import Agent
 
     _TokenAuths = TokenAuth | TokenFileAuth | TokenCommandAuth | ClientCredentialsAuth | CognitoAuth
 
@@ -88,19 +88,36 @@ def endpoint_of(agent: Agent) -> str | None:
         return check_endpoint_url(agent.endpoint_url)
 
 
-def trusted_certificates(settings: Settings) -> ssl.SSLContext | None:
-    """Return the certificates of ``ca_bundle``, read; None leaves it to the system.
+def check_certificates(ca_bundle: str | None) -> None:
+    """Check that a file of certificates to trust is there, without the time that it takes to read it as such.
 
     Raises:
-        ConfigurationError: If they can't be read.
+        ConfigurationError: If it can't be read.
     """
-    if settings.ca_bundle is None:
+    if ca_bundle is not None:
+        with _certificates_of(ca_bundle), Path(ca_bundle).open("rb"):
+            pass
+
+
+def trusted_certificates(ca_bundle: str | None) -> ssl.SSLContext | None:
+    """Return what trusts the certificates of a file; None leaves it to the system.
+
+    Raises:
+        ConfigurationError: If there are none in it.
+    """
+    if ca_bundle is None:
         return None
+    with _certificates_of(ca_bundle):
+        return ssl.create_default_context(cafile=ca_bundle)
+
+
+@contextmanager
+def _certificates_of(ca_bundle: str) -> Iterator[None]:
     try:
-        return ssl.create_default_context(cafile=settings.ca_bundle)
+        yield
     except OSError as error:
         raise ConfigurationError(
-            f"AWS_CA_BUNDLE: no certificates can be read from {settings.ca_bundle!r}: {error.strerror}"
+            f"AWS_CA_BUNDLE: no certificates can be read from {ca_bundle!r}: {error.strerror}"
         ) from error
 
 

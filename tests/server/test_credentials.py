@@ -106,12 +106,16 @@ async def test_the_certificates_that_boto3_would_trust_are_trusted(tmp_path: Pat
     assert texts[1].startswith("hello")
 
 
-def test_certificates_that_cannot_be_read_are_told_with_their_variable(tmp_path: Path) -> None:
+async def test_certificates_that_cannot_be_read_are_told_with_their_variable(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").touch()
-    for name, reason in (("none.pem", "No such file"), ("empty.pem", "no certificate")):
-        environ = {"AGENTCORE_RUNTIME_ARN": ARN, "AWS_CA_BUNDLE": str(tmp_path / name)} | TOKEN
-        with pytest.raises(ConfigurationError, match=rf"^AWS_CA_BUNDLE: .*{name}.*: .*{reason}"):
-            create_server(Settings.from_env(environ))
+    environ = {"AGENTCORE_RUNTIME_ARN": ARN} | TOKEN
+    with pytest.raises(ConfigurationError, match=r"^AWS_CA_BUNDLE: .*none\.pem': No such file"):
+        create_server(Settings.from_env(environ | {"AWS_CA_BUNDLE": str(tmp_path / "none.pem")}))
+    empty = create_server(Settings.from_env(environ | {"AWS_CA_BUNDLE": str(tmp_path / "empty.pem")}))
+    async with Client(empty, mode="legacy") as client:
+        result = await client.call_tool("invoke_agent", {"prompt": "hi"})
+
+    assert "AWS_CA_BUNDLE: no certificates can be read from" in str(result.content)
 
 
 def test_a_client_gets_its_token_from_the_authorization_server_with_all_it_is_configured_with() -> None:
