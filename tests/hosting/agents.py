@@ -9,14 +9,21 @@ import asyncio
 import functools
 import json
 import warnings
+from collections import Counter, deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePosixPath
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 
 import agentcore_mcp.hosting as ours_package
 from tests.support.serving import http_request
@@ -30,6 +37,7 @@ with warnings.catch_warnings():
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 _NAMES = ("BedrockAgentCoreApp", "BedrockAgentCoreContext", "RequestContext", "PingStatus")
@@ -172,6 +180,67 @@ def builtin_without_a_signature(sdk: Any) -> Any:
     return hosting(sdk, min)
 
 
+class _Station:
+    async def __call__(self, payload: Any, context: Any) -> AsyncIterator[Any]:
+        yield payload
+        yield context.session_id
+
+    @classmethod
+    def of_the_class(cls, payload: Any) -> Any:
+        return [cls.__name__, payload]
+
+    @staticmethod
+    async def of_nobody(payload: Any, context: Any) -> Any:
+        return ["static", context.session_id]
+
+    half_called = functools.partialmethod(lambda self, extra, payload: [extra, payload], "extra")
+
+
+@agent
+def async_generator_object(sdk: Any) -> Any:
+    return hosting(sdk, _Station())
+
+
+@agent
+def class_method(sdk: Any) -> Any:
+    return hosting(sdk, _Station.of_the_class)
+
+
+@agent
+def static_method(sdk: Any) -> Any:
+    return hosting(sdk, _Station().of_nobody)
+
+
+@agent
+def partial_method(sdk: Any) -> Any:
+    return hosting(sdk, _Station().half_called)
+
+
+def _decorated(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **options: Any) -> Any:
+        return function(*args, **options)
+
+    return wrapper
+
+
+@agent
+def decorated_generator(sdk: Any) -> Any:
+    return hosting(sdk, _decorated(_Bot().stream))
+
+
+@agent
+def handler_of_any_arguments(sdk: Any) -> Any:
+    return hosting(sdk, lambda *args: len(args))
+
+
+@agent
+def registered_twice(sdk: Any) -> Any:
+    app = hosting(sdk, lambda payload: "first")
+    app.entrypoint(lambda payload: "second")
+    return app
+
+
 @agent
 def nothing(sdk: Any) -> Any:
     return sdk.BedrockAgentCoreApp()
@@ -191,6 +260,38 @@ def context(sdk: Any) -> Any:
 @agent
 def context_under_another_name(sdk: Any) -> Any:
     return hosting(sdk, lambda payload, ctx="default": [payload, ctx])
+
+
+@agent
+def context_by_keyword_only(sdk: Any) -> Any:
+    return hosting(sdk, lambda payload, *, context: context.session_id)
+
+
+@agent
+def context_and_more(sdk: Any) -> Any:
+    return hosting(sdk, lambda event, context, more="default": [event, context.session_id, more])
+
+
+@agent
+def the_request_again(sdk: Any) -> Any:
+    async def handler(payload: Any, context: Any) -> Any:
+        request = context.request
+        return [(await request.body()).decode(), await request.json(), request.method, await request.is_disconnected()]
+
+    return hosting(sdk, handler)
+
+
+@agent
+def context_variables_in_tasks(sdk: Any) -> Any:
+    seen = sdk.BedrockAgentCoreContext.get_session_id
+
+    async def inner() -> Any:
+        return seen()
+
+    async def handler(payload: Any) -> Any:
+        return [await asyncio.create_task(inner()), await asyncio.to_thread(seen)]
+
+    return hosting(sdk, handler)
 
 
 @agent
@@ -224,6 +325,28 @@ def middleware(sdk: Any) -> Any:
     return hosting(sdk, lambda payload, context: context.request.state.user, middleware=[Middleware(_Stamp)])
 
 
+class _Timing(BaseHTTPMiddleware):
+    async def dispatch(self, request: Request, call_next: Any) -> Response:
+        request.state.user = "bob"
+        response: Response = await call_next(request)
+        response.headers["X-Timing"] = "fast"
+        return response
+
+
+@agent
+def middleware_around_a_stream(sdk: Any) -> Any:
+    async def handler(payload: Any, context: Any) -> AsyncIterator[Any]:
+        yield context.request.state.user
+        yield payload
+
+    return hosting(sdk, handler, middleware=[Middleware(_Timing)])
+
+
+@agent
+def cross_origin(sdk: Any) -> Any:
+    return hosting(sdk, lambda payload: payload, middleware=[Middleware(CORSMiddleware, allow_origins=["*"])])
+
+
 # Answers of their own, and failures
 
 
@@ -240,6 +363,34 @@ def text_response(sdk: Any) -> Any:
 @agent
 def streaming_response(sdk: Any) -> Any:
     return hosting(sdk, lambda payload: StreamingResponse(iter(["a", "b"]), media_type="text/csv"))
+
+
+@agent
+def redirect(sdk: Any) -> Any:
+    return hosting(sdk, lambda payload: RedirectResponse("/elsewhere"))
+
+
+@agent
+def no_content(sdk: Any) -> Any:
+    return hosting(sdk, lambda payload: Response(status_code=204))
+
+
+@agent
+def cookie(sdk: Any) -> Any:
+    def handler(payload: Any) -> Any:
+        response = Response(b"\x00\xff", 201, media_type="application/octet-stream")
+        response.set_cookie("seen", "1")
+        return response
+
+    return hosting(sdk, handler)
+
+
+@agent
+def async_streaming_response(sdk: Any) -> Any:
+    async def handler(payload: Any) -> Any:
+        return StreamingResponse((str(n) async for n in _three(payload)), 206, media_type="text/event-stream")
+
+    return hosting(sdk, handler)
 
 
 def _raising(error: BaseException) -> Any:
@@ -267,6 +418,47 @@ def not_found(sdk: Any) -> Any:
 @agent
 def overloaded(sdk: Any) -> Any:
     return hosting(sdk, _raising(HTTPException(503)))
+
+
+@agent
+def unprocessable(sdk: Any) -> Any:
+    return hosting(sdk, _raising(HTTPException(422, {"fields": ["ü"]})))  # type: ignore[arg-type] # FastAPI's may
+
+
+@agent
+def failures_in_a_group(sdk: Any) -> Any:
+    return hosting(sdk, _raising(ExceptionGroup("two\nlines", [ValueError("a"), KeyError("b")])))
+
+
+@agent
+def next_of_nothing(sdk: Any) -> Any:
+    return hosting(sdk, lambda payload: next(iter(())))
+
+
+@agent
+def next_of_nothing_async(sdk: Any) -> Any:
+    async def handler(payload: Any) -> Any:
+        return next(iter(()))
+
+    return hosting(sdk, handler)
+
+
+@agent
+def next_of_nothing_in_a_generator(sdk: Any) -> Any:
+    def handler(payload: Any) -> Iterator[Any]:
+        yield 1
+        yield next(iter(()))
+
+    return hosting(sdk, handler)
+
+
+@agent
+def next_of_nothing_in_an_async_generator(sdk: Any) -> Any:
+    async def handler(payload: Any) -> AsyncIterator[Any]:
+        yield 1
+        yield next(iter(()))
+
+    return hosting(sdk, handler)
 
 
 @agent
@@ -343,6 +535,19 @@ class _Broken(BaseModel):
         raise RuntimeError("broken")
 
 
+class _Colour(Enum):
+    RED = 1
+
+
+class _Size(str, Enum):  # noqa: UP042 - its str() differs from a StrEnum's
+    SMALL = "small"
+
+
+class _Pair(NamedTuple):
+    a: Any
+    b: Any
+
+
 def _circular() -> Any:
     value: list[Any] = ["round"]
     value.append(value)
@@ -379,6 +584,20 @@ ODD_VALUES: tuple[Any, ...] = (
     _Opaque(),
     _Mute(),
     [_Mute()],
+    _Colour.RED,
+    _Size.SMALL,
+    {_Size.SMALL: _Colour.RED},
+    _Pair(1, {2}),
+    UUID(int=5),
+    Decimal("1.50"),
+    PurePosixPath("/a"),
+    Counter("aab"),
+    deque([1]),
+    range(3),
+    timedelta(days=1),
+    ValueError("as a value"),
+    "data: x\n\n\r\x85\u2028",
+    {None: 1, True: 2, 1.5: 3},
     _circular(),
     _deep(40),
     _deep(80),
@@ -482,6 +701,8 @@ _PLATFORM_HEADERS = {
     "X_Own_Id": "1",
 }
 
+_PREFLIGHT = (("Origin", "https://example.com"), ("Access-Control-Request-Method", "POST"))
+
 EXCHANGES = [
     *[_ask(name) for name in AGENTS if not name.startswith(("ping", "debug", "odd_value"))],
     *[_ask("odd_value", index) for index in range(len(ODD_VALUES))],
@@ -500,6 +721,12 @@ EXCHANGES = [
     Exchange("function", "POST", "/invocations", '"wide"'.encode("utf-16")),
     Exchange("nothing", "POST", "/invocations", b"no json"),
     Exchange("function", "POST", "/invocations", b'{"a": NaN}'),
+    Exchange("function", "POST", "/invocations", b'\xef\xbb\xbf{"a": 1}'),
+    Exchange("function", "POST", "/invocations", b'{"a": 1, "a": 2} '),
+    Exchange("function", "POST", "/invocations", b'"' + b"z" * 2_000_000 + b'"'),
+    Exchange("function", "HEAD", "/ping"),
+    Exchange("cross_origin", "OPTIONS", "/invocations", headers=_PREFLIGHT),
+    Exchange("cross_origin", "POST", "/invocations", b"1", headers=_PREFLIGHT[:1]),
     Exchange("function", "GET", "/invocations"),
     Exchange("function", "POST", "/ping"),
     Exchange("function", "GET", "/elsewhere"),
