@@ -11,6 +11,7 @@ import math
 import socket
 import threading
 import time
+import weakref
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -208,6 +209,8 @@ class Connections:
             if self._http is None:
                 with environment_errors():
                     self._http = httpx2.Client(transport=self._transport, **self._settings.http_arguments(url))
+                # Who uses the published package is not used to closing anything.
+                weakref.finalize(self, self._http.close)
             return self._http
 
 

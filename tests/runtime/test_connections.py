@@ -302,6 +302,24 @@ async def test_no_connection_and_no_thread_is_left_over_whatever_happens(manner:
         assert threading.active_count() <= threads + 1
 
 
+async def test_a_client_that_is_dropped_closes_its_connections() -> None:
+    """Nobody closes one of the published package's."""
+    hung_up = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(reply(body=b"1"))
+        await exchange.peer_closed()
+        hung_up.set()
+
+    async with loopback_server(script, keep_alive=True) as server:
+        client = AgentCoreRuntimeClient(endpoint_url=server.endpoint_url)
+        assert await asyncio.to_thread(client.invoke, ARN, TOKEN, {}) == "1"
+        del client
+        gc.collect()
+        async with asyncio.timeout(WAIT_S):
+            await hung_up.wait()
+
+
 # Where they lead.
 
 
