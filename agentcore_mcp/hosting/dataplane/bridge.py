@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.typing import Subprotocol
 
 from agentcore_mcp.hosting.dataplane.invocations import refused_by_agent, to_agent
-from agentcore_mcp.hosting.dataplane.refusals import invalid_field, runtime_failed
+from agentcore_mcp.hosting.dataplane.refusals import runtime_failed
 from agentcore_mcp.hosting.dataplane.sockets import (
     GOING_AWAY,
     INTERNAL_ERROR,
@@ -23,14 +23,13 @@ from agentcore_mcp.hosting.dataplane.sockets import (
     ClientSocket,
     SocketClosedError,
 )
-from agentcore_mcp.wire.operations import CUSTOM_HEADER_PREFIX
+from agentcore_mcp.hosting.dataplane.validation import headers_in
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from agentcore_mcp.hosting.dataplane.session import Session
 
-_CUSTOM = CUSTOM_HEADER_PREFIX.lower()
 # As large as uvicorn takes them from the client. The service's limit is lower, and for frames.
 MESSAGE_MAX_BYTES = 16 * 1024 * 1024
 # Read ahead of what is sent on; of messages that large, memory should not hold many.
@@ -46,7 +45,7 @@ async def bridge(socket: ClientSocket, session: Session, query: Mapping[str, str
         Refusal: If the agent can't be started, or does not accept. The client's is not accepted before the agent's.
         SocketClosedError: If the client leaves before that.
     """
-    headers = {**_custom_headers(query), **socket.exchange.headers}
+    headers = headers_in(query) | socket.exchange.headers
     agent = await session.agent()
     try:
         with session.agent_call():
@@ -110,15 +109,6 @@ async def _from_agent(socket: ClientSocket, session: Session, upstream: ClientCo
 async def _until_the_session_ends(socket: ClientSocket, session: Session, _: ClientConnection) -> None:
     await session.stopping.wait()
     await socket.close(GOING_AWAY, session.why)
-
-
-def _custom_headers(query: Mapping[str, str]) -> dict[str, str]:
-    """Return the custom headers of a client that can set none, and has written them into its URL instead."""
-    custom = {name.lower(): value for name, value in query.items() if name.lower().startswith(_CUSTOM)}
-    for name, value in custom.items():
-        if not (value.isascii() and value.isprintable()):
-            raise invalid_field(name, "Member must hold what a header can carry")
-    return custom
 
 
 def _sendable(code: int, reason: str) -> tuple[int, str]:

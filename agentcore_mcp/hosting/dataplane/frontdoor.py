@@ -35,7 +35,7 @@ from agentcore_mcp.hosting.dataplane.shells import shell
 from agentcore_mcp.hosting.dataplane.sockets import ClientSocket, SocketClosedError, refusing
 from agentcore_mcp.hosting.dataplane.stops import Stops
 from agentcore_mcp.hosting.dataplane.targets import LOOPBACK_NAMES
-from agentcore_mcp.hosting.dataplane.validation import check_members
+from agentcore_mcp.hosting.dataplane.validation import check_members, headers_in
 from agentcore_mcp.wire.operations import SESSION_HEADER
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class FrontDoor:
         members = exchange.headers
         if socket is not None:
             # A presigned URL has in its query what it can have in no header.
-            members = {name.lower(): value for name, value in route.query.items()} | members
+            members = headers_in(route.query) | members
         check_members(route.operation, members, route.query)
         hosted = route.find(self._agents)
         if route.operation == METADATA:

@@ -98,7 +98,11 @@ async def _pass_on(
     content: AsyncIterator[bytes] | None = None,
 ) -> None:
     agent = await session.agent()
-    headers = to_agent(exchange.headers, session.id, exchange.request_id)
+    # As bytes: what is in a header need not be ASCII, and goes on as it came.
+    headers = [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in to_agent(exchange.headers, session.id, exchange.request_id).items()
+    ]
     request = client.build_request(method, f"{agent.base_url}{path}", headers=headers, content=content)
     try:
         with session.agent_call():
@@ -106,8 +110,10 @@ async def _pass_on(
             try:
                 if not response.is_success:
                     raise refused_by_agent(response.status_code)
-                passed = [(name, value) for name, value in response.headers.items() if name in _PASSED_OUT]
-                await exchange.start(response.status_code, passed)
+                answered = [
+                    (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers.raw
+                ]
+                await exchange.start(response.status_code, [field for field in answered if field[0] in _PASSED_OUT])
                 async for piece in response.aiter_raw():
                     await exchange.write(piece)
             finally:

@@ -119,7 +119,9 @@ class SignatureAuthorizer:
 
         signed = HTTPHeaders()
         for name in claim.signed_headers:
-            signed[name] = host if name == "host" else request.headers.get(name, "")
+            value = host if name == "host" else request.headers.get(name, "")
+            # Read byte by byte, and signed as the text that the client meant.
+            signed[name] = value.encode("latin-1").decode("utf-8", "replace")
         target = AWSRequest(request.method, f"http://localhost{request.path}?{claim.query}")
         target.context["timestamp"] = claim.timestamp
         # Not the signer's own `canonical_request`: that decides itself which headers count, and leaves out some

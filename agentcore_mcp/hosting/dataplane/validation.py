@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from agentcore_mcp.hosting.dataplane.refusals import invalid_fields
 from agentcore_mcp.hosting.dataplane.routes import CARD, COMMAND, INVOKE, SHELL, SOCKET, STOP
-from agentcore_mcp.wire.operations import SESSION_HEADER, SESSION_ID_MAX_CHARS, SESSION_ID_MIN_CHARS, USER_HEADER
+from agentcore_mcp.wire.operations import (
+    CUSTOM_HEADER_PREFIX,
+    SESSION_HEADER,
+    SESSION_ID_MAX_CHARS,
+    SESSION_ID_MIN_CHARS,
+    USER_HEADER,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +69,20 @@ MEMBERS_OF: Final[Mapping[str, tuple[Member, ...]]] = {
     SHELL: (_SESSION,),
 }
 ACCOUNT_ID: Final = re.compile(r"[0-9]{12}")
+
+
+def headers_in(query: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a client that can set none, and has written the session's and its own into its URL.
+
+    Raises:
+        Refusal: If one holds what no header can.
+    """
+    own = (SESSION_HEADER.lower(), CUSTOM_HEADER_PREFIX.lower())
+    headers = {name.lower(): value for name, value in query.items() if name.lower().startswith(own)}
+    unfit = [name for name, value in headers.items() if not (value.isascii() and value.isprintable())]
+    if unfit:
+        raise invalid_fields([(name, "Member must hold what a header can carry") for name in unfit])
+    return headers
 
 
 def check_members(operation: str, headers: Mapping[str, str], query: Mapping[str, str]) -> None:

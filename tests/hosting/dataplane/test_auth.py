@@ -21,7 +21,7 @@ from agentcore_mcp.hosting.dataplane.sigv4 import LOCAL_KEYS
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.oauth import ClientCredentials
-from agentcore_mcp.wire.operations import RuntimeArn, invoke_request
+from agentcore_mcp.wire.operations import USER_HEADER, RuntimeArn, invoke_request
 from tests.support.agentcore import FAKE_KEYS, Boto, error_code, new_session_id
 
 if TYPE_CHECKING:
@@ -49,6 +49,20 @@ def test_a_boto3_with_the_right_keys_uses_every_operation(signing: LocalAgentCor
         assert boto.ask({"prompt": "€"}, session_id, qualifier="DEFAULT")["payload"] == {"prompt": "€"}
         assert boto.run("echo signed", session_id).stdout == "signed\n"
         assert boto.stop(session_id)["statusCode"] == 200
+
+
+async def test_a_signed_header_need_not_be_ascii(signing: LocalAgentCore) -> None:
+    session_id = new_session_id()
+    with Boto.of(signing, keys=KEYS) as boto:
+        seen = boto.ask({}, session_id, runtimeUserId="Jürgen →")["headers"]
+    async with (
+        RuntimeClient(auth=SigV4Auth(_session(*KEYS)), endpoint_url=signing.endpoint_url) as client,
+        client.invoke(signing.agent_runtime_arn, b"{}", session_id=session_id, user_id="Jürgen →") as invocation,
+    ):
+        answers = [answer async for answer in invocation]
+
+    assert seen[USER_HEADER.lower()].encode("latin-1").decode() == "Jürgen →"
+    assert json.loads("".join(answers))["headers"][USER_HEADER.lower()] == seen[USER_HEADER.lower()]
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,8 @@ def presigned(*, url: str = URL + "/ws?qualifier=a%20b", expires: int = PRESIGNE
 
 def _incoming(method: str, url: str, headers: dict[str, str], body: bytes) -> Incoming:
     parts = urlsplit(url)
-    lowered = {name.lower(): value for name, value in headers.items()}
+    # botocore sends UTF-8, which ASGI reads as Latin-1.
+    lowered = {name.lower(): value.encode().decode("latin-1") for name, value in headers.items()}
     return Incoming(method, parts.path, parts.query, {"host": parts.netloc, **lowered}, body)
 
 

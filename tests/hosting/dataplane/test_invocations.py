@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ResponseStreamingError
 
 from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
-from agentcore_mcp.wire.operations import SESSION_HEADER, RuntimeArn, invoke_request
+from agentcore_mcp.wire.operations import SESSION_HEADER, USER_HEADER, RuntimeArn, invoke_request
 from tests.support.agentcore import Boto, eventually, new_session_id
 from tests.support.processes import resident_bytes
 
@@ -153,6 +153,23 @@ def test_stopping_the_session_ends_an_invocation_that_waits(boto: Boto, session_
         boto.stop(session_id)
         with pytest.raises(httpx2.RemoteProtocolError):
             next(pieces)
+
+
+def test_what_is_in_a_header_need_not_be_ascii(boto: Boto, session_id: str) -> None:
+    """Python reads headers as Latin-1, in which UTF-8 looks like this."""
+    arrow = "→".encode().decode("latin-1")
+    answer = boto.invoke({"do": "header", "name": "Mcp-Session-Id", "value": arrow}, session_id)
+    answer["response"].read()
+    request = invoke_request(
+        RuntimeArn.parse(boto.arn), b"{}", session_id=session_id, user_id="Jürgen", headers={"traceparent": "→"}
+    )
+    seen = httpx2.post(boto.endpoint_url + request.target, headers=request.raw_headers, content=request.body).json()[
+        "headers"
+    ]
+
+    assert answer["mcpSessionId"] == arrow
+    assert seen["traceparent"] == arrow
+    assert seen[USER_HEADER.lower()] == "JÃ¼rgen"
 
 
 def test_a_long_answer_takes_no_memory(probe: LocalAgentCore, boto: Boto, session_id: str) -> None:

@@ -89,6 +89,23 @@ def test_session_and_custom_headers_may_be_in_the_query_as_in_a_presigned_url(bo
     assert session_id in boto.sessions()
 
 
+def test_a_header_that_is_not_ascii_reaches_the_agent_as_it_is(boto: Boto, session_id: str) -> None:
+    in_latin_1 = "blü →".encode().decode("latin-1")
+    with _connect(boto, session_id, {"X-Amzn-Bedrock-AgentCore-Runtime-Custom-Team": in_latin_1}) as agent:
+        agent.send("hello")
+        seen = json.loads(agent.recv(timeout=WAIT_S))["headers"]
+
+    assert seen["x-amzn-bedrock-agentcore-runtime-custom-team"] == in_latin_1
+
+
+@pytest.mark.parametrize("session_id", ["→" * 40, "x" * 40 + "\r\nX-Evil: 1"])
+def test_a_session_in_the_query_that_no_header_can_name_is_refused(boto: Boto, session_id: str) -> None:
+    with pytest.raises(InvalidStatus) as caught:
+        connect(_url(boto, **{SESSION_HEADER: session_id}))
+
+    assert caught.value.response.status_code == 400
+
+
 def test_a_custom_header_in_the_query_that_would_add_another_is_refused(boto: Boto, session_id: str) -> None:
     query = {SESSION_HEADER: session_id, "X-Amzn-Bedrock-AgentCore-Runtime-Custom-Team": "blue\r\nX-Evil: 1"}
     with pytest.raises(InvalidStatus) as caught:

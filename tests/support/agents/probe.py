@@ -82,6 +82,8 @@ async def _invocations(request: Request) -> Response:
             sys.stdout.write(payload["text"])
         case "cookie":
             return Response(headers={"set-cookie": "whose=mine"})
+        case "header":
+            return Response(headers={payload["name"]: payload["value"]})
         case "text":
             return PlainTextResponse("plain words")
     return JSONResponse(
