@@ -55,7 +55,7 @@ def test_without_an_agent_the_message_shows_the_three_ways_to_name_one(environ: 
 
 
 def test_a_bad_arn_is_told_with_its_setting() -> None:
-    with pytest.raises(ConfigurationError, match=r"^AGENTCORE_RUNTIME_ARN .*'my-agent'"):
+    with pytest.raises(ConfigurationError, match=r"^AGENTCORE_RUNTIME_ARN: .*'my-agent'"):
         Settings.from_env({"AGENTCORE_RUNTIME_ARN": "my-agent"})
 
 
