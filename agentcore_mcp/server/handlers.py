@@ -54,7 +54,7 @@ async def invoke_agent(
             outputs = {"text": Output(Spool(shared.calls.folder))}
             call = Call("invoke_agent", target.agent.name, session.session_id, "the agent", outputs)
             work = partial(_ask, target, call, prompt, raw_events=raw_events)
-            shared.calls.start(call, partial(shared.ledger.run, session, work))
+            shared.calls.start(call, partial(shared.ledger.run, session, work, tells_its_end=False))
         facts.session_id = call.session_id
         text = call.outputs["text"]
         facts.received = text.text
@@ -116,7 +116,7 @@ async def run_command(
             opened = session.session_id
             call = Call("run_command", target.agent.name, opened, "the command", outputs, timeout_s=timeout_seconds)
             work = partial(_run, target, call, command, timeout_s=timeout_seconds)
-            shared.calls.start(call, partial(shared.ledger.run, session, work))
+            shared.calls.start(call, partial(shared.ledger.run, session, work, tells_its_end=True))
         facts.session_id = call.session_id
         stdout, stderr = call.outputs["stdout"], call.outputs["stderr"]
         facts.received = lambda: both_outputs(*_within_a_result(stdout, stderr))

@@ -60,6 +60,10 @@ class Session:
     stopping: bool = False
 
 
+def _stopped(session: Session) -> SessionStoppedError:
+    return SessionStoppedError("the session was stopped while this call ran", session_id=session.session_id)
+
+
 class Ledger:
     """Remembers sessions from their first call until they are stopped, and of which agent they were after that."""
 
@@ -80,8 +84,13 @@ class Ledger:
             self._sessions.popitem(last=False)
         return session
 
-    async def run(self, session: Session, work: Callable[[], Awaitable[None]]) -> None:
+    async def run(self, session: Session, work: Callable[[], Awaitable[None]], *, tells_its_end: bool) -> None:
         """Do what a call does in a session that it uses.
+
+        Args:
+            session: As ``used`` gave it.
+            work: What the call does.
+            tells_its_end: What is read says itself when it is complete, so that one that ends is no doubt.
 
         Raises:
             SessionStoppedError: Instead of what it fails with, if the session is stopped meanwhile.
@@ -90,12 +99,12 @@ class Ledger:
             await work()
         except AgentCoreError as error:
             if session.stopping:
-                raise SessionStoppedError(
-                    "the session was stopped while this call ran", session_id=session.session_id
-                ) from error
+                raise _stopped(session) from error
             if session.calls == 1 and _opened_nothing(error):
                 self._sessions.pop(session.session_id, None)
             raise
+        if session.stopping and not tells_its_end:
+            raise _stopped(session)
 
     @contextmanager
     def stopping(self, session_id: str) -> Iterator[None]:

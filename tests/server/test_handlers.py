@@ -18,7 +18,7 @@ from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_com
 from agentcore_mcp.wire.operations import RuntimeArn
 from agentcore_mcp.wire.sse import encode_sse
 from tests.support.mcp_hosts import MODES
-from tests.support.servers import Exchange, LoopbackServer, chunk, chunked, loopback_server, reply
+from tests.support.servers import LAST_CHUNK, Exchange, LoopbackServer, chunk, chunked, loopback_server, reply
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -355,12 +355,18 @@ async def test_a_running_call_names_the_tool_that_it_is_collected_with() -> None
 
 
 @pytest.mark.parametrize(
-    ("tool", "arguments"), [("invoke_agent", {"prompt": "hi"}), ("run_command", {"command": "make"})]
+    ("tool", "arguments", "end"),
+    [
+        ("invoke_agent", {"prompt": "hi"}, b""),
+        ("invoke_agent", {"prompt": "hi"}, LAST_CHUNK),
+        ("run_command", {"command": "make"}, b""),
+        ("run_command", {"command": "make"}, LAST_CHUNK),
+    ],
 )
 async def test_a_call_whose_session_is_stopped_meanwhile_says_so_and_keeps_what_came(
-    tool: str, arguments: dict[str, Any]
+    tool: str, arguments: dict[str, Any], end: bytes
 ) -> None:
-    """The stream breaks off before the stop is answered, as it may with the real one."""
+    """The stream breaks off, or just ends, before the stop is answered, as it may with the real one."""
     cut = anyio.Event()
     first = {"invoke_agent": encode_sse('"begun "'), "run_command": encode_command_event(ContentDelta("begun "))}
     content_type = {"invoke_agent": "text/event-stream", "run_command": EVENT_STREAM}
@@ -375,6 +381,7 @@ async def test_a_call_whose_session_is_stopped_meanwhile_says_so_and_keeps_what_
             return
         await exchange.send(chunked(content_type[tool]) + chunk(first[tool]))
         await cut.wait()
+        await exchange.send(end)
 
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         if "begun" in (message or ""):
