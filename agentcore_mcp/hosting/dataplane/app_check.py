@@ -10,6 +10,7 @@ kept for the first session: it has another directory, and what an app did at its
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -99,5 +100,7 @@ class AppCheck:
                 "if __name__ == '__main__'"
             )
         if process.exit_code == _EXCEPTION and (words := process.last_words.quoted()):
-            return words
+            # Who runs this tool in an environment of its own wonders: the library is installed, elsewhere.
+            lacking = f"; packages are those of {sys.executable!r}" if "ModuleNotFoundError" in words else ""
+            return words + lacking
         return f"importing it ends its process, with exit code {process.exit_code}"

@@ -88,7 +88,7 @@ def _problem(app: str, folder: str) -> str:
 
 
 def _not_found(module: str, folder: str) -> str:
-    return f"there is no module {module!r} in {folder!r} or among the installed packages"
+    return f"there is no module {module!r} in {folder!r} or among the packages of {sys.executable!r}"
 
 
 def _after_import(frames: TracebackType | None) -> TracebackType | None:
