@@ -6,7 +6,6 @@ much of the answer had arrived. What reads an answer is in ``readers``.
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -26,7 +25,8 @@ from agentcore_mcp.errors import (
     TransportError,
     error_from_answer,
 )
-from agentcore_mcp.wire.operations import EVENT_STREAM_TYPE, SESSION_HEADER
+from agentcore_mcp.runtime.redaction import redacted
+from agentcore_mcp.wire.operations import EVENT_STREAM_TYPE, session_in
 from agentcore_mcp.wire.refusals import auth_problem, retry_after_s, scheme_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ ERROR_BODY_TIMEOUT_S = 3.0
 DETAIL_MAX_CHARS = 200
 
 REQUEST_ID_HEADER = "x-amzn-requestid"
-_CREDENTIAL_HEADERS = ("authorization", "x-amz-security-token")
 _ERROR_TYPE_HEADER = "x-amzn-errortype"
 
 # What httpx2 raises before the first byte of the request has left.
@@ -60,8 +59,8 @@ def is_command_stream(response: httpx2.Response) -> bool:
 
 def no_command_stream(response: httpx2.Response, body: bytes, session_id: str) -> ProtocolError:
     """Return the error that a successful answer to a command is if it has no events."""
-    content_type = response.headers.get("content-type", "")
-    text = body.decode("utf-8", "replace")[:BODY_EXCERPT_CHARS]
+    content_type = redacted(response.headers.get("content-type", ""), response.request)
+    text = redacted(body.decode("utf-8", "replace"), response.request)[:BODY_EXCERPT_CHARS]
     return ProtocolError(
         f"the answer to a command is {content_type!r:.200}, not {EVENT_STREAM_TYPE!r}: {text!r}", session_id=session_id
     )
@@ -84,7 +83,7 @@ def refusal(response: httpx2.Response, body: bytes, session_id: str) -> AgentRun
         body: As much of its body as was read. A redirect's is not needed.
         session_id: The session of the call.
     """
-    session_id = response.headers.get(SESSION_HEADER, session_id)
+    session_id = session_in(response.headers, session_id)
     if response.has_redirect_location:
         return ServiceError(
             f"{host_of(response.request)} redirects to {_target(response)!r}, which is not followed: prompt, session "
@@ -93,8 +92,9 @@ def refusal(response: httpx2.Response, body: bytes, session_id: str) -> AgentRun
             status=response.status_code,
             session_id=session_id,
         )
-    body = _without_credentials(body, response.request)
-    error = error_from_answer(response.status_code, response.headers, body, session_id=session_id)
+    head = httpx2.Headers([(name, redacted(value, response.request)) for name, value in response.headers.multi_items()])
+    body = redacted(body.decode("latin-1"), response.request).encode("latin-1")
+    error = error_from_answer(response.status_code, head, body, session_id=session_id)
     if isinstance(error, ServiceError):
         error.auth_problem = auth_problem(error, sent=scheme_of(response.request.headers.get("authorization")))
         error.retry_after_s = retry_after_s(response.headers.get("retry-after", ""), now=time.time())
@@ -116,13 +116,16 @@ def transport_errors(
     """
     host = host_of(request)
     if response is not None:
-        session_id = response.headers.get(SESSION_HEADER, session_id)
+        session_id = session_in(response.headers, session_id)
     try:
         yield
     except AgentCoreError as error:
         error.session_id = error.session_id or session_id
         if isinstance(error, AgentRuntimeError) and response is not None:
             error.request_id = error.request_id or response.headers.get(REQUEST_ID_HEADER)
+            error.error = redacted(error.error, request)
+            error.message = redacted(error.message, request)
+            error.args = (error.message,)
         raise
     except _NOT_SENT as error:
         message = f"can't connect to {host}, nothing was sent: {_detail(error)}"
@@ -134,7 +137,7 @@ def transport_errors(
     except httpx2.TransportError as error:
         if response is not None:
             message = f"the answer from {host} broke off: {_detail(error)}"
-            raise StreamInterruptedError(message, session_id=session_id) from error
+            raise StreamInterruptedError(message, session_id=session_id) from _cause(error, request)
         if isinstance(error, httpx2.LocalProtocolError):
             # All other headers were checked before. The cause is dropped because it quotes the header.
             message = "a credential has characters that a header can't carry, such as a line break at its end"
@@ -142,23 +145,13 @@ def transport_errors(
         message = (
             f"the connection to {host} failed: {_detail(error)}; it is unknown whether the request was carried out"
         )
-        raise TransportError(message, session_id=session_id) from error
+        raise TransportError(message, session_id=session_id) from _cause(error, request)
     except ValueError as error:
         if response is not None:
             raise
         # Of a redirect, which httpx2 doesn't follow but reads, and stumbles over some of what may stand there.
         message = f"{host} redirects to an unreadable address, which is not followed"
         raise ProtocolError(message, session_id=session_id) from error
-
-
-def _without_credentials(body: bytes, request: httpx2.Request) -> bytes:
-    """Blot out the request's credentials: AWS quotes signed headers in a refusal, and some proxies quote all."""
-    for name in _CREDENTIAL_HEADERS:
-        value = request.headers.get(name, "")
-        for secret in {value, value.removeprefix("Bearer ")} - {""}:
-            for spelling in (secret, json.dumps(secret)[1:-1], secret.replace("/", "\\/")):
-                body = body.replace(spelling.encode(), b"***")
-    return body
 
 
 def no_head_in_time(request: httpx2.Request, timeout_s: float, session_id: str) -> ResponseTimeoutError:
@@ -180,12 +173,18 @@ def media_type(response: httpx2.Response) -> str:
 
 
 def _target(response: httpx2.Response) -> str:
-    """Return where a redirect points, without user name and query: both may be secrets."""
+    """Return where a redirect points, without user name, query and credentials: each may be a secret."""
     try:
         url = response.request.url.join(response.headers["location"])
     except (httpx2.InvalidURL, ValueError):
         return "an unreadable address"
-    return f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}"[:DETAIL_MAX_CHARS]
+    target = f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}"
+    return redacted(target, response.request)[:DETAIL_MAX_CHARS]
+
+
+def _cause(error: httpx2.TransportError, request: httpx2.Request) -> httpx2.TransportError | None:
+    """Return what to show as the cause: h11 quotes what it can't read, and that may be the request."""
+    return error if redacted(str(error), request) == str(error) else None
 
 
 def _detail(error: httpx2.TransportError) -> str:

@@ -27,11 +27,11 @@ from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 from agentcore_mcp.wire.operations import (
     COMMAND_TIMEOUT_DEFAULT_S,
     JSON_TYPE,
-    SESSION_HEADER,
     SSE_TYPE,
     Runtime,
     command_request,
     invoke_request,
+    session_in,
     stop_request,
 )
 
@@ -231,4 +231,4 @@ class RuntimeClient:
             gone = session_is_gone(response)
             if not gone:
                 await check_success(response, session_id)
-            return StoppedSession(response.headers.get(SESSION_HEADER, session_id), already_gone=gone)
+            return StoppedSession(session_in(response.headers, session_id), already_gone=gone)

@@ -25,7 +25,7 @@ from agentcore_mcp.runtime.calls import user_agent
 from agentcore_mcp.runtime.endpoints import is_safe_for_credentials, url_of
 from agentcore_mcp.runtime.environment import tls_context, trusts_environment
 from agentcore_mcp.wire.headers import check_header
-from agentcore_mcp.wire.operations import SESSION_HEADER
+from agentcore_mcp.wire.operations import SESSION_HEADER, session_in
 from agentcore_mcp.wire.sse import MAX_EVENT_BYTES
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ async def open_connection(url: str, headers: Mapping[str, str], open_timeout_s: 
     session_id = request.headers.get(SESSION_HEADER) or request.url.params.get(SESSION_HEADER, "")
     connection = await _open(url, request, session_id, open_timeout_s)
     if connection.response is not None:
-        session_id = httpx2.Headers(list(connection.response.headers.raw_items())).get(SESSION_HEADER, session_id)
+        session_id = session_in(httpx2.Headers(list(connection.response.headers.raw_items())), session_id)
     return connection, session_id
 
 

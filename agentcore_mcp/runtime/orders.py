@@ -14,10 +14,10 @@ from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES
 from agentcore_mcp.wire.eventstream import CommandEvent, ContentDelta, ContentStop
 from agentcore_mcp.wire.operations import (
     JSON_TYPE,
-    SESSION_HEADER,
     SSE_TYPE,
     command_request,
     invoke_request,
+    session_in,
     stop_request,
 )
 
@@ -193,7 +193,7 @@ def stop(
 def stopped(response: httpx2.Response, session_id: str) -> StoppedSessionResult:
     """Return what a successful answer to a stop says."""
     return {
-        "runtimeSessionId": response.headers.get(SESSION_HEADER, session_id),
+        "runtimeSessionId": session_in(response.headers, session_id),
         "statusCode": response.status_code,
     }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from agentcore_mcp.runtime.answers import REQUEST_ID_HEADER
 from agentcore_mcp.wire.eventstream import CommandEvent
-from agentcore_mcp.wire.operations import SESSION_HEADER
+from agentcore_mcp.wire.operations import session_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -69,7 +69,7 @@ async def answer_of(
     """Give the answer whose head this is. Leaving the block ends both ways to iterate it."""
     async with aclosing(batches), aclosing(_one_by_one(batches)) as pieces:
         yield Answer(
-            response.headers.get(SESSION_HEADER, session_id),
+            session_in(response.headers, session_id),
             response.headers.get("content-type", ""),
             response.status_code,
             response.headers.get(REQUEST_ID_HEADER),

@@ -41,6 +41,8 @@ _ARN = re.compile(
 # The model gives session ids no pattern. A header value can carry visible ASCII without any escaping, so that is
 # what is let through; in particular no CR, LF or space.
 _SESSION_ID = re.compile(r"[!-~]{33,256}")
+# In answers the model has 1 to 100 of fewer characters, but who sends more may mean it.
+_ANSWERED_ID = re.compile(r"[!-~]{1,256}")
 _CLIENT_TOKEN = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,256}")
 
 
@@ -256,6 +258,12 @@ def check_session_id(session_id: str) -> str:
             f"has {SESSION_ID_MIN_CHARS} to {SESSION_ID_MAX_CHARS} letters, digits and punctuation marks, no spaces"
         )
     return session_id
+
+
+def session_in(headers: Mapping[str, str], asked: str) -> str:
+    """Return the session that an answer comes from: the one that was asked, unless its headers name another."""
+    named = headers.get(SESSION_HEADER, "")
+    return named if _ANSWERED_ID.fullmatch(named) else asked
 
 
 def target_of(runtime: Runtime, operation: str, query: Mapping[str, str | None]) -> str:

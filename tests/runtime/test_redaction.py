@@ -1,0 +1,114 @@
+"""What quotes a request that was sent with credentials, and what is left of it in an error."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+
+from agentcore_mcp.errors import AgentCoreError
+from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
+from agentcore_mcp.runtime.redaction import redacted
+from tests.support.aws import SESSION_TOKEN, fake_session
+from tests.support.clients import SESSION_ID
+from tests.support.sdk import Async, Blocking, Manner, sdk_of
+from tests.support.servers import Exchange, chunked, head, reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TOKEN = "eyJub3QiOiJhIn0.eyJyZWFsIjoidG9rZW4ifQ.c2lnbmF0dXJl/+x=="
+SESSION_NAME = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
+
+AUTHS: dict[str, Callable[[], httpx2.Auth]] = {
+    "bearer": lambda: BearerAuth(TOKEN),
+    "sigv4": lambda: SigV4Auth(fake_session()),
+}
+
+
+def in_a_header(name: str, status: str = "403 Forbidden") -> Callable[[str], bytes]:
+    return lambda text: reply(status, b"no", **{name.replace("-", "_"): text})
+
+
+QUOTES: dict[str, Callable[[str], bytes]] = {
+    "body": lambda text: reply("403 Forbidden", text.encode()),
+    "json": lambda text: reply("403 Forbidden", json.dumps({"message": f'"{text}"', "reason": text}).encode()),
+    "half": lambda text: reply("502 Bad Gateway", text[:-20].encode()),
+    "code": in_a_header("x-amzn-errortype"),
+    "request id": in_a_header("x-amzn-requestid"),
+    "challenge": in_a_header("www-authenticate", "401 Unauthorized"),
+    "session": in_a_header(SESSION_NAME),
+    "redirect": lambda text: reply("302 Found", location=f"http://127.0.0.1/{text.replace(' ', '/')}"),
+    "type": lambda text: reply(body=b"no", content_type=text),
+    "no command": lambda text: reply(body=text.encode(), content_type="text/html"),
+    "no status line": lambda text: f"{text}\r\n\r\n".encode(),
+    "no header": lambda text: f"HTTP/1.1 200 OK\r\n{text}\r\n\r\n".encode(),
+    "no chunk": lambda text: chunked("application/vnd.amazon.eventstream") + f"{text}\r\n".encode(),
+}
+
+
+@pytest.mark.parametrize("manner", [Blocking, Async])
+@pytest.mark.parametrize("auth", AUTHS)
+@pytest.mark.parametrize("quote", QUOTES)
+async def test_no_credential_comes_back_in_an_error(manner: type[Blocking | Async], auth: str, quote: str) -> None:
+    sent = []
+
+    async def script(exchange: Exchange) -> None:
+        sent.append(exchange.request.header("authorization") or "")
+        await exchange.send(QUOTES[quote](sent[0]))
+
+    def client_of(client: object) -> Manner:
+        return manner(client, None)  # type: ignore[arg-type]
+
+    async with sdk_of(client_of, script, auth=AUTHS[auth]()) as (client, _):
+        with pytest.raises(AgentCoreError) as caught:
+            await client.execute_command(session_id=SESSION_ID)
+
+    told = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
+    for secret in (TOKEN, TOKEN[:20], sent[0], sent[0].rpartition("Signature=")[2][:20] or TOKEN):
+        assert secret not in told
+    assert caught.value.session_id == SESSION_ID
+
+
+async def test_an_agent_that_quotes_its_caller_is_quoted_without() -> None:
+    failure = {"error": f"no: {TOKEN}", "error_type": "Oh", "message": "An error occurred during streaming"}
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(head(content_type="text/event-stream") + f"data: {json.dumps(failure)}\n\n".encode())
+
+    async with sdk_of(Blocking, script) as (client, _):
+        client.token = TOKEN  # type: ignore[attr-defined]
+        with pytest.raises(AgentCoreError) as caught:
+            await client.invoke({}, session_id=SESSION_ID)
+
+    assert (str(caught.value), caught.value.message) == ("Oh: no: ***", "Oh: no: ***")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"Bearer {TOKEN}", "***"),
+        (f'{{"token": "{TOKEN}"}}', '{"token": "***"}'),
+        (json.dumps(TOKEN).replace("/", "\\/"), '"***"'),
+        (TOKEN.replace("/", "%2F").replace("+", "%2B"), "***"),
+        (f"<b>{TOKEN[:30]}</b>", "<b>***</b>"),
+        ("This harness requires OAuth Bearer token authentication.",) * 2,
+        (TOKEN[:10], TOKEN[:10]),
+    ],
+)
+def test_every_spelling_is_known(text: str, expected: str) -> None:
+    request = httpx2.Request("POST", "https://example.com", headers={"Authorization": f"Bearer {TOKEN}"})
+
+    assert redacted(text, request) == expected
+
+
+def test_a_session_token_is_a_credential_and_a_short_token_no_part_of_a_word() -> None:
+    signed = httpx2.Request("POST", "https://example.com", headers={"X-Amz-Security-Token": SESSION_TOKEN})
+    short = httpx2.Request("POST", "https://example.com", headers={"Authorization": "Bearer to"})
+
+    assert redacted(f"a {SESSION_TOKEN} b", signed) == "a *** b"
+    assert redacted("nothing here", signed) == "nothing here"
+    assert redacted("Bearer to", short) == "***"
