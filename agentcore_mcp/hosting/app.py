@@ -191,7 +191,7 @@ class BedrockAgentCoreApp(Starlette):
             self.logger.info("the client has gone away before its payload was complete")
             return Response(status_code=400)  # which nobody reads
         if self.debug and (action := requested_action(payload)):
-            self.logger.debug("debug action %r", action)
+            self.logger.debug("answering a debug action")
             return await self._beside_handlers(answer_action, action, self._health)
         handler = self.handlers.get("main")
         if handler is None:
