@@ -133,6 +133,7 @@ def test_a_command_that_exits_is_424_with_its_exit_code_and_last_words() -> None
     assert message == "Runtime exited with code 5. The end of its output: no such image"
 
 
+@pytest.mark.usefixtures("folder")
 def test_a_command_that_never_answers_is_424_in_the_words_of_the_service_and_ends() -> None:
     with _local("--container-command", "echo $$ > {folder}/pid; sleep 100; true", "--start-timeout", "0.5") as boto:
         session_id = new_session_id()
