@@ -51,22 +51,22 @@ class AppCheck:
         self._show = show
 
     async def problems(self, agents: Iterable[HostedAgent]) -> list[str]:
-        """Return a sentence for each app that can't be hosted."""
+        """Return a sentence for each app that can't be hosted, in their order."""
         apps = [agent.target for agent in agents if isinstance(agent.target, AgentApp)]
         apps = [app for app in apps if app.target != SAMPLE_APP]
-        found: list[str] = []
+        found: dict[int, str] = {}
         # More at a time would only be in each other's way.
         turns = anyio.CapacityLimiter(os.cpu_count() or 1)
 
-        async def check(app: AgentApp, cwd: Path) -> None:
+        async def check(number: int, app: AgentApp, cwd: Path) -> None:
             async with turns:
                 if why := await self._problem(app, cwd):
-                    found.append(f"{app.named_by} {app.target!r} can't be hosted: {why}")
+                    found[number] = f"{app.named_by} {app.target!r} can't be hosted: {why}"
 
         async with anyio.create_task_group() as tasks:
             for number, app in enumerate(apps, 1):
-                tasks.start_soon(check, app, self._directory(number))
-        return found
+                tasks.start_soon(check, number, app, self._directory(number))
+        return [found[number] for number in sorted(found)]
 
     def give_up(self) -> None:
         """Let `problems` return soon."""

@@ -19,8 +19,9 @@ from agentcore_mcp.errors import ConnectError
 if TYPE_CHECKING:
     from types import TracebackType
 
-# Importing it takes half a second on an idle laptop; a loaded CI machine may need many times that.
-READY_TIMEOUT_S = 30.0
+# Importing it takes half a second on an idle laptop; a loaded CI machine may need many times that. An app may take a
+# minute, its start timeout, and is then said to be stuck: that sentence is to come first.
+READY_TIMEOUT_S = 90.0
 # It ends its sessions within 2 s; past this it is stuck, and killed.
 STOP_TIMEOUT_S = 5.0
 _LINE_MAX_BYTES = 4096

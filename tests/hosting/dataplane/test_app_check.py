@@ -133,7 +133,7 @@ def test_every_app_of_a_file_that_cannot_be_hosted_is_named_with_its_agent(folde
         '[orders]\napp = "good:nothing"\n[fine]\napp = "good:app"\n[search]\napp = "quits:app"\n'
         '[elsewhere]\ntarget = "http://127.0.0.1:1"\n'
     )
-    said = sorted(_refused(folder, "--agents", "agents.toml").removeprefix("Error: ").splitlines())
+    said = _refused(folder, "--agents", "agents.toml").removeprefix("Error: ").splitlines()
 
     missing = "the module 'good', which is 'FOLDER/good.py', has no attribute 'nothing'"
     assert said == [
