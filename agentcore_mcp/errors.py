@@ -31,11 +31,14 @@ if TYPE_CHECKING:
 # How much of an unreadable error body goes into a message: enough to recognise a proxy's HTML page.
 BODY_EXCERPT_CHARS = 300
 
+# More than any name of AWS's has, and less than whatever else may stand there.
+_CODE_MAX_CHARS = 128
+
 _ERROR_TYPE_HEADER = "x-amzn-errortype"
 _REQUEST_ID_HEADERS = ("x-amzn-requestid", "x-amzn-request-id")
 
-# The codes of the three operations, where the status is all that the answer tells (a body from a load balancer,
-# a header lost on the way). Statuses as in the service model; 409 is two codes, the retryable one is the usual.
+# What a status stands for in the three operations, where it is all that the answer tells (a body from a load balancer,
+# a header lost on the way). As in the service model; 409 is two codes, the retryable one is the usual.
 _CODE_OF_STATUS = {
     400: "ValidationException",
     401: "UnauthorizedException",
@@ -43,10 +46,11 @@ _CODE_OF_STATUS = {
     403: "AccessDeniedException",
     404: "ResourceNotFoundException",
     409: "RetryableConflictException",
-    424: "RuntimeClientError",
     429: "ThrottlingException",
     500: "InternalServerException",
 }
+
+_AGENT_FAILED = 424
 
 
 class AgentCoreError(Exception):
@@ -120,7 +124,8 @@ class AgentRuntimeError(AgentCoreError):
 
     Attributes:
         error: The error's own text, as the service or the agent sent it.
-        error_type: The code: an AWS exception name, the agent's exception class, or ``HTTP <status>``.
+        error_type: The code: an AWS exception name, the agent's exception class, or ``HTTP <status>`` if the answer
+            named none.
         status: The HTTP status, or None for an error inside a stream that began with 200.
         request_id: The id that AWS support asks for, when the answer carried one.
     """
@@ -142,7 +147,7 @@ class AgentRuntimeError(AgentCoreError):
 
 
 class ServiceError(AgentRuntimeError):
-    """AgentCore refused the request; ``error_type`` is the code of the service model.
+    """AgentCore, or something on the way to it, refused the request.
 
     Attributes:
         reason: ``reason`` of a ValidationException, else None.
@@ -172,6 +177,13 @@ class ServiceError(AgentRuntimeError):
         self.auth_problem: str | None = None
         self.retry_after_s: float | None = None
 
+    @property
+    def code(self) -> str:
+        """The code of the service model: ``error_type``, or what the status stands for if the answer named none."""
+        if self.status is None or self.error_type != f"HTTP {self.status}":
+            return self.error_type
+        return _CODE_OF_STATUS.get(self.status, self.error_type)
+
 
 class AgentError(AgentRuntimeError):
     """The agent failed: AgentCore reported 424 for it, or it sent an error event inside its stream."""
@@ -182,9 +194,9 @@ def error_from_answer(
 ) -> AgentRuntimeError:
     """Make the exception for an HTTP answer that is not a success, or for an error frame inside one that was.
 
-    The code is looked for in ``x-amzn-errortype`` (cut at ``:``), then in the body's ``__type`` or ``code``, then
-    follows from the status; the message in ``message``, ``Message``, or a JSON-RPC ``error.message``. Bodies that
-    are not JSON are quoted in part.
+    The code is looked for in ``x-amzn-errortype`` (cut at ``:``), then in the body's ``__type`` or ``code``; an answer
+    without one is ``HTTP <status>``, and the agent's failure if that is 424. The message is looked for in ``message``,
+    ``Message``, or a JSON-RPC ``error.message``. Bodies that are not JSON are quoted in part.
 
     Args:
         status: The HTTP status; None for an error inside a stream that began with 200.
@@ -195,10 +207,10 @@ def error_from_answer(
     """
     parsed = _json_object(body)
     code = _code(headers.get(_ERROR_TYPE_HEADER) or parsed.get("__type") or parsed.get("code"))
-    error_type = code or (_CODE_OF_STATUS.get(status, f"HTTP {status}") if status else "UnknownError")
+    error_type = code or (f"HTTP {status}" if status else "UnknownError")
     error = _message(parsed) or _excerpt(body) or "the runtime gave no message"
     request_id = next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
-    if error_type == "RuntimeClientError":
+    if code == "RuntimeClientError" or (not code and status == _AGENT_FAILED):
         return AgentError(error, error_type, status=status, request_id=request_id, session_id=session_id)
     return ServiceError(
         error,
@@ -222,7 +234,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 def _code(value: object) -> str:
     """Return the bare code of ``Code:http://…`` or ``namespace#Code``."""
-    return _text(value).partition(":")[0].rpartition("#")[2].strip()
+    return _text(value).partition(":")[0].rpartition("#")[2].strip()[:_CODE_MAX_CHARS]
 
 
 def _message(parsed: dict[str, Any]) -> str:

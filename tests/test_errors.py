@@ -48,8 +48,18 @@ def test_every_code_is_known_by_its_status_alone(code: str) -> None:
     """But for ConflictException, which shares 409 with the usual RetryableConflictException."""
     error = error_from_answer(status_of(code), {}, b"")
 
-    assert (type(error), error.error_type) == (type_of(code), code)
-    assert str(error) == f"{code}: the runtime gave no message"
+    assert (type(error), error.error_type) == (type_of(code), f"HTTP {status_of(code)}")
+    assert not isinstance(error, ServiceError) or error.code == code
+    assert str(error) == f"HTTP {status_of(code)}: the runtime gave no message"
+
+
+def test_a_status_that_stands_for_nothing_is_its_own_code() -> None:
+    error = error_from_answer(502, {}, b"")
+    named = error_from_answer(404, {"x-amzn-errortype": "OtherException"}, b"")
+
+    assert isinstance(error, ServiceError)
+    assert isinstance(named, ServiceError)
+    assert (error.code, named.code) == ("HTTP 502", "OtherException")
 
 
 @pytest.mark.parametrize(
@@ -87,13 +97,13 @@ def test_the_code_is_found_wherever_it_is(headers: dict[str, str], body: dict[st
 
 # Answers as they were captured from the service, and as what stands before it sends them.
 ANSWERS: list[tuple[int | None, dict[str, str], bytes, type[AgentRuntimeError], str]] = [
-    (401, {}, MISSING_TOKEN, ServiceError, "UnauthorizedException: Missing Authentication Token"),
+    (401, {}, MISSING_TOKEN, ServiceError, "HTTP 401: Missing Authentication Token"),
     (
         403,
         {},
         b'{"message":"OAuth authorization failed: Failed to parse token"}',
         ServiceError,
-        "AccessDeniedException: OAuth authorization failed: Failed to parse token",
+        "HTTP 403: OAuth authorization failed: Failed to parse token",
     ),
     (
         403,
@@ -109,16 +119,16 @@ ANSWERS: list[tuple[int | None, dict[str, str], bytes, type[AgentRuntimeError], 
         AgentError,
         "RuntimeClientError: Received error (500) from runtime. Please check your CloudWatch logs.",
     ),
-    (409, {}, b"", ServiceError, "RetryableConflictException: the runtime gave no message"),
+    (409, {}, b"", ServiceError, "HTTP 409: the runtime gave no message"),
     (502, {}, PROXY_PAGE, ServiceError, "HTTP 502: <html> <head><title>502 Bad Gateway</title></head> </html>"),
     (503, {}, b"", ServiceError, "HTTP 503: the runtime gave no message"),
     (302, {}, b"", ServiceError, "HTTP 302: the runtime gave no message"),
-    (500, {}, b'data: {"error": "x"}\n\n', ServiceError, 'InternalServerException: data: {"error": "x"}'),
-    (500, {}, b"[1, 2]", ServiceError, "InternalServerException: [1, 2]"),
-    (500, {}, b'{"detail": 7}', ServiceError, 'InternalServerException: {"detail": 7}'),
-    (500, {}, b'"just text"', ServiceError, 'InternalServerException: "just text"'),
-    (500, {}, b"\xff\xfe", ServiceError, "InternalServerException: \ufffd\ufffd"),
-    (500, {}, b'{"message": "half \\ud83d"}', ServiceError, "InternalServerException: half ?"),
+    (500, {}, b'data: {"error": "x"}\n\n', ServiceError, 'HTTP 500: data: {"error": "x"}'),
+    (500, {}, b"[1, 2]", ServiceError, "HTTP 500: [1, 2]"),
+    (500, {}, b'{"detail": 7}', ServiceError, 'HTTP 500: {"detail": 7}'),
+    (500, {}, b'"just text"', ServiceError, 'HTTP 500: "just text"'),
+    (500, {}, b"\xff\xfe", ServiceError, "HTTP 500: \ufffd\ufffd"),
+    (500, {}, b'{"message": "half \\ud83d"}', ServiceError, "HTTP 500: half ?"),
     (None, {"x-amzn-errortype": "ThrottlingException"}, b"", ServiceError,
      "ThrottlingException: the runtime gave no message"),
     (None, {}, b"", ServiceError, "UnknownError: the runtime gave no message"),

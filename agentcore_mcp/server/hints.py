@@ -78,15 +78,15 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
             return may_go_on
         case ServiceError(auth_problem=str(problem)):
             return _refused_credentials(AuthProblem(problem), agent)
-        case ServiceError(error_type="UnauthorizedException" | "AccessDeniedException"):
+        case ServiceError(code="UnauthorizedException" | "AccessDeniedException"):
             return _no_permission(agent)
-        case ServiceError(error_type=code) if code in _CREDENTIAL_CODES:
+        case ServiceError(code=code) if code in _CREDENTIAL_CODES:
             return _renew_aws(agent) if agent.signs else _no_permission(agent)
-        case ServiceError(error_type=code) if code in _BY_CODE:
+        case ServiceError(code=code) if code in _BY_CODE:
             return _BY_CODE[code].format(wait=_wait(error))
-        case ServiceError(error_type="ServiceQuotaExceededException"):
+        case ServiceError(code="ServiceQuotaExceededException"):
             return _too_many_sessions(agent)
-        case ServiceError(error_type="ResourceNotFoundException"):
+        case ServiceError(code="ResourceNotFoundException"):
             return (
                 f"Check {agent.settings('arn', 'qualifier')}: the runtime or the endpoint of that name doesn't exist "
                 "in the ARN's account and region."
@@ -108,7 +108,7 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
 
 
 def _wait(error: ServiceError) -> str:
-    usual_s = _THROTTLED_WAIT_S if error.error_type == "ThrottlingException" else _WAIT_S
+    usual_s = _THROTTLED_WAIT_S if error.code == "ThrottlingException" else _WAIT_S
     return f"{usual_s if error.retry_after_s is None else math.ceil(error.retry_after_s)} seconds"
 
 

@@ -301,7 +301,7 @@ async def test_a_refusal_is_a_service_error_with_all_its_ids() -> None:
 async def test_a_failing_agent_is_an_agent_error() -> None:
     body = b'{"message":"Received error (500) from runtime. Please check your CloudWatch logs."}'
     async with client_of(sending(reply("424 Failed Dependency", body))) as (client, _):
-        with pytest.raises(AgentError, match=r"RuntimeClientError: Received error \(500\) from runtime"):
+        with pytest.raises(AgentError, match=r"HTTP 424: Received error \(500\) from runtime"):
             await run(client, [])
 
 
@@ -309,7 +309,7 @@ REFUSALS = {
     "html": (reply("502 Bad Gateway", b"<html><h1>Bad Gateway</h1></html>"), "HTTP 502: <html><h1>Bad Gateway"),
     "empty": (reply("503 Service Unavailable"), "HTTP 503: the runtime gave no message"),
     "endless": (head("503 Slow Down", content_type="text/html") + b"x" * (ERROR_BODY_MAX_BYTES * 8), "HTTP 503: xxxx"),
-    "cut": (head("500 Internal", content_length="99") + b"half a mess", "InternalServerException: half a mess"),
+    "cut": (head("500 Internal", content_length="99") + b"half a mess", "HTTP 500: half a mess"),
     "broken gzip": (reply("500 Internal", b"no gzip", content_encoding="gzip"), "the runtime gave no message"),
 }
 

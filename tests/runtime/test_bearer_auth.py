@@ -211,7 +211,7 @@ async def test_an_agent_is_never_reached_twice() -> None:
             await exchange.send(reply("500 Internal Server Error", b'{"message":"oh"}'))
 
     async with client_of(answer, auth=BearerAuth(Numbered())) as (client, server):
-        with pytest.raises(ServiceError, match="InternalServerException"):
+        with pytest.raises(ServiceError, match="HTTP 500: oh"):
             async with client.invoke(ARN, BODY, session_id=SESSION_ID):
                 pass
 
