@@ -1,6 +1,7 @@
 """What the MCP server adds to our own client: a long answer, the first piece, and what a streaming call holds.
 
-The server is a process of its own on stdio or HTTP, the agent the far side; the MCP client is in this process.
+The server is a process of its own on stdio or HTTP, the agent the far side; the MCP client is in this process. Beside
+it runs the least that an MCP server can do on HTTP (``bare_relay.py``), with the same client.
 """
 
 from __future__ import annotations
@@ -40,11 +41,9 @@ LIMIT_S = 120
 
 
 @asynccontextmanager
-async def serve(config: str) -> AsyncIterator[tuple[str, int]]:
-    """Run the server on HTTP, and give its URL and process id."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "agentcore_mcp", "serve", "--port", "0", "--config", config), stderr=subprocess.PIPE
-    )
+async def serve(*arguments: str) -> AsyncIterator[tuple[str, int]]:
+    """Run a server on HTTP, and give its URL and process id."""
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stderr=subprocess.PIPE)
     try:
         assert process.stderr is not None
         yield (await process.stderr.readline()).decode().split()[-1], process.pid
@@ -63,26 +62,31 @@ async def main() -> None:
         config.write_text(  # noqa: ASYNC240
             f'[agents.far]\narn = "{ARN}"\nendpoint_url = "{url}"\npayload = "command"\nauth = {{ none = true }}\n'
         )
-        at, pid = await stack.enter_async_context(serve(str(config)))
+        servers = {
+            "http": ("-m", "agentcore_mcp", "serve", "--port", "0", "--config", str(config)),
+            "bare": (str(Path(__file__).with_name("bare_relay.py")), url),
+        }
+        running = {name: await stack.enter_async_context(serve(*command)) for name, command in servers.items()}
         stdio = StdioServerParameters(
             command=sys.executable, args=["-m", "agentcore_mcp", "--config", str(config)], env=dict(os.environ)
         )
         ours = await stack.enter_async_context(RuntimeClient(endpoint_url=url, auth=NoAuth()))
         hosts = {
             "stdio": await stack.enter_async_context(Client(stdio_client(stdio))),
-            "http": await stack.enter_async_context(Client(at)),
+            **{name: await stack.enter_async_context(Client(at)) for name, (at, _) in running.items()},
         }
-        await relay(ours, hosts)
+        await relay(ours, {name: hosts[name] for name in ("stdio", "http")})
         await first_piece(ours, hosts)
-        await many(at, pid)
+        for name, (at, pid) in running.items():
+            await many(name, at, pid)
 
 
 async def relay(ours: RuntimeClient, hosts: dict[str, Client]) -> None:
     async def read() -> None:
         text, chars = AnswerText(), 0
         async with ours.invoke(ARN, LONG.encode(), session_id=SESSION_ID) as invocation:
-            async for data in invocation:
-                chars += len(text.feed(data))
+            async for pieces in invocation.batches:
+                chars += sum(map(len, map(text.feed, pieces)))
         assert chars + len(text.close()) == EVENTS * len("some words, ")
 
     async def relayed(host: Client) -> None:
@@ -145,7 +149,7 @@ async def cancelled(*calls: asyncio.Task[Any]) -> None:
     await asyncio.gather(*calls, return_exceptions=True)
 
 
-async def many(url: str, pid: int) -> None:
+async def many(name: str, url: str, pid: int) -> None:
     # httpx2's default is 100 connections, and each call of this protocol era is one.
     http = httpx2.AsyncClient(timeout=None, limits=httpx2.Limits(max_connections=None))
     async with http, Client(streamable_http_client(url, http_client=http)) as host:
@@ -155,7 +159,7 @@ async def many(url: str, pid: int) -> None:
         await asyncio.wait([asyncio.create_task(event.wait()) for event in came], timeout=LIMIT_S)
         each = (resident_kib(pid) - before) / CALLS
         lost = sum(not event.is_set() or call.done() for event, call in zip(came, calls, strict=True))
-        print(f"{CALLS:,} streaming calls over http: {each:.0f} KiB each, {lost} lost")
+        print(f"{CALLS:,} streaming calls over {name}: {each:.0f} KiB each, {lost} lost")
         await cancelled(*calls)
 
 

@@ -45,7 +45,7 @@ class ArgumentCheck:
         if complaints:
             text = f"{name} was not called: {'; '.join(complaints)}"
             return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
-        return await call_next(replace(ctx, params={**params, "arguments": checked}))
+        return await call_next(ctx if checked == arguments else replace(ctx, params={**params, "arguments": checked}))
 
 
 def check(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

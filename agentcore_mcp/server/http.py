@@ -71,7 +71,13 @@ async def serve_http(
         ),
     )
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S, ws="none"
+        app,
+        log_level="warning",
+        access_log=False,
+        # Nothing here asks who a proxy says is calling.
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
+        ws="none",
     )
     http = _Server(config)
     with listening, anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:

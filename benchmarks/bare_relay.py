@@ -1,0 +1,36 @@
+"""The least that relays an agent's stream: a bare ``MCPServer`` with one tool, which passes on the bytes that it reads.
+
+``server_relay.py`` runs it on HTTP, as our server is run. No words are read, nothing is coalesced, bounded or kept, no
+failure is explained, and no call can be handed over: what our server takes beyond this is for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import httpx2
+from mcp.server.mcpserver import Context, MCPServer
+
+from agentcore_mcp.server.http import serve_http
+
+
+async def main(url: str) -> None:
+    server: MCPServer[None] = MCPServer("bare", version="1", log_level="WARNING", subscriptions=False)
+    limits = httpx2.Limits(max_connections=None)
+    async with httpx2.AsyncClient(timeout=None, limits=limits) as http:
+
+        @server.tool(description="Ask the agent")
+        async def invoke_agent(prompt: str, ctx: Context) -> str:
+            chunks: list[str] = []
+            async with http.stream("POST", url, content=prompt.encode()) as response:
+                async for chunk in response.aiter_bytes():
+                    chunks.append(chunk.decode())
+                    await ctx.report_progress(len(chunks), None, chunks[-1])
+            return "".join(chunks)
+
+        await serve_http(server, port=0, announce=lambda at: print(at, file=sys.stderr, flush=True))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
