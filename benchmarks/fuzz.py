@@ -88,6 +88,12 @@ HTTP_TOKENS += [
     b" ",
     b"-1",
     b"99999999999999999999",
+    b"\r\nLocation: ",
+    b"302 Found",
+    b"xn--",
+    b"//[",
+    b"]:",
+    b"X-Amzn-RequestId: not.a.real-token\r\n",
     b";",
     b"\0",
 ]

@@ -92,7 +92,7 @@ def refusal(response: httpx2.Response, body: bytes, session_id: str) -> AgentRun
             status=response.status_code,
             session_id=session_id,
         )
-    head = httpx2.Headers([(name, redacted(value, response.request)) for name, value in response.headers.multi_items()])
+    head = {name: redacted(value, response.request) for name, value in response.headers.items()}
     body = redacted(body.decode("latin-1"), response.request).encode("latin-1")
     error = error_from_answer(response.status_code, head, body, session_id=session_id)
     if isinstance(error, ServiceError):

@@ -310,6 +310,7 @@ REFUSALS = {
     "empty": (reply("503 Service Unavailable"), "HTTP 503: the runtime gave no message"),
     "endless": (head("503 Slow Down", content_type="text/html") + b"x" * (ERROR_BODY_MAX_BYTES * 8), "HTTP 503: xxxx"),
     "cut": (head("500 Internal", content_length="99") + b"half a mess", "HTTP 500: half a mess"),
+    "odd header": (reply("429 Slow Down", x_amzn_errortype="Thröttling"), "Thröttling: the runtime gave no message"),
     "broken gzip": (reply("500 Internal", b"no gzip", content_encoding="gzip"), "the runtime gave no message"),
 }
 
