@@ -20,10 +20,11 @@ from agentcore_mcp.errors import (
     ResponseTimeoutError,
     TransportError,
 )
-from agentcore_mcp.runtime.answers import refusal
+from agentcore_mcp.runtime.answers import DETAIL_MAX_CHARS, refusal
 from agentcore_mcp.runtime.calls import user_agent
 from agentcore_mcp.runtime.endpoints import is_safe_for_credentials, url_of
 from agentcore_mcp.runtime.environment import tls_context, trusts_environment
+from agentcore_mcp.runtime.redaction import redacted
 from agentcore_mcp.wire.headers import check_header
 from agentcore_mcp.wire.operations import SESSION_HEADER, session_in
 from agentcore_mcp.wire.sse import MAX_EVENT_BYTES
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from websockets.asyncio.client import ClientConnection
+    from websockets.http11 import Response
 
 # The service answers the upgrade when the agent's container is up, for which it allows two minutes.
 OPEN_TIMEOUT_S = 150.0
@@ -55,7 +57,7 @@ async def open_connection(url: str, headers: Mapping[str, str], open_timeout_s: 
     session_id = request.headers.get(SESSION_HEADER) or request.url.params.get(SESSION_HEADER, "")
     connection = await _open(url, request, session_id, open_timeout_s)
     if connection.response is not None:
-        session_id = session_in(httpx2.Headers(list(connection.response.headers.raw_items())), session_id)
+        session_id = session_in(_headers_of(connection.response), session_id)
     return connection, session_id
 
 
@@ -106,7 +108,7 @@ async def _open(url: str, request: httpx2.Request, session_id: str, open_timeout
             logger=_logger,
         )
     except InvalidStatus as error:
-        head = list(error.response.headers.raw_items())
+        head = _headers_of(error.response)
         response = httpx2.Response(error.response.status_code, headers=head, request=request)
         raise refusal(response, bytes(error.response.body or b""), session_id) from error
     except (OSError, InvalidProxy, ProxyError) as error:
@@ -117,4 +119,12 @@ async def _open(url: str, request: httpx2.Request, session_id: str, open_timeout
     except InvalidMessage as error:
         raise TransportError(f"the connection to {host} broke off during the upgrade", session_id=session_id) from error
     except InvalidHandshake as error:
-        raise ProtocolError(f"{host} does not answer as a WebSocket server: {error}", session_id=session_id) from error
+        detail = redacted(str(error), request)[:DETAIL_MAX_CHARS]
+        raise ProtocolError(f"{host} does not answer as a WebSocket server: {detail}", session_id=session_id) from error
+
+
+def _headers_of(response: Response) -> httpx2.Headers:
+    # The library takes every byte of a value for a character.
+    return httpx2.Headers(
+        [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.headers.raw_items()]
+    )

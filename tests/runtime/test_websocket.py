@@ -389,6 +389,7 @@ async def test_a_refusal_is_what_it_is_for_other_calls() -> None:
         content_type="application/json",
         x_amzn_ErrorType="AccessDeniedException",
         x_amzn_RequestId="11112222",
+        x_proxy="größer",
     )
     async with answering(answer) as url:
         with pytest.raises(ServiceError, match="AccessDeniedException: Authorization method mismatch") as caught:
