@@ -50,6 +50,10 @@ class Call:
         handle: What a later request names it by.
         failure: What it ended with, unless it ended well.
         stop: How a command ended.
+        finished: Whether nothing more comes.
+        progress: What tells whoever attends to it, while somebody does.
+        task: What carries it out.
+        deadline: Ends it, if nobody collects it in time.
     """
 
     tool: str
@@ -87,8 +91,14 @@ class Call:
         for output in self.outputs.values():
             output.close()
         self.finished = True
+        self.forget_deadline()
         if self.progress is not None:
             self.progress.close()
+
+    def forget_deadline(self) -> None:
+        """Let the call go on for as long as it takes."""
+        if self.deadline is not None:
+            self.deadline.cancel()
 
     def cancel(self) -> None:
         """End the call, if it goes on."""
@@ -138,8 +148,7 @@ class Calls:
             Exception: What the call failed with.
         """
         self._unattended.pop(call.handle, None)
-        if call.deadline is not None:
-            call.deadline.cancel()
+        call.forget_deadline()
         going_on = sum(not other.finished for other in self._unattended.values())
         may_leave = handoff_after_s is not None and going_on < UNATTENDED_MAX_CALLS
         call.progress = Progress(report, first=first, waiting_for=call.waiting_for)

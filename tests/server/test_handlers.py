@@ -246,6 +246,7 @@ async def test_raw_events_are_the_events_and_not_the_words() -> None:
 
 async def test_tool_use_is_told_as_progress_and_is_no_part_of_the_answer() -> None:
     events = [
+        {"event": {"contentBlockDelta": {"delta": {"text": "Let me see. "}}}},
         {"event": {"contentBlockStart": {"start": {"toolUse": {"name": "search", "toolUseId": "1"}}}}},
         {"event": {"contentBlockDelta": {"delta": {"toolUse": {"input": '{"query": "cats"}'}}}}},
         {"event": {"contentBlockStop": {}}},
@@ -266,8 +267,8 @@ async def test_tool_use_is_told_as_progress_and_is_no_part_of_the_answer() -> No
     ):
         result = data_of(await client.call_tool("invoke_agent", {"prompt": "hi"}, progress_callback=on_progress))
 
-    assert result["text"] == "Cats purr."
-    assert "using tool search" in "".join(seen)
+    assert result["text"] == "Let me see. Cats purr."
+    assert 'Let me see. [using tool search(query="cats")]\nCats purr.' in "".join(seen)
 
 
 async def test_the_words_can_be_said_to_be_at_a_path() -> None:

@@ -1,0 +1,104 @@
+"""Calls that go on whoever waits for them, and end when nobody may any more."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from agentcore_mcp.errors import ResponseTimeoutError
+from agentcore_mcp.server.calls import Call, Calls
+from agentcore_mcp.server.output import Output
+from agentcore_mcp.server.spool import Spool
+
+LIMIT_S = 5
+
+
+class Work:
+    """Says a word, and then waits until it is told to end; knows whether it has cleaned up."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.call = Call("invoke_agent", "far", "session", "the agent", {"text": Output(Spool(calls.folder))})
+        self.go_on = anyio.Event()
+        self.cleaned_up = False
+
+    async def __call__(self) -> None:
+        try:
+            self.call.add("text", "word")
+            await self.go_on.wait()
+        finally:
+            await anyio.lowlevel.checkpoint()
+            self.cleaned_up = True
+
+
+async def ignore(progress: float, total: float | None, message: str | None) -> None:
+    """Take a notification, and do nothing about it."""
+
+
+async def stall(progress: float, total: float | None, message: str | None) -> None:
+    """Never take a notification."""
+    await anyio.sleep_forever()
+
+
+async def test_a_host_that_stalls_is_no_hindrance_to_handing_a_call_over() -> None:
+    calls = Calls()
+    async with calls.running():
+        work = Work(calls)
+        calls.start(work.call, work)
+        with anyio.fail_after(LIMIT_S):
+            assert not await calls.attend(work.call, stall, first="hello", handoff_after_s=0.01)
+            work.go_on.set()
+            assert await calls.attend(work.call, ignore, first="hello", handoff_after_s=None)
+
+    assert work.call.outputs["text"].text() == "word"
+
+
+async def test_cancelling_the_wait_cancels_the_work() -> None:
+    calls = Calls()
+    async with calls.running():
+        work = Work(calls)
+        calls.start(work.call, work)
+        with anyio.move_on_after(0.01):
+            await calls.attend(work.call, ignore, first="hello", handoff_after_s=None)
+        with anyio.fail_after(LIMIT_S):
+            while not work.call.finished:
+                await anyio.lowlevel.checkpoint()
+
+    assert work.cleaned_up
+
+
+async def test_what_still_runs_at_the_end_is_cancelled_and_may_clean_up() -> None:
+    calls = Calls()
+    with anyio.CancelScope() as scope:
+        async with calls.running():
+            work = Work(calls)
+            calls.start(work.call, work)
+            await anyio.wait_all_tasks_blocked()
+            scope.cancel()
+
+    assert work.cleaned_up
+
+
+async def test_a_call_that_nobody_collects_in_time_tells_so_when_it_is_collected() -> None:
+    calls = Calls()
+    async with calls.running():
+        work = Work(calls)
+        calls.start(work.call, work)
+        assert not await calls.attend(work.call, ignore, first="hello", handoff_after_s=0.01)
+        assert work.call.deadline is not None
+        work.call.cancel()  # as its deadline would do
+        with anyio.fail_after(LIMIT_S), pytest.raises(ResponseTimeoutError, match="without being collected"):
+            await calls.attend(
+                calls.unattended(work.call.handle, "invoke_agent"), ignore, first="", handoff_after_s=None
+            )
+
+
+async def test_what_the_work_raises_is_raised_to_whoever_attends() -> None:
+    async def fail() -> None:
+        raise LookupError("the call failed")
+
+    calls = Calls()
+    async with calls.running():
+        call = Work(calls).call
+        calls.start(call, fail)
+        with pytest.raises(LookupError, match="the call failed"):
+            await calls.attend(call, ignore, first="hello", handoff_after_s=None)
