@@ -8,8 +8,6 @@ or another process.
 
 from __future__ import annotations
 
-import logging
-import shlex
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +15,8 @@ import anyio
 import anyio.to_thread
 import httpx2
 
-from agentcore_mcp.errors import ConfigurationError, CredentialsError
+from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.runtime.aws_credentials import usable_credentials
 from agentcore_mcp.runtime.endpoints import is_loopback, is_safe_for_credentials
 from agentcore_mcp.runtime.tokens import SENDABLE, Token, TokenCache, TokenSource, is_sendable, without_scheme
 
@@ -33,9 +32,6 @@ _SERVICE = "bedrock-agentcore"
 # botocore adds these after signing, so they are not in its signature and may be changed on the way. What else is
 # left out (trace headers, user agent) is botocore's own list.
 _ADDED_AFTER_SIGNING = frozenset({"accept-encoding", "content-length"})
-
-# A profile with one of these signs in itself.
-_SIGN_IN_SETTINGS = frozenset({"sso_session", "sso_start_url", "login_session"})
 
 # httpx2 reads a refusal to its end before it sends the request again, however long that end is in coming. So its
 # connection is closed and this put in the place of its body.
@@ -113,34 +109,13 @@ class SigV4Auth(httpx2.Auth):
     def credentials(self) -> Any:
         """Return credentials that are valid now: found at first use, refreshed by botocore when they run out."""
         import botocore.session
-        from botocore.exceptions import BotoCoreError, ClientError
 
-        # botocore logs canonical requests and STS answers at DEBUG, session token and secret key included. Whoever
-        # sets the level of its logger gets that; whoever turns on DEBUG for the whole program does not.
-        logger = logging.getLogger("botocore")
-        if logger.level == logging.NOTSET:
-            logger.setLevel(max(logging.INFO, logger.getEffectiveLevel()))
         with self._lock:
             session = self._session or botocore.session.Session()
-            try:
-                credentials = session.get_credentials()
-                frozen = None if credentials is None else credentials.get_frozen_credentials()
-            except (BotoCoreError, ClientError, OSError) as error:
-                raise CredentialsError(_explain(error, session)) from error
-            except (ValueError, RuntimeError) as error:
-                # What a credential process printed, unreadable; or a refresh that returned expired credentials. The
-                # cause is dropped because a JSON error carries the whole document.
-                raise CredentialsError(f"the AWS credentials can't be used: {type(error).__name__}") from None
-            if frozen is None:
-                raise CredentialsError(
-                    "no AWS credentials found; set AWS_PROFILE to a profile of ~/.aws/config (and run `aws sso login "
-                    "--profile NAME` if it signs in through IAM Identity Center), or set AWS_ACCESS_KEY_ID and "
-                    "AWS_SECRET_ACCESS_KEY, or run where a role is attached; "
-                    "for a runtime with OAuth set a bearer token"
-                )
+            credentials = usable_credentials(session)
             # Kept from the first success on: until then each attempt reads the configuration files anew.
             self._session = session
-            return frozen
+            return credentials
 
 
 class BearerAuth(httpx2.Auth):
@@ -228,35 +203,3 @@ def _put_on(request: httpx2.Request, headers: Mapping[str, str]) -> None:
     if not is_safe_for_credentials(request.url):
         raise ConfigurationError(f"credentials are not sent to {request.url.host!r} over {request.url.scheme!r}")
     request.headers.update(headers)
-
-
-def _explain(error: Exception, session: Any) -> str:
-    """Say what failed and what to do, without what a credential process wrote to stderr: that is not ours to show."""
-    from botocore.exceptions import LoginError, ProfileNotFound, SSOError, TokenRetrievalError
-
-    if isinstance(error, ProfileNotFound):
-        return f"{error}; `aws configure list-profiles` lists those there are"
-    name = getattr(session, "profile_name", None) or getattr(session, "profile", None)
-    if isinstance(error, SSOError | TokenRetrievalError | LoginError):
-        command = "aws login" if isinstance(error, LoginError) else "aws sso login"
-        signing_in = _profile_that_signs_in(session, name or "default")
-        profile = "" if name is None and signing_in == "default" else f" --profile {shlex.quote(signing_in)}"
-        return f"the AWS sign-in has expired or is missing; run `{command}{profile}` and try again"
-    if getattr(error, "kwargs", {}).get("provider") == "custom-process":
-        return f"the credential_process of the AWS profile {name or 'default'!r} failed; run it by hand to see why"
-    return f"the AWS credentials can't be used: {str(error).rstrip('.')}"
-
-
-def _profile_that_signs_in(session: Any, name: str) -> str:
-    """Return the profile to sign in with: that of a role names it, but `aws sso login` doesn't go and look for it."""
-    # A boto3 session keeps a botocore one to itself.
-    profiles = getattr(getattr(session, "_session", session), "full_config", {}).get("profiles", {})
-    passed: list[str] = []
-    current = name
-    while current not in passed:
-        settings = profiles.get(current, {})
-        if not _SIGN_IN_SETTINGS.isdisjoint(settings):
-            return current
-        passed.append(current)
-        current = settings.get("source_profile", current)
-    return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import shlex
 import subprocess
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-KEYS_AS_JSON = (
-    f'{{"Version": 1, "AccessKeyId": "{ACCESS_KEY_ID}", "SecretAccessKey": "{SECRET_ACCESS_KEY}", '
-    f'"SessionToken": "{SESSION_TOKEN}"}}'
-)
+CREDENTIALS = {
+    "Version": 1,
+    "AccessKeyId": ACCESS_KEY_ID,
+    "SecretAccessKey": SECRET_ACCESS_KEY,
+    "SessionToken": SESSION_TOKEN,
+}
+KEYS_AS_JSON = json.dumps(CREDENTIALS)
 
 SSO = "sso_session = corp\nsso_account_id = 123456789012\nsso_role_name = dev"
 LEGACY_SSO = SSO.replace("sso_session = corp", "sso_start_url = https://corp.example.com\nsso_region = eu-west-1")
@@ -76,6 +80,10 @@ def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 def process(code: str) -> str:
     return f"credential_process = {shlex.join([sys.executable, '-c', code])}"
+
+
+def printing(value: object) -> str:
+    return process(f"print({json.dumps(value)!r})")
 
 
 # What botocore's credentials become.
@@ -211,10 +219,21 @@ async def test_no_credentials_names_the_ways_to_give_some(tmp_path: Path, monkey
         ("role_arn = arn:aws:iam::123456789012:role/dev\nsource_profile = gone", 'The source_profile "gone"'),
         ("credential_process = /nowhere/to-be-found", "'/nowhere/to-be-found'"),
         (process("import sys; sys.exit('s3cret')"), "the credential_process of the AWS profile 'corp' failed; run it"),
-        (process("print('s3cret, not JSON')"), "the AWS credentials can't be used: JSONDecodeError"),
+        (
+            process("print('s3cret, not JSON')"),
+            "the AWS credentials can't be read (JSONDecodeError): check what the cr",
+        ),
+        (printing(["s3cret"]), "the AWS credentials can't be read (AttributeError)"),
+        (printing(CREDENTIALS | {"Expiration": ["s3cret"]}), "the AWS credentials can't be read (TypeError)"),
+        (
+            printing(CREDENTIALS | {"Expiration": "2001-01-01T00:00:00Z"}),
+            "have expired, and where they come from there are no others; renew those of the AWS profile 'corp'",
+        ),
+        (printing(CREDENTIALS | {"SessionToken": "s3cret\n"}), "characters that none have"),
+        (printing(CREDENTIALS | {"SessionToken": 7}), "characters that none have"),
+        ("aws_access_key_id = AKIAF\u00c4KE\naws_secret_access_key = s3cret", "characters that none have"),
         (process("print('{\"Version\": 2}')"), "the credential_process of the AWS profile 'corp' failed; run it"),
     ],
-    ids=["sso session", "legacy sso", "half a key", "source", "no process", "failing", "no json", "version"],
 )
 async def test_unusable_credentials_say_what_to_do(
     profile: Callable[[str], botocore.session.Session], settings: str, expected: str
@@ -223,7 +242,7 @@ async def test_unusable_credentials_say_what_to_do(
         await signed(SigV4Auth(profile(settings)))
 
     assert expected in str(caught.value)
-    assert "s3cret" not in str(caught.value)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_an_expired_console_sign_in_names_its_own_command() -> None:
