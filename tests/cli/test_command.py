@@ -92,7 +92,9 @@ def test_the_demo_succeeds_on_either_transport(transport: tuple[str, ...]) -> No
 
 @pytest.mark.parametrize("transport", [(), ("--http",)])
 async def test_ctrl_c_ends_the_demo_quietly_and_leaves_nothing_running(transport: tuple[str, ...]) -> None:
-    command = [sys.executable, "-m", "agentcore_mcp", "demo", *transport]
+    # Whoever runs the tests in the background may have told everything below to ignore the signal.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{heed}; from agentcore_mcp.cli import main; main()", "demo", *transport]
     # A terminal sends the signal to the whole process group.
     async with await anyio.open_process(command, stderr=subprocess.STDOUT, start_new_session=True) as process:
         assert process.stdout is not None
