@@ -42,6 +42,9 @@ DETAIL_MAX_CHARS = 200
 REQUEST_ID_HEADER = "x-amzn-requestid"
 _ERROR_TYPE_HEADER = "x-amzn-errortype"
 
+# What may happen while a body is read. Of TLS on an event loop httpx2 passes on some failures as they are.
+LINE_FAILURES = (httpx2.RequestError, OSError)
+
 # What httpx2 raises before the first byte of the request has left.
 _NOT_SENT = (
     httpx2.ConnectError,
@@ -134,7 +137,7 @@ def transport_errors(
         silent = f"{request.extensions['timeout']['read']:g} s"
         message = f"no answer from {host} within {silent}" if response is None else f"{host} fell silent for {silent}"
         raise ResponseTimeoutError(f"{message}; the work may still be going on", session_id=session_id) from error
-    except httpx2.TransportError as error:
+    except (httpx2.TransportError, OSError) as error:
         if response is not None:
             message = f"the answer from {host} broke off: {_detail(error)}"
             raise StreamInterruptedError(message, session_id=session_id) from _cause(error, request)
@@ -182,12 +185,12 @@ def _target(response: httpx2.Response) -> str:
     return redacted(target, response.request)[:DETAIL_MAX_CHARS]
 
 
-def _cause(error: httpx2.TransportError, request: httpx2.Request) -> httpx2.TransportError | None:
+def _cause(error: Exception, request: httpx2.Request) -> Exception | None:
     """Return what to show as the cause: h11 quotes what it can't read, and that may be the request."""
     return error if redacted(str(error), request) == str(error) else None
 
 
-def _detail(error: httpx2.TransportError) -> str:
+def _detail(error: Exception) -> str:
     text = str(error)
     if isinstance(error, httpx2.LocalProtocolError):
         text = ""

@@ -39,7 +39,12 @@ def environment_errors() -> Iterator[None]:
     try:
         yield
     except (ImportError, ValueError, OSError, httpx2.InvalidURL) as error:
-        raise ConfigurationError(
-            "no connections can be made with the proxy or certificates that the environment names "
-            f"({type(error).__name__}): check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
-        ) from None
+        raise environment_error(error) from None
+
+
+def environment_error(error: Exception) -> ConfigurationError:
+    """Return what it means if a library can't use a proxy or certificates, without its text."""
+    return ConfigurationError(
+        "no connections can be made with the proxy or certificates that the environment names "
+        f"({type(error).__name__}): check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
+    )

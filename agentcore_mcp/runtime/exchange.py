@@ -11,7 +11,6 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
-import httpx2
 
 from agentcore_mcp.errors import TransportError
 from agentcore_mcp.runtime import answers
@@ -20,6 +19,8 @@ from agentcore_mcp.wire.eventstream import CommandDecoder, CommandEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
+
+    import httpx2
 
 # The end of a body comes with its last bytes or right behind them.
 _END_TIMEOUT_S = 0.1
@@ -123,7 +124,7 @@ def _blocking_pieces(response: httpx2.Response, session_id: str, body: Body[T]) 
 
 async def _read_end(chunks: AsyncGenerator[bytes, None]) -> None:
     """Read the end of a body that has nothing more to say, if it comes at once: then its connection can be kept."""
-    with anyio.move_on_after(_END_TIMEOUT_S), suppress(httpx2.RequestError):
+    with anyio.move_on_after(_END_TIMEOUT_S), suppress(*answers.LINE_FAILURES):
         async for _ in chunks:
             pass
 
@@ -131,7 +132,7 @@ async def _read_end(chunks: AsyncGenerator[bytes, None]) -> None:
 async def _read_some(response: httpx2.Response) -> bytes:
     """Read the beginning of a body that only explains a failure: as much as comes, soon and without trouble."""
     body = bytearray()
-    with anyio.move_on_after(answers.ERROR_BODY_TIMEOUT_S), suppress(httpx2.RequestError):
+    with anyio.move_on_after(answers.ERROR_BODY_TIMEOUT_S), suppress(*answers.LINE_FAILURES):
         async with aclosing(response.aiter_bytes()) as chunks:
             async for chunk in chunks:
                 body += chunk
@@ -145,7 +146,7 @@ def _blocking_read_some(response: httpx2.Response) -> bytes:
     body = bytearray()
     response.request.extensions["timeout"]["read"] = answers.ERROR_BODY_TIMEOUT_S
     deadline = time.monotonic() + answers.ERROR_BODY_TIMEOUT_S
-    with suppress(httpx2.RequestError):
+    with suppress(*answers.LINE_FAILURES):
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) >= answers.ERROR_BODY_MAX_BYTES or time.monotonic() > deadline:

@@ -23,7 +23,7 @@ from agentcore_mcp.errors import (
 from agentcore_mcp.runtime.answers import DETAIL_MAX_CHARS, refusal
 from agentcore_mcp.runtime.calls import user_agent
 from agentcore_mcp.runtime.endpoints import is_safe_for_credentials, url_of
-from agentcore_mcp.runtime.environment import tls_context, trusts_environment
+from agentcore_mcp.runtime.environment import environment_error, tls_context, trusts_environment
 from agentcore_mcp.runtime.redaction import redacted
 from agentcore_mcp.wire.headers import check_header
 from agentcore_mcp.wire.operations import SESSION_HEADER, session_in
@@ -111,11 +111,13 @@ async def _open(url: str, request: httpx2.Request, session_id: str, open_timeout
         head = _headers_of(error.response)
         response = httpx2.Response(error.response.status_code, headers=head, request=request)
         raise refusal(response, bytes(error.response.body or b""), session_id) from error
-    except (OSError, InvalidProxy, ProxyError) as error:
+    except (OSError, ProxyError) as error:
         if isinstance(error, TimeoutError) and error.errno is None:  # ours, and not the operating system's
             message = f"no answer from {host} within {open_timeout_s:g} s; the agent may still be starting"
             raise ResponseTimeoutError(message, session_id=session_id) from error
         raise ConnectError(f"can't connect to {host}: {error}", session_id=session_id) from error
+    except (ImportError, ValueError, InvalidProxy) as error:
+        raise environment_error(error) from None
     except InvalidMessage as error:
         raise TransportError(f"the connection to {host} broke off during the upgrade", session_id=session_id) from error
     except InvalidHandshake as error:

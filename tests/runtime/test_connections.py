@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import socket
 import ssl
 import struct
@@ -399,6 +400,34 @@ async def test_the_kernel_keeps_a_silent_connection_alive(manner: Make) -> None:
         assert await client.invoke({}, session_id=SESSION_ID) == "1"
 
     assert timers == ["02"]
+
+
+# TLS.
+
+
+@pytest.mark.parametrize("start", [b"", head("503 Oh", content_length="9") + b"no", head(content_length="9") + b"1"])
+async def test_a_broken_tls_record_is_a_failure_of_the_line(
+    manner: Make, start: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for_server, trusted_file = loopback_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted_file))
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(start)
+        descriptor = exchange.writer.get_extra_info("socket").fileno()
+        os.write(descriptor, b"\x17\x03\x03\x00\x10" + b"?" * 16)
+        with suppress(ssl.SSLError):  # the client says what it thinks of it
+            await exchange.peer_closed()
+
+    async with (
+        loopback_server(script, tls=for_server) as server,
+        AgentCoreRuntimeClient(endpoint_url=server.endpoint_url) as client,
+    ):
+        with pytest.raises(ServiceError if b"503" in start else TransportError) as caught:
+            await manner(client).invoke({}, session_id=SESSION_ID)
+
+    assert caught.value.session_id == SESSION_ID
+    assert len(server.requests) == 1
 
 
 # Certificates.

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import socket
+import traceback
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -580,6 +581,17 @@ async def test_wss_goes_through_the_proxy_of_the_environment_and_loopback_never(
     (request,) = proxy.requests
     assert (request.method, request.target) == ("CONNECT", f"bedrock-agentcore.{REGION}.amazonaws.com:443")
     assert request.header("authorization") is None
+
+
+@pytest.mark.parametrize("proxy", ["http://[", "socks5://user:s3cret@127.0.0.1:1", "gopher://user:s3cret@127.0.0.1:1"])
+async def test_a_proxy_that_can_not_be_used_is_told_without_its_address(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(ConfigurationError, match="check HTTPS_PROXY") as caught:
+        await opening("wss://example.com/ws")
+
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
