@@ -132,7 +132,7 @@ async def _post(
         raise CredentialsError(
             f"no answer from {host} within {timeout_s:g} s; check {setting} and the network"
         ) from None
-    except httpx2.RequestError as error:
+    except (httpx2.RequestError, OSError, ValueError) as error:  # TLS on an event loop; an unreadable redirect
         detail = type(error).__name__
         raise CredentialsError(f"the exchange with {host} failed: {detail}; check {setting} and the network") from None
     members = _members(bytes(received))

@@ -189,6 +189,13 @@ async def test_no_redirect_is_followed(status: str) -> None:
         assert elsewhere.requests == []
 
 
+async def test_a_redirect_to_nowhere_is_a_failure_too() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(reply("302 Found", location="https://_.xn--/s3cret"))
+
+    assert "the exchange with HOST failed" in await failure_at(answer)
+
+
 async def test_an_answer_that_comes_too_slowly_is_given_up() -> None:
     """Each byte comes in time; all of them together don't."""
 
