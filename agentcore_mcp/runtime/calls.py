@@ -29,6 +29,8 @@ READ_TIMEOUT_MAX_S = 86_400.0
 COMMAND_GRACE_S = 30.0
 # Stopping a session that is busy takes seconds, not minutes.
 STOP_TIMEOUT_S = 60.0
+# The service answers the upgrade to a WebSocket when the agent's container is up, for which it allows two minutes.
+OPEN_TIMEOUT_S = 150.0
 
 R = TypeVar("R", bound=Runtime)
 

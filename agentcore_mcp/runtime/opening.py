@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
     from websockets.http11 import Response
 
-# The service answers the upgrade when the agent's container is up, for which it allows two minutes.
-OPEN_TIMEOUT_S = 150.0
 # Keeps firewalls and load balancers on the way from forgetting the connection. It keeps the session too.
 PING_INTERVAL_S = 20.0
 # An agent that computes on its event loop answers no pings meanwhile; that must not end the conversation.

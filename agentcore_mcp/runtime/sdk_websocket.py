@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from agentcore_mcp.errors import ServiceError
 from agentcore_mcp.runtime import orders
-from agentcore_mcp.runtime.calls import parsed_arn
+from agentcore_mcp.runtime.calls import OPEN_TIMEOUT_S, parsed_arn
 from agentcore_mcp.runtime.handshake import PRESIGNED_MAX_S, Handshake, handshakes, presigned_url
 
 if TYPE_CHECKING:
@@ -99,8 +99,12 @@ class WebSocketMethods:
         endpoint_name: str | None = None,
         shell_id: str | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout: float = OPEN_TIMEOUT_S,  # noqa: ASYNC109 - for the upgrade and not for the block
     ) -> AsyncGenerator[RuntimeWebSocket, None]:
-        """Connect, and close the connection at the end of the block. See ``agentcore_mcp.runtime.connect``."""
+        """Connect, and close the connection at the end of the block. See ``agentcore_mcp.runtime.connect``.
+
+        ``timeout`` is for the connection and the answer to the upgrade, a cold start of the agent included.
+        """
         from agentcore_mcp.runtime.websocket import connect
 
         handshakes = self._handshakes(runtime_arn, bearer_token, session_id, endpoint_name, shell_id, headers)
@@ -108,13 +112,13 @@ class WebSocketMethods:
         first = await anyio.to_thread.run_sync(next, handshakes, abandon_on_cancel=True)
         async with AsyncExitStack() as stack:
             try:
-                websocket = await stack.enter_async_context(connect(*first))
+                websocket = await stack.enter_async_context(connect(*first, open_timeout_s=timeout))
             except ServiceError as error:
                 # Nothing has run: it was the upgrade that was refused.
                 another = await anyio.to_thread.run_sync(_after, handshakes, error.status, abandon_on_cancel=True)
                 if another is None:
                     raise
-                websocket = await stack.enter_async_context(connect(*another))
+                websocket = await stack.enter_async_context(connect(*another, open_timeout_s=timeout))
             yield websocket
 
     def _handshakes(

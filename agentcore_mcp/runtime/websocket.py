@@ -17,7 +17,8 @@ import anyio
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 
 from agentcore_mcp.errors import InvalidRequestError, ProtocolError, WebSocketClosedError
-from agentcore_mcp.runtime.opening import MESSAGE_MAX_BYTES, OPEN_TIMEOUT_S, open_connection
+from agentcore_mcp.runtime.calls import OPEN_TIMEOUT_S
+from agentcore_mcp.runtime.opening import MESSAGE_MAX_BYTES, open_connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping

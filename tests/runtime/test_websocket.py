@@ -448,6 +448,16 @@ async def test_silence_ends_at_the_timeout() -> None:
             await opening(server.endpoint_url.replace("http", "ws"), open_timeout_s=0.2)
 
 
+async def test_silence_ends_at_the_timeout_of_the_client_too() -> None:
+    async def stay_silent(exchange: Exchange) -> None:
+        await exchange.peer_closed()
+
+    async with loopback_server(stay_silent) as server:
+        with pytest.raises(ResponseTimeoutError, match=r"within 0\.2 s"):
+            async with AgentCoreRuntimeClient(endpoint_url=server.endpoint_url).connect_ws(ARN, TOKEN, timeout=0.2):
+                pass
+
+
 async def test_nobody_listening_means_nothing_was_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
