@@ -235,11 +235,19 @@ async def _send(http: httpx2.AsyncClient, request: httpx2.Request, auth: httpx2.
 
     The head as a whole has a time of its own; ``heads`` says why, and does it for the blocking half.
     """
+    stream: Any = None
     with anyio.CancelScope() as scope:
 
         async def trace(event: str, info: dict[str, Any]) -> None:
+            nonlocal stream
             _keep_alive(event, info)
-            if event.endswith(".receive_response_headers.started"):
+            if event.endswith(".connect_tcp.complete"):
+                stream = info["return_value"]
+            elif event.endswith(".start_tls.failed"):
+                # httpx2 forgets to, if that is because the call was cancelled.
+                with anyio.CancelScope(shield=True):
+                    await stream.aclose()
+            elif event.endswith(".receive_response_headers.started"):
                 scope.deadline = anyio.current_time() + call.head_timeout_s
             elif event.endswith(".receive_response_headers.complete"):
                 scope.deadline = math.inf

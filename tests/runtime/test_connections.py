@@ -321,6 +321,32 @@ async def test_a_client_that_is_dropped_closes_its_connections() -> None:
             await hung_up.wait()
 
 
+async def test_a_call_that_is_cancelled_in_the_tls_handshake_leaves_no_connection() -> None:
+    """And nobody has to collect any garbage."""
+    begun, hung_up = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        begun.set()
+        await reader.read()
+        hung_up.set()
+        writer.close()
+
+    gc.disable()
+    try:
+        async with asyncio.timeout(WAIT_S), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with RuntimeClient(auth=BearerAuth(TOKEN), endpoint_url=url) as client:
+                call = asyncio.create_task(client.stop_session(ARN, session_id=SESSION_ID))
+                await begun.wait()
+                call.cancel()
+                with suppress(asyncio.CancelledError):
+                    await call
+                await hung_up.wait()
+    finally:
+        gc.enable()
+
+
 # Where they lead.
 
 
