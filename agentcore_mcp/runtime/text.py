@@ -41,11 +41,11 @@ class EventText:
         return "\ufffd" if half else ""
 
 
-def parse_sse_data(data: bytes | str) -> Any:
+def parse_sse_data(data: bytes | str | None) -> Any:
     """Return the value that one server-sent event carries, or that a JSON answer is.
 
     Args:
-        data: One event, with or without its last line ends, one of its lines, or bare JSON.
+        data: One event, with or without its last line ends, one of its lines, or bare JSON; None is nothing.
 
     Returns:
         The parsed JSON; data that is no JSON as the string it is; None for a comment or nothing at all.
@@ -54,7 +54,7 @@ def parse_sse_data(data: bytes | str) -> Any:
         InvalidRequestError: If there is more than one event: which one was meant?
         ProtocolError: If it has more than 16 MiB.
     """
-    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data or b""
     decoder = SSEDecoder()
     events = decoder.feed(raw) + decoder.close()
     if len(events) > 1:

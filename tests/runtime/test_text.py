@@ -54,9 +54,10 @@ data: {"event": {"contentBlockDelta": {"delta": {"text": "!"}}}}
         (b": a comment\n\n", None),
         (b"event: ping\n\n", None),
         (b"data: " + b"[" * 100_000, "[" * 100_000),
+        (None, None),
     ],
 )
-def test_an_event_is_its_value(data: bytes | str, value: Any) -> None:
+def test_an_event_is_its_value(data: bytes | str | None, value: Any) -> None:
     assert parse_sse_data(data) == value
 
 
