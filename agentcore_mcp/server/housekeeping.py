@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import anyio
@@ -22,7 +23,7 @@ from agentcore_mcp.server.results import (
 from agentcore_mcp.server.sessions import ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from agentcore_mcp.server.agents import Target
     from agentcore_mcp.server.resources import Resources
@@ -41,45 +42,43 @@ async def stop_session(
             if agent:
                 await shared.agents.named(agent)
             opened = [session for session in shared.ledger.open() if agent in ("", session.agent)]
-            sessions = {session.session_id: shared.agents.known(session.agent) for session in opened}
+            sessions = [(session.session_id, shared.agents.known(session.agent)) for session in opened]
         elif session_id.strip():
             target = await shared.target(agent, session_id)
             facts.agent = target.agent
-            sessions = {shared.sessions.resolve(session_id, target.agent.arn, may_be_new=False): target}
+            sessions = [(shared.sessions.resolve(session_id, target.agent.arn, may_be_new=False), target)]
         else:
             raise InvalidRequestError("session_id is empty; pass the session_id of an earlier result, or 'all'")
         outcomes = await _stop_each(shared, sessions)
         stopped = [
             session
-            for session, outcome in outcomes.items()
+            for (session, _), outcome in zip(sessions, outcomes, strict=True)
             if isinstance(outcome, StoppedSession) and not outcome.already_gone
         ]
         facts.received = lambda: "\n".join(f"session {session} is stopped" for session in stopped)
-        for session, outcome in outcomes.items():
+        for (session, target), outcome in zip(sessions, outcomes, strict=True):
             if isinstance(outcome, AgentCoreError):
-                facts.agent, facts.session_id = sessions[session].agent, session
+                facts.agent, facts.session_id = target.agent, session
                 raise outcome
         return StopSessionResult(
-            session_id=ALL if session_id.strip() == ALL else next(iter(sessions)),
+            session_id=ALL if session_id.strip() == ALL else sessions[0][0],
             status="stopped" if stopped else "already_gone",
             stopped=stopped,
         ).shown()
 
 
-async def _stop_each(shared: Resources, sessions: Mapping[str, Target]) -> dict[str, StoppedSession | AgentCoreError]:
+async def _stop_each(
+    shared: Resources, sessions: Sequence[tuple[str, Target]]
+) -> list[StoppedSession | AgentCoreError]:
     """Stop sessions all at once, since each may take seconds and a host does not wait for long."""
-    outcomes: dict[str, StoppedSession | AgentCoreError] = {}
 
-    async def stop(session: str, target: Target) -> None:
+    async def stop(session: str, target: Target) -> StoppedSession | AgentCoreError:
         try:
-            outcomes[session] = await shared.stops.stop(session, target)
+            return await shared.stops.stop(session, target)
         except AgentCoreError as error:
-            outcomes[session] = error
+            return error
 
-    async with anyio.create_task_group() as tasks:
-        for session, target in sessions.items():
-            tasks.start_soon(stop, session, target)
-    return {session: outcomes[session] for session in sessions}
+    return await asyncio.gather(*[stop(session, target) for session, target in sessions])
 
 
 async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsResult]:

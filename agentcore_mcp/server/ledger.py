@@ -59,27 +59,36 @@ class Session:
     calls: int = 0
     stopping: bool = False
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is told from all others by."""
+        return self.agent, self.session_id
+
 
 def _stopped(session: Session) -> SessionStoppedError:
     return SessionStoppedError("the session was stopped while this call ran", session_id=session.session_id)
 
 
 class Ledger:
-    """Remembers sessions from their first call until they are stopped, and of which agent they were after that."""
+    """Remembers sessions from their first call until they are stopped, and of which agent they were after that.
+
+    By agent and id: a caller may use one id with several agents, and each has an environment of its own for it.
+    """
 
     def __init__(self) -> None:
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._stopped: OrderedDict[str, Session] = OrderedDict()
+        self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
+        self._stopped: OrderedDict[tuple[str, str], Session] = OrderedDict()
 
     def used(self, session_id: str, agent: str, called: str) -> Session:
         """Note that a session is used, and by what it was called."""
-        session = self._sessions.get(session_id)
+        key = agent, session_id
+        session = self._sessions.get(key)
         if session is None or session.stopping:
-            session = self._sessions[session_id] = Session(session_id, agent)
+            session = self._sessions[key] = Session(session_id, agent)
         session.called = called
         session.calls += 1
         session.used_at = anyio.current_time()
-        self._sessions.move_to_end(session_id)
+        self._sessions.move_to_end(key)
         if len(self._sessions) > MAX_SESSIONS:
             self._sessions.popitem(last=False)
         return session
@@ -101,15 +110,15 @@ class Ledger:
             if session.stopping:
                 raise _stopped(session) from error
             if session.calls == 1 and _opened_nothing(error):
-                self._sessions.pop(session.session_id, None)
+                self._sessions.pop(session.key, None)
             raise
         if session.stopping and not tells_its_end:
             raise _stopped(session)
 
     @contextmanager
-    def stopping(self, session_id: str) -> Iterator[None]:
+    def stopping(self, session_id: str, agent: str) -> Iterator[None]:
         """Note that a session is no more, once the block that stops it has succeeded."""
-        session = self._sessions.get(session_id)
+        session = self._sessions.get((agent, session_id))
         if session is None:
             yield
             return
@@ -120,20 +129,22 @@ class Ledger:
         except BaseException:
             session.stopping = False
             raise
-        if self._sessions.get(session_id) is session:
-            self._stopped[session_id] = self._sessions.pop(session_id)
+        if self._sessions.get(session.key) is session:
+            self._stopped[session.key] = self._sessions.pop(session.key)
             if len(self._stopped) > MAX_SESSIONS:
                 self._stopped.popitem(last=False)
 
     def agent_of(self, called: str) -> str:
         """Return the name of the agent of a session, given by its id or the name it was last called by.
 
-        Nothing, if this process did not open it, or opened several of that name.
+        Nothing, if this process did not open it, or opened it with several agents.
         """
         for sessions in (self._sessions, self._stopped):
-            if called in sessions:
-                return sessions[called].agent
-            agents = {session.agent for session in sessions.values() if session.called == called and called}
+            agents = {
+                session.agent
+                for session in sessions.values()
+                if called and called in (session.session_id, session.called)
+            }
             if agents:
                 return agents.pop() if len(agents) == 1 else ""
         return ""

@@ -35,7 +35,7 @@ class Stops:
         Raises:
             AgentCoreError: If it can't be stopped.
         """
-        with self._ledger.stopping(session_id):
+        with self._ledger.stopping(session_id, target.agent.name):
             return await target.client.stop_session(
                 target.agent.arn,
                 session_id=session_id,
