@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError
+from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError, StreamInterruptedError
 from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.server.spool import SpoolFolder
 
@@ -34,6 +34,10 @@ UNATTENDED_MAX_CALLS = 16
 KEPT_MAX_CALLS = 32
 # 72 bits: a handle can't be guessed by another client of the same server.
 _HANDLE_BYTES = 9
+
+
+class ServerEndingError(StreamInterruptedError):
+    """A call broke off, because this server ends."""
 
 
 @dataclass(slots=True, eq=False)
@@ -120,6 +124,7 @@ class Calls:
         self._kept: OrderedDict[str, Call] = OrderedDict()
         # Not in a task group: what anyio holds of each task is as much as the rest of a call that waits.
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ending = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -128,14 +133,27 @@ class Calls:
             try:
                 yield
             finally:
-                for task in self._tasks:
-                    task.cancel()
                 with anyio.CancelScope(shield=True):
+                    await self.end()
                     await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def end(self) -> None:
+        """End what still runs, so that whoever attends to it can say so in time, and begin nothing any more."""
+        self._ending = True
+        # A task that is cancelled before its first step never tells that it has ended.
+        await asyncio.sleep(0)
+        for task in self._tasks:
+            task.cancel()
+
     def start(self, call: Call, work: Callable[[], Awaitable[None]]) -> None:
-        """Begin a call; what its work raises is kept for whoever attends to it."""
-        call.task = asyncio.create_task(_carry_out(call, work))
+        """Begin a call; what its work raises is kept for whoever attends to it.
+
+        Raises:
+            InvalidRequestError: If the server is ending.
+        """
+        if self._ending:
+            raise InvalidRequestError("the server is ending, and sent nothing; call again once it is back")
+        call.task = asyncio.create_task(self._carry_out(call, work))
         self._tasks.add(call.task)
         call.task.add_done_callback(self._tasks.discard)
 
@@ -170,6 +188,21 @@ class Calls:
         if call.failure is not None:
             raise call.failure
         return True
+
+    async def _carry_out(self, call: Call, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except asyncio.CancelledError:
+            call.failure = (
+                ServerEndingError("the server is ending, and ended the call")
+                if self._ending
+                else ResponseTimeoutError(
+                    f"the call went on for {UNATTENDED_MAX_S:g} s without being collected, and was ended"
+                )
+            )
+        except Exception as error:  # noqa: BLE001 - raised again where the call is attended to
+            call.failure = error
+        call.finish()
 
     def _forget_uncollected(self) -> None:
         ended = [call for call in self._unattended.values() if call.finished]
@@ -210,18 +243,6 @@ class Calls:
         if handle not in self._unattended:
             raise InvalidRequestError(f"the call {handle!r} has ended; read its output with read_output")
         return call
-
-
-async def _carry_out(call: Call, work: Callable[[], Awaitable[None]]) -> None:
-    try:
-        await work()
-    except asyncio.CancelledError:
-        call.failure = ResponseTimeoutError(
-            f"the call went on for {UNATTENDED_MAX_S:g} s without being collected, and was ended"
-        )
-    except Exception as error:  # noqa: BLE001 - raised again where the call is attended to
-        call.failure = error
-    call.finish()
 
 
 def discard(call: Call) -> None:

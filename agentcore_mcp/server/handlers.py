@@ -11,7 +11,7 @@ from mcp.server.mcpserver import Elicit, Resolve
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 
 from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
-from agentcore_mcp.server.calls import Call, discard
+from agentcore_mcp.server.calls import Call, ServerEndingError, discard
 from agentcore_mcp.server.commands import Confirmation, confirmed, permitted, question, wrapped
 from agentcore_mcp.server.output import RESULT_MAX_CHARS, Output
 from agentcore_mcp.server.resources import ToolContext  # noqa: TC001 - the SDK reads it
@@ -198,7 +198,7 @@ async def _attend(ctx: ToolContext, call: Call, target: Target) -> bool:
             first=f"session_id: {call.session_id}",
             handoff_after_s=shared.settings.handoff_after_s,
         )
-    except anyio.get_cancelled_exc_class():
+    except (anyio.get_cancelled_exc_class(), ServerEndingError):
         if target.agent.on_cancel == "stop":
             shared.stops.begin(call.session_id, target.agent.name)
         raise

@@ -7,7 +7,7 @@ import signal
 import socket
 from contextlib import contextmanager
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import anyio
 import uvicorn
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
     from mcp.server.mcpserver import MCPServer
 
+    from agentcore_mcp.server.resources import Resources
+
 PATH = "/mcp"
-# After SIGTERM, running calls get this long to end by themselves before they are cancelled.
-GRACEFUL_SHUTDOWN_S = 1
+# After SIGTERM all calls are ended at once; their answers get this long to be read, and so do the streams that clients
+# of 2025-11-25 keep open for as long as they are there. Sessions may have to be stopped after that, and all within 2 s.
+GRACEFUL_SHUTDOWN_S = 0.5
 # Connections that may wait to be accepted while the server starts or is busy.
 _BACKLOG = 2048
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
@@ -30,7 +33,7 @@ _SCHEMES = ("http", "https")
 
 
 async def serve_http(
-    server: MCPServer[Any],
+    server: MCPServer[Resources],
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
@@ -76,7 +79,8 @@ async def serve_http(
         access_log=False,
         # Nothing here asks who a proxy says is calling.
         proxy_headers=False,
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
+        # Fractions will do, whatever the annotation says.
+        timeout_graceful_shutdown=cast("int", GRACEFUL_SHUTDOWN_S),
         ws="none",
     )
     http = _Server(config)
@@ -86,9 +90,13 @@ async def serve_http(
 
             async def end_on_signal() -> None:
                 async for _ in signals:
-                    # The calls that are cancelled now end in tracebacks of uvicorn's, which tell nobody anything.
+                    # The streams that are cut now end in tracebacks of uvicorn's, which tell nobody anything.
                     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
                     http.should_exit = True
+                    # The SDK has no way to what the lifespan gave, except from inside a request.
+                    shared: Resources | None = server.session_manager._lifespan_state  # noqa: SLF001
+                    if shared is not None:
+                        await shared.calls.end()
 
             tasks.start_soon(end_on_signal)
             await http.serve(sockets=[listening])
