@@ -22,6 +22,8 @@ from agentcore_mcp.wire.operations import COMMAND_TIMEOUT_DEFAULT_S, COMMAND_TIM
 from agentcore_mcp.wire.text import AnswerText, valid_unicode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agentcore_mcp.config import Settings
     from agentcore_mcp.server.agents import Target
     from agentcore_mcp.server.resources import Resources
@@ -53,7 +55,8 @@ async def invoke_agent(
             session = shared.open_session(target, session_id)
             outputs = {"text": Output(Spool(shared.calls.folder))}
             call = Call("invoke_agent", target.agent.name, session.session_id, "the agent", outputs)
-            work = partial(_ask, target, call, prompt, raw_events=raw_events)
+            answered = partial(shared.answered, session, call)
+            work = partial(_ask, target, call, prompt, raw_events=raw_events, answered=answered)
             shared.calls.start(call, partial(shared.ledger.run, session, work, tells_its_end=False))
         facts.session_id = call.session_id
         text = call.outputs["text"]
@@ -115,7 +118,8 @@ async def run_command(
             }
             opened = session.session_id
             call = Call("run_command", target.agent.name, opened, "the command", outputs, timeout_s=timeout_seconds)
-            work = partial(_run, target, call, command, timeout_s=timeout_seconds)
+            answered = partial(shared.answered, session, call)
+            work = partial(_run, target, call, command, timeout_s=timeout_seconds, answered=answered)
             shared.calls.start(call, partial(shared.ledger.run, session, work, tells_its_end=True))
         facts.session_id = call.session_id
         stdout, stderr = call.outputs["stdout"], call.outputs["stderr"]
@@ -138,7 +142,7 @@ async def run_command(
         )
 
 
-async def _ask(target: Target, call: Call, prompt: str, *, raw_events: bool) -> None:
+async def _ask(target: Target, call: Call, prompt: str, *, raw_events: bool, answered: Callable[[str], None]) -> None:
     agent = target.agent
     answer = AnswerText(path=agent.response)
     async with target.client.invoke(
@@ -150,7 +154,7 @@ async def _ask(target: Target, call: Call, prompt: str, *, raw_events: bool) -> 
         headers=agent.headers,
         read_timeout_s=agent.timeout_s,
     ) as invocation:
-        call.session_id = invocation.session_id
+        answered(invocation.session_id)
         async for pieces in invocation.batches:
             if raw_events:
                 call.add("text", "".join([f"{valid_unicode(data)}\n" for data in pieces]))
@@ -167,7 +171,7 @@ async def _ask(target: Target, call: Call, prompt: str, *, raw_events: bool) -> 
     call.add("text", "" if raw_events else answer.close())
 
 
-async def _run(target: Target, call: Call, command: str, *, timeout_s: int) -> None:
+async def _run(target: Target, call: Call, command: str, *, timeout_s: int, answered: Callable[[str], None]) -> None:
     agent = target.agent
     async with target.client.run_command(
         agent.arn,
@@ -177,6 +181,7 @@ async def _run(target: Target, call: Call, command: str, *, timeout_s: int) -> N
         qualifier=agent.qualifier,
         headers=target.command_headers,
     ) as run:
+        answered(run.session_id)
         async for events in run.batches:
             for event in events:
                 match event:

@@ -107,6 +107,7 @@ class Ledger:
         try:
             await work()
         except AgentCoreError as error:
+            error.session_id = session.session_id
             if session.stopping:
                 raise _stopped(session) from error
             if session.calls == 1 and _opened_nothing(error):
@@ -114,6 +115,15 @@ class Ledger:
             raise
         if session.stopping and not tells_its_end:
             raise _stopped(session)
+
+    def moved(self, session: Session, session_id: str) -> None:
+        """Note that the service answers from another session than it was asked for: that one is open, then."""
+        if self._sessions.get(session.key) is session:
+            del self._sessions[session.key]
+        session.session_id = session_id
+        if (known := self._sessions.pop(session.key, None)) is not None:
+            session.opened_at = known.opened_at
+        self._sessions[session.key] = session
 
     @contextmanager
     def stopping(self, session_id: str, agent: str) -> Iterator[None]:

@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context
 if TYPE_CHECKING:
     from agentcore_mcp.config import Settings
     from agentcore_mcp.server.agents import Agents, Target
-    from agentcore_mcp.server.calls import Calls
+    from agentcore_mcp.server.calls import Call, Calls
     from agentcore_mcp.server.ledger import Ledger, Session
     from agentcore_mcp.server.sessions import SessionNames
     from agentcore_mcp.server.stops import Stops
@@ -44,6 +44,13 @@ class Resources:
         """
         opened = self.sessions.resolve(session_id, target.agent.arn)
         return self.ledger.used(opened, target.agent.name, session_id.strip())
+
+    def answered(self, session: Session, call: Call, session_id: str) -> None:
+        """Note from which session the service answers a call: as a rule from the one that it was asked for."""
+        if session_id != call.session_id:
+            self.ledger.moved(session, session_id)
+            call.session_id = session_id
+            call.note(f"session_id: {session_id}\n")
 
 
 ToolContext = Context[Resources, Any]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from mcp import Client
 
 from agentcore_mcp.server.assembly import create_server
+from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
+from agentcore_mcp.wire.operations import SESSION_HEADER
+from agentcore_mcp.wire.sse import encode_sse
 from tests.server.test_handlers import SESSION, data_of, say_hello, settings, text_of
-from tests.support.servers import loopback_server
+from tests.support.servers import Exchange, chunk, head, loopback_server, reply
 
 if TYPE_CHECKING:
     from tests.support.servers import LoopbackServer
@@ -64,3 +68,61 @@ async def test_one_id_with_two_agents_is_stopped_at_both_at_the_end() -> None:
             data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "agent": agent, "session_id": SESSION}))
 
     assert stopped_at(runtime) == ["alpha", "beta"]
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"), [("invoke_agent", {"prompt": "hi"}), ("run_command", {"command": "ls"})]
+)
+async def test_a_session_other_than_the_one_asked_for_is_told_listed_and_stopped(
+    tool: str, arguments: dict[str, Any]
+) -> None:
+    other = "another-session-than-the-one-asked-for-01"
+    messages: list[str | None] = []
+
+    async def talk(exchange: Exchange) -> None:
+        named = {SESSION_HEADER: other}
+        if exchange.request.target.endswith("/commands"):
+            frames = encode_command_event(ContentDelta("done\n")) + encode_command_event(ContentStop(0, "COMPLETED"))
+            await exchange.send(reply(body=frames, content_type="application/vnd.amazon.eventstream", **named))
+        elif exchange.request.target.endswith("/invocations"):
+            await exchange.send(reply(body=b'"hello"', content_type="application/json", **named))
+        else:
+            await say_hello(exchange)
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        messages.append(message)
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        # Twice: the second time the session is known.
+        for _ in range(2):
+            result = data_of(await client.call_tool(tool, arguments, progress_callback=on_progress))
+        listed = data_of(await client.call_tool("list_agents", {}))["sessions"]
+        stopped = data_of(await client.call_tool("stop_session", {"session_id": "all"}))["stopped"]
+        left = data_of(await client.call_tool("list_agents", {}))["sessions"]
+
+    assert result["session_id"] == other
+    assert [session["session_id"] for session in listed] == stopped == [other]
+    assert runtime.requests[-1].header(SESSION_HEADER) == other
+    assert f"session_id: {other}" in "".join(message or "" for message in messages)
+    assert left == []
+
+
+async def test_a_failure_names_the_session_that_failed_and_not_the_one_asked_for() -> None:
+    other = "another-session-than-the-one-asked-for-01"
+
+    async def talk(exchange: Exchange) -> None:
+        begun = head(content_type="text/event-stream", transfer_encoding="chunked", **{SESSION_HEADER: other})
+        await exchange.send(begun + chunk(encode_sse('"begun "')))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        failed = await client.call_tool("invoke_agent", {"prompt": "hi", "session_id": SESSION})
+
+    assert failed.is_error
+    assert f"session_id: {other}" in text_of(failed)
+    assert SESSION not in text_of(failed)
