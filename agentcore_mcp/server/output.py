@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.server.terminal import TerminalText
+from agentcore_mcp.server.terminal import PlainText, SettledLines
 
 if TYPE_CHECKING:
     from agentcore_mcp.server.spool import Spool
@@ -84,7 +84,7 @@ class Output:
     def __init__(self, spool: Spool, max_chars: int = RESULT_MAX_CHARS, *, terminal: bool = False) -> None:
         self.spool = spool
         self._max_chars = max_chars
-        self._terminal = TerminalText() if terminal else None
+        self._terminal = (PlainText(), SettledLines()) if terminal else None
         # All of the text, for as long as it is little enough to be in one result; then there is a window of it.
         self._early: list[str] = []
         self._early_chars = 0
@@ -107,12 +107,17 @@ class Output:
 
     def add(self, text: str) -> None:
         """Take more of the text."""
-        self._keep(text if self._terminal is None else self._terminal.feed(text))
+        if self._terminal is None:
+            self._keep(text)
+        else:
+            plain, lines = self._terminal
+            self._keep(lines.feed(plain.feed(text)))
 
     def close(self) -> None:
         """Take it that the text is complete."""
         if self._terminal is not None:
-            self._keep(self._terminal.close())
+            plain, lines = self._terminal
+            self._keep(lines.feed(plain.close()) + lines.close())
 
     def text(self) -> str:
         """Return what the result shows."""

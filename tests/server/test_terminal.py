@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentcore_mcp.server.terminal import TerminalText
+from agentcore_mcp.server.terminal import PlainText, SettledLines
+
+# The longest state of a line that is still held back.
+HELD = 4_096
+# What programs write, as a whole: pieces of any text hardly ever make one of these.
+WRITTEN = [
+    "10%\r", "\r20%", "\r\n", "\n", "\r", "wide 漢字 😀", "e\u0301", "\x1b[1;31m", "\x1b[0m", "\x1b[K",
+    "\x1b]0;title\x07", "\x1b]8;;http://x\x1b\\", "\x1b]0;never ended", "\x1b(B", "\x1b[", "\x1b", "|\b/\b", "\0", " ",
+    "=" * (HELD - 1), "=" * HELD, "=" * (HELD + 1),
+]  # fmt: skip
 
 
 def cleaned(*pieces: str) -> str:
-    terminal = TerminalText()
-    return "".join([*map(terminal.feed, pieces), terminal.close()])
+    plain, lines = PlainText(), SettledLines()
+    return "".join([*(lines.feed(plain.feed(piece)) for piece in pieces), lines.feed(plain.close()), lines.close()])
 
 
 @pytest.mark.parametrize(
@@ -23,6 +32,8 @@ def cleaned(*pieces: str) -> str:
         ("\x1b(Btext\x1b=\x1b>", "text"),
         ("10%\r50%\r100%\n", "100%\n"),
         ("10%\r\x1b[K100%\r\ndone\r\n", "100%\ndone\n"),
+        ("done\r\x1b[K\a\r\n", "done\n"),
+        ("\r10%\r\r20%\r\r\n\rnext\n", "20%\nnext\n"),
         ("windows\r\nlines\r\n", "windows\nlines\n"),
         ("progress 7\r", "progress 7"),
         ("bell\x07, null\x00, backspace\x08", "bell, null, backspace"),
@@ -32,16 +43,65 @@ def cleaned(*pieces: str) -> str:
 )
 def test_what_moves_the_cursor_is_not_text(written: str, read: str) -> None:
     assert cleaned(written) == read
+    assert cleaned(*written) == read
 
 
-@given(st.lists(st.text(alphabet="ab\r\n\x1b[0;1mK]\x07\\", max_size=12), max_size=8))
+@pytest.mark.parametrize("ended", ["", "\n", "\r\n"])
+@pytest.mark.parametrize("pieces_of", [1, 7, 100, 10_000_000])
+def test_a_progress_bar_is_its_last_state_however_long_it_goes_on(pieces_of: int, ended: str) -> None:
+    written = "".join([f"\r{count / 30:.0f}% {'#' * (count % 40)} \x1b[Kdownloading package" for count in range(3000)])
+    written += ended
+
+    read = cleaned(*(written[start : start + pieces_of] for start in range(0, len(written), pieces_of)))
+
+    assert read == f"100% {'#' * (2999 % 40)} downloading package" + ended.replace("\r", "")
+
+
+pieces = st.one_of(st.sampled_from(WRITTEN), st.text(alphabet="ab\r\n\x1b[0;1mK]\x07\\\b漢", max_size=12))
+
+
+@settings(deadline=None)
+@given(st.lists(pieces, max_size=8))
 def test_any_division_into_pieces_gives_the_same_text(pieces: list[str]) -> None:
-    assert cleaned(*pieces) == cleaned("".join(pieces))
+    whole = "".join(pieces)
+
+    assert cleaned(*pieces) == cleaned(whole)
+    assert cleaned(*whole) == cleaned(whole)
 
 
-def test_a_line_that_never_ends_is_not_held_for_ever() -> None:
-    terminal = TerminalText()
-    read = "".join(terminal.feed("\r0123456789") for _ in range(10_000))
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(WRITTEN), max_size=6).map("".join), st.data())
+def test_a_cut_at_any_place_gives_the_same_text(whole: str, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(whole)))
 
-    assert read
-    assert len(terminal.close()) < 10_000
+    assert cleaned(whole[:at], whole[at:]) == cleaned(whole)
+
+
+def test_a_state_too_long_to_be_held_back_is_given_out_and_keeps_its_line() -> None:
+    long = "x" * (HELD + 1)
+    lines = SettledLines()
+
+    assert lines.feed(f"10%\r{long}") == long
+    assert lines.feed("more\r") == "more"
+    assert lines.feed("20%\r30%") == "\n"
+    assert lines.feed("\r\nnext\n") == "30%\nnext\n"
+    assert cleaned(long + "\r\nnext") == long + "\nnext"
+
+
+@pytest.mark.parametrize("endless", ["\r0123456789", "0123456789", "\r", "\x1b]0123456789", "\x1b[", "\x1b[0;"])
+def test_what_never_ends_is_not_held_for_ever(endless: str) -> None:
+    plain, lines = PlainText(), SettledLines()
+    for _ in range(10_000):
+        lines.feed(plain.feed(endless))
+
+    assert len(plain.close()) <= HELD + 3
+    assert len(lines.close()) <= HELD
+
+
+def test_however_many_carriage_returns_there_are_reading_them_takes_no_longer_than_other_text() -> None:
+    """Half a million of each kind of what a search might go back over again and again: minutes, if it did."""
+    many = 500_000
+    assert cleaned("a" + "\r" * many) == "a"
+    assert cleaned("a" + "\r" * many + "b") == "b"
+    assert cleaned("\x1b[" * many) == "[" * many
+    assert cleaned("\x1b" * many + "[" + "0" * many) == "[" + "0" * many
