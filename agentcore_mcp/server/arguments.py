@@ -7,6 +7,7 @@ at before it is asked. What is harmless is put right: models pass ``null`` for w
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
 _SHOWN_CHARS = 60
+_WHOLE_NUMBER = re.compile(r"\s*-?\d+\s*")
 _TYPES = {"string": "a text", "integer": "a whole number", "boolean": "true or false"}
 
 
@@ -35,13 +37,15 @@ class ArgumentCheck:
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Answer a call that can't be carried out, and pass everything else on."""
         params = ctx.params
-        if ctx.method != "tools/call" or params is None or params.get("name") not in self._schemas:
+        name = params.get("name") if params is not None else None
+        # Whoever calls may have put anything there, also what no dict can look for.
+        if ctx.method != "tools/call" or params is None or not isinstance(name, str) or name not in self._schemas:
             return await call_next(ctx)
-        arguments = params.get("arguments") or {}
-        if not isinstance(arguments, dict):
-            return await call_next(ctx)
-        name = params["name"]
-        checked, complaints = check(self._schemas[name], arguments)
+        arguments = {} if params.get("arguments") is None else params["arguments"]
+        if isinstance(arguments, dict):
+            checked, complaints = check(self._schemas[name], arguments)
+        else:
+            checked, complaints = {}, [f"its arguments are {_shown(arguments)}, and have to be an object"]
         if complaints:
             text = f"{name} was not called: {'; '.join(complaints)}"
             return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
@@ -75,7 +79,7 @@ def _converted(value: object, schema: Mapping[str, Any]) -> object:
     """Return a value of the schema's type, or raise ValueError with what it has to be."""
     wanted = schema.get("type")
     if wanted == "integer":
-        number = float(value) if isinstance(value, str) and value.strip().lstrip("-").isdecimal() else value
+        number = float(value) if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) else value
         if isinstance(number, bool) or not isinstance(number, int | float) or number % 1 != 0:  # inf % 1 is nan
             raise ValueError(_TYPES["integer"])
         return int(number)

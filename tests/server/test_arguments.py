@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from mcp import Client
+from mcp.types import INVALID_PARAMS
 
 from agentcore_mcp.config import Settings
 from agentcore_mcp.server.arguments import check
 from agentcore_mcp.server.assembly import create_server
 from tests.support.mcp_hosts import MODES
+from tests.support.raw_hosts import raw_host
 from tests.support.runtimes import ARN, runtime
 
 SCHEMA = {
@@ -34,6 +36,7 @@ SCHEMA = {
         ({"prompt": "hi", "timeout_seconds": "30"}, {"prompt": "hi", "timeout_seconds": 30}),
         ({"prompt": "hi", "timeout_seconds": 30.0}, {"prompt": "hi", "timeout_seconds": 30}),
         ({"prompt": "hi", "timeout_seconds": "-1"}, {"prompt": "hi", "timeout_seconds": -1}),
+        ({"prompt": "hi", "timeout_seconds": " 30 "}, {"prompt": "hi", "timeout_seconds": 30}),
         ({"prompt": "hi", "raw": "True"}, {"prompt": "hi", "raw": True}),
         ({"prompt": "hi", "agent": "review"}, {"prompt": "hi", "agent": "review"}),
     ],
@@ -51,6 +54,8 @@ def test_what_is_harmless_is_put_right(arguments: dict[str, Any], checked: dict[
         ({"prompt": {"a": 1}}, 'prompt is {"a": 1}, and has to be a text'),
         ({"prompt": ["x" * 100]}, f'prompt is ["{"x" * 58}…, and has to be a text'),
         ({"prompt": "hi", "timeout_seconds": "soon"}, "timeout_seconds is 'soon', and has to be a whole number"),
+        ({"prompt": "hi", "timeout_seconds": "--5"}, "timeout_seconds is '--5', and has to be a whole number"),
+        ({"prompt": "hi", "timeout_seconds": "-"}, "timeout_seconds is '-', and has to be a whole number"),
         ({"prompt": "hi", "timeout_seconds": 1.5}, "timeout_seconds is 1.5, and has to be a whole number"),
         ({"prompt": "hi", "timeout_seconds": True}, "timeout_seconds is true, and has to be a whole number"),
         (
@@ -94,3 +99,24 @@ async def test_a_caller_reads_the_sentence_and_nothing_is_sent(
     assert sentence in result.content[0].text  # type: ignore[union-attr]
     assert "validation error" not in result.content[0].text  # type: ignore[union-attr]
     assert ARN not in result.content[0].text  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", [[], {}, None, 5])
+async def test_a_tool_that_is_named_by_no_text_is_told_as_a_wrong_request(name: Any) -> None:
+    async with raw_host({"AGENTCORE_RUNTIME_ARN": ARN}) as host:
+        await host.initialize()
+        answered = await host.request(1, "tools/call", {"name": name, "arguments": {}})
+
+    assert answered["error"]["code"] == INVALID_PARAMS
+
+
+@pytest.mark.parametrize(("arguments", "shown"), [([], "[]"), (False, "false"), ("", "''"), (0, "0")])
+async def test_arguments_that_are_no_object_are_none_that_a_tool_can_be_called_with(arguments: Any, shown: str) -> None:
+    async with raw_host({"AGENTCORE_RUNTIME_ARN": ARN}) as host:
+        await host.initialize()
+        answered = await host.request(1, "tools/call", {"name": "list_agents", "arguments": arguments})
+
+    assert answered["result"]["isError"]
+    assert answered["result"]["content"][0]["text"] == (
+        f"list_agents was not called: its arguments are {shown}, and have to be an object"
+    )
