@@ -9,6 +9,7 @@ streams closed, the lifespan left. Without the thread hops a line also costs les
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import stat
@@ -33,6 +34,11 @@ _WRITE_BYTES = getattr(select, "PIPE_BUF", 512)
 # A host that has closed stdin kills the server two seconds later. Until then running calls end by themselves, unless
 # the host does not read what they have to say.
 _END_TIMEOUT_S = 0.5
+# One escape of a JSON text. Pairs and everything else come first, so that what is left as group 1 is half a pair.
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(u[dD][89a-fA-F][\da-fA-F]{2})|.)",
+    re.ASCII | re.DOTALL,
+)
 
 
 async def serve_stdio(server: MCPServer[Any]) -> None:
@@ -84,6 +90,17 @@ def _claimed_descriptors() -> Iterator[tuple[int, int]]:
             os.close(descriptor)
 
 
+def without_half_characters(line: str) -> str:
+    """Return a line of JSON with U+FFFD for each escaped half of a surrogate pair.
+
+    JavaScript cuts texts between the two halves of an emoji and writes down one of them; the SDK's parser refuses the
+    whole message for it, and its sender would wait for an answer in vain.
+    """
+    if "\\ud" not in line and "\\uD" not in line:
+        return line
+    return _ESCAPE.sub(lambda escape: r"\ufffd" if escape[1] else escape[0], line)
+
+
 class _Lines:
     """The lines of a descriptor, as text; says when they end."""
 
@@ -103,14 +120,18 @@ class _Lines:
                 data = b""
             *lines, rest = data.split(b"\n")
             for line in lines:
-                yield b"".join((*unfinished, line)).decode("utf-8", "replace")
+                yield _text(b"".join((*unfinished, line)))
                 unfinished.clear()
             unfinished.append(rest)
             if not data:
                 self._on_end()
                 if last := b"".join(unfinished):
-                    yield last.decode("utf-8", "replace")
+                    yield _text(last)
                 return
+
+
+def _text(line: bytes) -> str:
+    return without_half_characters(line.decode("utf-8", "replace"))
 
 
 class _Writer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 import tempfile
@@ -10,8 +11,11 @@ from typing import TYPE_CHECKING, cast
 
 import anyio
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from mcp import Client, StdioServerParameters, stdio_client
 
+from agentcore_mcp.server.stdio import without_half_characters
 from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
 from tests.support.raw_hosts import LIMIT_S, RawHost, raw_host
 from tests.support.runtimes import ARN
@@ -206,3 +210,39 @@ async def test_an_answer_larger_than_a_pipe_arrives_whole() -> None:
         answered = await host.request(1, "tools/call", {"name": "invoke_agent", "arguments": {"prompt": "hi"}})
 
     assert answered["result"]["structuredContent"]["text"] == text
+
+
+# Backslashes, letters that follow one in an escape, and halves of pairs, so that they meet.
+HARD_TEXT = st.text(st.sampled_from('\\ud8D"a\n\ud83d\ude00\U0001f600') | st.characters())
+
+
+@given(HARD_TEXT, st.booleans())
+@example("\ud83d", False)
+@example("\\ud83d", False)
+@example("\\\ud83d", False)
+@example("\ud83d\\ude00", False)
+@example("\ud83d\ud83d\ude00\ude00", False)
+def test_a_line_keeps_every_character_but_halves_of_them(text: str, upper: bool) -> None:
+    line = json.dumps(text)
+    if upper:
+        line = re.sub(r"\\(?:u([0-9a-f]{4})|.)", lambda found: rf"\u{found[1].upper()}" if found[1] else found[0], line)
+
+    read = json.loads(without_half_characters(line))
+
+    assert read == text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+async def test_a_prompt_with_half_a_character_is_sent_and_answered() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(reply(body=b'"hello"', content_type="application/json"))
+
+    async with (
+        loopback_server(answer) as runtime,
+        raw_host(_environment(runtime.endpoint_url, AGENTCORE_BEARER_TOKEN="not-a-real-token")) as host,
+    ):
+        await host.initialize()
+        call = {"name": "invoke_agent", "arguments": {"prompt": "cut \ud83d"}}
+        answered = await host.request(1, "tools/call", call)
+
+    assert answered["result"]["structuredContent"]["text"] == "hello"
+    assert json.loads(runtime.requests[0].body)["prompt"] == "cut \ufffd"
