@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,19 @@ if TYPE_CHECKING:
 
 # Sessions that tests leave behind end soon, so that a whole run stays below the limit of sessions.
 _IDLE_TIMEOUT_S = 20.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_account() -> Iterator[None]:
+    """Hide from the tests, and from what they start, whose machine this is: credentials, profiles, trust, agents."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in os.environ:
+            if name.startswith(("AWS_", "AGENTCORE_")) and not name.startswith("AGENTCORE_MCP_"):
+                environment.delenv(name)
+        for file in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            environment.setenv(file, os.devnull)
+        environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
 
 
 @pytest.fixture(scope="session")
