@@ -7,6 +7,7 @@ hosts the sample agent and runs real commands. Every step checks what it shows.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import tempfile
 import time
@@ -47,6 +48,8 @@ def demo(*, over_http: bool) -> None:
     """
     from rich.console import Console
 
+    # What fails is told below. When Ctrl-C ends client and server at once, the client's log would show a traceback.
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)
     console = Console(highlight=False, soft_wrap=True)
     with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
         server_log = cast("TextIO", file)
