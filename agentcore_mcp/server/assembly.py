@@ -12,11 +12,12 @@ from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
 from agentcore_mcp.server.agents import Agents
 from agentcore_mcp.server.arguments import ArgumentCheck
 from agentcore_mcp.server.calls import Calls
+from agentcore_mcp.server.instructions import instructions_for
 from agentcore_mcp.server.ledger import Ledger
 from agentcore_mcp.server.resources import Resources
 from agentcore_mcp.server.sessions import SessionNames
 from agentcore_mcp.server.stops import Stops
-from agentcore_mcp.server.tools import build_tools, display_name
+from agentcore_mcp.server.tools import build_tools
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,13 +26,6 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.config import Settings
     from agentcore_mcp.runtime.retries import Retries
-
-INSTRUCTIONS = """\
-Talk to AI agents on Amazon Bedrock AgentCore ({agent}), and work in the environment they run in.
-
-Every call happens in a session: an isolated environment with its own memory and files. Leave session_id out to start \
-a new one; pass the session_id of a result to go on in it. invoke_agent and run_command with the same session_id see \
-the same files. Sessions cost money while they live: call stop_session when you are done with one."""
 
 
 def create_server(
@@ -67,9 +61,7 @@ def create_server(
     server: MCPServer[Resources] = MCPServer(
         "agentcore-mcp",
         title="Amazon Bedrock AgentCore",
-        instructions=INSTRUCTIONS.format(
-            agent=", ".join(map(display_name, settings.agents)) or "list_agents names them"
-        ),
+        instructions=instructions_for(settings, [tool.name for tool in tools]),
         version=version("agentcore-mcp"),
         lifespan=lifespan,
         log_level="WARNING",
