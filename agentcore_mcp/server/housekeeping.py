@@ -18,9 +18,10 @@ from agentcore_mcp.server.results import (
     ReadOutputResult,
     SessionInfo,
     StopSessionResult,
+    and_more,
     tool_errors,
 )
-from agentcore_mcp.server.sessions import ALL
+from agentcore_mcp.server.sessions import ALL, means_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.resources import Resources
 
 READ_MAX_CHARS = 20_000
+# In a result: the ids may have 256 characters each, and a model that has opened so many wants them stopped, not read.
+LISTED_MAX_SESSIONS = 50
 
 
 async def stop_session(
@@ -38,7 +41,7 @@ async def stop_session(
     shared = ctx.request_context.lifespan_context
     with tool_errors() as facts:
         facts.stopping = True
-        if session_id.strip() == ALL:
+        if means_all(session_id):
             if agent:
                 await shared.agents.named(agent)
             opened = [session for session in shared.ledger.open() if agent in ("", session.agent)]
@@ -55,15 +58,19 @@ async def stop_session(
             for (session, _), outcome in zip(sessions, outcomes, strict=True)
             if isinstance(outcome, StoppedSession) and not outcome.already_gone
         ]
-        facts.received = lambda: "\n".join(f"session {session} is stopped" for session in stopped)
+        facts.received = lambda: "\n".join(
+            [f"session {session} is stopped" for session in stopped[:LISTED_MAX_SESSIONS]]
+            + and_more(len(stopped) - LISTED_MAX_SESSIONS)
+        )
         for (session, target), outcome in zip(sessions, outcomes, strict=True):
             if isinstance(outcome, AgentCoreError):
                 facts.agent, facts.session_id = target.agent, session
                 raise outcome
         return StopSessionResult(
-            session_id=ALL if session_id.strip() == ALL else sessions[0][0],
+            session_id=ALL if means_all(session_id) else sessions[0][0],
             status="stopped" if stopped else "already_gone",
-            stopped=stopped,
+            stopped=stopped[:LISTED_MAX_SESSIONS],
+            count=len(stopped),
         ).shown()
 
 
@@ -85,7 +92,10 @@ async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsR
     """List the agents, and the sessions that this server opened."""
     shared = ctx.request_context.lifespan_context
     now = anyio.current_time()
-    note = ""
+    opened = shared.ledger.open()
+    notes = []
+    if len(opened) > LISTED_MAX_SESSIONS:
+        notes.append(f"{len(opened)} sessions are open; listed are the {LISTED_MAX_SESSIONS} used last")
     with tool_errors():
         try:
             targets = await shared.agents.all()
@@ -93,7 +103,7 @@ async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsR
             # What is configured can be called all the same.
             if not (targets := shared.agents.known_so_far()):
                 raise
-            note = f"there may be more agents: {error.message}"
+            notes.append(f"there may be more agents: {error.message}")
     agents = [target.agent for target in targets]
     return ListAgentsResult(
         agents=[
@@ -106,9 +116,9 @@ async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsR
                 age_s=round(now - session.opened_at),
                 idle_s=round(now - session.used_at),
             )
-            for session in shared.ledger.open()
+            for session in opened[-LISTED_MAX_SESSIONS:]
         ],
-        note=note,
+        note="; ".join(notes),
     ).shown()
 
 

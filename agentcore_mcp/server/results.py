@@ -84,7 +84,8 @@ class StopSessionResult(_Result):
 
     session_id: Annotated[str, Field(description="As resolved, or 'all'.")]
     status: Annotated[Literal["stopped", "already_gone"], Field(description="already_gone: there was none to stop.")]
-    stopped: Annotated[list[str], Field(description="The sessions that were stopped.")]
+    stopped: Annotated[list[str], Field(description="The sessions that were stopped, or some of them.")]
+    count: Annotated[int, Field(description="How many were stopped.")]
 
     def as_text(self) -> str:
         """Show a line for each session that was stopped."""
@@ -92,7 +93,8 @@ class StopSessionResult(_Result):
             return "no session is open that this server opened; nothing was left to stop"
         if not self.stopped:
             return f"session {self.session_id} doesn't exist, or not any more; nothing was left to stop"
-        return "\n".join(f"session {session} is stopped; its files and memory are gone" for session in self.stopped)
+        lines = [f"session {session} is stopped; its files and memory are gone" for session in self.stopped]
+        return "\n".join(lines + and_more(self.count - len(self.stopped)))
 
 
 class AgentInfo(BaseModel):
@@ -154,6 +156,11 @@ class ReadOutputResult(_Result):
 def both_outputs(stdout: str, stderr: str) -> str:
     """Show what a command printed in one text, stderr after stdout and marked."""
     return "\n".join([*([stdout] if stdout else []), *([f"[stderr]\n{stderr}"] if stderr else [])])
+
+
+def and_more(count: int) -> list[str]:
+    """Return the line that stands for what a list leaves out, if it leaves something out."""
+    return [f"and {count:,} more"] if count > 0 else []
 
 
 def _bracketed(note: str) -> str:

@@ -27,6 +27,11 @@ _SHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 _TAG_CHARS = 32
 
 
+def means_all(text: str) -> bool:
+    """Tell whether a caller who passes this to stop_session means all sessions. Models write it in capitals, too."""
+    return text.strip().lower() == ALL
+
+
 class SessionNames:
     """Turns what a caller passes as ``session_id`` into the id that goes on the line.
 
@@ -51,8 +56,8 @@ class SessionNames:
         text = text.strip()
         if not text and may_be_new:
             return f"mcp-{uuid.uuid4()}"
-        if text == ALL:
-            raise InvalidRequestError(f"{ALL!r} is no name for a session: to stop_session it means every one")
+        if means_all(text):
+            raise InvalidRequestError(f"{text!r} is no name for a session: to stop_session it means every one")
         if _SHORT_NAME.fullmatch(text):
             tag = hmac.digest(self._key, f"{arn}\n{text}".encode(), "sha256").hex()
             return f"{text}-{tag[:_TAG_CHARS]}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 from mcp import Client
 
 from agentcore_mcp.server.assembly import create_server
+from agentcore_mcp.server.output import RESULT_MAX_CHARS
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
 from agentcore_mcp.wire.operations import SESSION_HEADER
 from agentcore_mcp.wire.sse import encode_sse
@@ -126,3 +129,58 @@ async def test_a_failure_names_the_session_that_failed_and_not_the_one_asked_for
     assert failed.is_error
     assert f"session_id: {other}" in text_of(failed)
     assert SESSION not in text_of(failed)
+
+
+async def test_hundreds_of_sessions_are_counted_and_the_last_used_of_them_listed() -> None:
+    """The ids are as long as they may be, so that what is shown is as much as it may be."""
+    opened = [f"{number:0256}" for number in range(120)]
+    may_stop = anyio.Event()
+
+    async def talk(exchange: Exchange) -> None:
+        session = exchange.request.header(SESSION_HEADER)
+        refused = exchange.request.target.endswith("/stopruntimesession") and session == opened[0]
+        if refused and not may_stop.is_set():
+            await exchange.send(reply("403 Forbidden", b'{"message": "no"}', content_type="application/json"))
+        else:
+            await say_hello(exchange)
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        for session in opened:
+            data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "session_id": session}))
+        listed = await client.call_tool("list_agents", {})
+        failed = await client.call_tool("stop_session", {"session_id": "all"})
+        may_stop.set()
+        for session in opened[1:]:
+            data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "session_id": session}))
+        stopped = await client.call_tool("stop_session", {"session_id": "all"})
+        left = data_of(await client.call_tool("list_agents", {}))
+
+    shown = [session["session_id"] for session in data_of(listed)["sessions"]]
+    assert shown == opened[-len(shown) :]
+    assert data_of(listed)["note"] == f"120 sessions are open; listed are the {len(shown)} used last"
+    assert data_of(listed)["note"] in text_of(listed)
+    assert failed.is_error
+    assert text_of(failed).endswith(f"\nand {119 - len(shown)} more")
+    assert data_of(stopped)["count"] == 120
+    assert text_of(stopped).endswith(f"\nand {120 - len(shown)} more")
+    for result in (listed, failed, stopped):
+        assert len(text_of(result)) < RESULT_MAX_CHARS
+        assert len(json.dumps(result.structured_content)) < RESULT_MAX_CHARS
+    assert (left["sessions"], left["note"]) == ([], "")
+
+
+@pytest.mark.parametrize("everyone", ["ALL", "All", " all "])
+async def test_all_means_all_however_it_is_written(everyone: str) -> None:
+    async with (
+        loopback_server(say_hello) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        asked = data_of(await client.call_tool("invoke_agent", {"prompt": "hi"}))
+        no_name = await client.call_tool("invoke_agent", {"prompt": "hi", "session_id": everyone})
+        stopped = data_of(await client.call_tool("stop_session", {"session_id": everyone}))
+
+    assert "is no name for a session" in text_of(no_name)
+    assert (stopped["session_id"], stopped["stopped"]) == ("all", [asked["session_id"]])
