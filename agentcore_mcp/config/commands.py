@@ -13,7 +13,8 @@ Mode = Literal["allow", "off", "ask"]
 
 # What lets one command line do more than its first word says. A star of an allowed pattern stops there, so that
 # "git status*" doesn't allow "git status; curl …".
-_ONE_COMMAND = r"[^;&|<>$`()\n\r]"
+_CHAINING = "; & | < > $ ` ( )"
+_ONE_COMMAND = rf"[^{_CHAINING.replace(' ', '')}\n\r]"
 _ANYTHING = r"[\s\S]"
 
 
@@ -38,12 +39,18 @@ class CommandPolicy(Table):
         default="refuse", description="With mode ask: what happens in a host that can't ask its user"
     )
 
-    def permits(self, command: str) -> bool:
-        """Tell whether the patterns let a command pass. ``mode`` is another question."""
+    def refusal(self, command: str) -> str:
+        """Return why the patterns don't let a command pass, "" if they do. ``mode`` is another question."""
         command = command.strip()
-        if any(_matches(pattern, command, _ANYTHING) for pattern in self.deny):
-            return False
-        return not self.allow or any(_matches(pattern, command, _ONE_COMMAND) for pattern in self.allow)
+        for pattern in self.deny:
+            if _matches(pattern, command, _ANYTHING):
+                return f"denied are {pattern}"
+        if not self.allow or any(_matches(pattern, command, _ONE_COMMAND) for pattern in self.allow):
+            return ""
+        allowed = f"allowed are {', '.join(self.allow)}"
+        if any(_matches(pattern, command, _ANYTHING) for pattern in self.allow):
+            return f"{allowed}, each without {_CHAINING} or line ends"
+        return allowed
 
 
 def _matches(pattern: str, command: str, any_char: str) -> bool:

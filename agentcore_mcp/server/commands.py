@@ -32,11 +32,10 @@ def permitted(command: str, agent: Agent) -> None:
     policy = agent.commands
     if policy.mode == "off":
         raise InvalidRequestError(f"commands are switched off for the agent {agent.name}; ask the agent itself instead")
-    if command.strip() and not policy.permits(command):
-        allowed = f"; allowed are {', '.join(policy.allow)}" if policy.allow else ""
+    if command.strip() and (why := policy.refusal(command)):
         place = agent.settings("commands")
         raise InvalidRequestError(
-            f"this command is not allowed{allowed}; run another one, or ask the user to change {place}"
+            f"this command is not allowed: {why}; run another one, or ask the user to change {place}"
         )
 
 

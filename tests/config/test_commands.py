@@ -32,11 +32,19 @@ from agentcore_mcp.config import CommandPolicy
 def test_a_command_is_compared_with_the_patterns_as_a_whole(
     policy: CommandPolicy, command: str, permitted: bool
 ) -> None:
-    assert policy.permits(command) is permitted
+    assert (policy.refusal(command) == "") is permitted
 
 
 @pytest.mark.parametrize(
     "more", ["; id", " && id", " | sh", " & id", "\nid", "\r\nid", " > /etc/x", " < /etc/x", " $(id)", " `id`", " (id)"]
 )
 def test_the_star_of_an_allowed_pattern_allows_no_second_command(more: str) -> None:
-    assert not CommandPolicy(allow=("git status*",)).permits(f"git status{more}")
+    assert CommandPolicy(allow=("git status*",)).refusal(f"git status{more}").endswith("or line ends")
+
+
+def test_a_refusal_says_which_pattern_it_was() -> None:
+    policy = CommandPolicy(allow=("git *", "ls*"), deny=("git push*", "*rm *"))
+
+    assert policy.refusal("git push origin") == "denied are git push*"
+    assert policy.refusal("pwd") == "allowed are git *, ls*"
+    assert policy.refusal("git log; id") == "allowed are git *, ls*, each without ; & | < > $ ` ( ) or line ends"

@@ -14,7 +14,8 @@ from mcp.types import ElicitResult
 
 from agentcore_mcp.config import Agent, Settings
 from agentcore_mcp.server.assembly import create_server
-from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
+from agentcore_mcp.server.output import RESULT_MAX_CHARS
+from agentcore_mcp.wire.eventstream import CommandEvent, ContentDelta, ContentStop, encode_command_event
 from agentcore_mcp.wire.operations import RuntimeArn
 from agentcore_mcp.wire.sse import encode_sse
 from tests.support.mcp_hosts import MODES
@@ -175,23 +176,47 @@ async def test_what_a_result_left_out_can_be_read() -> None:
         Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
     ):
         result = data_of(await client.call_tool("invoke_agent", {"prompt": "hi"}))
-        pages: list[str] = []
-        offset = 0
-        while True:
-            page = data_of(
-                await client.call_tool("read_output", {"handle": result["handle"], "offset": offset, "limit": 40_000})
-            )
-            if not page["text"]:
-                break
-            pages.append(page["text"])
-            offset = page["next_offset"]
+        read = await read_all(client, result["handle"])
         unknown = await client.call_tool("read_output", {"handle": "no-such-handle"})
         too_much = await client.call_tool("read_output", {"handle": result["handle"], "limit": 40_001})
 
     assert result["omitted_chars"] == len(answer) - 40_000
-    assert "".join(pages) == answer
+    assert read == answer
     assert "no call has the handle" in text_of(unknown)
     assert "1 to 40000" in text_of(too_much)
+
+
+async def read_all(client: Client, handle: str) -> str:
+    pages: list[str] = []
+    offset = 0
+    while True:
+        page = data_of(
+            await client.call_tool("read_output", {"handle": handle, "offset": offset, "limit": RESULT_MAX_CHARS})
+        )
+        if not page["text"]:
+            return "".join(pages)
+        pages.append(page["text"])
+        offset = page["next_offset"]
+
+
+async def test_what_the_result_of_a_running_call_left_out_can_be_read_when_it_has_ended() -> None:
+    answer = "".join(f"line {number:04}\n" for number in range(10_000))
+    slow = Slow(encode_sse(json.dumps(answer)), encode_sse('"END"'), "text/event-stream")
+    with anyio.fail_after(LIMIT_S):
+        async with (
+            loopback_server(slow) as runtime,
+            Client(create_server(settings(runtime.endpoint_url, handoff_after_s=1.5)), mode="legacy") as client,
+        ):
+            begun = data_of(await client.call_tool("invoke_agent", {"prompt": "hi"}))
+            slow.go_on.set()
+            rest = data_of(await client.call_tool("invoke_agent", {"handle": begun["handle"]}))
+            read = await read_all(client, rest["handle"])
+
+    assert begun["omitted_chars"] == len(answer) - RESULT_MAX_CHARS
+    assert "60,000 characters were left out: read them with read_output" in begun["note"]
+    assert (rest["status"], rest["text"], rest["omitted_chars"]) == ("COMPLETED", "END", 0)
+    assert "60,000 characters were left out" in rest["note"]
+    assert read == f"{answer}END"
 
 
 @pytest.mark.parametrize(
@@ -268,7 +293,7 @@ async def test_tool_use_is_told_as_progress_and_is_no_part_of_the_answer() -> No
         result = data_of(await client.call_tool("invoke_agent", {"prompt": "hi"}, progress_callback=on_progress))
 
     assert result["text"] == "Let me see. Cats purr."
-    assert 'Let me see. [using tool search(query="cats")]\nCats purr.' in "".join(seen)
+    assert 'Let me see. \n[using tool search(query="cats")]\nCats purr.' in "".join(seen)
 
 
 async def test_the_words_can_be_said_to_be_at_a_path() -> None:
@@ -300,6 +325,38 @@ async def test_progress_bars_and_colours_of_a_command_do_not_reach_the_result() 
         result = data_of(await client.call_tool("run_command", {"command": "make"}))
 
     assert result["stdout"] == "100%\n"
+
+
+async def test_what_a_command_writes_is_shown_plain_line_by_line_and_says_which_is_stderr() -> None:
+    events: list[CommandEvent] = [
+        ContentDelta("a\x1b[31mred\x1b[0"),
+        ContentDelta("m\r"),
+        ContentDelta(stderr="\x1b[33mwarn1\nwarn2"),
+        ContentDelta(stderr="b\x1b[0m\n"),
+        ContentDelta("10%\r50%"),
+        ContentDelta("\r100%\n"),
+        ContentDelta("Password: ", "careful"),
+        ContentStop(0, "COMPLETED"),
+    ]
+    seen: list[str] = []
+
+    async def talk(exchange: Exchange) -> None:
+        body = b"".join(map(encode_command_event, events))
+        await exchange.send(reply(body=body, content_type=EVENT_STREAM))
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        seen.append(message or "")
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        result = data_of(await client.call_tool("run_command", {"command": "make"}, progress_callback=on_progress))
+
+    assert seen[0] == f"session_id: {result['session_id']}"
+    shown = "".join(seen[1:])
+    assert shown == "ared\n[stderr] warn1\n[stderr] warn2b\n100%\nPassword: \n[stderr] careful"
+    assert (result["stdout"], result["stderr"]) == ("100%\nPassword: ", "warn1\nwarn2b\ncareful")
 
 
 async def test_several_agents_are_an_enumeration_and_a_session_knows_its_agent() -> None:
@@ -549,9 +606,9 @@ async def test_the_end_of_the_server_stops_the_sessions_if_the_settings_say_so(o
 @pytest.mark.parametrize(
     ("commands", "command", "sentence"),
     [
-        ({"allow": ["git *"]}, "rm -rf /", "this command is not allowed; allowed are git *; run another one"),
-        ({"allow": ["git *"]}, "git log; rm -rf /", "this command is not allowed"),
-        ({"deny": ["*rm *"]}, "sudo rm -rf /", "this command is not allowed"),
+        ({"allow": ["git *"]}, "rm -rf /", "this command is not allowed: allowed are git *; run another one"),
+        ({"allow": ["git *"]}, "git log; rm -rf /", "not allowed: allowed are git *, each without ; &"),
+        ({"deny": ["*rm *"]}, "sudo rm -rf /", "this command is not allowed: denied are *rm *; run"),
         (
             {"mode": "ask"},
             "ls",
