@@ -22,7 +22,7 @@ T = TypeVar("T")
 class Answer(Generic[T]):
     """A successful answer whose head has arrived. Iterate it once for the rest, inside its ``async with`` block.
 
-    Or iterate ``batches``, lists of the pieces that one chunk completes: less work where the sender packs many into one.
+    Or iterate ``batches``, lists of what one chunk completes: less work where the sender packs many into one.
 
     Attributes:
         session_id: The session that answered: the one asked for, unless the service says otherwise.
