@@ -31,7 +31,7 @@ from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator
 
     from agentcore_mcp.runtime.calls import Call
     from agentcore_mcp.wire.operations import Runtime
@@ -91,8 +91,8 @@ class ConnectionSettings:
         """Return a call as httpx2 sends it, without credentials."""
         return call.to_http(self.url_for(call.runtime), self.connect_timeout_s)
 
-    def http_arguments(self, url: httpx2.URL) -> dict[str, Any]:
-        """Return what either of httpx2's clients is made with."""
+    def http_arguments(self, url: httpx2.URL, on_answer: Callable[[httpx2.Response], Any]) -> dict[str, Any]:
+        """Return what either of httpx2's clients is made with, and calls with the head of every answer."""
         # Without TLS, what the environment says of certificates matters as little as what is wrong with it.
         certificates = tls_context() if self.tls is None and url.scheme == "https" else self.tls
         return {
@@ -100,6 +100,7 @@ class ConnectionSettings:
             "trust_env": trusts_environment(url),
             "limits": _LIMITS,
             "follow_redirects": False,
+            "event_hooks": {"response": [on_answer]},
         }
 
 
@@ -123,7 +124,7 @@ class AsyncConnections:
         try:
             yield response
         finally:
-            await leftovers.aclose(response)
+            await response.aclose()
 
     async def aclose(self) -> None:
         """Close every connection. Answers that are still being read break off."""
@@ -154,7 +155,8 @@ class AsyncConnections:
     def _client(self, url: httpx2.URL) -> httpx2.AsyncClient:
         if self._http is None:
             with environment_errors():
-                self._http = httpx2.AsyncClient(transport=self._transport, **self._settings.http_arguments(url))
+                arguments = self._settings.http_arguments(url, leftovers.awatch)
+                self._http = httpx2.AsyncClient(transport=self._transport, **arguments)
         return self._http
 
 
@@ -174,7 +176,7 @@ class Connections:
         try:
             yield response
         finally:
-            leftovers.close(response)
+            response.close()
 
     def close(self) -> None:
         """Close every connection. Answers that are still being read break off."""
@@ -208,7 +210,8 @@ class Connections:
         with self._lock:
             if self._http is None:
                 with environment_errors():
-                    self._http = httpx2.Client(transport=self._transport, **self._settings.http_arguments(url))
+                    arguments = self._settings.http_arguments(url, leftovers.watch)
+                    self._http = httpx2.Client(transport=self._transport, **arguments)
                 # Who uses the published package is not used to closing anything.
                 weakref.finalize(self, self._http.close)
             return self._http

@@ -212,6 +212,36 @@ async def test_what_comes_behind_an_answer_is_nobodys(manner: Make, name: str, i
     assert ports[0] != ports[1]
 
 
+async def test_a_call_that_ends_leaves_the_next_one_on_its_connection_alone(manner: Make) -> None:
+    """One has read its answer and stays in its block; another has taken the connection and is behind with reading."""
+    ports = []
+    many = [str(number) for number in range(200)]
+
+    async def script(exchange: Exchange) -> None:
+        ports.append(port_of(exchange))
+        await exchange.send(chunked("text/event-stream"))
+        if len(ports) == 1:
+            # Half a character: what becomes of it is told after the end.
+            await exchange.send(chunk(b'data: "half \\ud83d"\n\n') + LAST_CHUNK)
+        else:
+            body = b"".join(b"data: %s\n\n: %s\n" % (number.encode(), b"x" * 3000) for number in many)
+            await exchange.send(b"".join(chunk(body[at : at + 3000]) for at in range(0, len(body), 3000)) + LAST_CHUNK)
+
+    async with (
+        asyncio.timeout(WAIT_S),
+        loopback_server(script, keep_alive=True) as server,
+        AgentCoreRuntimeClient(endpoint_url=server.endpoint_url, retries=ONCE) as client,
+    ):
+        first = manner(client).invoke_streaming(session_id=SESSION_ID)
+        assert [await anext(first), await anext(first)] == ["half ", "\ufffd"]
+        second = manner(client).invoke_streaming(session_id=SESSION_ID)
+        begun = [await anext(second)]
+        assert [piece async for piece in first] == []
+        assert begun + [piece async for piece in second] == many
+
+    assert ports[0] == ports[1]
+
+
 # Heads that never come.
 
 
