@@ -74,21 +74,22 @@ class Call:
     task: asyncio.Task[None] | None = None
     deadline: asyncio.TimerHandle | None = None
 
-    def add(self, name: str, text: str, *, shown: str | None = None) -> None:
+    def add(self, name: str, text: str, *, mark: str = "") -> None:
         """Take a piece of one of the texts, and pass it on to whoever attends.
 
         Args:
             name: Of the text.
             text: The piece.
-            shown: What to show of it as progress, if not itself.
+            mark: What each of its lines begins with as progress.
         """
-        self.outputs[name].add(text)
-        self.note(text if shown is None else shown)
+        shown = self.outputs[name].add(text)
+        if self.progress is not None:
+            self.progress.add(shown, source=name, mark=mark)
 
     def note(self, text: str) -> None:
-        """Show something as progress that is no part of the result."""
+        """Show lines as progress that are no part of the result."""
         if self.progress is not None:
-            self.progress.add(text)
+            self.progress.add(text, source="notes")
 
     def finish(self) -> None:
         """Take it that nothing more comes."""

@@ -187,7 +187,7 @@ async def _run(target: Target, call: Call, command: str, *, timeout_s: int, answ
                 match event:
                     case ContentDelta():
                         call.add("stdout", event.stdout)
-                        call.add("stderr", event.stderr, shown=f"[stderr] {event.stderr}" if event.stderr else "")
+                        call.add("stderr", event.stderr, mark="[stderr] ")
                     case ContentStop():
                         call.stop = event
     if call.stop is None:

@@ -105,13 +105,15 @@ class Output:
         if self.shown_chars > max_chars:
             self._window = (self._window or self._spool_early()).within(max_chars)
 
-    def add(self, text: str) -> None:
-        """Take more of the text."""
+    def add(self, text: str) -> str:
+        """Take more of the text, and return what of it may be shown at once; its lines may still rewrite themselves."""
         if self._terminal is None:
             self._keep(text)
-        else:
-            plain, lines = self._terminal
-            self._keep(lines.feed(plain.feed(text)))
+            return text
+        plain, lines = self._terminal
+        text = plain.feed(text)
+        self._keep(lines.feed(text))
+        return text
 
     def close(self) -> None:
         """Take it that the text is complete."""

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
+
+from agentcore_mcp.server.terminal import GIVEN_OUT, folded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,6 +27,8 @@ INTERVAL_S = 0.1
 HEARTBEAT_S = 10.0
 # What is kept while the host does not read. Hosts show one line; the whole text is in the result.
 MESSAGE_MAX_CHARS = 4_000
+# Where a line, or a new state of one, begins.
+_BEGINNINGS = re.compile(r"(?<=[\r\n])(?=[^\r\n])")
 
 
 class Progress:
@@ -52,20 +57,36 @@ class Progress:
         self._interval_s = interval_s
         self._heartbeat_s = heartbeat_s
         self._pending = ""
+        self._has_news = False
+        self._source = ""
+        self._last_char = "\n"
         self._skipped_chars = 0
         self._closed = False
         self._waiting: asyncio.Future[None] | None = None
         self._waits_for_text = False
         self._sent = 0
 
-    def add(self, text: str) -> None:
-        """Pass on a piece of text: at once if none was sent lately, else together with what follows it."""
+    def add(self, text: str, *, source: str = "", mark: str = "") -> None:
+        """Pass on a piece of text: at once if none was sent lately, else together with what follows it.
+
+        Args:
+            text: The piece. Of a line that rewrites itself, what is the newest when it is sent is sent.
+            source: Where it is from; what is from another source begins a line of its own.
+            mark: What its lines begin with.
+        """
         if not text:
             return
+        if source != self._source:
+            self._source = source
+            if self._last_char != "\n":
+                text = f"\n{text}"
+        if mark:
+            text = _BEGINNINGS.sub(mark, self._last_char + text)[1:]
+        self._last_char = text[-1]
         self._pending += text
-        if (excess := len(self._pending) - MESSAGE_MAX_CHARS) > 0:
-            self._pending = self._pending[excess:]
-            self._skipped_chars += excess
+        self._has_news = True
+        if len(self._pending) > 2 * MESSAGE_MAX_CHARS:
+            self._shorten()
         if self._waits_for_text:
             self._wake()
 
@@ -78,11 +99,12 @@ class Progress:
         """Send until closed, even if the host is gone by then: whoever waits for this waits for the call."""
         await self._send(self._first)
         last_text_at = anyio.current_time()
-        while self._pending or not self._closed:
-            if not self._pending:
+        while self._has_news or not self._closed:
+            if not self._has_news:
                 await self._wait(self._heartbeat_s, for_text=True)
-            if self._pending:
-                await self._send(self._take())
+            if self._has_news:
+                if message := self._take():
+                    await self._send(message)
                 last_text_at = anyio.current_time()
                 await self._wait(self._interval_s, for_text=False)
             elif not self._closed:
@@ -109,10 +131,22 @@ class Progress:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
+    def _shorten(self) -> None:
+        """Forget what was rewritten before it was sent, and what is too much."""
+        self._pending = folded(self._pending)
+        unsent = self._pending.lstrip(GIVEN_OUT)
+        if (excess := len(unsent) - MESSAGE_MAX_CHARS) > 0:
+            self._pending = unsent[excess:]
+            self._skipped_chars += excess
+
     def _take(self) -> str:
+        self._shorten()
         gap = f"[... {self._skipped_chars:,} characters skipped ...] " if self._skipped_chars else ""
-        text, self._pending, self._skipped_chars = gap + self._pending, "", 0
-        return text
+        text = self._pending.rstrip("\r")
+        # Whatever comes next can't rewrite what was sent: it then goes on in a line of its own.
+        self._pending = (GIVEN_OUT if text[-1:] not in ("", "\n") else "") + self._pending[len(text) :]
+        self._has_news, self._skipped_chars = False, 0
+        return gap + text.lstrip(GIVEN_OUT)
 
     async def _send(self, message: str) -> None:
         self._sent += 1

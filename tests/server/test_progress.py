@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import anyio
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agentcore_mcp.server.progress import MESSAGE_MAX_CHARS, Progress
 
@@ -102,6 +105,70 @@ async def test_a_stalled_host_neither_blocks_nor_grows() -> None:
     assert host.messages[1].startswith(f"[... {100_000 + 7 - MESSAGE_MAX_CHARS:,} characters skipped ...] ")
     assert host.messages[1].endswith("0123456789the end")
     assert len(host.messages) == 2
+
+
+async def shown(*pieces: tuple[str, str] | None) -> list[str]:
+    """Return what a host is sent of pieces and their sources, of which None means that it has all before it."""
+    host = Host()
+    progress = Progress(host.report, first="hello", waiting_for="it", interval_s=0.001, heartbeat_s=LONG_S)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(progress.run)
+        await host.has(1)
+        for piece in pieces:
+            if piece is None:
+                await host.has(len(host.messages) + 1)
+            else:
+                text, source = piece
+                progress.add(text, source=source, mark="[err] " if source == "err" else "")
+        progress.close()
+    return host.messages[1:]
+
+
+OUT, ERR, NOTE = "out", "err", "note"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "messages"),
+    [
+        # What is from elsewhere begins a line, and every line says where it is from.
+        ([("Let me", OUT), ("[look]\n", NOTE), ("Found", OUT)], ["Let me\n[look]\nFound"]),
+        ([("Let me", OUT), None, ("[look]\n", NOTE), ("Found", OUT)], ["Let me", "\n[look]\nFound"]),
+        ([("a\n", OUT), ("b\n\nc", ERR), ("d\n", ERR), ("e", ERR)], ["a\n[err] b\n\n[err] cd\n[err] e"]),
+        ([("a", ERR), None, ("b\n", ERR), ("c", ERR), ("d", OUT)], ["[err] a", "b\n[err] c\nd"]),
+        # Of a line that rewrites itself, the newest state.
+        ([("1%\r2%", OUT), ("\r3%", OUT)], ["3%"]),
+        ([("1%\r2%\r", OUT), None, ("3%\r4%\r", OUT), None, ("\n", OUT)], ["2%", "\n4%", "\n"]),
+        ([("1%", OUT), None, ("\r2%\r3%", OUT), None, ("\r4%\r\n", OUT)], ["1%", "\n3%", "\n4%\n"]),
+        ([("1%\r", ERR), ("2%\r", ERR), ("x", OUT), ("3%\r4%", ERR)], ["[err] 2%\nx\n[err] 4%"]),
+        # An unfinished line is seen, and goes on where it was.
+        ([("Password: ", OUT), None, ("ok\r", OUT), None, ("\nnext", OUT)], ["Password: ", "ok", "\nnext"]),
+        # What shows nothing is not sent.
+        ([("\r", OUT), ("a\n", OUT), None, ("\r", OUT)], ["a\n"]),
+    ],
+)
+async def test_sources_have_lines_of_their_own_and_a_line_its_newest_state(
+    pieces: list[tuple[str, str] | None], messages: list[str]
+) -> None:
+    assert await shown(*pieces) == messages
+
+
+def test_a_progress_bar_is_not_what_is_too_much() -> None:
+    async def told() -> list[str]:
+        return await shown(("begin\n", OUT), *[(f"\r{count}", OUT) for count in range(10_000)])
+
+    assert anyio.run(told) == ["begin\n9999"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.text(alphabet="ab\r\n", max_size=5), st.sampled_from([OUT, ERR, NOTE])), max_size=12))
+def test_lines_are_never_mixed(pieces: list[tuple[str, str]]) -> None:
+    """Letters tell their sources: what is said in capitals is an error."""
+
+    async def told() -> list[str]:
+        return await shown(*((text.upper() if source == ERR else text, source) for text, source in pieces))
+
+    for line in "".join(anyio.run(told)).split("\n"):
+        assert line.removeprefix("[err] ").isupper() if line.startswith("[err] ") else not line or line.islower()
 
 
 async def test_a_host_that_is_gone_does_not_end_the_wait_for_the_call() -> None:
