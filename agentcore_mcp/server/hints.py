@@ -47,6 +47,8 @@ _BY_CODE = {
 }
 _WAIT_S = 5
 _THROTTLED_WAIT_S = 10
+# Whoever asks for more than this means something else than to wait for it.
+_ASKED_WAIT_MAX_S = 3_600
 # What AWS's front door says of signatures, outside the service model.
 _CREDENTIAL_CODES = {
     "ExpiredTokenException",
@@ -108,8 +110,12 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
 
 
 def _wait(error: ServiceError) -> str:
-    usual_s = _THROTTLED_WAIT_S if error.code == "ThrottlingException" else _WAIT_S
-    return f"{usual_s if error.retry_after_s is None else math.ceil(error.retry_after_s)} seconds"
+    wait_s = _THROTTLED_WAIT_S if error.code == "ThrottlingException" else _WAIT_S
+    asked_s = error.retry_after_s
+    # A date may be over by now, and a number of seconds without end.
+    if asked_s is not None and 1 <= asked_s <= _ASKED_WAIT_MAX_S:
+        wait_s = math.ceil(asked_s)
+    return "1 second" if wait_s == 1 else f"{wait_s} seconds"
 
 
 def _refused_credentials(problem: AuthProblem, agent: Agent) -> str:

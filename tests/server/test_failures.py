@@ -146,6 +146,13 @@ async def test_a_refusal_tells_code_status_ids_and_the_next_step(
     assert next_step in text
 
 
+@pytest.mark.parametrize("seconds", ["0", "9" * 400])
+async def test_a_time_to_come_back_that_is_none_is_left_aside(seconds: str) -> None:
+    refusal = _refusal("429 Too Many Requests", "ThrottlingException", "slow down", retry_after=seconds)
+
+    assert "Wait 10 seconds and call again." in await _fails_once("invoke_agent", refusal)
+
+
 @pytest.mark.parametrize("status", ["403 Forbidden", "404 Not Found", "429 Too Many Requests"])
 async def test_a_session_that_the_service_did_not_open_is_not_listed(status: str) -> None:
     async with (

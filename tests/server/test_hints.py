@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import botocore.loaders
@@ -73,11 +74,24 @@ def test_every_problem_with_credentials_names_what_to_change(problem: AuthProble
     assert "token" in next_step(error, AGENTS[0]).lower()
 
 
-def test_it_is_as_long_to_wait_as_the_service_asks_for() -> None:
+@pytest.mark.parametrize(
+    ("asked_s", "told"),
+    [
+        (41.5, "42 seconds"),
+        (1.0, "1 second"),
+        (3600.0, "3600 seconds"),
+        (None, "10 seconds"),
+        (0.0, "10 seconds"),
+        (0.4, "10 seconds"),
+        (3600.5, "10 seconds"),
+        (math.inf, "10 seconds"),
+    ],
+)
+def test_it_is_as_long_to_wait_as_the_service_asks_for_in_reason(asked_s: float | None, told: str) -> None:
     throttled = ServiceError("words", "ThrottlingException", status=429)
-    throttled.retry_after_s = 41.5
+    throttled.retry_after_s = asked_s
 
-    assert "Wait 42 seconds" in next_step(throttled, AGENTS[0])
+    assert f"Wait {told} and" in next_step(throttled, AGENTS[0])
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
