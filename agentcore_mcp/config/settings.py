@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from agentcore_mcp.config.agents import Agent, Place, name_of
 from agentcore_mcp.config.discovery import Discovery  # noqa: TC001 - pydantic reads it
-from agentcore_mcp.config.environment import AGENT_VARIABLES, CA_BUNDLE, agent_table, setting_of, value_of
+from agentcore_mcp.config.environment import AGENT_VARIABLES, CA_BUNDLE, agent_table, setting_of, unfilled, value_of
 from agentcore_mcp.config.model import Table, did_you_mean
 from agentcore_mcp.errors import ConfigurationError, InvalidRequestError
 from agentcore_mcp.wire.operations import RuntimeArn
@@ -37,6 +37,7 @@ no agent is configured. Name one in one of three ways:
        agentcore-mcp --runtime-arn arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/NAME-ID
      or, for several agents, a configuration file:
        agentcore-mcp --config FILE
+     (or AGENTCORE_CONFIG=FILE, or ~/.config/agentcore-mcp/config.toml)
 
   3. the bundled sample agent on this machine, with no account and no network:
        agentcore-mcp --local"""
@@ -103,7 +104,7 @@ class Settings(Table):
         }
         table = agent_table(environ, arguments)
         if not table:
-            raise ConfigurationError(HOW_TO_CONFIGURE)
+            raise ConfigurationError(HOW_TO_CONFIGURE + unfilled(runtime_arn, environ))
         settings = {key: setting_of(key, arguments[key], environ) for key in AGENT_VARIABLES}
         settings["auth"] = settings["auth.token"]
         try:

@@ -64,6 +64,15 @@ def test_without_any_the_ways_to_name_an_agent_are_told(environ: dict[str, str])
             load(environ, qualifier=qualifier)
 
 
+def test_a_placeholder_that_the_host_did_not_fill_in_is_named() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load({"AGENTCORE_RUNTIME_ARN": "${user_config.arn}"})
+
+    assert str(refused.value).endswith(
+        "AGENTCORE_RUNTIME_ARN is '${user_config.arn}' here: a placeholder that the host did not fill in."
+    )
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
