@@ -9,19 +9,20 @@ or another process.
 from __future__ import annotations
 
 import threading
+from contextlib import aclosing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
 import httpx2
 
-from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.errors import AgentCoreError, ConfigurationError, CredentialsError
 from agentcore_mcp.runtime.aws_credentials import usable_credentials
 from agentcore_mcp.runtime.endpoints import is_loopback, is_safe_for_credentials
 from agentcore_mcp.runtime.tokens import SENDABLE, Token, TokenCache, TokenSource, is_sendable, without_scheme
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Mapping
+    from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 
 # Under this name a request's extensions carry the region it is signed for: it belongs to the request, not to the
 # credentials, so one SigV4Auth serves agents in several regions.
@@ -193,6 +194,52 @@ class NoAuth(httpx2.Auth):
                 f"a request to {request.url.host!r} needs credentials; none are needed on localhost only"
             )
         yield request
+
+
+class ToldApart(httpx2.Auth):
+    """Another auth flow, whoever has written it, whose failures are not taken for those of the line.
+
+    Args:
+        auth: The flow.
+    """
+
+    def __init__(self, auth: httpx2.Auth) -> None:
+        self._auth = auth
+
+    def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """Do as the flow does.
+
+        Raises:
+            CredentialsError: If it fails; what it raised is the cause.
+        """
+        with _failures_of_credentials():
+            yield from self._auth.sync_auth_flow(request)
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """Do as the flow does.
+
+        Raises:
+            CredentialsError: If it fails; what it raised is the cause.
+        """
+        with _failures_of_credentials():
+            async with aclosing(self._auth.async_auth_flow(request)) as flow:
+                request = await anext(flow)
+                with suppress(StopAsyncIteration):
+                    while True:
+                        request = await flow.asend((yield request))
+
+
+@contextmanager
+def _failures_of_credentials() -> Iterator[None]:
+    try:
+        yield
+    except AgentCoreError:
+        raise
+    except (OSError, ValueError) as error:
+        # Without its text, which may have a secret in it.
+        raise CredentialsError(
+            f"there are no credentials: the client's auth failed with {type(error).__name__}"
+        ) from error
 
 
 def _bearer(token: str) -> dict[str, str]:

@@ -19,7 +19,9 @@ from agentcore_mcp.errors import (
 )
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
+from agentcore_mcp.runtime.retries import Retries
 from tests.support.clients import ARN, ONCE, SESSION_ID, client_of
+from tests.support.sdk import Async, Blocking, sdk_of
 from tests.support.servers import Exchange, loopback_server, reply
 
 if TYPE_CHECKING:
@@ -141,6 +143,36 @@ async def test_a_header_that_http_does_not_allow_is_not_quoted() -> None:
 
     assert "s3cret" not in str(caught.value)
     assert server.requests == []
+
+
+@pytest.mark.parametrize("failure", [FileNotFoundError("s3cret"), ValueError("s3cret"), CredentialsError("sign in")])
+@pytest.mark.parametrize("at", ["first", "after a refusal"])
+@pytest.mark.parametrize("manner", [Blocking, Async])
+async def test_a_failure_of_ones_own_auth_is_none_of_the_line(
+    manner: type[Blocking | Async], at: str, failure: Exception
+) -> None:
+    """Nor is it a redirect, nor tried again."""
+    flows = []
+
+    class Own(httpx2.Auth):
+        def auth_flow(self, request: httpx2.Request) -> Iterator[httpx2.Request]:  # type: ignore[override]
+            flows.append(at)
+            if at == "after a refusal":
+                yield request
+            raise failure
+
+    async def refuse(exchange: Exchange) -> None:
+        await exchange.send(reply("401 Unauthorized"))
+
+    async with sdk_of(lambda client: manner(client, None), refuse, auth=Own(), retries=Retries()) as (client, server):
+        with pytest.raises(CredentialsError) as caught:
+            await client.stop_runtime_session(session_id=SESSION_ID)
+
+    if not isinstance(failure, CredentialsError):
+        assert str(caught.value) == f"there are no credentials: the client's auth failed with {type(failure).__name__}"
+        assert caught.value.__cause__ is failure
+    assert caught.value.session_id == SESSION_ID
+    assert (len(flows), len(server.requests)) == (1, int(at == "after a refusal"))
 
 
 async def test_nobody_listening_means_nothing_was_sent() -> None:
