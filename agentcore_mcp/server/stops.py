@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # A host kills the server two seconds after it has closed stdin.
 EXIT_LIMIT_S = 1.2
+# Measured with 600 sessions whose stops take 50 ms each: 16 at once got 320 done in time, 64 or 128 all, 1,000 got 346.
+STOPS_AT_ONCE = 64
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +29,8 @@ class Stops:
     def __init__(self, agents: Agents, ledger: Ledger) -> None:
         self._agents = agents
         self._ledger = ledger
-        self._going_on: set[asyncio.Task[None]] = set()
+        self._going_on: dict[asyncio.Task[None], str] = {}
+        self._free = asyncio.Semaphore(STOPS_AT_ONCE)
 
     async def stop(self, session_id: str, target: Target) -> StoppedSession:
         """Stop a session now.
@@ -35,31 +38,35 @@ class Stops:
         Raises:
             AgentCoreError: If it can't be stopped.
         """
-        with self._ledger.stopping(session_id, target.agent.name):
-            return await target.client.stop_session(
-                target.agent.arn,
-                session_id=session_id,
-                qualifier=target.agent.qualifier,
-                headers=target.stop_headers,
-            )
+        async with self._free:
+            with self._ledger.stopping(session_id, target.agent.name):
+                return await target.client.stop_session(
+                    target.agent.arn,
+                    session_id=session_id,
+                    qualifier=target.agent.qualifier,
+                    headers=target.stop_headers,
+                )
 
     def begin(self, session_id: str, agent: str) -> None:
         """Begin to stop a session; a failure is logged, because nobody waits for it."""
         # Not in a task group: those of the request and of the server are being cancelled when this is called.
         task = asyncio.create_task(self._stop(session_id, agent))
-        self._going_on.add(task)
-        task.add_done_callback(self._going_on.discard)
+        self._going_on[task] = session_id
+        task.add_done_callback(self._going_on.pop)
 
     async def finish(self, *, all_open: bool) -> None:
-        """Wait, but not for long, for what was begun.
+        """Wait, but not for long, for what was begun; what is not done by then is logged.
 
         Args:
-            all_open: Stop every session that is still open, too.
+            all_open: Stop every session that is still open, too, the last used one first: the others end sooner.
         """
-        for session in self._ledger.open() if all_open else []:
+        for session in reversed(self._ledger.open()) if all_open else []:
             self.begin(session.session_id, session.agent)
+        begun = dict(self._going_on)
         with anyio.move_on_after(EXIT_LIMIT_S, shield=True):
-            await asyncio.gather(*self._going_on)
+            await asyncio.gather(*begun)
+        if left := [session_id for task, session_id in begun.items() if task.cancelled()]:
+            logger.warning("%d sessions were not stopped in time: %s", len(left), ", ".join(left))
 
     async def _stop(self, session_id: str, agent: str) -> None:
         try:

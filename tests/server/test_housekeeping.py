@@ -11,6 +11,7 @@ from mcp import Client
 
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
+from agentcore_mcp.server.stops import STOPS_AT_ONCE
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
 from agentcore_mcp.wire.operations import SESSION_HEADER
 from agentcore_mcp.wire.sse import encode_sse
@@ -184,3 +185,25 @@ async def test_all_means_all_however_it_is_written(everyone: str) -> None:
 
     assert "is no name for a session" in text_of(no_name)
     assert (stopped["session_id"], stopped["stopped"]) == ("all", [asked["session_id"]])
+
+
+async def test_what_could_not_be_stopped_at_the_end_is_logged_the_last_used_first(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    opened = [f"session-{number:03}-of-a-runtime-that-stops-none" for number in range(STOPS_AT_ONCE + 6)]
+
+    async def talk(exchange: Exchange) -> None:
+        if exchange.request.target.endswith("/stopruntimesession"):
+            await exchange.peer_closed()
+        else:
+            await say_hello(exchange)
+
+    async with loopback_server(talk) as runtime:
+        async with Client(create_server(settings(runtime.endpoint_url, on_exit="stop")), mode="legacy") as client:
+            for session in opened:
+                data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "session_id": session}))
+        asked = [request for request in runtime.requests if request.target.endswith("/stopruntimesession")]
+
+    logged = [record.getMessage() for record in caplog.records if record.name == "agentcore_mcp.server.stops"]
+    assert logged == [f"{len(opened)} sessions were not stopped in time: {', '.join(reversed(opened))}"]
+    assert {request.header(SESSION_HEADER) for request in asked} == set(opened[6:])
