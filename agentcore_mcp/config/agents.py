@@ -26,6 +26,8 @@ from agentcore_mcp.wire.operations import USER_ID_MAX_CHARS, RuntimeArn
 
 # A name becomes part of a tool's name, of which hosts take 64 characters; this is as long as a runtime's own name.
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}"
+# What a call may be given at most, in runtime.calls, which this room doesn't import: a day.
+TIMEOUT_MAX_S = 86_400
 
 _PATH = r"[^.\s{}\[\]\"']+(?:\.[^.\s{}\[\]\"']+)*"
 _PLACEHOLDER = re.compile(r"\{(prompt|session_id)\}")
@@ -112,7 +114,11 @@ class Agent(Table):
         description='Path of the words in each event or answer, such as "result.text"; default: found out',
     )
     timeout_s: float | None = Field(
-        default=None, gt=0, allow_inf_nan=False, description="How many seconds the agent may be silent; default: 900"
+        default=None,
+        gt=0,
+        le=TIMEOUT_MAX_S,
+        allow_inf_nan=False,
+        description="How many seconds the agent may be silent; default: 900",
     )
     user_id: str | None = Field(
         default=None,

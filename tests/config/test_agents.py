@@ -9,6 +9,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from agentcore_mcp.config import Agent, AwsAuth, NoAuth, TokenAuth, name_of
+from agentcore_mcp.config.agents import TIMEOUT_MAX_S
+from agentcore_mcp.runtime.calls import READ_TIMEOUT_MAX_S
 from agentcore_mcp.wire.operations import RuntimeArn
 
 ARN = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/code_review-0123456789"
@@ -58,6 +60,7 @@ def test_a_prompt_stays_a_text_whatever_is_in_it(prompt: str) -> None:
         ({"arn": "nope"}, "not the ARN of an agent runtime: 'nope'"),
         ({"timeout_s": 0}, "greater than 0"),
         ({"timeout_s": "inf"}, "finite"),
+        ({"timeout_s": 86_401}, "less than or equal to 86400"),
         ({"user_id": "x" * 1025}, "at most 1024"),
         ({"user_id": "me", "auth": {"token": "x"}}, "user_id goes with AWS credentials"),
         ({"headers": {"Authorization": "x"}}, "'Authorization' is set by the request itself"),
@@ -81,6 +84,12 @@ def test_what_cannot_work_is_refused_with_what_can(table: dict[str, Any], senten
         agent(**table)
 
     assert sentence in str(raised.value)
+
+
+def test_the_longest_timeout_is_the_longest_that_a_call_takes() -> None:
+    longest = agent(timeout_s=READ_TIMEOUT_MAX_S)
+
+    assert longest.timeout_s == TIMEOUT_MAX_S
 
 
 def test_commands_may_be_the_mode_alone() -> None:
