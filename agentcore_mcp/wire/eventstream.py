@@ -65,6 +65,7 @@ class CommandDecoder:
 
     def __init__(self, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
         self._frames = FrameReader(max_frame_bytes=max_frame_bytes)
+        self._halves = {"stdout": "", "stderr": ""}
         self._stopped = False
         self._error: ProtocolError | AgentRuntimeError | None = None
 
@@ -119,10 +120,25 @@ class CommandDecoder:
         if self._stopped:
             return
         for headers, payload in self._frames.feed(data):
-            events += _events(headers, payload)
-            if events and isinstance(events[-1], ContentStop):
-                self._stopped = True
+            for event in _events(headers, payload):
+                if isinstance(event, ContentDelta):
+                    outputs = self._whole("stdout", event.stdout), self._whole("stderr", event.stderr)
+                    events.append(ContentDelta(*outputs))
+                    continue
+                if isinstance(event, ContentStop):
+                    self._stopped = True
+                    if any(self._halves.values()):
+                        events.append(ContentDelta(*map(valid_unicode, self._halves.values())))
+                events.append(event)
+            if self._stopped:
                 return
+
+    def _whole(self, name: str, text: str) -> str:
+        """Return what is whole of an output: one that was cut in JSON may be cut within a surrogate pair."""
+        text = self._halves[name] + text
+        half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        self._halves[name] = half
+        return valid_unicode(text.removesuffix(half))
 
 
 def command_event_value(event: CommandEvent) -> dict[str, dict[str, Any]]:
@@ -154,7 +170,10 @@ def encode_error(code: str, message: str) -> bytes:
 
 
 def _events(headers: dict[str, str], payload: bytes) -> list[CommandEvent]:
-    """Return what a frame says, nothing if it is of a kind unknown to this package, or raise the error it carries."""
+    """Return what a frame says, nothing if it is of a kind unknown to this package, or raise the error it carries.
+
+    The outputs are as JSON has them, perhaps with half a character.
+    """
     message_type = headers.get(":message-type", "event")
     if message_type == "exception":
         raise _error(headers.get(":exception-type", ""), payload)
@@ -209,4 +228,4 @@ def _output(delta: dict[str, Any], name: str) -> str:
         return ""
     if not isinstance(text, str):
         raise ProtocolError(f"{name} is not a text: {text!r:.200}")
-    return valid_unicode(text)
+    return text

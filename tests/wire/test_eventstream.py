@@ -260,9 +260,30 @@ def test_what_is_unknown_is_skipped(headers: dict[str, str], payload: bytes) -> 
 
 
 def test_output_is_always_text_that_can_be_written() -> None:
-    raw = encode_frame(HEADERS, rb'{"contentDelta":{"stdout":"\ud83d\ude00 \ud83d","stderr":null}}')
+    raw = encode_frame(HEADERS, rb'{"contentDelta":{"stdout":"\ud83d\ude00 \ud83d ","stderr":null}}')
 
-    decode_every_way(CommandDecoder, raw + encode_command_event(STOP), [ContentDelta("😀 \ufffd"), STOP])
+    decode_every_way(CommandDecoder, raw + encode_command_event(STOP), [ContentDelta("😀 \ufffd "), STOP])
+
+
+def test_a_character_cut_in_two_is_whole_again_with_the_next_piece_of_the_same_output() -> None:
+    contents = [
+        rb'{"contentDelta":{"stdout":"a\ud83d","stderr":"b\ud83d"}}',
+        rb'{"contentDelta":{"stderr":"\ude01"}}',
+        rb'{"contentDelta":{"stdout":"\ude00 \ud83d"}}',
+        rb'{"contentDelta":{"stdout":"c"}}',
+    ]
+    raw = b"".join(encode_frame(HEADERS, content) for content in contents) + encode_command_event(STOP)
+    deltas = [ContentDelta("a", "b"), ContentDelta("", "😁"), ContentDelta("😀 "), ContentDelta("\ufffdc")]
+
+    decode_every_way(CommandDecoder, raw, [*deltas, STOP])
+
+
+def test_half_a_character_that_is_not_completed_is_a_replacement_at_the_end() -> None:
+    raw = encode_frame(
+        HEADERS, rb'{"contentDelta":{"stdout":"a\ud83d"},"contentStop":{"exitCode":0,"status":"COMPLETED"}}'
+    )
+
+    decode_every_way(CommandDecoder, raw, [ContentDelta("a"), ContentDelta("\ufffd"), STOP])
 
 
 def test_a_status_newer_than_this_package_is_kept() -> None:
