@@ -49,12 +49,11 @@ def setting_of(key: str, argument: str | None, environ: Mapping[str, str]) -> st
     return variable if value_of(None, environ, variable) is not None else f"{variable} (or {flag})"
 
 
-def unfilled(runtime_arn: str | None, environ: Mapping[str, str]) -> str:
-    """Return a remark on what was given for the ARN and is none, a placeholder of the host; "" if nothing was."""
-    for name, value in (("--runtime-arn", runtime_arn), (RUNTIME_ARN, environ.get(RUNTIME_ARN))):
-        if value and value.strip():
-            return f"\n\n{name} is {value.strip()!r} here: a placeholder that the host did not fill in."
-    return ""
+def unfilled(environ: Mapping[str, str]) -> str:
+    """Return a remark on a placeholder that stands where the ARN should, "" if none does."""
+    value = environ.get(RUNTIME_ARN, "").strip()
+    remark = f"\n\n{RUNTIME_ARN} is {value!r} here: a placeholder that the host did not fill in."
+    return remark if value and is_unset(value) else ""
 
 
 def drop_unset(environ: MutableMapping[str, str]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.config.environment import AGENT_VARIABLES, CA_BUNDLE, CONFIG, RUNTIME_ARN, value_of
+from agentcore_mcp.config.environment import AGENT_VARIABLES, CA_BUNDLE, CONFIG, RUNTIME_ARN, unfilled, value_of
 from agentcore_mcp.config.settings import HOW_TO_CONFIGURE, Settings
 from agentcore_mcp.errors import ConfigurationError
 
@@ -129,7 +129,7 @@ def _from_variables(environ: Mapping[str, str], arguments: Mapping[str, str | No
 def _from_file(environ: Mapping[str, str], config: str | None, given: list[str]) -> Loaded:
     path = _file_of(environ) if config is None else Path(config)
     if path is None:
-        raise ConfigurationError(HOW_TO_CONFIGURE)
+        raise ConfigurationError(HOW_TO_CONFIGURE + unfilled(environ))
     if given:
         raise ConfigurationError(f"{given[0]} goes with --runtime-arn; the agents of {path} have settings of their own")
     # Here and not above: an agent that is named by variables needs no TOML.

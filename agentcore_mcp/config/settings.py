@@ -104,7 +104,7 @@ class Settings(Table):
         }
         table = agent_table(environ, arguments)
         if not table:
-            raise ConfigurationError(HOW_TO_CONFIGURE + unfilled(runtime_arn, environ))
+            raise ConfigurationError(HOW_TO_CONFIGURE + unfilled(environ))
         settings = {key: setting_of(key, arguments[key], environ) for key in AGENT_VARIABLES}
         settings["auth"] = settings["auth.token"]
         try:
