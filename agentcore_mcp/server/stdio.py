@@ -8,24 +8,30 @@ streams closed, the lifespan left. Without the thread hops a line also costs les
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import re
 import select
 import signal
 import stat
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 from mcp.server.stdio import stdio_server
+from mcp.shared.message import SessionMessage
+from mcp.types import INVALID_REQUEST, ErrorData, JSONRPCError
 
 from agentcore_mcp.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from mcp.server.mcpserver import MCPServer
+
+logger = logging.getLogger(__name__)
 
 _READ_BYTES = 65_536
 # A pipe that polls as writable takes this much without blocking, by POSIX's definition, so a host that stops reading
@@ -34,6 +40,15 @@ _WRITE_BYTES = getattr(select, "PIPE_BUF", 512)
 # A host that has closed stdin kills the server two seconds later. Until then running calls end by themselves, unless
 # the host does not read what they have to say.
 _END_TIMEOUT_S = 0.5
+# Four times what the SDK takes over HTTP, and more than any model reads: a whole document in a prompt is welcome, a
+# host gone wild is not. A request takes about five times its size until it is answered.
+LINE_MAX_BYTES = 16 << 20
+# What is looked at of a longer line. SDKs write the id before the parameters or after them, beside the other two.
+_ENDS_BYTES = 1024
+_ID = r'"id"\s*:\s*(\d{1,18}|"[^"\\]*")'
+_OTHER = r'"(?:jsonrpc|method)"\s*:\s*"[^"\\]*"'
+_ID_AT_START = re.compile(rf"\s*\{{\s*(?:{_OTHER}\s*,\s*)*{_ID}\s*[,}}]", re.ASCII)
+_ID_AT_END = re.compile(rf",\s*{_ID}\s*(?:,\s*{_OTHER}\s*)*\}}\s*$", re.ASCII)
 # One escape of a JSON text. Pairs and everything else come first, so that what is left as group 1 is half a pair.
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(u[dD][89a-fA-F][\da-fA-F]{2})|.)",
@@ -53,8 +68,12 @@ async def serve_stdio(server: MCPServer[Any]) -> None:
             def on_end() -> None:
                 tasks.cancel_scope.deadline = anyio.current_time() + _END_TIMEOUT_S
 
+            def on_excess(line: bytes) -> None:
+                # Not waited for: a host that does not read must not keep its end from being noticed.
+                tasks.start_soon(_refuse, line, write_stream.send)
+
             # Anything that reads lines and writes text will do for the SDK, whatever its annotation says.
-            stdin, stdout = cast("Any", _Lines(stdin_fd, on_end)), cast("Any", _Writer(stdout_fd))
+            stdin, stdout = cast("Any", _Lines(stdin_fd, on_end, on_excess)), cast("Any", _Writer(stdout_fd))
             async with stdio_server(stdin, stdout) as (read_stream, write_stream):
                 # The SDK runs a server on streams of one's own choice only through its low-level server.
                 lowlevel = server._lowlevel_server  # noqa: SLF001
@@ -66,6 +85,29 @@ async def _cancel_on_signal(scope: anyio.CancelScope) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
             scope.cancel()
+
+
+async def _refuse(line: bytes, send: Callable[[SessionMessage], Awaitable[None]]) -> None:
+    """Answer a line that is too long, if it is a request."""
+    if (number := request_id(line)) is None:
+        logger.warning("a message of more than %d bytes that has no id was dropped", LINE_MAX_BYTES)
+        return
+    error = ErrorData(
+        code=INVALID_REQUEST, message=f"the request has more than {LINE_MAX_BYTES} bytes; send a smaller one"
+    )
+    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+        await send(SessionMessage(JSONRPCError(jsonrpc="2.0", id=number, error=error)))
+
+
+def request_id(line: bytes) -> int | str | None:
+    """Return the id of a request of which only the two ends are looked at, or nothing if it is not there.
+
+    What is found in them is the request's own: nothing but its members can stand behind its first brace, or before its
+    last.
+    """
+    start, end = (part.decode("utf-8", "replace") for part in (line[:_ENDS_BYTES], line[-_ENDS_BYTES:]))
+    found = _ID_AT_START.match(start) or _ID_AT_END.search(end)
+    return json.loads(found[1]) if found else None
 
 
 @contextmanager
@@ -102,15 +144,17 @@ def without_half_characters(line: str) -> str:
 
 
 class _Lines:
-    """The lines of a descriptor, as text; says when they end."""
+    """The lines of a descriptor, as text; says when they end, and what the ends of a line were that is too long."""
 
-    def __init__(self, descriptor: int, on_end: Callable[[], None]) -> None:
+    def __init__(self, descriptor: int, on_end: Callable[[], None], on_excess: Callable[[bytes], None]) -> None:
         self._descriptor = descriptor
         self._on_end = on_end
+        self._on_excess = on_excess
         self._pollable = _pollable(descriptor)
 
     async def __aiter__(self) -> AsyncIterator[str]:
         unfinished: list[bytes] = []
+        size = 0
         while True:
             if self._pollable:
                 await anyio.wait_readable(self._descriptor)
@@ -120,12 +164,21 @@ class _Lines:
                 data = b""
             *lines, rest = data.split(b"\n")
             for line in lines:
-                yield _text(b"".join((*unfinished, line)))
+                whole = b"".join((*unfinished, line))
+                if size + len(line) > LINE_MAX_BYTES:
+                    self._on_excess(whole)
+                else:
+                    yield _text(whole)
                 unfinished.clear()
+                size = 0
             unfinished.append(rest)
+            size += len(rest)
+            if size > LINE_MAX_BYTES:
+                kept = b"".join(unfinished)
+                unfinished = [kept[:_ENDS_BYTES], kept[max(_ENDS_BYTES, len(kept) - _ENDS_BYTES) :]]
             if not data:
                 self._on_end()
-                if last := b"".join(unfinished):
+                if (last := b"".join(unfinished)) and size <= LINE_MAX_BYTES:
                     yield _text(last)
                 return
 

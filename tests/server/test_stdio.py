@@ -14,8 +14,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from mcp import Client, StdioServerParameters, stdio_client
+from mcp.types import INVALID_REQUEST
 
-from agentcore_mcp.server.stdio import without_half_characters
+from agentcore_mcp.server.stdio import LINE_MAX_BYTES, request_id, without_half_characters
 from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
 from tests.support.raw_hosts import LIMIT_S, RawHost, raw_host
 from tests.support.runtimes import ARN
@@ -246,3 +247,57 @@ async def test_a_prompt_with_half_a_character_is_sent_and_answered() -> None:
 
     assert answered["result"]["structuredContent"]["text"] == "hello"
     assert json.loads(runtime.requests[0].body)["prompt"] == "cut \ufffd"
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        (b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"id":8}}', 7),
+        (b'{"method":"tools/call","params":{"id":8},"jsonrpc":"2.0","id":7}\r', 7),
+        (b'{"jsonrpc": "2.0", "method": "tools/call", "id": "seven", "params": {}}', "seven"),
+        (b'{"params":{},"id":7,"jsonrpc":"2.0","method":"ping"}', 7),
+        (b'{"jsonrpc":"2.0","method":"note","params":{"a":1,"id":8}}', None),
+        (b'{"jsonrpc":"2.0","method":"note","params":{"id":8}}', None),
+        (b'{"jsonrpc":"2.0","method":"note","params":{"text":",\\"id\\":8}"}}', None),
+        (b'{"jsonrpc":"2.0","id":7.5,"method":"ping"}', None),
+        (b"\xff" * 3_000, None),
+        (b"", None),
+    ],
+)
+def test_the_id_of_a_request_is_found_in_its_ends(line: bytes, number: int | str | None) -> None:
+    assert request_id(line) == number
+
+
+async def test_a_request_that_is_too_long_is_refused_by_its_id_and_the_next_one_answered() -> None:
+    text = b"x" * LINE_MAX_BYTES
+    async with raw_host({"AGENTCORE_RUNTIME_ARN": ARN}) as host:
+        await host.initialize()
+        await host.send(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"' + text + b'"}}')
+        first = await host.receive()
+        await host.send(b'{"method":"tools/call","params":{"name":"' + text * 3 + b'"},"jsonrpc":"2.0","id":2}')
+        second = await host.receive()
+        await host.send(b'{"jsonrpc":"2.0","method":"note","params":{"text":"' + text + b'"}}')
+        answered = await host.request(3, "ping", {})
+
+    assert [(refused["id"], refused["error"]["code"]) for refused in (first, second)] == [
+        (1, INVALID_REQUEST),
+        (2, INVALID_REQUEST),
+    ]
+    assert str(LINE_MAX_BYTES) in first["error"]["message"]
+    assert answered["result"] == {}
+
+
+async def test_a_request_as_long_as_one_may_be_is_carried_out() -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(reply(body=b'"hello"', content_type="application/json"))
+
+    async with (
+        loopback_server(answer) as runtime,
+        raw_host(_environment(runtime.endpoint_url, AGENTCORE_BEARER_TOKEN="not-a-real-token")) as host,
+    ):
+        await host.initialize()
+        start = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"invoke_agent","arguments":{"prompt":"'
+        await host.send(start + b"x" * (LINE_MAX_BYTES - len(start) - 4) + b'"}}}')
+        answered = await host.receive()
+
+    assert answered["result"]["structuredContent"]["text"] == "hello"
