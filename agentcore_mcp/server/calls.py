@@ -115,6 +115,11 @@ class Call:
         """How many characters the current result leaves out."""
         return sum(output.omitted_chars for output in self.outputs.values())
 
+    @property
+    def ever_omitted_chars(self) -> int:
+        """How many characters no result shows, the current one or one before."""
+        return sum(output.ever_omitted_chars for output in self.outputs.values())
+
 
 class Calls:
     """The calls of one server. Use as an async context manager; leaving it ends what still runs."""

@@ -217,16 +217,16 @@ def _within_a_result(stdout: Output, stderr: Output) -> tuple[str, str]:
 
 
 def _handle(call: Call, *, finished: bool) -> str:
-    return call.handle if call.omitted_chars or not finished else ""
+    return call.handle if call.ever_omitted_chars or not finished else ""
 
 
 def _note(call: Call, settings: Settings) -> str:
     """Return what to do for the rest, if there is one."""
+    notes = []
     if not call.finished:
         asked = call.tool == "invoke_agent" and settings.expose == "agents" and call.agent in settings.names
         tool = f"ask_{call.agent}" if asked else call.tool
-        return f"still running: call {tool} with handle {call.handle!r} alone to wait for the rest"
-    notes = []
+        notes.append(f"still running: call {tool} with handle {call.handle!r} alone to wait for the rest")
     if call.stop is not None and call.stop.status == STATUS_TIMED_OUT:
         longer = (
             "start it in the background and look at it later"
@@ -236,9 +236,9 @@ def _note(call: Call, settings: Settings) -> str:
         notes.append(
             f"it was ended after {call.timeout_s} s, and printed this until then; if it needs longer, {longer}"
         )
-    if call.omitted_chars:
+    if call.ever_omitted_chars:
         how = f": read them with read_output, handle {call.handle!r}" if settings.allows("read_output") else ""
-        notes.append(f"{call.omitted_chars:,} characters were left out{how}")
+        notes.append(f"{call.ever_omitted_chars:,} characters were left out{how}")
     return "; ".join(notes)
 
 

@@ -89,11 +89,17 @@ class Output:
         self._early: list[str] = []
         self._early_chars = 0
         self._window: OutputWindow | None = None
+        self._omitted_earlier_chars = 0
 
     @property
     def omitted_chars(self) -> int:
         """How many characters the text of the current result leaves out."""
         return 0 if self._window is None else self._window.omitted_chars
+
+    @property
+    def ever_omitted_chars(self) -> int:
+        """How many characters of the text no result shows, the current one or one before."""
+        return self._omitted_earlier_chars + self.omitted_chars
 
     @property
     def shown_chars(self) -> int:
@@ -129,6 +135,7 @@ class Output:
         """Begin the text of the next result: it shows what comes from now on."""
         if self._window is None:
             self._spool_early()
+        self._omitted_earlier_chars = self.ever_omitted_chars
         self._window = OutputWindow(self._max_chars)
 
     def _keep(self, text: str) -> None:
