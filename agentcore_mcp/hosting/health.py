@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from agentcore_mcp.hosting.worker import contained
+
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
@@ -76,7 +78,8 @@ class Health:
         if self.check is None:
             return None
         try:
-            answer = self.check()
+            with contained():
+                answer = self.check()
             return None if answer is None else PingStatus(answer)
         except Exception as error:  # noqa: BLE001 - the agent's own code; a failing check must not fail the session
             self._logger.warning(

@@ -94,7 +94,7 @@ async def _from_threads(generator: Generator[Any, Any, Any], context: Context) -
             yield event
     finally:
         with CancelScope(shield=True):
-            await to_thread.run_sync(context.run, generator.close)
+            await to_thread.run_sync(context.run, _close, generator)
 
 
 def _next_event(generator: Generator[Any, Any, Any]) -> bytes:
@@ -103,3 +103,8 @@ def _next_event(generator: Generator[Any, Any, Any]) -> bytes:
         for piece in generator:
             return encode_event(piece)
     return b""
+
+
+def _close(generator: Generator[Any, Any, Any]) -> None:
+    with contained():
+        generator.close()

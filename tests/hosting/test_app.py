@@ -273,6 +273,39 @@ def test_sys_exit_in_a_handler_is_an_error_and_not_the_end(handler: Any) -> None
             assert b"the handler raised SystemExit(3)" in exchange(port, ask())
 
 
+def test_sys_exit_while_a_stream_that_nobody_reads_is_cleaned_up_is_an_error_and_not_the_end() -> None:
+    failures: list[str] = []
+    failed = threading.Event()
+
+    class Failures(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.exc_info:
+                failures.append(str(record.exc_info[1]))
+                failed.set()
+
+    def handler(payload: Any) -> Iterator[str]:
+        try:
+            while True:
+                yield "first"
+        finally:
+            sys.exit(3)
+
+    app = app_of(handler)
+    listener = Failures()
+    app.logger.addHandler(listener)
+    try:
+        with serving(app) as port:
+            with socket.create_connection(("127.0.0.1", port), READ_LIMIT_S) as connection:
+                connection.sendall(ask())
+                read_until(connection, b"first")
+
+            assert failed.wait(LIMIT_S)
+            assert b'"Healthy"' in exchange(port, PING)
+    finally:
+        app.logger.removeHandler(listener)
+    assert failures == ["the handler raised SystemExit(3)"]
+
+
 class _Panic(BaseException):
     """What extensions written in Rust raise when they panic."""
 

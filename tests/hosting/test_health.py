@@ -67,6 +67,20 @@ def test_the_check_wins_over_the_tasks(health: Health) -> None:
     assert health.status() is PingStatus.HEALTHY
 
 
+@pytest.mark.parametrize("error", [ValueError("broken"), SystemExit(4)])
+def test_a_check_that_fails_or_wants_to_exit_leaves_the_status_to_the_tasks(
+    health: Health, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    def check() -> None:
+        raise error
+
+    health.check = check
+    health.add_task("work")
+
+    assert health.status() is PingStatus.HEALTHY_BUSY
+    assert repr(error) in caplog.text or f"ValueError: {error}" in caplog.text
+
+
 def test_the_time_moves_only_when_the_status_does(health: Health) -> None:
     health.status()
     first = health.changed_at
