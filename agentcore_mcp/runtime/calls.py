@@ -55,10 +55,7 @@ class Call:
     read_timeout_s: float
 
     def __post_init__(self) -> None:
-        if not 0 < self.read_timeout_s <= READ_TIMEOUT_MAX_S:
-            raise InvalidRequestError(
-                f"the timeout is {self.read_timeout_s!r} s, more than 0 and at most {READ_TIMEOUT_MAX_S:g} are allowed"
-            )
+        check_timeout(self.read_timeout_s)
 
     @property
     def head_timeout_s(self) -> float:
@@ -90,6 +87,18 @@ class Call:
                 ).as_dict(),
                 REGION_EXTENSION: self.runtime.region,
             },
+        )
+
+
+def check_timeout(timeout_s: float) -> None:
+    """Check that it is a time.
+
+    Raises:
+        InvalidRequestError: If it is none, or longer than any.
+    """
+    if not 0 < timeout_s <= READ_TIMEOUT_MAX_S:
+        raise InvalidRequestError(
+            f"the timeout is {timeout_s!r} s, more than 0 and at most {READ_TIMEOUT_MAX_S:g} are allowed"
         )
 
 

@@ -21,7 +21,7 @@ from agentcore_mcp.errors import (
     TransportError,
 )
 from agentcore_mcp.runtime.answers import DETAIL_MAX_CHARS, refusal
-from agentcore_mcp.runtime.calls import user_agent
+from agentcore_mcp.runtime.calls import check_timeout, user_agent
 from agentcore_mcp.runtime.endpoints import is_safe_for_credentials, url_of
 from agentcore_mcp.runtime.environment import environment_error, tls_context, trusts_environment
 from agentcore_mcp.runtime.redaction import redacted
@@ -51,6 +51,7 @@ _logger = logging.getLogger(__name__)
 
 async def open_connection(url: str, headers: Mapping[str, str], open_timeout_s: float) -> tuple[ClientConnection, str]:
     """Connect, and return the connection and the id of its session. Arguments and exceptions as for ``connect``."""
+    check_timeout(open_timeout_s)
     request = _http_request(url, headers)
     session_id = request.headers.get(SESSION_HEADER) or request.url.params.get(SESSION_HEADER, "")
     connection = await _open(url, request, session_id, open_timeout_s)

@@ -210,7 +210,7 @@ async def connect(
 
     Raises:
         ConfigurationError: If the URL is neither wss nor on this machine.
-        InvalidRequestError: If a header has a name or a value that is none.
+        InvalidRequestError: If a header has a name or a value that is none, or the timeout is none.
         ConnectError: If no connection could be made.
         ResponseTimeoutError: If the upgrade was not answered in time.
         AgentRuntimeError: If it was refused.

@@ -458,6 +458,16 @@ async def test_silence_ends_at_the_timeout_of_the_client_too() -> None:
                 pass
 
 
+@pytest.mark.parametrize("timeout_s", [0, -1, float("nan"), float("inf"), 1e12])
+async def test_a_timeout_that_is_none_is_refused(timeout_s: float) -> None:
+    async def never(exchange: Exchange) -> None:
+        raise AssertionError("it was sent")
+
+    async with loopback_server(never) as server:
+        with pytest.raises(InvalidRequestError, match="the timeout is .* more than 0 and at most 86400 are allowed"):
+            await opening(server.endpoint_url.replace("http", "ws"), open_timeout_s=timeout_s)
+
+
 async def test_nobody_listening_means_nothing_was_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
