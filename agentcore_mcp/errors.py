@@ -10,6 +10,8 @@ The first question is whose failure it is: yours, the line's, or the runtime's::
     │   ├── ConnectError              no connection: the request was never sent
     │   ├── ResponseTimeoutError      connected, then silent for longer than the timeout
     │   ├── StreamInterruptedError    an answer began and did not reach its end
+    │   │   ├── SessionStoppedError   because the session was stopped meanwhile
+    │   │   └── ServerEndingError     because this server ends
     │   └── WebSocketClosedError      a WebSocket is closed, and why
     ├── ProtocolError                 what arrived is not what the wire allows, or is over a limit
     └── AgentRuntimeError             the runtime answered, and the answer is an error
@@ -99,6 +101,14 @@ class ResponseTimeoutError(TransportError):
 
 class StreamInterruptedError(TransportError):
     """An answer began and broke off before its end. What came before was delivered; the rest is unknown."""
+
+
+class SessionStoppedError(StreamInterruptedError):
+    """A call of the MCP server broke off, because the server stopped its session meanwhile."""
+
+
+class ServerEndingError(StreamInterruptedError):
+    """A call of the MCP server broke off, because the server ends."""
 
 
 class WebSocketClosedError(TransportError):

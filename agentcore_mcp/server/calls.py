@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError, StreamInterruptedError
+from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError, ServerEndingError
 from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.server.spool import SpoolFolder
 
@@ -34,10 +34,6 @@ UNATTENDED_MAX_CALLS = 16
 KEPT_MAX_CALLS = 32
 # 72 bits: a handle can't be guessed by another client of the same server.
 _HANDLE_BYTES = 9
-
-
-class ServerEndingError(StreamInterruptedError):
-    """A call broke off, because this server ends."""
 
 
 @dataclass(slots=True, eq=False)

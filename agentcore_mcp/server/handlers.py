@@ -10,8 +10,8 @@ from mcp.server.elicitation import ElicitationResult  # noqa: TC002 - the SDK re
 from mcp.server.mcpserver import Elicit, Resolve
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 
-from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
-from agentcore_mcp.server.calls import Call, ServerEndingError, discard
+from agentcore_mcp.errors import InvalidRequestError, ServerEndingError, StreamInterruptedError
+from agentcore_mcp.server.calls import Call, discard
 from agentcore_mcp.server.commands import Confirmation, confirmed, permitted, question, wrapped
 from agentcore_mcp.server.output import RESULT_MAX_CHARS, Output
 from agentcore_mcp.server.resources import ToolContext  # noqa: TC001 - the SDK reads it

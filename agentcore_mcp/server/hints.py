@@ -16,11 +16,11 @@ from agentcore_mcp.errors import (
     ProtocolError,
     ResponseTimeoutError,
     ServiceError,
+    SessionStoppedError,
     StreamInterruptedError,
     TransportError,
 )
 from agentcore_mcp.runtime.endpoints import is_loopback
-from agentcore_mcp.server.ledger import SessionStoppedError
 from agentcore_mcp.wire.refusals import AuthProblem
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from agentcore_mcp.errors import (
     CredentialsError,
     InvalidRequestError,
     ServiceError,
-    StreamInterruptedError,
+    SessionStoppedError,
 )
 
 if TYPE_CHECKING:
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 MAX_SESSIONS = 1_000
 # What the service answers before it looks for a session.
 _REFUSED = frozenset({400, 401, 402, 403, 404, 429})
-
-
-class SessionStoppedError(StreamInterruptedError):
-    """A call broke off, because this server stopped its session meanwhile."""
 
 
 def _opened_nothing(error: AgentCoreError) -> bool:
