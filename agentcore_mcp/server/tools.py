@@ -139,8 +139,10 @@ def _tool(
     )
     tool = Tool.from_function(function, name=name, title=title, description=description, annotations=annotations)
     tool.parameters = _published(tool.parameters, settings, waiting)
-    if tool.fn_metadata.output_schema is not None:
-        tool.fn_metadata.output_schema = without_titles(tool.fn_metadata.output_schema)
+    # Many tools: what each result looks like would be told once for each agent, and a model's context is paid by the
+    # token. It is optional, and structured content comes all the same.
+    many = settings.expose == "agents"
+    tool.fn_metadata.output_schema = None if many else _of_results(tool.fn_metadata.output_schema)
     return tool
 
 
@@ -179,6 +181,15 @@ def _published(schema: dict[str, Any], settings: Settings, waiting: str | None) 
             # Stated here and checked by the handler: pydantic's own refusal is not a sentence for a model.
             properties[name] |= {"minimum": least} | ({} if most is None else {"maximum": most})
     return {"type": "object", "properties": properties, "required": required}
+
+
+def _of_results(schema: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the schema of a tool's results as callers get it: without what the tool's own description says."""
+    if schema is None:
+        return None
+    for model in (schema, *schema.get("$defs", {}).values()):
+        model.pop("description", None)
+    return dict(without_titles(schema))
 
 
 def without_titles(schema: Any) -> Any:
