@@ -63,6 +63,16 @@ def usable_credentials(session: Any) -> Any:
     return frozen
 
 
+def signing_in_with(profile: str | None, command: str = "aws sso login") -> str:
+    """Return the command line that signs in to AWS, as a shell takes it.
+
+    Args:
+        profile: Of ~/.aws/config; None for the one that counts without a name.
+        command: What signs in.
+    """
+    return command if profile is None else f"{command} --profile {shlex.quote(profile)}"
+
+
 def _explain(error: Exception, session: Any) -> str:
     """Say what failed and what to do, without what a credential process wrote to stderr: that is not ours to show."""
     from botocore.exceptions import LoginError, ProfileNotFound, SSOError, TokenRetrievalError
@@ -73,8 +83,8 @@ def _explain(error: Exception, session: Any) -> str:
     if isinstance(error, SSOError | TokenRetrievalError | LoginError):
         command = "aws login" if isinstance(error, LoginError) else "aws sso login"
         signing_in = _profile_that_signs_in(session, name or "default")
-        profile = "" if name is None and signing_in == "default" else f" --profile {shlex.quote(signing_in)}"
-        return f"the AWS sign-in has expired or is missing; run `{command}{profile}` and try again"
+        command = signing_in_with(None if name is None and signing_in == "default" else signing_in, command)
+        return f"the AWS sign-in has expired or is missing; run `{command}` and try again"
     if _quotes_a_process(error):
         return f"the credential_process of the AWS profile {name or 'default'!r} failed; run it by hand to see why"
     return f"the AWS credentials can't be used: {str(error).rstrip('.')}"

@@ -20,6 +20,7 @@ from agentcore_mcp.errors import (
     StreamInterruptedError,
     TransportError,
 )
+from agentcore_mcp.runtime.aws_credentials import signing_in_with
 from agentcore_mcp.runtime.endpoints import is_loopback
 from agentcore_mcp.wire.refusals import AuthProblem
 
@@ -160,10 +161,10 @@ def _no_permission(agent: Agent) -> str:
 
 
 def _renew_aws(agent: Agent) -> str:
-    option = f" --profile {agent.auth.profile}" if isinstance(agent.auth, AwsAuth) and agent.auth.profile else ""
+    sign_in = signing_in_with(agent.auth.profile if isinstance(agent.auth, AwsAuth) else None)
     return (
-        f"Renew the AWS credentials of this server{_profile(agent)}, for example with aws sso login{option}, and check "
-        "this machine's clock: a signature is good for five minutes."
+        f"Renew the AWS credentials of this server{_profile(agent)}, for example with `{sign_in}`, and check this "
+        "machine's clock: a signature is valid for five minutes."
     )
 
 

@@ -165,9 +165,10 @@ def test_who_sends_no_credentials_is_not_told_to_renew_them() -> None:
     assert "aws sso login" not in step
 
 
-def test_credentials_of_a_profile_are_renewed_by_its_name() -> None:
-    signed = Agent(name="review", arn=RuntimeArn.parse(ARN), auth=AwsAuth(profile="dev"))
+@pytest.mark.parametrize(("profile", "quoted"), [("dev", "dev"), ("my team's", """'my team'"'"'s'""")])
+def test_credentials_of_a_profile_are_renewed_by_its_name_as_a_shell_takes_it(profile: str, quoted: str) -> None:
+    signed = Agent(name="review", arn=RuntimeArn.parse(ARN), auth=AwsAuth(profile=profile))
     step = next_step(refusal("ExpiredTokenException"), signed)
 
-    assert "aws sso login --profile dev" in step
+    assert f"`aws sso login --profile {quoted}`" in step
     assert "auth.profile of the agent review" in step
