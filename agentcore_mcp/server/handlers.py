@@ -19,7 +19,7 @@ from agentcore_mcp.server.results import RUNNING, InvokeAgentResult, RunCommandR
 from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.wire.eventstream import STATUS_TIMED_OUT, ContentDelta, ContentStop
 from agentcore_mcp.wire.operations import COMMAND_TIMEOUT_DEFAULT_S, COMMAND_TIMEOUT_MAX_S, check_command
-from agentcore_mcp.wire.text import AnswerText, valid_unicode
+from agentcore_mcp.wire.text import AnswerText, event_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,7 +157,7 @@ async def _ask(target: Target, call: Call, prompt: str, *, raw_events: bool, ans
         answered(invocation.session_id)
         async for pieces in invocation.batches:
             if raw_events:
-                call.add("text", "".join([f"{valid_unicode(data)}\n" for data in pieces]))
+                call.add("text", "".join([f"{event_line(data)}\n" for data in pieces]))
                 continue
             # What came together is added together, as far as no note comes between: that takes a fraction of the time.
             words: list[str] = []

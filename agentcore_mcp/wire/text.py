@@ -17,7 +17,7 @@ from agentcore_mcp.wire.dialects import reprs
 from agentcore_mcp.wire.dialects.content import SPEAKERS, text_of
 from agentcore_mcp.wire.speech import Speech, as_json, valid_unicode
 
-__all__ = ["STREAM_FAILURE_MESSAGE", "AnswerText", "stream_failure", "valid_unicode"]
+__all__ = ["STREAM_FAILURE_MESSAGE", "AnswerText", "event_line", "stream_failure", "valid_unicode"]
 
 # The message of the event by which a BedrockAgentCoreApp reports an error after its stream has begun.
 STREAM_FAILURE_MESSAGE = "An error occurred during streaming"
@@ -207,6 +207,19 @@ def stream_failure(data: str) -> tuple[str, str] | None:
     if value["message"] != STREAM_FAILURE_MESSAGE or not isinstance(error, str) or not isinstance(error_type, str):
         return None
     return valid_unicode(error), valid_unicode(error_type)
+
+
+def event_line(data: str) -> str:
+    """Return an event's data for a list with an event on each line: JSON of several lines is the same on one.
+
+    What is no JSON is left as it is: it may be lines of JSON, or a text, whose lines are its own.
+    """
+    data = valid_unicode(data)
+    if "\n" in data:
+        with suppress(ValueError, RecursionError):
+            _parsed(data)
+            return data.strip(_WHITE_SPACE).replace("\r", " ").replace("\n", " ")
+    return data
 
 
 def _parsed(text: str) -> Any:

@@ -255,7 +255,7 @@ async def test_what_one_text_of_a_command_does_not_need_of_a_result_is_the_other
 
 
 async def test_raw_events_are_the_events_and_not_the_words() -> None:
-    body = encode_sse('{"event": {"contentBlockDelta": {"delta": {"text": "hi"}}}}') + encode_sse('"there"')
+    body = encode_sse('{"event": {"contentBlockDelta":\n{"delta": {"text": "hi"}}}}') + encode_sse('"there"')
 
     async def talk(exchange: Exchange) -> None:
         await exchange.send(reply(body=body, content_type="text/event-stream"))

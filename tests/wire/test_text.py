@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agentcore_mcp.wire.text import STREAM_FAILURE_MESSAGE, AnswerText, stream_failure, valid_unicode
+from agentcore_mcp.wire.text import STREAM_FAILURE_MESSAGE, AnswerText, event_line, stream_failure, valid_unicode
 
 
 def words(*data: str) -> list[str]:
@@ -348,3 +348,19 @@ def test_nothing_else_is_a_failure(value: Any) -> None:
 @pytest.mark.parametrize("data", [STREAM_FAILURE_MESSAGE, "[" * 100_000 + STREAM_FAILURE_MESSAGE])
 def test_text_that_is_not_json_is_no_failure(data: str) -> None:
     assert stream_failure(data) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        ('{"a": 1}', '{"a": 1}'),
+        ('{"a":\n1}', '{"a": 1}'),
+        ('{\r\n"a": "x\\ny\u2028z"\r\n}\r\n', '{  "a": "x\\ny\u2028z"  }'),
+        ('{"a": 1}\n{"a": 2}\n', '{"a": 1}\n{"a": 2}\n'),
+        ("a poem\nof two lines", "a poem\nof two lines"),
+        ("[" * 100_000 + "\n", "[" * 100_000 + "\n"),
+        ('"\ud83d"', '"\ufffd"'),
+    ],
+)
+def test_json_of_several_lines_is_the_same_on_one_and_nothing_else_is_touched(data: str, line: str) -> None:
+    assert event_line(data) == line
