@@ -1,6 +1,7 @@
 """Redaction: what a request proved its sender with, taken out of whatever quotes the request.
 
-AWS quotes signed headers in a refusal, some proxies quote everything, and any of it may go into an error.
+AWS quotes signed headers in a refusal, some proxies quote everything, and any of it may go into an error. The caller's
+own headers count as well: which of them is a gateway's key nobody has told us, only which are harmless.
 """
 
 from __future__ import annotations
@@ -8,13 +9,35 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from agentcore_mcp.wire.headers import VALUE_CHARS
+from agentcore_mcp.wire.operations import SESSION_HEADER, USER_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import httpx2
 
-_HEADERS = ("authorization", "x-amz-security-token")
+# What everybody may see of a request: its headers and, of a presigned URL, its parameters. In lower case.
+_HARMLESS = frozenset(VALUE_CHARS) | {
+    SESSION_HEADER.lower(),
+    USER_HEADER.lower(),
+    "accept-encoding",
+    "content-length",
+    "host",
+    "user-agent",
+    "accountid",
+    "qualifier",
+    "shellid",
+    "x-amz-algorithm",
+    "x-amz-content-sha256",
+    "x-amz-credential",
+    "x-amz-date",
+    "x-amz-expires",
+    "x-amz-signedheaders",
+}
+_SCHEMES = frozenset({"basic", "bearer"})
 _MARK = "***"
 # What is shorter nobody has to guess: it stands in for a token where none is needed, and is a word of the language too.
 _SECRET_MIN_CHARS = 8
@@ -30,21 +53,24 @@ def redacted(text: str, request: httpx2.Request) -> str:
         text: What quotes the request, or is about it.
         request: What was sent.
     """
-    for secret in _secrets(request):
-        for spelling in (secret, json.dumps(secret)[1:-1], secret.replace("/", "\\/")):
+    for secret in sorted(_secrets(request), key=len, reverse=True):
+        quoted = quote(secret, safe="")
+        for spelling in (secret, json.dumps(secret)[1:-1], secret.replace("/", "\\/"), quoted):
             text = text.replace(spelling, _MARK)
         if len(secret) > 2 * _BEGINNING_CHARS:
-            text = re.sub(re.escape(secret[:_BEGINNING_CHARS]) + _REST, _MARK, text)
+            for spelling in (secret, quoted):
+                text = re.sub(re.escape(spelling[:_BEGINNING_CHARS]) + _REST, _MARK, text)
     return text
 
 
 def _secrets(request: httpx2.Request) -> Iterator[str]:
-    for name in _HEADERS:
-        value = request.headers.get(name, "")
-        if value:
+    for name, value in (*request.headers.multi_items(), *request.url.params.multi_items()):
+        if name.lower() in _HARMLESS:
+            continue
+        if len(value) >= _SECRET_MIN_CHARS:
             yield value
-            scheme, _, credentials = value.partition(" ")
-            if scheme.lower() == "bearer" and len(credentials) >= _SECRET_MIN_CHARS:
-                yield credentials
-            elif "Signature=" in value:
-                yield value.rpartition("Signature=")[2]
+        scheme, _, credentials = value.partition(" ")
+        if scheme.lower() in _SCHEMES and len(credentials) >= _SECRET_MIN_CHARS:
+            yield credentials
+        elif "Signature=" in value:
+            yield value.rpartition("Signature=")[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
 
 import httpx2
 import pytest
@@ -12,8 +13,9 @@ import pytest
 from agentcore_mcp.errors import AgentCoreError
 from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.redaction import redacted
+from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
 from tests.support.aws import SESSION_TOKEN, fake_session
-from tests.support.clients import SESSION_ID
+from tests.support.clients import ARN, SESSION_ID
 from tests.support.sdk import Async, Blocking, Manner, sdk_of
 from tests.support.servers import Exchange, chunked, head, reply
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TOKEN = "eyJub3QiOiJhIn0.eyJyZWFsIjoidG9rZW4ifQ.c2lnbmF0dXJl/+x=="
+CUSTOM = "X-Amzn-Bedrock-AgentCore-Runtime-Custom-"
 SESSION_NAME = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
 
 AUTHS: dict[str, Callable[[], httpx2.Auth]] = {
@@ -73,6 +76,18 @@ async def test_no_credential_comes_back_in_an_error(manner: type[Blocking | Asyn
     assert caught.value.session_id == SESSION_ID
 
 
+@pytest.mark.parametrize("manner", [Blocking, Async])
+async def test_a_gateways_key_does_not_come_back_in_an_error(manner: type[Blocking | Async]) -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.send(reply("403 Forbidden", f"who is {exchange.request.header('x-api-key')}?".encode()))
+
+    async with sdk_of(manner, script) as (client, _):
+        with pytest.raises(AgentCoreError, match=r"HTTP 403: who is \*\*\*\?") as caught:
+            await client.invoke({}, session_id=SESSION_ID, headers={"X-Api-Key": "a-gateways-key"})
+
+    assert "a-gateways-key" not in repr(vars(caught.value))
+
+
 async def test_an_agent_that_quotes_its_caller_is_quoted_without() -> None:
     failure = {"error": f"no: {TOKEN}", "error_type": "Oh", "message": "An error occurred during streaming"}
 
@@ -103,6 +118,40 @@ def test_every_spelling_is_known(text: str, expected: str) -> None:
     request = httpx2.Request("POST", "https://example.com", headers={"Authorization": f"Bearer {TOKEN}"})
 
     assert redacted(text, request) == expected
+
+
+PRESIGNED = AgentCoreRuntimeClient(session=fake_session()).generate_presigned_url(
+    ARN, SESSION_ID, "DEFAULT", {f"{CUSTOM}Key": "a/gateways+key"}
+)
+
+
+@pytest.mark.parametrize("name", ["X-Amz-Security-Token", "X-Amz-Signature", f"{CUSTOM}Key"])
+@pytest.mark.parametrize("spelling", [str, lambda value: quote(value, safe=""), quote_plus])
+@pytest.mark.parametrize("length", [None, 40])
+def test_the_credentials_of_a_presigned_url_are_known(
+    name: str, spelling: Callable[[str], str], length: int | None
+) -> None:
+    request = httpx2.Request("GET", "http" + PRESIGNED.removeprefix("ws"))
+    secret = spelling(request.url.params[name])[:length]
+
+    assert redacted(f"signed with '{secret}'", request) == "signed with '***'"
+    harmless = f"{SESSION_ID} DEFAULT AWS4-HMAC-SHA256 {request.url.params['X-Amz-Credential']}"
+    assert redacted(harmless, request) == harmless
+
+
+def test_what_a_caller_adds_is_a_secret_unless_everybody_may_see_it() -> None:
+    harmless = {
+        "Content-Type": "application/json",
+        "Accept": "text/event-stream",
+        SESSION_NAME: SESSION_ID,
+        "X-Amzn-Bedrock-AgentCore-Runtime-User-Id": "somebody",
+        "traceparent": "00-11111111-22222222-01",
+    }
+    added = {"X-Api-Key": "a-gateways-key", "X-Proxy-Auth": "Basic dXNlcjpwYXNz", "X-Stage": "beta"}
+    request = httpx2.Request("POST", "https://example.com", headers=harmless | added)
+
+    assert redacted(" ".join(harmless.values()), request) == " ".join(harmless.values())
+    assert redacted("a-gateways-key, dXNlcjpwYXNz, beta", request) == "***, ***, beta"
 
 
 def test_a_session_token_is_a_credential_and_a_word_is_none() -> None:

@@ -464,7 +464,7 @@ async def test_a_timeout_that_is_none_is_refused(timeout_s: float) -> None:
         raise AssertionError("it was sent")
 
     async with loopback_server(never) as server:
-        with pytest.raises(InvalidRequestError, match="the timeout is .* more than 0 and at most 86400 are allowed"):
+        with pytest.raises(InvalidRequestError, match=r"the timeout is .* more than 0 and at most 86400 are allowed"):
             await opening(server.endpoint_url.replace("http", "ws"), open_timeout_s=timeout_s)
 
 
