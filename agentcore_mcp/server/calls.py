@@ -179,6 +179,9 @@ class Calls:
                 await call.progress.run()
         except BaseException:
             call.cancel()
+            if call.task is not None:
+                # Not before: until then it may still write.
+                call.task.add_done_callback(lambda _: discard(call))
             raise
         finally:
             call.progress = None
@@ -212,8 +215,13 @@ class Calls:
             del self._unattended[call.handle]
             discard(call)
 
-    def keep(self, call: Call) -> None:
-        """Keep a finished call's texts, because its result left something out; the oldest kept ones have to go."""
+    def settle(self, call: Call) -> None:
+        """Keep a finished call's texts, if its results left something out; the oldest kept ones have to go."""
+        if not call.ever_omitted_chars:
+            discard(call)
+            return
+        for output in call.outputs.values():
+            output.keep_all()
         self._kept[call.handle] = call
         while len(self._kept) > KEPT_MAX_CALLS:
             _, oldest = self._kept.popitem(last=False)

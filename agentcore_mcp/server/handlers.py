@@ -11,7 +11,7 @@ from mcp.server.mcpserver import Elicit, Resolve
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 
 from agentcore_mcp.errors import InvalidRequestError, ServerEndingError, StreamInterruptedError
-from agentcore_mcp.server.calls import Call, discard
+from agentcore_mcp.server.calls import Call
 from agentcore_mcp.server.commands import Confirmation, confirmed, permitted, question, wrapped
 from agentcore_mcp.server.output import RESULT_MAX_CHARS, Output
 from agentcore_mcp.server.resources import ToolContext  # noqa: TC001 - the SDK reads it
@@ -60,7 +60,7 @@ async def invoke_agent(
             shared.calls.start(call, partial(shared.ledger.run, session, work, tells_its_end=False))
         facts.session_id = call.session_id
         text = call.outputs["text"]
-        facts.received = text.text
+        facts.received = lambda: _received(text.text(), call, shared.settings)
         finished = await _attend(ctx, call, target)
         return _handed_over(
             shared,
@@ -123,9 +123,9 @@ async def run_command(
             shared.calls.start(call, partial(shared.ledger.run, session, work, tells_its_end=True))
         facts.session_id = call.session_id
         stdout, stderr = call.outputs["stdout"], call.outputs["stderr"]
-        facts.received = lambda: both_outputs(*_within_a_result(stdout, stderr))
+        facts.received = lambda: _received(both_outputs(stdout.text(), stderr.text()), call, shared.settings)
         finished = await _attend(ctx, call, target)
-        out, err = _within_a_result(stdout, stderr)
+        _fit(call)
         return _handed_over(
             shared,
             call,
@@ -133,8 +133,8 @@ async def run_command(
                 session_id=call.session_id,
                 status=call.stop.status if call.stop else RUNNING,
                 exit_code=call.stop.exit_code if call.stop else None,
-                stdout=out,
-                stderr=err,
+                stdout=stdout.text(),
+                stderr=stderr.text(),
                 omitted_chars=call.omitted_chars,
                 handle=_handle(call, finished=finished),
                 note=_note(call, shared.settings),
@@ -207,13 +207,23 @@ async def _attend(ctx: ToolContext, call: Call, target: Target) -> bool:
         if target.agent.on_cancel == "stop":
             shared.stops.begin(call.session_id, target.agent.name)
         raise
+    except Exception:
+        _fit(call)
+        shared.calls.settle(call)
+        raise
 
 
-def _within_a_result(stdout: Output, stderr: Output) -> tuple[str, str]:
-    """Return what a result shows of either; what the one does not need is the other's."""
-    stderr.fit(max(STDERR_MAX_CHARS, RESULT_MAX_CHARS - stdout.shown_chars))
-    stdout.fit(RESULT_MAX_CHARS - stderr.shown_chars)
-    return stdout.text(), stderr.text()
+def _fit(call: Call) -> None:
+    """Let both texts of a command fit into one result; what the one does not need is the other's."""
+    match call.outputs:
+        case {"stdout": stdout, "stderr": stderr}:
+            stderr.fit(max(STDERR_MAX_CHARS, RESULT_MAX_CHARS - stdout.shown_chars))
+            stdout.fit(RESULT_MAX_CHARS - stderr.shown_chars)
+
+
+def _received(text: str, call: Call, settings: Settings) -> str:
+    """Return what an error shows of what had arrived."""
+    return "\n".join([*([text] if text else []), *([f"[{rest}]"] if (rest := _left_out(call, settings)) else [])])
 
 
 def _handle(call: Call, *, finished: bool) -> str:
@@ -236,19 +246,23 @@ def _note(call: Call, settings: Settings) -> str:
         notes.append(
             f"it was ended after {call.timeout_s} s, and printed this until then; if it needs longer, {longer}"
         )
-    if call.ever_omitted_chars:
-        how = f": read them with read_output, handle {call.handle!r}" if settings.allows("read_output") else ""
-        notes.append(f"{call.ever_omitted_chars:,} characters were left out{how}")
+    if rest := _left_out(call, settings):
+        notes.append(rest)
     return "; ".join(notes)
+
+
+def _left_out(call: Call, settings: Settings) -> str:
+    if not call.ever_omitted_chars:
+        return ""
+    how = f": read them with read_output, handle {call.handle!r}" if settings.allows("read_output") else ""
+    return f"{call.ever_omitted_chars:,} characters were left out{how}"
 
 
 def _handed_over(shared: Resources, call: Call, result: InvokeAgentResult | RunCommandResult) -> CallToolResult:
     """Return a call's result, and keep or let go of what the call holds."""
-    if result.handle:
+    if call.finished:
+        shared.calls.settle(call)
+    else:
         for output in call.outputs.values():
             output.begin_next()
-        if result.status != RUNNING:
-            shared.calls.keep(call)
-    else:
-        discard(call)
     return result.shown()

@@ -131,10 +131,14 @@ class Output:
         """Return what the result shows."""
         return "".join(self._early) if self._window is None else self._window.text()
 
+    def keep_all(self) -> None:
+        """Let the spool have all of the text, also if the result shows all of it."""
+        if self._window is None:
+            self._window = self._spool_early()
+
     def begin_next(self) -> None:
         """Begin the text of the next result: it shows what comes from now on."""
-        if self._window is None:
-            self._spool_early()
+        self.keep_all()
         self._omitted_earlier_chars = self.ever_omitted_chars
         self._window = OutputWindow(self._max_chars)
 

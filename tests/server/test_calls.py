@@ -102,3 +102,33 @@ async def test_what_the_work_raises_is_raised_to_whoever_attends() -> None:
         calls.start(call, fail)
         with pytest.raises(LookupError, match="the call failed"):
             await calls.attend(call, ignore, first="hello", handoff_after_s=None)
+
+
+async def test_a_cancelled_call_leaves_nothing_on_disk() -> None:
+    calls = Calls()
+    async with calls.running():
+        work = Work(calls)
+        folder = calls.folder.new_file().parent
+        work.call.add("text", "x" * 1_000_000)
+        calls.start(work.call, work)
+        assert list(folder.iterdir())
+        with anyio.move_on_after(0.01):
+            await calls.attend(work.call, ignore, first="hello", handoff_after_s=None)
+        with anyio.fail_after(LIMIT_S):
+            while list(folder.iterdir()):
+                await anyio.lowlevel.checkpoint()
+
+    assert work.cleaned_up
+
+
+async def test_a_call_of_which_no_result_left_anything_out_leaves_nothing_on_disk() -> None:
+    calls = Calls()
+    async with calls.running():
+        call = Work(calls).call
+        folder = calls.folder.new_file().parent
+        for _ in range(4):
+            call.add("text", "x" * 30_000)
+            call.outputs["text"].begin_next()
+        assert list(folder.iterdir())
+        calls.settle(call)
+        assert not list(folder.iterdir())

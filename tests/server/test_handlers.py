@@ -219,6 +219,29 @@ async def test_what_the_result_of_a_running_call_left_out_can_be_read_when_it_ha
     assert read == f"{answer}END"
 
 
+async def test_what_the_error_of_a_call_left_out_can_be_read() -> None:
+    """Also of a text that the error shows whole, because the other one was cut."""
+    stdout, stderr = "o" * 100_000, "e" * 5_000
+
+    async def talk(exchange: Exchange) -> None:
+        await exchange.send(reply(body=encode_command_event(ContentDelta(stdout, stderr)), content_type=EVENT_STREAM))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        failed = await client.call_tool("run_command", {"command": "make"})
+        named = re.search(
+            r"65,000 characters were left out: read them with read_output, handle '(.+)'", text_of(failed)
+        )
+        assert named is not None
+        read = await read_all(client, named[1])
+        other = data_of(await client.call_tool("read_output", {"handle": named[1], "stream": "stderr"}))
+
+    assert failed.is_error
+    assert (read, other["text"]) == (stdout, stderr)
+
+
 @pytest.mark.parametrize(
     ("written", "shown"),
     [
