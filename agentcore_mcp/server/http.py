@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PATH = "/mcp"
 # After SIGTERM all calls are ended at once; their answers get this long to be read, and so do the streams that clients
 # of 2025-11-25 keep open for as long as they are there. Sessions may have to be stopped after that, and all within 2 s.
-GRACEFUL_SHUTDOWN_S = 0.5
+GRACEFUL_SHUTDOWN_S = 0.3
 # Connections that may wait to be accepted while the server starts or is busy.
 _BACKLOG = 2048
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
