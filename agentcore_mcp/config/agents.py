@@ -86,7 +86,7 @@ class Agent(Table):
 
     name: Annotated[
         str,
-        text_like(NAME_PATTERN, "a name; it has 1 to 48 letters, digits, - and _, and begins with neither of the two"),
+        text_like(NAME_PATTERN, "a name; it has 1 to 48 letters, digits, - and _, the first a letter or digit"),
     ] = "agent"
     arn: Annotated[RuntimeArn, PlainValidator(_arn, json_schema_input_type=str), PlainSerializer(str)] = Field(
         description="The runtime; region and host follow from it"
@@ -136,7 +136,7 @@ class Agent(Table):
     @model_validator(mode="after")
     def _user_goes_with_aws(self) -> Agent:
         if self.user_id is not None and not isinstance(self.auth, AwsAuth | NoAuth):
-            raise ValueError("user_id goes with AWS credentials; with a token, the user is the one of the token")
+            raise ValueError("user_id goes with AWS credentials; with a token, the user is the one that it names")
         return self
 
     def model_post_init(self, context: Any) -> None:

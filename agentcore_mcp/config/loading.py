@@ -32,7 +32,7 @@ class Loaded:
     Attributes:
         settings: All of them.
         file: The file that was read, if one was.
-        notes: What was left aside for them, in sentences.
+        notes: What they leave out and what else counts, in sentences.
         origins: By the path of a key, as a file has it, where its value came from; the rest are from the file or
             defaults.
     """
@@ -137,7 +137,7 @@ def _from_file(environ: Mapping[str, str], config: str | None, given: list[str])
 
     file = read_file(path, environ)
     ignored = [variable for variable, _ in AGENT_VARIABLES.values() if value_of(None, environ, variable) is not None]
-    notes = tuple(f"{variable} is left aside, because {path} names the agents" for variable in ignored)
+    notes = tuple(f"{variable} is ignored, because {path} names the agents" for variable in ignored)
     settings = file.settings.trusting(value_of(None, environ, CA_BUNDLE))
     origins: dict[Key, str] = {}
     discovery = settings.discovery

@@ -184,7 +184,7 @@ class Settings(Table):
         narrowed = self.model_copy(update=change)
         if not any(map(narrowed.allows, TOOL_NAMES)):
             raise ConfigurationError(
-                "no tool is left: tools, read_only and the flags --tools and --read-only forbid all"
+                "no tool is left: tools, read_only and the flags --tools and --read-only forbid them all"
             )
         return narrowed
 

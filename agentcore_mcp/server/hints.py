@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Agent
 
 _STILL_RUNNING = (
-    "What was started may still be running, because closing a connection doesn't stop the work in the session: look "
+    "What was started may still be running, because closing a connection doesn't stop the work in the session: check "
     "with another call in the same session before you start it again, or end it with stop_session."
 )
 _STOP_AGAIN = "Call stop_session again: stopping a session twice does no harm."
@@ -41,7 +41,7 @@ _START_AFRESH = (
 _BY_CODE = {
     "ValidationException": "Correct the argument and call again; nothing was run.",
     "RetryableConflictException": (
-        "The session is still starting or being stopped. Wait {wait} and call again with the same session_id."
+        "The session is still starting, or is being stopped. Wait {wait} and call again with the same session_id."
     ),
     "ConflictException": "Another request is changing this session. Wait {wait} and call again.",
     "ThrottlingException": "Too many requests at once. Wait {wait} and call again.",
@@ -125,8 +125,8 @@ def _refused_credentials(problem: AuthProblem, agent: Agent) -> str:
         case AuthProblem.TOKEN_EXPECTED:
             sent = "signs with AWS credentials" if agent.signs else "sends nothing"
             return (
-                f"This runtime expects OAuth, and this server {sent}: set {auth} to a token or to where tokens come "
-                "from, and restart this server."
+                f"This runtime expects OAuth, and this server {sent}: set {auth} to a token or a source of tokens, "
+                "and restart this server."
             )
         case AuthProblem.AWS_CREDENTIALS_EXPECTED:
             return (
@@ -135,23 +135,25 @@ def _refused_credentials(problem: AuthProblem, agent: Agent) -> str:
             )
         case AuthProblem.TOKEN_EXPIRED if agent.bearer_token is not None:
             return (
-                f"The token is over: set {auth} to a fresh one and restart this server, or configure where tokens come "
-                "from, so that they are renewed."
+                f"The token has expired: set {auth} to a fresh one and restart this server, or configure a source of "
+                "tokens, so that they are renewed."
             )
         case AuthProblem.TOKEN_EXPIRED:
-            return f"The token is over, and no fresh one came from where {auth} says: renew it there."
+            return f"The token has expired, and its source gave no fresh one: renew it there ({auth})."
         case AuthProblem.TOKEN_UNREADABLE:
-            return f"What this server sends is not a token: check {auth}."
+            return f"What this server sends can't be read as a token: check {auth}."
         case AuthProblem.TOKEN_MISMATCH:
-            return f"The token of {auth} is for another client, audience or scope: compare it with {_AUTHORIZER}."
+            return f"The token from {auth} is for another client, audience or scope: compare it with {_AUTHORIZER}."
         case AuthProblem.TOKEN_REFUSED:
-            return f"The runtime does not take the token of {auth}: get a fresh one, and compare it with {_AUTHORIZER}."
+            return (
+                f"The runtime doesn't accept the token from {auth}: get a fresh one, and compare it with {_AUTHORIZER}."
+            )
 
 
 def _no_permission(agent: Agent) -> str:
     if agent.anonymous:
         auth = agent.settings("auth")
-        return f"What answers at {agent.endpoint_url} wants credentials, and this server sends none: set {auth}."
+        return f"What answers at {agent.endpoint_url} asks for credentials, and this server sends none: set {auth}."
     if not agent.signs:
         return _refused_credentials(AuthProblem.TOKEN_REFUSED, agent)
     return (
@@ -177,16 +179,17 @@ def _profile(agent: Agent) -> str:
 def _too_many_sessions(agent: Agent) -> str:
     stop = "Stop sessions that are no longer needed with stop_session"
     if _is_local(agent):
-        return f"{stop}, or wait for idle ones to end: what answers at {agent.endpoint_url} takes no more at a time."
+        full = f"what answers at {agent.endpoint_url} takes no more sessions at a time."
+        return f"{stop}, or wait for idle ones to end: {full}"
     quotas = "Service Quotas, Amazon Bedrock AgentCore"
-    return f"A quota of the AWS account is used up. {stop}, or ask for more under {quotas}."
+    return f"A quota of the AWS account is used up. {stop}, or ask for a larger one under {quotas}."
 
 
 def _internal_fault(agent: Agent) -> str:
-    look = "The agent may have run; if it matters, look before calling again"
+    look = "The agent may have run; if that matters, check before you call again"
     if _is_local(agent):
-        return f"What answers at {agent.endpoint_url} reports a fault of its own. {look}, and see what it logs."
-    return f"AWS reports a fault of its own. {look}, and give the request id to AWS support."
+        return f"What answers at {agent.endpoint_url} reports an internal fault. {look}, and see its logs."
+    return f"AWS reports an internal fault. {look}, and give the request id to AWS support."
 
 
 def _unreachable(agent: Agent) -> str:
@@ -208,7 +211,7 @@ def _agent_failed(agent: Agent) -> str:
     where = f"in the logs of what answers at {agent.endpoint_url}" if local else f"in CloudWatch, {log_group}"
     return (
         "The failure is in the agent's own code or container, not in this server: usually an exception in its "
-        "entrypoint, a container that starts too slowly or does not listen on port 8080, or a permission that its "
+        "entrypoint, a container that starts too slowly or doesn't listen on port 8080, or a permission that its "
         f"execution role lacks. Its traceback is {where}."
     )
 

@@ -92,7 +92,7 @@ class StopSessionResult(_Result):
         if not self.stopped and self.session_id == ALL:
             return "no session is open that this server opened; nothing was left to stop"
         if not self.stopped:
-            return f"session {self.session_id} doesn't exist, or not any more; nothing was left to stop"
+            return f"session {self.session_id} doesn't exist, or no longer does; nothing was left to stop"
         lines = [f"session {session} is stopped; its files and memory are gone" for session in self.stopped]
         return "\n".join(lines + and_more(self.count - len(self.stopped)))
 

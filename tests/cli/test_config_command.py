@@ -120,8 +120,7 @@ def test_what_is_left_aside_is_shown(file: Path) -> None:
     assert by_variable.stdout.startswith(f"# {file} is not read, because AGENTCORE_RUNTIME_ARN names the agent\n")
     assert list(tomllib.loads(by_variable.stdout)["agents"]) == ["agent"]
     assert by_flag.stdout.startswith(
-        f"# AGENTCORE_RUNTIME_ARN is left aside, because {file} names the agents\n"
-        "# --agents leaves out printed, client\n"
+        f"# AGENTCORE_RUNTIME_ARN is ignored, because {file} names the agents\n# --agents leaves out printed, client\n"
     )
     assert list(tomllib.loads(by_flag.stdout)["agents"]) == ["review", "role"]
 

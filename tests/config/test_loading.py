@@ -141,7 +141,7 @@ def test_each_value_of_a_file_is_traced(environ: dict[str, str], tmp_path: Path)
         "agents.one.on_cancel": DEFAULT,
     }
     assert loaded.notes == (
-        f"AGENTCORE_QUALIFIER is left aside, because {path} names the agents",
+        f"AGENTCORE_QUALIFIER is ignored, because {path} names the agents",
         "--agents leaves out two",
     )
 

@@ -132,7 +132,7 @@ def _refusal(status: str, code: str, message: str, **headers: str) -> bytes:
         ("409 Conflict", "ConflictException", "Wait 5 seconds"),
         ("424 Failed Dependency", "RuntimeClientError", "in the logs of what answers at http://127.0.0.1"),
         ("429 Too Many Requests", "ThrottlingException", "Wait 10 seconds"),
-        ("500 Internal Server Error", "InternalServerException", "reports a fault of its own"),
+        ("500 Internal Server Error", "InternalServerException", "reports an internal fault"),
     ],
 )
 async def test_a_refusal_tells_code_status_ids_and_the_next_step(
@@ -183,7 +183,7 @@ async def test_stopping_a_session_that_is_gone_is_no_error() -> None:
         result = await client.call_tool("stop_session", CALLS["stop_session"])
 
     assert not result.is_error
-    assert result.structured_content == {"session_id": SESSION, "status": "already_gone", "stopped": []}
+    assert result.structured_content == {"session_id": SESSION, "status": "already_gone", "stopped": [], "count": 0}
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ async def test_stopping_a_session_that_is_gone_is_no_error() -> None:
         pytest.param(
             reply("403 Forbidden", b'{"message":"OAuth authorization failed: Failed to parse token"}'),
             SECRET,
-            "is not a token: check AGENTCORE_BEARER_TOKEN",
+            "be read as a token: check AGENTCORE_BEARER_TOKEN",
             id="garbage as a token",
         ),
         pytest.param(
@@ -224,13 +224,13 @@ async def test_stopping_a_session_that_is_gone_is_no_error() -> None:
                 www_authenticate='Bearer resource_metadata="https://example.com/x"',
             ),
             SECRET,
-            "The token is over",
+            "The token has expired",
             id="an expired token",
         ),
         pytest.param(
             _refusal("403 Forbidden", "AccessDeniedException", "not authorized to perform the action"),
             None,
-            "wants credentials, and this server sends none: set auth of the agent test_agent",
+            "asks for credentials, and this server sends none: set auth of the agent test_agent",
             id="nothing where credentials are expected",
         ),
     ],

@@ -161,7 +161,7 @@ def test_what_is_on_this_machine_is_not_taken_for_aws(code: str) -> None:
 def test_who_sends_no_credentials_is_not_told_to_renew_them() -> None:
     step = next_step(refusal("MissingAuthenticationTokenException"), AGENTS[2])
 
-    assert "wants credentials, and this server sends none" in step
+    assert "asks for credentials, and this server sends none" in step
     assert "aws sso login" not in step
 
 
