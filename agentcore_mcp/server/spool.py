@@ -1,19 +1,30 @@
 """The whole of a long output, on disk for as long as somebody may want to read the part that a result left out.
 
-One private folder for the process, removed at its end. Bounded: what is over the limit is counted and not kept.
+One private folder for the process, removed at its end, or, if it was killed, by the next one that needs one. Bounded:
+what is over the limit is counted and not kept.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
+
+if sys.platform != "win32":
+    import fcntl
 
 # Enough for the log of a long build; nobody pages through more with a model.
 FILE_MAX_BYTES = 32 * 1024 * 1024
 # Gathered before it is written: opening a file for each word of an agent would cost more than all the rest.
 _BUFFER_BYTES = 64 * 1024
+_PREFIX = "agentcore-mcp-spool-"
+# A folder that another process has just made may not be locked yet.
+_ABANDONED_AFTER_S = 60.0
 
 
 class SpoolFolder:
@@ -21,12 +32,15 @@ class SpoolFolder:
 
     def __init__(self) -> None:
         self._path: Path | None = None
+        self._lock: int | None = None
         self._files = 0
 
     def new_file(self) -> Path:
         """Return the path of a file that is not there yet, in a folder that only this user can enter."""
         if self._path is None:
-            self._path = Path(tempfile.mkdtemp(prefix="agentcore-mcp-"))
+            _remove_abandoned()
+            self._path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+            self._lock = _locked(self._path)
         self._files += 1
         return self._path / str(self._files)
 
@@ -37,6 +51,38 @@ class SpoolFolder:
         if self._path is not None:
             shutil.rmtree(self._path, ignore_errors=True)
             self._path = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _locked(folder: Path) -> int | None:
+    """Return a descriptor that holds the lock of a folder of this user's until this process ends, however it ends.
+
+    None without the lock. A process id in its name would not do: containers may share a folder for temporary files, and
+    not their processes.
+    """
+    if sys.platform == "win32":
+        return None
+    else:  # noqa: RET505 - mypy knows only like this that it isn't Windows
+        descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_uid == os.getuid():
+                return descriptor
+        os.close(descriptor)
+        return None
+
+
+def _remove_abandoned() -> None:
+    """Remove the folders of this user's processes that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        # It may be gone meanwhile, or not ours to open.
+        with suppress(OSError):
+            old = time.time() - folder.lstat().st_mtime > _ABANDONED_AFTER_S
+            if old and (lock := _locked(folder)) is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(lock)
 
 
 class Spool:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.spool import Spool, SpoolFolder
@@ -54,6 +61,50 @@ def test_the_folder_is_private_made_when_needed_and_removed_at_the_end() -> None
         spool.close()
         assert not list(first.parent.iterdir())
     assert not first.parent.exists()
+
+
+# A killed server, as far as its folder goes: it makes one with a file in it, says where, and waits for the end.
+SERVER = """
+import sys
+from agentcore_mcp.server.spool import Spool, SpoolFolder
+folder = SpoolFolder()
+Spool(folder).append("x" * 100_000)
+print(folder.new_file().parent, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing tells there whether a folder is in use")
+def test_the_folder_of_a_killed_server_is_removed_by_the_next_and_no_other() -> None:
+    def server() -> subprocess.Popen[str]:
+        return subprocess.Popen([sys.executable, "-c", SERVER], stdin=-1, stdout=-1, text=True)
+
+    def folder_of(process: subprocess.Popen[str]) -> Path:
+        assert process.stdout is not None
+        return Path(process.stdout.readline().strip())
+
+    with server() as killed, server() as running:
+        try:
+            abandoned, used = folder_of(killed), folder_of(running)
+            killed.kill()
+            killed.wait(20)
+            with SpoolFolder() as too_soon:
+                too_soon.new_file()
+                assert abandoned.exists()
+            for path in (abandoned, used):
+                os.utime(path, (0, 0))
+            with SpoolFolder() as folder, SpoolFolder() as other:
+                here = folder.new_file().parent
+                os.utime(here, (0, 0))
+                other.new_file()
+
+                assert not abandoned.exists()
+                assert list(used.iterdir())
+                assert here.exists()
+        finally:
+            killed.kill()
+            running.kill()
+    shutil.rmtree(used)
 
 
 def test_a_text_that_one_result_shows_whole_needs_no_file() -> None:
