@@ -39,7 +39,7 @@ ERROR_BODY_TIMEOUT_S = 3.0
 # Enough of another library's message to recognise the failure.
 DETAIL_MAX_CHARS = 200
 
-REQUEST_ID_HEADER = "x-amzn-requestid"
+_REQUEST_ID_HEADER = "x-amzn-requestid"
 _ERROR_TYPE_HEADER = "x-amzn-errortype"
 
 # What may happen while a body is read. Of TLS on an event loop httpx2 passes on some failures as they are.
@@ -124,11 +124,8 @@ def transport_errors(
         yield
     except AgentCoreError as error:
         error.session_id = error.session_id or session_id
-        if isinstance(error, AgentRuntimeError) and response is not None:
-            error.request_id = error.request_id or response.headers.get(REQUEST_ID_HEADER)
-            error.error = redacted(error.error, request)
-            error.message = redacted(error.message, request)
-            error.args = (error.message,)
+        if response is not None:
+            _complete(error, response)
         raise
     except _NOT_SENT as error:
         message = f"can't connect to {host}, nothing was sent: {_detail(error)}"
@@ -140,7 +137,7 @@ def transport_errors(
     except (httpx2.TransportError, OSError) as error:
         if response is not None:
             message = f"the answer from {host} broke off: {_detail(error)}"
-            raise StreamInterruptedError(message, session_id=session_id) from _cause(error, request)
+            raise StreamInterruptedError(message, session_id=session_id) from cause_of(error, request)
         if isinstance(error, httpx2.LocalProtocolError):
             # All other headers were checked before. The cause is dropped because it quotes the header.
             message = "a credential has characters that a header can't carry, such as a line break at its end"
@@ -148,7 +145,7 @@ def transport_errors(
         message = (
             f"the connection to {host} failed: {_detail(error)}; it is unknown whether the request was carried out"
         )
-        raise TransportError(message, session_id=session_id) from _cause(error, request)
+        raise TransportError(message, session_id=session_id) from cause_of(error, request)
     except ValueError as error:
         if response is not None:
             raise
@@ -157,12 +154,44 @@ def transport_errors(
         raise ProtocolError(message, session_id=session_id) from error
 
 
+def _complete(error: AgentCoreError, response: httpx2.Response) -> None:
+    """Give an error that was found in an answer the answer's id, and take out what the answer quotes of the request."""
+    request = response.request
+    error.message = redacted(error.message, request)
+    error.args = (error.message,)
+    if error.__cause__ is not None:
+        error.__cause__ = cause_of(error.__cause__, request)
+    if isinstance(error, AgentRuntimeError):
+        error.request_id = error.request_id or request_id_of(response)
+        error.error = redacted(error.error, request)
+        error.error_type = redacted(error.error_type, request)
+    if isinstance(error, ServiceError):
+        error.reason = error.reason and redacted(error.reason, request)
+        error.fields = tuple((redacted(name, request), redacted(text, request)) for name, text in error.fields)
+
+
+def cause_of(error: BaseException, request: httpx2.Request) -> BaseException | None:
+    """Return what to show as the cause: some libraries quote what they can't read, and that may be the request."""
+    link: BaseException | None = error
+    while link is not None:
+        if redacted(str(link), request) != str(link):
+            return None
+        link = link.__cause__ or link.__context__
+    return error
+
+
 def no_head_in_time(request: httpx2.Request, timeout_s: float, session_id: str) -> ResponseTimeoutError:
     """Return the error for an answer whose head doesn't come, however much of it trickles in."""
     return ResponseTimeoutError(
         f"no answer from {host_of(request)} within {timeout_s:g} s; the work may still be going on",
         session_id=session_id,
     )
+
+
+def request_id_of(response: httpx2.Response) -> str | None:
+    """Return the id that AWS support asks for, when there is one."""
+    value = response.headers.get(_REQUEST_ID_HEADER)
+    return value and redacted(value, response.request)
 
 
 def host_of(request: httpx2.Request) -> str:
@@ -183,11 +212,6 @@ def _target(response: httpx2.Response) -> str:
         return "an unreadable address"
     target = f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}"
     return redacted(target, response.request)[:DETAIL_MAX_CHARS]
-
-
-def _cause(error: Exception, request: httpx2.Request) -> Exception | None:
-    """Return what to show as the cause: h11 quotes what it can't read, and that may be the request."""
-    return error if redacted(str(error), request) == str(error) else None
 
 
 def _detail(error: Exception) -> str:

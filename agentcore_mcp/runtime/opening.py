@@ -20,7 +20,7 @@ from agentcore_mcp.errors import (
     ResponseTimeoutError,
     TransportError,
 )
-from agentcore_mcp.runtime.answers import DETAIL_MAX_CHARS, refusal
+from agentcore_mcp.runtime.answers import DETAIL_MAX_CHARS, cause_of, refusal
 from agentcore_mcp.runtime.calls import check_timeout, user_agent
 from agentcore_mcp.runtime.endpoints import is_safe_for_credentials, url_of
 from agentcore_mcp.runtime.environment import environment_error, tls_context, trusts_environment
@@ -109,19 +109,25 @@ async def _open(url: str, request: httpx2.Request, session_id: str, open_timeout
     except InvalidStatus as error:
         head = _headers_of(error.response)
         response = httpx2.Response(error.response.status_code, headers=head, request=request)
-        raise refusal(response, bytes(error.response.body or b""), session_id) from error
+        raise refusal(response, bytes(error.response.body or b""), session_id) from cause_of(error, request)
     except (OSError, ProxyError) as error:
         if isinstance(error, TimeoutError) and error.errno is None:  # ours, and not the operating system's
             message = f"no answer from {host} within {open_timeout_s:g} s; the agent may still be starting"
             raise ResponseTimeoutError(message, session_id=session_id) from error
-        raise ConnectError(f"can't connect to {host}: {error}", session_id=session_id) from error
+        message = f"can't connect to {host}: {_detail(error, request)}"
+        raise ConnectError(message, session_id=session_id) from cause_of(error, request)
     except (ImportError, ValueError, InvalidProxy) as error:
         raise environment_error(error) from None
     except InvalidMessage as error:
-        raise TransportError(f"the connection to {host} broke off during the upgrade", session_id=session_id) from error
+        message = f"the connection to {host} broke off during the upgrade"
+        raise TransportError(message, session_id=session_id) from cause_of(error, request)
     except InvalidHandshake as error:
-        detail = redacted(str(error), request)[:DETAIL_MAX_CHARS]
-        raise ProtocolError(f"{host} does not answer as a WebSocket server: {detail}", session_id=session_id) from error
+        message = f"{host} does not answer as a WebSocket server: {_detail(error, request)}"
+        raise ProtocolError(message, session_id=session_id) from cause_of(error, request)
+
+
+def _detail(error: Exception, request: httpx2.Request) -> str:
+    return redacted(str(error), request)[:DETAIL_MAX_CHARS] or type(error).__name__
 
 
 def _headers_of(response: Response) -> httpx2.Headers:

@@ -6,7 +6,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from agentcore_mcp.runtime.answers import REQUEST_ID_HEADER
+from agentcore_mcp.runtime.answers import request_id_of
 from agentcore_mcp.wire.eventstream import CommandEvent
 from agentcore_mcp.wire.operations import session_in
 
@@ -72,7 +72,7 @@ async def answer_of(
             session_in(response.headers, session_id),
             response.headers.get("content-type", ""),
             response.status_code,
-            response.headers.get(REQUEST_ID_HEADER),
+            request_id_of(response),
             batches,
             pieces,
         )

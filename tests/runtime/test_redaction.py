@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 import httpx2
@@ -14,10 +14,12 @@ from agentcore_mcp.errors import AgentCoreError
 from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.redaction import redacted
 from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
+from agentcore_mcp.runtime.websocket import connect
+from agentcore_mcp.wire.frames import encode_frame
 from tests.support.aws import SESSION_TOKEN, fake_session
 from tests.support.clients import ARN, SESSION_ID
 from tests.support.sdk import Async, Blocking, Manner, sdk_of
-from tests.support.servers import Exchange, chunked, head, reply
+from tests.support.servers import Exchange, chunked, head, loopback_server, reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +78,39 @@ async def test_no_credential_comes_back_in_an_error(manner: type[Blocking | Asyn
     assert caught.value.session_id == SESSION_ID
 
 
+UPGRADED = head("101 Switching Protocols", upgrade="websocket", connection="Upgrade", sec_websocket_accept="?")
+UPGRADES: dict[str, Callable[[str], bytes]] = {
+    "body": lambda text: reply("403 Forbidden", text.encode()),
+    "no status line": lambda text: f"{text}\r\n\r\n".encode(),
+    "no header": lambda text: f"HTTP/1.1 101 Switching Protocols\r\n{text}\r\n\r\n".encode(),
+    "accept": lambda text: UPGRADED.replace(b"?", text.encode()),
+    "upgrade": lambda text: UPGRADED.replace(b"websocket", text.encode()),
+    "redirect": lambda text: reply("302 Found", location=f"http://127.0.0.1/{text}"),
+}
+
+
+@pytest.mark.parametrize("upgrade", UPGRADES)
+@pytest.mark.parametrize("way", ["token", "presigned"])
+async def test_no_credential_comes_back_in_an_error_of_a_websocket(upgrade: str, way: str) -> None:
+    sent = []
+
+    async def script(exchange: Exchange) -> None:
+        token = exchange.request.header("authorization") or exchange.request.target.rpartition("Signature=")[2]
+        sent.append(token.removeprefix("Bearer "))
+        await exchange.send(UPGRADES[upgrade](sent[0]))
+
+    async with loopback_server(script) as server:
+        client = AgentCoreRuntimeClient(endpoint_url=server.endpoint_url, session=fake_session())
+        url, headers = client.generate_ws_connection_oauth(ARN, TOKEN)
+        if way == "presigned":
+            url, headers = client.generate_presigned_url(ARN), {}
+        with pytest.raises(AgentCoreError) as caught:
+            async with connect(url, headers):
+                pass
+
+    assert sent[0][:20] not in "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
+
+
 @pytest.mark.parametrize("manner", [Blocking, Async])
 async def test_a_gateways_key_does_not_come_back_in_an_error(manner: type[Blocking | Async]) -> None:
     async def script(exchange: Exchange) -> None:
@@ -100,6 +135,38 @@ async def test_an_agent_that_quotes_its_caller_is_quoted_without() -> None:
             await client.invoke({}, session_id=SESSION_ID)
 
     assert (str(caught.value), caught.value.message) == ("Oh: no: ***", "Oh: no: ***")
+
+
+def in_a_frame(payload: Any, **headers: str) -> bytes:
+    names = {f":{name.replace('_', '-')}": value for name, value in headers.items()}
+    return encode_frame({":message-type": "event", ":event-type": "chunk"} | names, json.dumps(payload).encode())
+
+
+REFUSED = {"message_type": "exception", "exception_type": "validationException"}
+IN_A_STREAM: dict[str, bytes] = {
+    "no json": encode_frame({":message-type": "event", ":event-type": "chunk"}, TOKEN.encode()),
+    "no object": in_a_frame(TOKEN),
+    "event type": in_a_frame({}, event_type=TOKEN),
+    "message type": in_a_frame({}, message_type=TOKEN),
+    "stop": in_a_frame({"contentStop": {"exitCode": TOKEN, "status": TOKEN}}),
+    "refusal": in_a_frame({"message": TOKEN, "reason": TOKEN, "fieldList": [{"name": TOKEN}]}, **REFUSED),
+    "code": in_a_frame({"message": "oh"}, message_type="error", error_code=TOKEN, error_message=TOKEN),
+    "request id": in_a_frame({"message": "oh"}, **REFUSED),
+}
+
+
+@pytest.mark.parametrize("manner", [Blocking, Async])
+@pytest.mark.parametrize("quote", IN_A_STREAM)
+async def test_no_credential_comes_back_in_an_error_inside_a_stream(manner: type[Blocking | Async], quote: str) -> None:
+    async def script(exchange: Exchange) -> None:
+        stream = "application/vnd.amazon.eventstream"
+        await exchange.send(reply(body=IN_A_STREAM[quote], content_type=stream, x_amzn_requestid=TOKEN))
+
+    async with sdk_of(lambda client: manner(client, TOKEN), script) as (client, _):
+        with pytest.raises(AgentCoreError) as caught:
+            await client.execute_command(session_id=SESSION_ID)
+
+    assert TOKEN[:20] not in "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
 
 
 @pytest.mark.parametrize(
