@@ -7,16 +7,24 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 
 from agentcore_mcp.config import Agent, AwsAuth
 from agentcore_mcp.errors import CredentialsError, InvalidRequestError
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.discovery import list_runtimes
-from agentcore_mcp.server.credentials import Credentials, check_certificates, endpoint_of, trusted_certificates
+from agentcore_mcp.server.credentials import (
+    Credentials,
+    check_certificates,
+    endpoint_of,
+    trusted_certificates,
+    uses_tls,
+)
 from agentcore_mcp.wire.headers import TRACE_HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    import ssl
+    from collections.abc import Awaitable, Callable, Mapping
 
     import httpx2
 
@@ -26,19 +34,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An agent, and what calls it."""
+    """An agent, and what calls it.
+
+    Attributes:
+        agent: The agent.
+        make_client: Returns its client, and may be asked for it again and again.
+    """
 
     agent: Agent
-    connect: Callable[[], RuntimeClient]
+    make_client: Callable[[], Awaitable[RuntimeClient]]
 
-    @property
-    def client(self) -> RuntimeClient:
-        """What calls it, made at the first call.
+    async def client(self) -> RuntimeClient:
+        """Return what calls the agent, made at the first call; nothing is connected yet.
 
         Raises:
             ConfigurationError: If the certificates to trust can't be used.
         """
-        return self.connect()
+        return await self.make_client()
 
     @property
     def command_headers(self) -> Mapping[str, str]:
@@ -76,6 +88,8 @@ class Agents:
         self._ca_bundle = settings.ca_bundle
         self._credentials = Credentials()
         self._clients: dict[tuple[int, str | None], RuntimeClient] = {}
+        self._certificates: ssl.SSLContext | None = None
+        self._reading_certificates = anyio.Lock()
         self._targets = {agent.name: self._target(agent) for agent in settings.agents}
         self._to_discover = settings.discovery
         self._discovering = anyio.Lock()
@@ -148,14 +162,20 @@ class Agents:
     def _target(self, agent: Agent) -> Target:
         return Target(agent, partial(self._client, self._credentials.auth_for(agent), endpoint_of(agent)))
 
-    def _client(self, auth: httpx2.Auth, endpoint_url: str | None) -> RuntimeClient:
+    async def _client(self, auth: httpx2.Auth, endpoint_url: str | None) -> RuntimeClient:
         key = (id(auth), endpoint_url)
         if key not in self._clients:
-            self._clients[key] = RuntimeClient(
-                auth=auth,
-                endpoint_url=endpoint_url,
-                retries=self._retries,
-                tls=trusted_certificates(self._ca_bundle),
-                transport=self._transport,
-            )
+            tls = await self._trusted() if uses_tls(endpoint_url) else None
+            # Another call may have made it meanwhile.
+            if key not in self._clients:
+                self._clients[key] = RuntimeClient(
+                    auth=auth, endpoint_url=endpoint_url, retries=self._retries, tls=tls, transport=self._transport
+                )
         return self._clients[key]
+
+    async def _trusted(self) -> ssl.SSLContext:
+        """Return the certificates to trust, read once for all agents: it takes 20 ms, and so is done in a thread."""
+        async with self._reading_certificates:
+            if self._certificates is None:
+                self._certificates = await anyio.to_thread.run_sync(trusted_certificates, self._ca_bundle)
+            return self._certificates

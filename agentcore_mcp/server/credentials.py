@@ -26,6 +26,7 @@ from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.cognito import CognitoPassword
 from agentcore_mcp.runtime.endpoints import check_endpoint_url, is_loopback
+from agentcore_mcp.runtime.environment import tls_context
 from agentcore_mcp.runtime.oauth import ClientCredentials
 from agentcore_mcp.runtime.roles import ConfiguredSession
 from agentcore_mcp.runtime.token_command import TokenCommand
@@ -88,6 +89,11 @@ def endpoint_of(agent: Agent) -> str | None:
         return check_endpoint_url(agent.endpoint_url)
 
 
+def uses_tls(endpoint_url: str | None) -> bool:
+    """Tell whether what is called at an endpoint has to show a certificate; None is AWS."""
+    return endpoint_url is None or httpx2.URL(endpoint_url).scheme == "https"
+
+
 def check_certificates(ca_bundle: str | None) -> None:
     """Check that a file of certificates to trust is there, without the time that it takes to read it as such.
 
@@ -99,14 +105,14 @@ def check_certificates(ca_bundle: str | None) -> None:
             pass
 
 
-def trusted_certificates(ca_bundle: str | None) -> ssl.SSLContext | None:
-    """Return what trusts the certificates of a file; None leaves it to the system.
+def trusted_certificates(ca_bundle: str | None) -> ssl.SSLContext:
+    """Return what trusts the certificates of a file, without one those of the system.
 
     Raises:
-        ConfigurationError: If there are none in it.
+        ConfigurationError: If they can't be read.
     """
     if ca_bundle is None:
-        return None
+        return tls_context()
     with _certificates_of(ca_bundle):
         return ssl.create_default_context(cafile=ca_bundle)
 

@@ -145,7 +145,8 @@ async def run_command(
 async def _ask(target: Target, call: Call, prompt: str, *, raw_events: bool, answered: Callable[[str], None]) -> None:
     agent = target.agent
     answer = AnswerText(path=agent.response)
-    async with target.client.invoke(
+    client = await target.client()
+    async with client.invoke(
         agent.arn,
         agent.payload_for(prompt, call.session_id),
         session_id=call.session_id,
@@ -173,7 +174,8 @@ async def _ask(target: Target, call: Call, prompt: str, *, raw_events: bool, ans
 
 async def _run(target: Target, call: Call, command: str, *, timeout_s: int, answered: Callable[[str], None]) -> None:
     agent = target.agent
-    async with target.client.run_command(
+    client = await target.client()
+    async with client.run_command(
         agent.arn,
         wrapped(command, agent.commands),
         session_id=call.session_id,

@@ -1,11 +1,12 @@
 """The whole of a long output, on disk for as long as somebody may want to read the part that a result left out.
 
 One private folder for the process, removed at its end, or, if it was killed, by the next one that needs one. Bounded:
-what is over the limit is counted and not kept.
+what is over the limit is counted and not kept, and so is what a full disk does not take. A call goes on without it.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -14,6 +15,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
+
+from agentcore_mcp.errors import AgentCoreError
 
 if sys.platform != "win32":
     import fcntl
@@ -25,6 +28,8 @@ _BUFFER_BYTES = 64 * 1024
 _PREFIX = "agentcore-mcp-spool-"
 # A folder that another process has just made may not be locked yet.
 _ABANDONED_AFTER_S = 60.0
+
+logger = logging.getLogger(__name__)
 
 
 class SpoolFolder:
@@ -104,10 +109,11 @@ class Spool:
     def append(self, text: str) -> None:
         """Keep more of the output."""
         data = text.encode()
-        kept = data[: self._max_bytes - self.kept_bytes]
-        self.dropped_bytes += len(data) - len(kept)
+        kept = _whole_characters(data[: self._max_bytes - self.kept_bytes])
         self._buffer += kept
         self.kept_bytes += len(kept)
+        if len(kept) < len(data):
+            self._drop(len(data) - len(kept))
         if len(self._buffer) >= _BUFFER_BYTES:
             self._write()
 
@@ -115,14 +121,20 @@ class Spool:
         """Return up to ``max_chars`` characters from a byte offset on, and the offset after them.
 
         An offset inside a character means the one after it.
+
+        Raises:
+            AgentCoreError: If it can't be read.
         """
         self._write()
-        if self._path is None:
-            return "", offset
-        with self._path.open("rb") as file:
-            file.seek(offset)
-            # A character has at most four bytes; the slack is for one that the offset or the end cuts in two.
-            data = file.read(4 * max_chars + 3)
+        if self._path is None or offset >= self.kept_bytes:
+            return "", self.kept_bytes
+        try:
+            with self._path.open("rb") as file:
+                file.seek(offset)
+                # A character has at most four bytes; the slack is for one that the offset or the end cuts in two.
+                data = file.read(min(4 * max_chars + 3, self.kept_bytes - offset))
+        except OSError as error:
+            raise AgentCoreError(f"what is kept of this output can't be read: {error.strerror}") from error
         skipped = len(data) - len(data.lstrip(bytes(range(0x80, 0xC0)))) if offset else 0
         text = data[skipped:].decode("utf-8", "ignore")[:max_chars]
         return text, offset + skipped + len(text.encode())
@@ -130,11 +142,25 @@ class Spool:
     def _write(self) -> None:
         if not self._buffer:
             return
-        if self._path is None:
-            self._path = self._folder.new_file()
-        with self._path.open("ab") as file:
-            file.write(self._buffer)
+        written = 0
+        try:
+            if self._path is None:
+                self._path = self._folder.new_file()
+            # Unbuffered, so that what was written is known where the disk is full.
+            with self._path.open("ab", buffering=0) as file:
+                while written < len(self._buffer):
+                    written += file.write(self._buffer[written:])
+        except OSError as error:
+            logger.warning("a part of a long output can't be kept for read_output: %s", error.strerror)
+            lost = len(self._buffer) - len(_whole_characters(self._buffer[:written]))
+            self.kept_bytes -= lost
+            self._drop(lost)
         self._buffer.clear()
+
+    def _drop(self, count: int) -> None:
+        """Count what is not kept. Nothing is kept after it: a text with a gap would not say that it has one."""
+        self.dropped_bytes += count
+        self._max_bytes = self.kept_bytes
 
     def close(self) -> None:
         """Remove its file."""
@@ -142,3 +168,8 @@ class Spool:
         if self._path is not None:
             self._path.unlink(missing_ok=True)
             self._path = None
+
+
+def _whole_characters(data: bytes | bytearray) -> bytes:
+    """Return UTF-8 without the beginning of a character at its end."""
+    return data.decode("utf-8", "ignore").encode()

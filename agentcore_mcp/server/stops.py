@@ -40,7 +40,8 @@ class Stops:
         """
         async with self._free:
             with self._ledger.stopping(session_id, target.agent.name):
-                return await target.client.stop_session(
+                client = await target.client()
+                return await client.stop_session(
                     target.agent.arn,
                     session_id=session_id,
                     qualifier=target.agent.qualifier,

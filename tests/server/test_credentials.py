@@ -106,6 +106,24 @@ async def test_the_certificates_that_boto3_would_trust_are_trusted(tmp_path: Pat
     assert texts[1].startswith("hello")
 
 
+async def test_the_certificates_are_read_once_for_all_agents(tmp_path: Path) -> None:
+    context, certificate = loopback_certificate(tmp_path)
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(reply(body=b'"hello"', content_type="application/json"))
+
+    async with loopback_server(answer, tls=context) as runtime:
+        agents = [agent({"token": name}, name=name, endpoint_url=runtime.endpoint_url) for name in ("one", "two")]
+        settings = Settings(agents=tuple(agents)).trusting(str(certificate))
+        async with Client(create_server(settings), mode="legacy") as client:
+            first = await client.call_tool("invoke_agent", {"agent": "one", "prompt": "hi"})
+            certificate.unlink()
+            second = await client.call_tool("invoke_agent", {"agent": "two", "prompt": "hi"})
+
+    assert not first.is_error
+    assert not second.is_error
+
+
 async def test_certificates_that_cannot_be_read_are_told_with_their_variable(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").touch()
     environ = {"AGENTCORE_RUNTIME_ARN": ARN} | TOKEN

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from agentcore_mcp.errors import AgentCoreError
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.spool import Spool, SpoolFolder
 
@@ -37,7 +38,6 @@ def test_an_offset_inside_a_character_means_the_one_after_it() -> None:
         spool.append("€uro")
 
         assert spool.read(1, 10) == ("uro", 6)
-        assert spool.read(100, 10) == ("", 100)
 
 
 def test_what_is_over_the_limit_is_counted_and_not_kept() -> None:
@@ -129,3 +129,49 @@ def test_the_next_result_shows_what_came_since_and_the_spool_has_all() -> None:
 
         assert output.text() == "second"
         assert output.spool.read(0, 100)[0] == "firstsecond"
+
+
+def test_a_limit_inside_a_character_is_before_it_and_nothing_is_kept_after_it() -> None:
+    with SpoolFolder() as folder:
+        spool = Spool(folder, max_bytes=4)
+        spool.append("€€")
+        spool.append("a")
+
+        assert spool.read(0, 100) == ("€", 3)
+        assert (spool.kept_bytes, spool.dropped_bytes) == (3, 4)
+
+
+class FullFolder(SpoolFolder):
+    """On a disk that takes nothing."""
+
+    def new_file(self) -> Path:
+        return Path("/dev/full")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk at hand")
+def test_what_a_full_disk_does_not_take_is_counted_and_the_output_goes_on() -> None:
+    spool = Spool(FullFolder())
+    for _ in range(3):
+        spool.append("x" * 100_000)
+
+    assert (spool.kept_bytes, spool.dropped_bytes) == (0, 300_000)
+    assert spool.read(0, 10)[0] == ""
+
+
+def test_what_cannot_be_read_any_more_is_said() -> None:
+    with SpoolFolder() as folder:
+        spool = Spool(folder)
+        spool.append("x" * 100_000)
+        (folder.new_file().parent / "1").unlink()
+
+        with pytest.raises(AgentCoreError, match="can't be read: No such file"):
+            spool.read(0, 10)
+
+
+@pytest.mark.parametrize("offset", [5, 100, 2**62, 2**63, 10**30])
+def test_past_the_end_there_is_nothing_and_reading_goes_on_at_the_end(offset: int) -> None:
+    with SpoolFolder() as folder:
+        spool = Spool(folder)
+        spool.append("hello")
+
+        assert spool.read(offset, 10) == ("", 5)
