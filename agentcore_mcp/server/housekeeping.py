@@ -49,7 +49,8 @@ async def stop_session(
         elif session_id.strip():
             target = await shared.target(agent, session_id)
             facts.agent = target.agent
-            sessions = [(shared.sessions.resolve(session_id, target.agent.arn, may_be_new=False), target)]
+            passed = shared.sessions.resolve(session_id, target.agent.arn, may_be_new=False)
+            sessions = [(shared.ledger.answering(passed, target.agent.name, session_id.strip()), target)]
         else:
             raise InvalidRequestError("session_id is empty; pass the session_id of an earlier result, or 'all'")
         outcomes = await _stop_each(shared, sessions)

@@ -121,6 +121,13 @@ class Ledger:
             session.opened_at = known.opened_at
         self._sessions[session.key] = session
 
+    def answering(self, session_id: str, agent: str, called: str) -> str:
+        """Return the id of the session that a caller means: the one passed, unless another one answered for it."""
+        if (agent, session_id) in self._sessions:
+            return session_id
+        moved = [session for session in self._sessions.values() if (session.agent, session.called) == (agent, called)]
+        return moved[-1].session_id if moved else session_id
+
     @contextmanager
     def stopping(self, session_id: str, agent: str) -> Iterator[None]:
         """Note that a session is no more, once the block that stops it has succeeded."""

@@ -114,6 +114,26 @@ async def test_a_session_other_than_the_one_asked_for_is_told_listed_and_stopped
     assert left == []
 
 
+@pytest.mark.parametrize("name", ["review", SESSION])
+async def test_a_session_that_another_one_answers_for_is_stopped_by_what_the_caller_called_it(name: str) -> None:
+    other = "another-session-than-the-one-asked-for-01"
+
+    async def talk(exchange: Exchange) -> None:
+        await exchange.send(reply(body=b'"hello"', content_type="application/json", **{SESSION_HEADER: other}))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "session_id": name}))
+        stopped = data_of(await client.call_tool("stop_session", {"session_id": name}))
+        left = data_of(await client.call_tool("list_agents", {}))["sessions"]
+
+    assert stopped["stopped"] == [other]
+    assert runtime.requests[-1].header(SESSION_HEADER) == other
+    assert left == []
+
+
 async def test_a_failure_names_the_session_that_failed_and_not_the_one_asked_for() -> None:
     other = "another-session-than-the-one-asked-for-01"
 
