@@ -7,6 +7,7 @@ thread, and botocore is imported then.
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 from typing import Any
 
@@ -41,13 +42,13 @@ def usable_credentials(session: Any) -> Any:
     except RuntimeError:
         raise CredentialsError(
             "the AWS credentials have expired, and where they come from there are no others; "
-            f"renew those of the AWS profile {_profile_of(session) or 'default'!r}"
+            f"renew those of {_origin(session)}"
         ) from None
     except (ValueError, TypeError, AttributeError, LookupError) as error:
         # The cause is dropped because a JSON error carries the whole document.
         raise CredentialsError(
-            f"the AWS credentials can't be read ({type(error).__name__}): check what the credential_process or the "
-            f"files of the AWS profile {_profile_of(session) or 'default'!r} say"
+            f"the AWS credentials can't be read ({type(error).__name__}): check {_origin(session)}, and what its "
+            "credential_process prints if it has one"
         ) from None
     if frozen is None:
         raise CredentialsError(
@@ -58,7 +59,8 @@ def usable_credentials(session: Any) -> Any:
     parts = [frozen.access_key, frozen.secret_key, *filter(None, [frozen.token])]
     if not all(isinstance(part, str) and is_sendable(part) for part in parts):
         raise CredentialsError(
-            "the AWS credentials have characters that none have, such as a line break at the end of a variable"
+            f"the access key, secret key or session token of {_origin(session)} is empty or has a character that a "
+            "header can't carry, such as a line break at its end"
         )
     return frozen
 
@@ -90,9 +92,18 @@ def _explain(error: Exception, session: Any) -> str:
     return f"the AWS credentials can't be used: {str(error).rstrip('.')}"
 
 
+def _origin(session: Any) -> str:
+    """Return where the credentials come from."""
+    name = _profile_of(session)
+    if name is None and "AWS_ACCESS_KEY_ID" in os.environ:
+        return "the AWS_* variables"
+    return f"the AWS profile {name or 'default'!r}"
+
+
 def _profile_of(session: Any) -> str | None:
-    # The one of boto3, the other of botocore.
-    return getattr(session, "profile_name", None) or getattr(session, "profile", None)
+    """Return the profile that was chosen; None if none was."""
+    # A boto3 session keeps a botocore one to itself, and says "default" if none was.
+    return getattr(getattr(session, "_session", session), "profile", None)
 
 
 def _quotes_a_process(error: Exception) -> bool:

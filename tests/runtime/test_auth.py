@@ -9,7 +9,7 @@ import shlex
 import subprocess
 import sys
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import botocore.session
@@ -210,6 +210,12 @@ async def test_no_credentials_names_the_ways_to_give_some(tmp_path: Path, monkey
     assert f"Credential={ACCESS_KEY_ID}/" in (await signed(auth))["authorization"]
 
 
+UNSENDABLE = (
+    "the access key, secret key or session token of the AWS profile 'corp' is empty or has a character that a header "
+    "can't carry, such as a line break at its end"
+)
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
@@ -221,7 +227,7 @@ async def test_no_credentials_names_the_ways_to_give_some(tmp_path: Path, monkey
         (process("import sys; sys.exit('s3cret')"), "the credential_process of the AWS profile 'corp' failed; run it"),
         (
             process("print('s3cret, not JSON')"),
-            "the AWS credentials can't be read (JSONDecodeError): check what the cr",
+            "the AWS credentials can't be read (JSONDecodeError): check the AWS profile 'corp', and what its",
         ),
         (printing(["s3cret"]), "the AWS credentials can't be read (AttributeError)"),
         (printing(CREDENTIALS | {"Expiration": ["s3cret"]}), "the AWS credentials can't be read (TypeError)"),
@@ -229,9 +235,9 @@ async def test_no_credentials_names_the_ways_to_give_some(tmp_path: Path, monkey
             printing(CREDENTIALS | {"Expiration": "2001-01-01T00:00:00Z"}),
             "have expired, and where they come from there are no others; renew those of the AWS profile 'corp'",
         ),
-        (printing(CREDENTIALS | {"SessionToken": "s3cret\n"}), "characters that none have"),
-        (printing(CREDENTIALS | {"SessionToken": 7}), "characters that none have"),
-        ("aws_access_key_id = AKIAF\u00c4KE\naws_secret_access_key = s3cret", "characters that none have"),
+        (printing(CREDENTIALS | {"SessionToken": "s3cret\n"}), UNSENDABLE),
+        (printing(CREDENTIALS | {"SessionToken": 7}), UNSENDABLE),
+        ("aws_access_key_id = AKIAF\u00c4KE\naws_secret_access_key = s3cret", UNSENDABLE),
         (process("print('{\"Version\": 2}')"), "the credential_process of the AWS profile 'corp' failed; run it"),
     ],
 )
@@ -240,6 +246,32 @@ async def test_unusable_credentials_say_what_to_do(
 ) -> None:
     with pytest.raises(CredentialsError) as caught:
         await signed(SigV4Auth(profile(settings)))
+
+    assert expected in str(caught.value)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("make", [botocore.session.Session, Boto3Session])
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        (
+            {"AWS_SECRET_ACCESS_KEY": "s3cret\n"},
+            "session token of the AWS_* variables is empty or has a character that a",
+        ),
+        ({"AWS_CREDENTIAL_EXPIRATION": "2001-01-01T00:00:00Z"}, "renew those of the AWS_* variables"),
+        ({"AWS_CREDENTIAL_EXPIRATION": "s3cret"}, "check the AWS_* variables"),
+    ],
+)
+async def test_unusable_variables_are_no_profiles_fault(
+    make: Callable[[], Any], variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    keys = {"AWS_ACCESS_KEY_ID": "AKIAFAKE", "AWS_SECRET_ACCESS_KEY": "s3cret"}
+    for name, value in (keys | variables).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(CredentialsError) as caught:
+        await signed(SigV4Auth(make()))
 
     assert expected in str(caught.value)
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
