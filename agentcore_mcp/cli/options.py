@@ -80,7 +80,8 @@ def load_settings(options: AgentOptions) -> Loaded:
     # Here and not above: `agentcore-mcp local` has no use for what the settings are made with.
     from agentcore_mcp.config import drop_unset
     from agentcore_mcp.config.loading import load
-    from agentcore_mcp.server.credentials import Credentials, check_certificates, endpoint_of
+    from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
+    from agentcore_mcp.server.agents import Agents
 
     drop_unset(os.environ)
     loaded = load(
@@ -95,12 +96,8 @@ def load_settings(options: AgentOptions) -> Loaded:
         tools=options.tools,
         handoff_after_s=options.handoff_after,
     )
-    # Now and not when the first agent is called, so that a setting that can't work is told before a host waits.
-    check_certificates(loaded.settings.ca_bundle)
-    credentials = Credentials()
-    for agent in loaded.settings.agents:
-        endpoint_of(agent)
-        credentials.auth_for(agent)
+    # As the server will, so that a setting that can't work is told before all else is imported, and by `config show`.
+    Agents(loaded.settings, DEFAULT_RETRIES, None)
     return loaded
 
 

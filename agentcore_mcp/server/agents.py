@@ -84,7 +84,6 @@ class Agents:
     def __init__(self, settings: Settings, retries: Retries, transport: httpx2.AsyncBaseTransport | None) -> None:
         self._retries = retries
         self._transport = transport
-        check_certificates(settings.ca_bundle)
         self._ca_bundle = settings.ca_bundle
         self._credentials = Credentials()
         self._clients: dict[tuple[int, str | None], RuntimeClient] = {}
@@ -92,6 +91,9 @@ class Agents:
         self._reading_certificates = anyio.Lock()
         self._targets = {agent.name: self._target(agent) for agent in settings.agents}
         self._to_discover = settings.discovery
+        # What is discovered is on AWS.
+        if settings.discovery is not None or any(uses_tls(agent.endpoint_url) for agent in settings.agents):
+            check_certificates(settings.ca_bundle)
         self._discovering = anyio.Lock()
 
     async def named(self, name: str) -> Target:

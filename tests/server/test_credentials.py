@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from agentcore_mcp.config import Agent, Settings
+from agentcore_mcp.config import Agent, Discovery, Settings
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.runtime.auth import REGION_EXTENSION, SigV4Auth
 from agentcore_mcp.server.assembly import create_server
@@ -134,6 +134,23 @@ async def test_certificates_that_cannot_be_read_are_told_with_their_variable(tmp
         result = await client.call_tool("invoke_agent", {"prompt": "hi"})
 
     assert "AWS_CA_BUNDLE: no certificates can be read from" in str(result.content)
+
+
+async def test_certificates_do_not_matter_where_there_is_no_tls(tmp_path: Path) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(reply(body=b'"hello"', content_type="application/json"))
+
+    async with loopback_server(answer) as runtime:
+        here = agent({"none": True}, endpoint_url=runtime.endpoint_url)
+        settings = Settings(agents=(here,)).trusting(str(tmp_path / "none.pem"))
+        async with Client(create_server(settings), mode="legacy") as client:
+            result = await client.call_tool("invoke_agent", {"prompt": "hi"})
+    on_aws = agent({"token": "not-a-real-token"}, name="on_aws")
+
+    assert not result.is_error
+    for more in ({"agents": (here, on_aws)}, {"discovery": Discovery()}):
+        with pytest.raises(ConfigurationError, match=r"^AWS_CA_BUNDLE: "):
+            create_server(settings.model_copy(update=more))
 
 
 def test_a_client_gets_its_token_from_the_authorization_server_with_all_it_is_configured_with() -> None:
