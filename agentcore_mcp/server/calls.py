@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -21,7 +22,7 @@ from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.server.spool import SpoolFolder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from agentcore_mcp.server.output import Output
     from agentcore_mcp.server.progress import Report
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 # The service ends a stream after 60 minutes; nothing comes later.
 UNATTENDED_MAX_S = 3600.0
 UNATTENDED_MAX_CALLS = 16
+# How soon a call that would be one too many looks again whether it may be left.
+LEAVE_AGAIN_S = 1.0
 # Calls whose output somebody may still want: the result said that there is more of it.
 KEPT_MAX_CALLS = 32
 # 72 bits: a handle can't be guessed by another client of the same server.
@@ -123,6 +126,8 @@ class Calls:
     def __init__(self) -> None:
         self.folder = SpoolFolder()
         self._unattended: dict[str, Call] = {}
+        # Those about to be: they count too, since many may be left at once.
+        self._leaving: set[Call] = set()
         self._kept: OrderedDict[str, Call] = OrderedDict()
         # Not in a task group: what anyio holds of each task is as much as the rest of a call that waits.
         self._tasks: set[asyncio.Task[None]] = set()
@@ -162,20 +167,19 @@ class Calls:
     async def attend(self, call: Call, report: Report, *, first: str, handoff_after_s: float | None) -> bool:
         """Wait for a call with its progress told; return whether it has finished.
 
-        If the waiting is cancelled, so is the call. If it takes longer than ``handoff_after_s``, it goes on unattended.
+        If the waiting is cancelled, so is the call. If it takes longer than ``handoff_after_s``, it goes on unattended,
+        unless as many as may do so already.
 
         Raises:
             Exception: What the call failed with.
         """
         self._unattended.pop(call.handle, None)
         call.forget_deadline()
-        going_on = sum(not other.finished for other in self._unattended.values())
-        may_leave = handoff_after_s is not None and going_on < UNATTENDED_MAX_CALLS
         call.progress = Progress(report, first=first, waiting_for=call.waiting_for)
         if call.finished:
             call.progress.close()
         try:
-            with anyio.move_on_after(handoff_after_s) if may_leave else nullcontext():
+            with anyio.CancelScope() as scope, self._leaving_after(handoff_after_s, call, scope):
                 await call.progress.run()
         except BaseException:
             call.cancel()
@@ -193,6 +197,33 @@ class Calls:
         if call.failure is not None:
             raise call.failure
         return True
+
+    @contextmanager
+    def _leaving_after(self, handoff_after_s: float | None, call: Call, scope: anyio.CancelScope) -> Iterator[None]:
+        """Cancel a scope after some time, as soon as there is room for the call among those that nobody attends to."""
+        if handoff_after_s is None:
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        timer: asyncio.TimerHandle
+
+        def leave(*, again: bool = False) -> None:
+            nonlocal timer
+            going_on = sum(not other.finished for other in self._unattended.values()) + len(self._leaving)
+            if going_on < UNATTENDED_MAX_CALLS:
+                self._leaving.add(call)
+                scope.cancel()
+                return
+            if not again:
+                call.note(f"[{going_on} other calls go on unattended already, so this one has to be waited for]\n")
+            timer = loop.call_later(LEAVE_AGAIN_S, partial(leave, again=True))
+
+        timer = loop.call_later(handoff_after_s, leave)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self._leaving.discard(call)
 
     async def _carry_out(self, call: Call, work: Callable[[], Awaitable[None]]) -> None:
         try:

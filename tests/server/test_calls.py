@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from agentcore_mcp.errors import ResponseTimeoutError
-from agentcore_mcp.server.calls import Call, Calls
+from agentcore_mcp.server.calls import UNATTENDED_MAX_CALLS, Call, Calls
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.spool import Spool
 
@@ -132,3 +132,36 @@ async def test_a_call_of_which_no_result_left_anything_out_leaves_nothing_on_dis
         assert list(folder.iterdir())
         calls.settle(call)
         assert not list(folder.iterdir())
+
+
+async def test_no_more_calls_go_on_unattended_than_may_and_one_too_many_says_why_it_waits() -> None:
+    told: list[str] = []
+    too_many = anyio.Event()
+
+    async def listen(progress: float, total: float | None, message: str | None) -> None:
+        if message and "go on unattended already" in message:
+            told.append(message)
+            too_many.set()
+
+    calls = Calls()
+    async with calls.running():
+        works = [Work(calls) for _ in range(UNATTENDED_MAX_CALLS + 1)]
+        left: list[Work] = []
+
+        async def attend(work: Work) -> None:
+            assert not await calls.attend(work.call, listen, first="hello", handoff_after_s=0.3)
+            left.append(work)
+
+        with anyio.fail_after(LIMIT_S):
+            async with anyio.create_task_group() as tasks:
+                for work in works:
+                    calls.start(work.call, work)
+                    tasks.start_soon(attend, work)
+                await too_many.wait()
+                await anyio.wait_all_tasks_blocked()
+                assert len(left) == UNATTENDED_MAX_CALLS
+                left[0].go_on.set()
+
+        assert len(left) == len(works)
+        assert len(told) == 1
+        assert f"{UNATTENDED_MAX_CALLS} other calls" in told[0]
