@@ -15,7 +15,6 @@ Older answers put ``OAuth authorization failed:`` in front of each. Words that n
 from __future__ import annotations
 
 import email.utils
-import math
 import re
 from datetime import UTC
 from enum import StrEnum
@@ -33,8 +32,8 @@ _MISMATCH = re.compile(r"claim|audience|issuer|scope|signature verification|auth
 # RFC 6750, 3: of a challenge only these two are for us. A URL in it may have any word in a runtime's name.
 _CHALLENGE_WORDS = re.compile(r'\berror(?:_description)?="([^"]*)"')
 
-# A count of seconds with more digits than this is longer than anything.
-_SECONDS_MAX_DIGITS = 9
+# A year, which is longer than anybody waits. What asks for more gets this, so that it can be calculated with.
+RETRY_AFTER_MAX_S = 31_536_000.0
 
 
 class AuthProblem(StrEnum):
@@ -93,17 +92,20 @@ def scheme_of(authorization: str | None) -> Scheme | None:
 def retry_after_s(value: str, *, now: float) -> float | None:
     """Return after how many seconds a header ``Retry-After`` (RFC 9110, 10.2.3) asks to come back; None if it doesn't.
 
+    At most RETRY_AFTER_MAX_S.
+
     Args:
         value: The header's value, "" without one: seconds or a date.
         now: Seconds since the epoch.
     """
     text = value.strip()
     if text.isascii() and text.isdigit():
-        return float(text) if len(text) <= _SECONDS_MAX_DIGITS else math.inf
+        return min(float(text), RETRY_AFTER_MAX_S)
     try:
         moment = email.utils.parsedate_to_datetime(text)
         # One form of it names no time zone; all of them mean GMT.
-        return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now)
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
+        return min(max(0.0, seconds), RETRY_AFTER_MAX_S)
     except (ValueError, OverflowError):
         return None
 

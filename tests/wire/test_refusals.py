@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import pytest
 
 from agentcore_mcp.errors import ServiceError, error_from_answer
 from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
-from agentcore_mcp.wire.refusals import AuthProblem, Scheme, auth_problem, retry_after_s, scheme_of
+from agentcore_mcp.wire.refusals import RETRY_AFTER_MAX_S, AuthProblem, Scheme, auth_problem, retry_after_s, scheme_of
 from tests.support.aws import fake_session
 from tests.support.clients import ARN, SESSION_ID, client_of
 from tests.support.servers import Exchange, reply
@@ -156,7 +155,9 @@ NOW = 1_800_000_000.0
     [
         ("0", 0),
         (" 30 ", 30),
-        ("9" * 5000, math.inf),
+        ("9" * 10, RETRY_AFTER_MAX_S),
+        ("9" * 5000, RETRY_AFTER_MAX_S),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", RETRY_AFTER_MAX_S),
         ("Fri, 15 Jan 2027 08:00:09 GMT", 9),
         ("Fri, 15 Jan 2027 07:00:00 GMT", 0),
         ("Fri Jan 15 08:00:09 2027", 9),
