@@ -86,7 +86,9 @@ async def _stop_each(
         except AgentCoreError as error:
             return error
 
-    return await asyncio.gather(*[stop(session, target) for session, target in sessions])
+    async with asyncio.TaskGroup() as tasks:
+        stops = [tasks.create_task(stop(session, target)) for session, target in sessions]
+    return [stopped.result() for stopped in stops]
 
 
 async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsResult]:
