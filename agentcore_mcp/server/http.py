@@ -93,7 +93,7 @@ async def serve_http(
                     # The streams that are cut now end in tracebacks of uvicorn's, which tell nobody anything.
                     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
                     http.should_exit = True
-                    # The SDK has no way to what the lifespan gave, except from inside a request. Without it, calls are cut.
+                    # The SDK gives what the lifespan gave to requests alone. Without it, calls are cut.
                     shared: Resources | None = getattr(server.session_manager, "_lifespan_state", None)
                     if shared is not None:
                         await shared.calls.end()
