@@ -103,6 +103,8 @@ _KINDS = {
     "cognito": "<cognito>",
     "none": "<none>",
 }
+# Those of them that a text, which may be empty, can stand for.
+TOKEN_KEYS = frozenset({"token", "token_file"})
 _AWS = "<aws>"
 _BY_MODEL: dict[type, str] = {
     AwsAuth: _AWS,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from agentcore_mcp.config.agents import Place
+from agentcore_mcp.config.auth import TOKEN_KEYS
 from agentcore_mcp.config.complaints import configuration_error, dotted
 from agentcore_mcp.config.environment import is_unset
 from agentcore_mcp.config.settings import Settings
@@ -126,12 +127,24 @@ class _Reading:
                     for name, inner in expanded.items()
                     if keep_all or not (isinstance(inner, str) and is_unset(inner))
                 }
+                if key[:1] == ("agents",) and key[2:] == ("auth",) and not kept:
+                    self._refuse_no_token(value, key)
                 self.keys.update((*key, name) for name, inner in kept.items() if not isinstance(inner, dict))
                 return kept
             case list():
                 return [self.expand(inner, key) for inner in value]
             case _:
                 return value
+
+    def _refuse_no_token(self, auth: dict[str, Any], key: Key) -> None:
+        """Don't let AWS credentials take the place of a token that nobody filled in: they are for somebody else."""
+        for name in auth:
+            if name in TOKEN_KEYS:
+                used = "".join(f", as {variable} is" for variable in self.variables.get((*key, name), ()))
+                raise ConfigurationError(
+                    f"{self.path}: {dotted((*key, name))} is empty{used}; set it, or leave auth out to sign with AWS "
+                    "credentials"
+                )
 
     def _text(self, text: str, key: Key) -> str:
         used = []

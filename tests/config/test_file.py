@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agentcore_mcp.config import ClientCredentialsAuth, Discovery, Settings, TokenAuth
+from agentcore_mcp.config import AwsAuth, ClientCredentialsAuth, Discovery, Settings, TokenAuth
 from agentcore_mcp.config.file import read_file
 from agentcore_mcp.errors import ConfigurationError
 
@@ -106,6 +106,20 @@ def test_what_nobody_filled_in_is_unset(read: Read, value: str) -> None:
     environ = {"UNFILLED": "${user_config.x}"}
 
     assert read(agent(f'qualifier = "{value}"\nauth = {{ profile = "{value}" }}'), **environ).agent.qualifier is None
+
+
+@pytest.mark.parametrize("key", ["token", "token_file"])
+@pytest.mark.parametrize(("value", "as_is"), [("", ""), ("${T}", ", as T is"), ("$${T}", "")])
+def test_no_token_is_not_taken_for_a_wish_to_sign_with_aws_credentials(
+    read: Read, key: str, value: str, as_is: str
+) -> None:
+    with pytest.raises(
+        ConfigurationError, match=rf"agents\.review\.auth\.{key} is empty{as_is}; set it, or leave auth"
+    ):
+        read(agent(f'auth = {{ {key} = "{value}" }}'), T=" ")
+
+    assert isinstance(read(agent("auth = {}")).agent.auth, AwsAuth)
+    assert read(agent(f'auth = {{ {key} = "{value}", profile = "dev" }}'), T="").agent.auth == AwsAuth(profile="dev")
 
 
 def test_an_empty_text_in_a_payload_is_sent(read: Read) -> None:
