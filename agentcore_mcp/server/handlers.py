@@ -47,6 +47,7 @@ async def invoke_agent(
             call = shared.calls.unattended(handle, "invoke_agent")
             target = shared.agents.known(call.agent)
             facts.agent = target.agent
+            _check_alone(call, agent, prompt=prompt, session_id=session_id, raw_events=raw_events)
         else:
             target = await shared.target(agent, session_id)
             facts.agent = target.agent
@@ -107,6 +108,8 @@ async def run_command(
             call = shared.calls.unattended(handle, "run_command")
             target = shared.agents.known(call.agent)
             facts.agent = target.agent
+            other_timeout = timeout_seconds != COMMAND_TIMEOUT_DEFAULT_S
+            _check_alone(call, agent, command=command, session_id=session_id, timeout_seconds=other_timeout)
         else:
             target = await shared.target(agent, session_id)
             facts.agent = target.agent
@@ -213,6 +216,17 @@ async def _attend(ctx: ToolContext, call: Call, target: Target) -> bool:
         _fit(call)
         shared.calls.settle(call)
         raise
+
+
+def _check_alone(call: Call, agent: str, **others: object) -> None:
+    """Check that a handle comes with nothing that waiting for its call would leave unheeded."""
+    if agent not in ("", call.agent):
+        raise InvalidRequestError(f"the handle {call.handle!r} is of a call of {call.agent}, not of {agent}")
+    if unheeded := [name for name, value in others.items() if value]:
+        raise InvalidRequestError(
+            f"a handle waits for the rest of its call and nothing else, so {', '.join(unheeded)} can't go with it; "
+            "pass the handle alone, or leave it out to begin a new call"
+        )
 
 
 def _fit(call: Call) -> None:

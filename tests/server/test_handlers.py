@@ -219,6 +219,36 @@ async def test_what_the_result_of_a_running_call_left_out_can_be_read_when_it_ha
     assert read == f"{answer}END"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"prompt": "something new"}, "so prompt can't go with it; pass the handle alone"),
+        ({"prompt": "new", "session_id": "review", "raw_events": True}, "so prompt, session_id, raw_events can't go"),
+        ({"agent": "beta"}, "is of a call of alpha, not of beta"),
+    ],
+)
+async def test_a_handle_with_more_than_its_agent_is_refused_and_still_good(
+    arguments: dict[str, Any], sentence: str
+) -> None:
+    slow = slow_agent()
+    with anyio.fail_after(LIMIT_S):
+        async with (
+            loopback_server(slow) as runtime,
+            Client(
+                create_server(settings(runtime.endpoint_url, "alpha", "beta", handoff_after_s=1.5)), mode="legacy"
+            ) as client,
+        ):
+            begun = data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "agent": "alpha"}))
+            refused = await client.call_tool("invoke_agent", {"handle": begun["handle"], **arguments})
+            slow.go_on.set()
+            rest = data_of(await client.call_tool("invoke_agent", {"handle": begun["handle"], "agent": "alpha"}))
+
+    assert refused.is_error
+    assert sentence in text_of(refused)
+    assert rest["text"] == "second"
+    assert len(runtime.requests) == 1
+
+
 async def test_what_the_error_of_a_call_left_out_can_be_read() -> None:
     """Also of a text that the error shows whole, because the other one was cut."""
     stdout, stderr = "o" * 100_000, "e" * 5_000
