@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import httpx2
 from websockets.asyncio.client import connect as websockets_connect
-from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidProxy, InvalidStatus, ProxyError
+from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidProxy, InvalidStatus, InvalidURI, ProxyError
+from websockets.proxy import get_proxy
+from websockets.uri import parse_uri
 
 from agentcore_mcp.errors import (
     ConfigurationError,
@@ -73,6 +75,10 @@ def _http_request(url: str, headers: Mapping[str, str]) -> httpx2.Request:
     for name, value in headers.items():
         check_header(name, value)
     parsed = url_of("http" + url.removeprefix("ws"))
+    try:
+        parse_uri(url)  # it understands less
+    except (InvalidURI, ValueError):
+        parsed = None
     if parsed is None or parsed.fragment:
         raise ConfigurationError("not a WebSocket URL")
     own = [(name, value) for name, value in headers.items() if not name.lower().startswith(_OF_THE_LIBRARY)]
@@ -91,13 +97,14 @@ async def _open(url: str, request: httpx2.Request, session_id: str, open_timeout
         _logger.setLevel(logging.INFO)
     host = request.url.netloc.decode("ascii")
     own = [(name, value) for name, value in request.headers.items() if name != "host"]
+    proxied = trusts_environment(request.url)
     try:
         return await _Connect(
             url,
             additional_headers=own,
             user_agent_header=user_agent(),
             compression=None,  # a frame is as long as what is in it, so that the limit of its length is kept
-            proxy=True if trusts_environment(request.url) else None,
+            proxy=True if proxied else None,
             ssl=tls_context() if request.url.scheme == "https" else None,
             open_timeout=open_timeout_s,
             ping_interval=PING_INTERVAL_S,
@@ -117,7 +124,9 @@ async def _open(url: str, request: httpx2.Request, session_id: str, open_timeout
         message = f"can't connect to {host}: {_detail(error, request)}"
         raise ConnectError(message, session_id=session_id) from cause_of(error, request)
     except (ImportError, ValueError, InvalidProxy) as error:
-        raise environment_error(error) from None
+        if proxied and get_proxy(parse_uri(url)):
+            raise environment_error(error) from None
+        raise ConnectError(f"can't connect to {host}: {type(error).__name__}", session_id=session_id) from None
     except InvalidMessage as error:
         message = f"the connection to {host} broke off during the upgrade"
         raise TransportError(message, session_id=session_id) from cause_of(error, request)
