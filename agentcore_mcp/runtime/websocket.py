@@ -31,7 +31,7 @@ FRAME_MAX_BYTES = 32_000
 
 # What an endpoint may close with, of RFC 6455, 7.4, and how much it may say then (5.5).
 _NORMAL_CLOSURE = 1000
-_PRIVATE_CODES = range(3000, 5000)
+_CLOSE_CODES = frozenset({_NORMAL_CLOSURE, 1001, 1003, *range(1007, 1012), *range(3000, 5000)})
 _REASON_MAX_BYTES = 123
 
 _NO_CLOSE_FRAME = 1006
@@ -146,17 +146,22 @@ class RuntimeWebSocket:
         """End the conversation. Leaving the block of ``connect`` does it too.
 
         Args:
-            code: 1000, or one that you and the agent have agreed on: 3000 to 4999.
-            reason: At most 123 bytes of UTF-8.
+            code: 1000; another of RFC 6455's: 1001, 1003, 1007 to 1011; or one that you and the agent have agreed on:
+                3000 to 4999.
+            reason: At most 123 bytes of UTF-8, without line breaks and the like.
 
         Raises:
             InvalidRequestError: If they are others.
         """
-        if code != _NORMAL_CLOSURE and code not in _PRIVATE_CODES:
-            raise InvalidRequestError(f"the close code is {code!r}, 1000 and 3000 to 4999 are allowed")
-        size = len(reason.encode("utf-8", "surrogatepass"))
-        if size > _REASON_MAX_BYTES or not reason.isprintable():
-            raise InvalidRequestError(f"the reason has {size} bytes, at most {_REASON_MAX_BYTES} of text are allowed")
+        if code not in _CLOSE_CODES:
+            raise InvalidRequestError(
+                f"the close code is {code!r}, 1000, 1001, 1003, 1007 to 1011 and 3000 to 4999 are allowed"
+            )
+        if not reason.isprintable():
+            raise InvalidRequestError("the reason has a line break or another character that is not text")
+        size = len(reason.encode())
+        if size > _REASON_MAX_BYTES:
+            raise InvalidRequestError(f"the reason has {size} bytes, at most {_REASON_MAX_BYTES} are allowed")
         await self._connection.close(code, reason)
 
     async def __aiter__(self) -> AsyncIterator[str | bytes]:

@@ -562,10 +562,13 @@ async def test_a_header_is_sent_as_utf_8() -> None:
 @pytest.mark.parametrize(
     ("code", "reason", "message"),
     [
-        (1006, "", "the close code is 1006, 1000 and 3000 to 4999 are allowed"),
+        (1006, "", "the close code is 1006, 1000, 1001, 1003, 1007 to 1011 and 3000 to 4999 are allowed"),
+        (1002, "", "the close code is 1002"),
+        (5000, "", "the close code is 5000"),
         (99, "", "the close code is 99"),
         (1000, "ü" * 62, "the reason has 124 bytes, at most 123"),
-        (1000, "\ud800", "the reason"),
+        (1000, "\ud800", "the reason has a line break or another character that is not text"),
+        (1000, "a\nb", "the reason has a line break"),
     ],
 )
 async def test_what_a_conversation_can_not_be_ended_with_is_refused(code: int, reason: str, message: str) -> None:
@@ -580,6 +583,19 @@ async def test_what_a_conversation_can_not_be_ended_with_is_refused(code: int, r
             await websocket.receive()
 
     assert (caught.value.code, caught.value.reason) == (4321, "that's all")
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 4999])
+async def test_a_conversation_is_ended_with_what_an_endpoint_may_say(code: int) -> None:
+    said: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+
+    async def agent(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+        said.set_result(connection.close_code)
+
+    async with asyncio.timeout(WAIT_S), server_of(agent) as url, connect(url) as websocket:
+        await websocket.close(code)
+        assert await said == code
 
 
 async def test_wss_goes_through_the_proxy_of_the_environment_and_loopback_never(
