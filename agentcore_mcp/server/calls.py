@@ -267,7 +267,7 @@ class Calls:
         call = self._unattended.get(handle) or self._kept.get(handle)
         if call is None:
             raise InvalidRequestError(
-                f"no call has the handle {handle[:40]!r}; handles are good until the server ends, for the last "
+                f"no call has the handle {handle[:40]!r}; handles are valid until the server ends, for the last "
                 f"{KEPT_MAX_CALLS} calls that left something out"
             )
         return call

@@ -38,7 +38,7 @@ End a session: whatever runs in it is stopped, and its memory and files are dele
 longer needed, since sessions cost money until they have been idle for a while (15 minutes unless set otherwise). \
 Stopping a session that is already gone is fine."""
 
-LIST_AGENTS = "List the agents, and the sessions that this server opened and did not stop yet, with their age."
+LIST_AGENTS = "List the agents, and the sessions that this server has opened and not stopped, with their age."
 
 READ_OUTPUT = "Read what a result left out, or what a running call has brought so far, by its handle."
 
