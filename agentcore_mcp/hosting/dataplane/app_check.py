@@ -17,15 +17,13 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from agentcore_mcp.hosting.dataplane.agents import AgentProcess
-from agentcore_mcp.hosting.dataplane.processes import Processes
 from agentcore_mcp.hosting.dataplane.targets import SAMPLE_APP, AgentApp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from anyio.abc import TaskGroup
-
+    from agentcore_mcp.hosting.dataplane.jobs import Job
     from agentcore_mcp.hosting.dataplane.targets import HostedAgent
 
 # Of launcher.py.
@@ -39,14 +37,14 @@ class AppCheck:
 
     Args:
         root: Where their directories are made.
-        tasks: Where their processes are waited for.
         timeout_s: How long each may take.
         show: Takes what an app that can't be imported has printed, line by line.
     """
 
-    def __init__(self, root: Path, tasks: TaskGroup, *, timeout_s: float, show: Callable[[str], None]) -> None:
+    def __init__(self, root: Path, *, timeout_s: float, show: Callable[[str], None]) -> None:
         self._root = root
-        self._processes = Processes(tasks)
+        self._running: set[Job] = set()
+        self._given_up = False
         self._timeout_s = timeout_s
         self._show = show
 
@@ -70,7 +68,9 @@ class AppCheck:
 
     def give_up(self) -> None:
         """Let `problems` return soon."""
-        self._processes.kill()
+        self._given_up = True
+        for job in self._running:
+            job.kill()
 
     def _directory(self, number: int) -> Path:
         directory = self._root / f"import-{number}"
@@ -81,13 +81,17 @@ class AppCheck:
         """Return why an app can't be hosted, or nothing."""
         printed: deque[str] = deque(maxlen=_LINES_KEPT)
         process = await AgentProcess.try_import(app, cwd=cwd)
-        self._processes.adopt(process.job)
+        self._running.add(process.job)
+        if self._given_up:
+            process.job.kill()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(process.run, printed.append)
             with anyio.move_on_after(self._timeout_s) as limit:
                 await process.exited.wait()
             # With what it has started while it was imported.
             process.job.kill()
+            # The system may give its id to another process from now on.
+            self._running.remove(process.job)
         if process.exit_code == 0:
             return ""
         if process.exit_code == _PROBLEM and printed:

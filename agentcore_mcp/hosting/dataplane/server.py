@@ -82,7 +82,7 @@ async def _serve(
     with anyio.open_signal_receiver(*_END_SIGNALS) as signals, private_folder() as root:
         told_to_end = anyio.Event()
         async with anyio.create_task_group() as tasks:
-            check = AppCheck(root, tasks, timeout_s=limits.start_timeout_s, show=_show)
+            check = AppCheck(root, timeout_s=limits.start_timeout_s, show=_show)
 
             async def listen_to_signals() -> None:
                 async for _ in signals:

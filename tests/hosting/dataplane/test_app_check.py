@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import signal
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agentcore_mcp.hosting.dataplane.app_check import AppCheck
+from agentcore_mcp.hosting.dataplane.jobs import Job
+from agentcore_mcp.hosting.dataplane.targets import AgentApp, HostedAgent
 from tests.support.agentcore import WAIT_S, Boto, eventually, new_session_id
 from tests.support.processes import alive
 
@@ -150,10 +154,10 @@ def test_the_sentence_has_no_secret_of_the_environment(folder: Path) -> None:
 
 def test_an_import_that_does_not_end_is_ended_and_so_is_what_it_started(folder: Path) -> None:
     (folder / "stuck.py").write_text(STUCK.format(path=str(folder / "pids")))
-    said = _refused(folder, "--app", "stuck:app", "--start-timeout", "1")
+    said = _refused(folder, "--app", "stuck:app", "--start-timeout", "5")
 
     assert said == (
-        "Error: --app 'stuck:app' can't be hosted: importing it takes longer than 1 s; if it calls run() itself, "
+        "Error: --app 'stuck:app' can't be hosted: importing it takes longer than 5 s; if it calls run() itself, "
         "let it do so under if __name__ == '__main__'\n"
     )
     _assert_nothing_is_left(folder)
@@ -170,6 +174,14 @@ def test_a_signal_during_the_import_ends_everything(folder: Path, number: signal
     assert output == ""
     assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 0)
     _assert_nothing_is_left(folder, but_the_directory=number == signal.SIGKILL)
+
+
+async def test_no_job_is_kept_whose_id_may_soon_be_another_processs(folder: Path, tmp_path: Path) -> None:
+    check = AppCheck(tmp_path, timeout_s=WAIT_S, show=print)
+
+    assert await check.problems([HostedAgent("good", AgentApp.parse("good:app", folder))]) == []
+    gc.collect()
+    assert not [kept for kept in gc.get_objects() if isinstance(kept, Job)]
 
 
 def test_the_import_happens_in_an_empty_directory_as_that_of_a_session_does(folder: Path) -> None:
