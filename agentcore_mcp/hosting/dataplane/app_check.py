@@ -80,7 +80,10 @@ class AppCheck:
     async def _problem(self, app: AgentApp, cwd: Path) -> str:
         """Return why an app can't be hosted, or nothing."""
         printed: deque[str] = deque(maxlen=_LINES_KEPT)
-        process = await AgentProcess.try_import(app, cwd=cwd)
+        try:
+            process = await AgentProcess.try_import(app, cwd=cwd)
+        except OSError as exc:
+            return f"its process, of {sys.executable!r}, can't be started: {exc.strerror}"
         self._running.add(process.job)
         if self._given_up:
             process.job.kill()

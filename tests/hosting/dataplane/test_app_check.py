@@ -176,6 +176,21 @@ def test_a_signal_during_the_import_ends_everything(folder: Path, number: signal
     _assert_nothing_is_left(folder, but_the_directory=number == signal.SIGKILL)
 
 
+def test_an_interpreter_that_cannot_be_started_is_one_sentence(folder: Path) -> None:
+    code = "import sys; from agentcore_mcp.cli import main; sys.executable = '/no/python'; main()"
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", code, "local", "--app", "good:app"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )
+
+    why = "its process, of '/no/python', can't be started: No such file or directory"
+    assert (ran.returncode, ran.stderr) == (1, f"Error: --app 'good:app' can't be hosted: {why}\n")
+
+
 async def test_no_job_is_kept_whose_id_may_soon_be_another_processs(folder: Path, tmp_path: Path) -> None:
     check = AppCheck(tmp_path, timeout_s=WAIT_S, show=print)
 
