@@ -88,7 +88,7 @@ class AgentProcess:
         env = {**os.environ, "PYTHONUNBUFFERED": "1"}
         try:
             job, output = await _start_job(argv, cwd=cwd, env=env, pass_fds=(lifeline, *fds))
-        except OSError:
+        except BaseException:  # a cancellation, too
             os.close(lifeline_held)
             raise
         finally:
@@ -155,7 +155,7 @@ async def _start_job(
     output = OutputPipe()
     try:
         job = await Job.start(argv, cwd=cwd, env=env, stdout=output.writer, stderr=output.writer, pass_fds=pass_fds)
-    except OSError:
+    except BaseException:  # a cancellation, too
         output.close()
         raise
     finally:

@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
+from agentcore_mcp.hosting.dataplane.agents import AgentProcess
 from agentcore_mcp.hosting.dataplane.app_check import AppCheck
 from agentcore_mcp.hosting.dataplane.jobs import Job
 from agentcore_mcp.hosting.dataplane.targets import AgentApp, HostedAgent
@@ -189,6 +191,18 @@ def test_an_interpreter_that_cannot_be_started_is_one_sentence(folder: Path) -> 
 
     why = "its process, of '/no/python', can't be started: No such file or directory"
     assert (ran.returncode, ran.stderr) == (1, f"Error: --app 'good:app' can't be hosted: {why}\n")
+
+
+async def test_a_start_that_is_cancelled_leaves_no_file_open(folder: Path, tmp_path: Path) -> None:
+    app = AgentApp.parse("good:app", folder)
+    before = len([*Path("/dev/fd").iterdir()])
+    for _ in range(5):
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await AgentProcess.try_import(app, cwd=tmp_path)
+        assert scope.cancelled_caught
+
+    assert len([*Path("/dev/fd").iterdir()]) - before < 5
 
 
 async def test_no_job_is_kept_whose_id_may_soon_be_another_processs(folder: Path, tmp_path: Path) -> None:
