@@ -8,25 +8,22 @@ go on unattended, for how long, how much of them is kept, and how many finished 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections import OrderedDict
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 
 from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError, ServerEndingError
+from agentcore_mcp.server.call import Call, discard
 from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.server.spool import SpoolFolder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-    from agentcore_mcp.server.output import Output
     from agentcore_mcp.server.progress import Report
-    from agentcore_mcp.wire.eventstream import ContentStop
 
 # The service ends a stream after 60 minutes; nothing comes later.
 UNATTENDED_MAX_S = 3600.0
@@ -35,89 +32,8 @@ UNATTENDED_MAX_CALLS = 16
 LEAVE_AGAIN_S = 1.0
 # Calls whose output somebody may still want: the result said that there is more of it.
 KEPT_MAX_CALLS = 32
-# 72 bits: a handle can't be guessed by another client of the same server.
-_HANDLE_BYTES = 9
-
-
-@dataclass(slots=True, eq=False)
-class Call:
-    """One call, from its request to its last piece.
-
-    Attributes:
-        tool: The tool that it is a call of.
-        agent: The name of the agent that is called.
-        session_id: The session that it runs in.
-        waiting_for: What a heartbeat says it is waiting for.
-        outputs: Its texts by name, the first being the one that is meant without a name.
-        timeout_s: After how many seconds the service ends it, if it is a command.
-        handle: What a later request names it by.
-        failure: What it ended with, unless it ended well.
-        stop: How a command ended.
-        finished: Whether nothing more comes.
-        progress: What tells whoever attends to it, while somebody does.
-        task: What carries it out.
-        deadline: Ends it, if nobody collects it in time.
-    """
-
-    tool: str
-    agent: str
-    session_id: str
-    waiting_for: str
-    outputs: dict[str, Output]
-    timeout_s: int | None = None
-    handle: str = field(default_factory=lambda: secrets.token_urlsafe(_HANDLE_BYTES))
-    failure: Exception | None = None
-    stop: ContentStop | None = None
-    finished: bool = False
-    progress: Progress | None = None
-    task: asyncio.Task[None] | None = None
-    deadline: asyncio.TimerHandle | None = None
-
-    def add(self, name: str, text: str, *, mark: str = "") -> None:
-        """Take a piece of one of the texts, and pass it on to whoever attends.
-
-        Args:
-            name: Of the text.
-            text: The piece.
-            mark: What each of its lines begins with as progress.
-        """
-        shown = self.outputs[name].add(text)
-        if self.progress is not None:
-            self.progress.add(shown, source=name, mark=mark)
-
-    def note(self, text: str) -> None:
-        """Show lines as progress that are no part of the result."""
-        if self.progress is not None:
-            self.progress.add(text, source="notes")
-
-    def finish(self) -> None:
-        """Take it that nothing more comes."""
-        for output in self.outputs.values():
-            output.close()
-        self.finished = True
-        self.forget_deadline()
-        if self.progress is not None:
-            self.progress.close()
-
-    def forget_deadline(self) -> None:
-        """Let the call go on for as long as it takes."""
-        if self.deadline is not None:
-            self.deadline.cancel()
-
-    def cancel(self) -> None:
-        """End the call, if it goes on."""
-        if self.task is not None:
-            self.task.cancel()
-
-    @property
-    def omitted_chars(self) -> int:
-        """How many characters the current result leaves out."""
-        return sum(output.omitted_chars for output in self.outputs.values())
-
-    @property
-    def ever_omitted_chars(self) -> int:
-        """How many characters no result shows, the current one or one before."""
-        return sum(output.ever_omitted_chars for output in self.outputs.values())
+# Handles of which it is still known why they are of no use any more.
+_GONE_MAX = 256
 
 
 class Calls:
@@ -128,7 +44,9 @@ class Calls:
         self._unattended: dict[str, Call] = {}
         # Those about to be: they count too, since many may be left at once.
         self._leaving: set[Call] = set()
+        self._attended: dict[str, Call] = {}
         self._kept: OrderedDict[str, Call] = OrderedDict()
+        self._gone: OrderedDict[str, str] = OrderedDict()
         # Not in a task group: what anyio holds of each task is as much as the rest of a call that waits.
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending = False
@@ -174,6 +92,7 @@ class Calls:
             Exception: What the call failed with.
         """
         self._unattended.pop(call.handle, None)
+        self._attended[call.handle] = call
         call.forget_deadline()
         call.progress = Progress(report, first=first, waiting_for=call.waiting_for)
         if call.finished:
@@ -185,10 +104,11 @@ class Calls:
             call.cancel()
             if call.task is not None:
                 # Not before: until then it may still write.
-                call.task.add_done_callback(lambda _: discard(call))
+                call.task.add_done_callback(lambda _: self._let_go(call, "was cancelled while it was waited for"))
             raise
         finally:
             call.progress = None
+            del self._attended[call.handle]
         if not call.finished:
             self._forget_uncollected()
             call.deadline = asyncio.get_running_loop().call_later(UNATTENDED_MAX_S, call.cancel)
@@ -244,19 +164,26 @@ class Calls:
         ended = [call for call in self._unattended.values() if call.finished]
         for call in ended[: max(0, len(ended) - KEPT_MAX_CALLS)]:
             del self._unattended[call.handle]
-            discard(call)
+            self._let_go(call, f"ended and was not collected; the last {KEPT_MAX_CALLS} such calls are kept")
 
     def settle(self, call: Call) -> None:
         """Keep a finished call's texts, if its results left something out; the oldest kept ones have to go."""
         if not call.ever_omitted_chars:
-            discard(call)
+            how = "was collected to its end" if call.failure is None else "ended with an error that was told"
+            self._let_go(call, f"{how}, and nothing of it was left out")
             return
         for output in call.outputs.values():
             output.keep_all()
         self._kept[call.handle] = call
         while len(self._kept) > KEPT_MAX_CALLS:
             _, oldest = self._kept.popitem(last=False)
-            discard(oldest)
+            self._let_go(oldest, f"has ended; what the last {KEPT_MAX_CALLS} calls left out is kept, and no more")
+
+    def _let_go(self, call: Call, why: str) -> None:
+        discard(call)
+        self._gone[call.handle] = why
+        if len(self._gone) > _GONE_MAX:
+            self._gone.popitem(last=False)
 
     def named(self, handle: str) -> Call:
         """Return a call by its handle.
@@ -264,11 +191,12 @@ class Calls:
         Raises:
             InvalidRequestError: If there is none.
         """
-        call = self._unattended.get(handle) or self._kept.get(handle)
+        call = self._unattended.get(handle) or self._attended.get(handle) or self._kept.get(handle)
+        if call is None and (why := self._gone.get(handle)):
+            raise InvalidRequestError(f"the call {handle!r} {why}")
         if call is None:
             raise InvalidRequestError(
-                f"no call has the handle {handle[:40]!r}; handles are valid until the server ends, for the last "
-                f"{KEPT_MAX_CALLS} calls that left something out"
+                f"no call has the handle {handle[:40]!r}; pass one as a result gave it since this server was started"
             )
         return call
 
@@ -281,12 +209,10 @@ class Calls:
         call = self.named(handle)
         if call.tool != tool:
             raise InvalidRequestError(f"the handle {handle!r} is of a call of {call.tool}; pass it there")
+        if handle in self._attended:
+            raise InvalidRequestError(
+                f"the call {handle!r} is being waited for by another request, which gets the rest"
+            )
         if handle not in self._unattended:
             raise InvalidRequestError(f"the call {handle!r} has ended; read its output with read_output")
         return call
-
-
-def discard(call: Call) -> None:
-    """Remove what is on disk of a call."""
-    for output in call.outputs.values():
-        output.spool.close()

@@ -11,7 +11,7 @@ from mcp.server.mcpserver import Elicit, Resolve
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 
 from agentcore_mcp.errors import InvalidRequestError, ServerEndingError, StreamInterruptedError
-from agentcore_mcp.server.calls import Call
+from agentcore_mcp.server.call import Call
 from agentcore_mcp.server.commands import Confirmation, confirmed, permitted, question, wrapped
 from agentcore_mcp.server.output import RESULT_MAX_CHARS, Output
 from agentcore_mcp.server.resources import ToolContext  # noqa: TC001 - the SDK reads it

@@ -10,7 +10,8 @@ from mcp.server.mcpserver import Context
 if TYPE_CHECKING:
     from agentcore_mcp.config import Settings
     from agentcore_mcp.server.agents import Agents, Target
-    from agentcore_mcp.server.calls import Call, Calls
+    from agentcore_mcp.server.call import Call
+    from agentcore_mcp.server.calls import Calls
     from agentcore_mcp.server.ledger import Ledger, Session
     from agentcore_mcp.server.sessions import SessionNames
     from agentcore_mcp.server.stops import Stops

@@ -5,8 +5,9 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from agentcore_mcp.errors import ResponseTimeoutError
-from agentcore_mcp.server.calls import UNATTENDED_MAX_CALLS, Call, Calls
+from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError
+from agentcore_mcp.server.call import Call
+from agentcore_mcp.server.calls import KEPT_MAX_CALLS, UNATTENDED_MAX_CALLS, Calls
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.spool import Spool
 
@@ -165,3 +166,61 @@ async def test_no_more_calls_go_on_unattended_than_may_and_one_too_many_says_why
         assert len(left) == len(works)
         assert len(told) == 1
         assert f"{UNATTENDED_MAX_CALLS} other calls" in told[0]
+
+
+async def test_a_call_that_is_being_waited_for_can_be_read_and_not_be_collected_as_well() -> None:
+    calls = Calls()
+    async with calls.running():
+        work = Work(calls)
+        calls.start(work.call, work)
+        assert not await calls.attend(work.call, ignore, first="hello", handoff_after_s=0.01)
+        handle = work.call.handle
+        with anyio.fail_after(LIMIT_S):
+            async with anyio.create_task_group() as tasks:
+
+                async def collect() -> None:
+                    call = calls.unattended(handle, "invoke_agent")
+                    assert await calls.attend(call, ignore, first="hello", handoff_after_s=None)
+
+                tasks.start_soon(collect)
+                await anyio.wait_all_tasks_blocked()
+                assert calls.named(handle) is work.call
+                with pytest.raises(InvalidRequestError, match="is being waited for by another request"):
+                    calls.unattended(handle, "invoke_agent")
+                work.go_on.set()
+
+
+async def test_a_handle_of_no_use_any_more_says_why() -> None:
+    calls = Calls()
+    async with calls.running():
+        whole, cancelled, uncollected = Work(calls), Work(calls), Work(calls)
+        works = [Work(calls) for _ in range(KEPT_MAX_CALLS + 1)]
+        with anyio.fail_after(LIMIT_S):
+            calls.settle(whole.call)
+            with pytest.raises(InvalidRequestError, match="was collected to its end, and nothing of it was left out"):
+                calls.named(whole.call.handle)
+
+            calls.start(cancelled.call, cancelled)
+            with anyio.move_on_after(0.01):
+                await calls.attend(cancelled.call, ignore, first="hello", handoff_after_s=None)
+            while not cancelled.cleaned_up:
+                await anyio.lowlevel.checkpoint()
+            await anyio.wait_all_tasks_blocked()
+            with pytest.raises(InvalidRequestError, match="was cancelled while it was waited for"):
+                calls.named(cancelled.call.handle)
+
+            for work in [uncollected, *works]:
+                calls.start(work.call, work)
+                assert not await calls.attend(work.call, ignore, first="hello", handoff_after_s=0.01)
+                work.go_on.set()
+                while not work.call.finished:
+                    await anyio.lowlevel.checkpoint()
+            with pytest.raises(InvalidRequestError, match="ended and was not collected; the last 32 such calls"):
+                calls.named(uncollected.call.handle)
+
+            cut = [Work(calls).call for _ in range(KEPT_MAX_CALLS + 1)]
+            for call in cut:
+                call.add("text", "x" * 100_000)
+                calls.settle(call)
+            with pytest.raises(InvalidRequestError, match="what the last 32 calls left out is kept, and no more"):
+                calls.named(cut[0].handle)
