@@ -193,16 +193,20 @@ def test_an_interpreter_that_cannot_be_started_is_one_sentence(folder: Path) -> 
     assert (ran.returncode, ran.stderr) == (1, f"Error: --app 'good:app' can't be hosted: {why}\n")
 
 
+def _open_files() -> int:
+    return len([*Path("/dev/fd").iterdir()])
+
+
 async def test_a_start_that_is_cancelled_leaves_no_file_open(folder: Path, tmp_path: Path) -> None:
     app = AgentApp.parse("good:app", folder)
-    before = len([*Path("/dev/fd").iterdir()])
+    before = _open_files()
     for _ in range(5):
         with anyio.CancelScope() as scope:
             scope.cancel()
             await AgentProcess.try_import(app, cwd=tmp_path)
         assert scope.cancelled_caught
 
-    assert len([*Path("/dev/fd").iterdir()]) - before < 5
+    assert _open_files() - before < 5
 
 
 async def test_no_job_is_kept_whose_id_may_soon_be_another_processs(folder: Path, tmp_path: Path) -> None:
