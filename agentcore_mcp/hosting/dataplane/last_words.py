@@ -28,8 +28,12 @@ _GROUP_MARGIN: Final = re.compile(r"\s*\| ")
 _BETWEEN: Final = re.compile(r"\s*\+-[+-].*|(The above|During handling of the above) exception.*:")
 _LEVEL: Final = re.compile(r"\b(?:(TRACE|DEBUG|INFO)|WARN|WARNING|ERROR|CRITICAL|FATAL)\b")
 _MASK: Final = "***"
-_SECRET_VARIABLE: Final = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
-# Shorter values are words that may be in any line.
+# KEY only as a word of the name, alone or where it is usually written with another: not in MONKEY or KEYCLOAK_URL.
+_SECRET_VARIABLE: Final = re.compile(
+    r"TOKEN|SECRET|PASSW|CREDENTIAL|(?:\b|_|ACCESS|API|AUTH|ENCRYPTION|PRIVATE|SIGNING|SSH)KEYS?(?:\d|_|\b)",
+    re.IGNORECASE,
+)
+# Shorter values, and shorter lines of them, are words that may be in any line.
 _SECRET_MIN_CHARS: Final = 8
 # With a digit: "invalid token: expected a name" gives nothing away.
 _LOOKS_SECRET: Final = re.compile(
@@ -48,11 +52,14 @@ class LastWords:
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._secrets = [
-            value
+        # By line, as they are heard. The longest first: another may be part of it.
+        lines = {
+            line.strip()
             for name, value in environ.items()
-            if _SECRET_VARIABLE.search(name) and len(value) >= _SECRET_MIN_CHARS
-        ]
+            if _SECRET_VARIABLE.search(name)
+            for line in value.split("\n")
+        }
+        self._secrets = sorted((line for line in lines if len(line) >= _SECRET_MIN_CHARS), key=len, reverse=True)
         self._words: deque[str] = deque(maxlen=_LINES)
         self._routine = ""
         self._raised = ""

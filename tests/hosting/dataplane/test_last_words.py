@@ -94,5 +94,24 @@ def test_secrets_are_masked(line: str, quoted: str) -> None:
     assert _quoted(line, DB_PASSWORD="hunter2hunter2", MY_TOKEN="is", REGION="eu-central-1") == quoted
 
 
+def test_each_line_of_a_secret_is_masked() -> None:
+    key = "-----BEGIN KEY-----\r\nc2VjcmV0c2VjcmV0\r\nbW9yZXNlY3JldA==\r\n-----END KEY-----\r\n"
+
+    assert _quoted(f"ValueError: no such key: {key!r}", SIGNING_KEY=key).count("***") == 4
+    assert _quoted("can't parse:", "c2VjcmV0c2VjcmV0", "bW9yZXNlY3JldA==", SIGNING_KEY=key) == (
+        "can't parse: / *** / ***"
+    )
+
+
+@pytest.mark.parametrize("name", ["KEY", "OPENAI_API_KEY", "apiKey", "SSH_KEYS", "KEY_2", "MY_APIKEY", "PGPASSWORD"])
+def test_a_variable_whose_name_says_so_is_a_secret(name: str) -> None:
+    assert _quoted("no access with production1", **{name: "production1"}) == "no access with ***"
+
+
+@pytest.mark.parametrize("name", ["MONKEY", "KEYCLOAK_URL", "KEYBOARD", "DONKEYS"])
+def test_a_variable_whose_name_only_has_the_letters_of_key_in_it_is_none(name: str) -> None:
+    assert _quoted("no access to production1", **{name: "production1"}) == "no access to production1"
+
+
 def test_a_long_line_is_cut() -> None:
     assert _quoted("x" * 5000) == "x" * 300 + "…"
