@@ -37,7 +37,7 @@ from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked, 
 from tests.support.tls import loopback_certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     Make = Callable[[AgentCoreRuntimeClient], Manner]
 
@@ -240,6 +240,29 @@ async def test_a_call_that_ends_leaves_the_next_one_on_its_connection_alone(mann
         assert begun + [piece async for piece in second] == many
 
     assert ports[0] == ports[1]
+
+
+@pytest.mark.parametrize(("version", "closed"), [(b"HTTP/1.1", True), (b"HTTP/2", False)])
+async def test_a_connection_that_calls_share_is_left_to_them(version: bytes, closed: bool) -> None:
+    """As that of a transport of one's own may be. Of one that is a call's own, nobody can tell what came behind."""
+    calls = []
+
+    class Connection:
+        async def aclose(self) -> None:
+            calls.append("close")
+
+    class NoBody(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b""
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        shown = {"http_version": version, "network_stream": Connection()}
+        return httpx2.Response(200, stream=NoBody(), extensions=shown)
+
+    async with RuntimeClient(auth=BearerAuth(TOKEN), transport=httpx2.MockTransport(answer)) as client:
+        await client.stop_session(ARN, session_id=SESSION_ID)
+
+    assert calls == ["close"] * closed
 
 
 # Heads that never come.
