@@ -72,7 +72,7 @@ class AgentProcess:
 
     @classmethod
     async def try_import(cls, app: AgentApp, *, cwd: Path) -> AgentProcess:
-        """Start one that only imports the app, as the process of a session would; exit code 0 says that it can.
+        """Start one that only imports the app, as the process of a session would; its exit code says whether it can.
 
         Raises:
             OSError: If the process can't be started.

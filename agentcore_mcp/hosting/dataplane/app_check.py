@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.hosting.dataplane.targets import HostedAgent
 
 # Of launcher.py.
-_EXCEPTION, _PROBLEM = 1, 2
+_FINE, _EXCEPTION, _PROBLEM = 111, 112, 113
 # The end of a longer output has the traceback.
 _LINES_KEPT: Final = 100
 
@@ -95,7 +95,7 @@ class AppCheck:
             process.job.kill()
             # The system may give its id to another process from now on.
             self._running.remove(process.job)
-        if process.exit_code == 0:
+        if process.exit_code == _FINE:
             return ""
         if process.exit_code == _PROBLEM and printed:
             return printed[-1]

@@ -25,6 +25,8 @@ from uvicorn.importer import ImportFromStringError, import_from_string
 if TYPE_CHECKING:
     from types import TracebackType
 
+# Exit codes that no app has a use for: one that ends its process itself is not to be taken for an answer.
+_FINE, _EXCEPTION, _PROBLEM = 111, 112, 113
 _IMPORTING = (__file__, import_from_string.__code__.co_filename, importlib.import_module.__code__.co_filename)
 
 
@@ -52,18 +54,18 @@ def main(app: str, lifeline: int, folder: str, listener_fd: int | None) -> None:
 def try_import(app: str, folder: str) -> None:
     """Import the agent as if to serve it, and exit.
 
-    Code 0 says that it can be served, 1 that the output ends with an exception's traceback, and 2 that its last line
-    says what is wrong.
+    The exit code says that it can be served, that the output ends with an exception's traceback, or that its last
+    line says what is wrong.
     """
     try:
         problem = _problem(app, folder)
     except BaseException as exc:  # noqa: BLE001  whatever it is, it is the user's, and shown
         traceback.print_exception(exc.with_traceback(_after_import(exc.__traceback__)))
-        code = 1
+        code = _EXCEPTION
     else:
         # On a line of its own, whatever the agent has printed.
         print(f"\n{problem}", file=sys.stderr)  # noqa: T201
-        code = 2 if problem else 0
+        code = _PROBLEM if problem else _FINE
     sys.stdout.flush()
     # At once: what the agent has started while it was imported, such as threads, is not waited for.
     os._exit(code)

@@ -45,7 +45,6 @@ def folder(tmp_path: Path) -> Path:
         "needy": "import no_such_library\n",
         "malformed": "def (\n",
         "quits": "import sys\nprint('loading', end='')\nsys.exit('set MODEL_ID')\n",
-        "vanishes": "import os\nos._exit(9)\n",
         "things": (
             f"{GOOD}number = 5\ndef handler(payload): ...\nasync def async_handler(payload, context): ...\n"
             "def factory(): return app\nmake = dict\nclass Old:\n    def __init__(self, scope): ...\n"
@@ -97,11 +96,20 @@ def _started(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
         ),
         ("things:Old", "'Old' of the module 'things' is no ASGI app but of type 'type'"),
         ("quits:app", "importing it ends the process: set MODEL_ID"),
-        ("vanishes:app", "importing it ends its process, with exit code 9"),
     ],
 )
 def test_an_app_that_is_not_there_or_no_app_is_one_sentence(folder: Path, app: str, why: str) -> None:
     assert _refused(folder, "--app", app) == f"Error: --app {app!r} can't be hosted: {why}\n"
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 9])
+def test_an_app_that_ends_its_process_is_told_from_what_the_check_finds(folder: Path, code: int) -> None:
+    (folder / "vanishes.py").write_text(f"import os\nprint('loading weights')\nos._exit({code})\n")
+
+    assert _refused(folder, "--app", "vanishes:app") == (
+        "loading weights\n"
+        f"Error: --app 'vanishes:app' can't be hosted: importing it ends its process, with exit code {code}\n"
+    )
 
 
 @pytest.mark.parametrize(
