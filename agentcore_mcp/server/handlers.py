@@ -128,6 +128,9 @@ async def run_command(
         stdout, stderr = call.outputs["stdout"], call.outputs["stderr"]
         facts.received = lambda: _received(both_outputs(stdout.text(), stderr.text()), call, shared.settings)
         finished = await _attend(ctx, call, target)
+        if not finished:
+            stdout.show_unfinished()
+            stderr.show_unfinished()
         _fit(call)
         return _handed_over(
             shared,

@@ -127,6 +127,11 @@ class Output:
             plain, lines = self._terminal
             self._keep(lines.feed(plain.close()) + lines.close())
 
+    def show_unfinished(self) -> None:
+        """Let the current result show an unfinished line, too: nothing may follow for long, as after a question."""
+        if self._terminal is not None:
+            self._keep(self._terminal[1].give_out())
+
     def text(self) -> str:
         """Return what the result shows."""
         return "".join(self._early) if self._window is None else self._window.text()

@@ -70,6 +70,13 @@ class SettledLines:
         self._unfinished = text[end:]
         return text[:end].lstrip(GIVEN_OUT)
 
+    def give_out(self) -> str:
+        """Return what there is of the unfinished line: it can't be taken back, and goes on from there."""
+        written = self._unfinished.rstrip("\r")
+        if written:
+            self._unfinished = GIVEN_OUT + self._unfinished[len(written) :]
+        return written.lstrip(GIVEN_OUT)
+
     def close(self) -> str:
         """Return the line that was left unfinished."""
         text, self._unfinished = self._unfinished, ""

@@ -249,6 +249,26 @@ async def test_a_handle_with_more_than_its_agent_is_refused_and_still_good(
     assert len(runtime.requests) == 1
 
 
+async def test_the_result_of_a_running_command_shows_the_line_that_it_has_begun() -> None:
+    slow = Slow(
+        encode_command_event(ContentDelta("old\rPassword: ", "1%\r50%\r")),
+        encode_command_event(ContentDelta("***\nin\n", "99%\r100%\n"))
+        + encode_command_event(ContentStop(0, "COMPLETED")),
+        EVENT_STREAM,
+    )
+    with anyio.fail_after(LIMIT_S):
+        async with (
+            loopback_server(slow) as runtime,
+            Client(create_server(settings(runtime.endpoint_url, handoff_after_s=1.5)), mode="legacy") as client,
+        ):
+            begun = data_of(await client.call_tool("run_command", {"command": "login"}))
+            slow.go_on.set()
+            rest = data_of(await client.call_tool("run_command", {"handle": begun["handle"]}))
+
+    assert (begun["stdout"], begun["stderr"]) == ("Password: ", "50%")
+    assert (rest["stdout"], rest["stderr"]) == ("***\nin\n", "\n100%\n")
+
+
 async def test_what_the_error_of_a_call_left_out_can_be_read() -> None:
     """Also of a text that the error shows whole, because the other one was cut."""
     stdout, stderr = "o" * 100_000, "e" * 5_000
