@@ -147,6 +147,7 @@ async def test_the_typescript_sdk_uses_every_tool_and_sees_progress_before_each_
         "session_id": SESSION_ID,
         "status": "stopped",
         "stopped": [SESSION_ID],
+        "count": 1,
     }
     assert SESSION_ID in text_of(result_of(stop))
 
