@@ -39,7 +39,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
 def _finite(_context: click.Context, _parameter: click.Parameter, seconds: float) -> float:
     """Refuse what no clock reaches: click's range lets "nan" and "inf" through."""
     if not math.isfinite(seconds):
-        raise click.BadParameter(f"{seconds} is no number of seconds")
+        raise click.BadParameter(f"{seconds} is not a finite number of seconds")
     return seconds
 
 

@@ -55,9 +55,9 @@ def test_a_port_that_is_taken_is_said_so() -> None:
 @pytest.mark.parametrize(
     ("seconds", "why"),
     [
-        ("nan", "nan is no number of seconds"),
-        ("inf", "inf is no number of seconds"),
-        ("1e999", "inf is no number of seconds"),
+        ("nan", "nan is not a finite number of seconds"),
+        ("inf", "inf is not a finite number of seconds"),
+        ("1e999", "inf is not a finite number of seconds"),
         ("-inf", "-inf is not in the range x>0"),
         ("-1", "-1.0 is not in the range x>0"),
         ("0", "0.0 is not in the range x>0"),

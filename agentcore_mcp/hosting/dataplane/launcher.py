@@ -17,6 +17,7 @@ import socket
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -60,13 +61,17 @@ def try_import(app: str, folder: str) -> None:
     try:
         problem = _problem(app, folder)
     except BaseException as exc:  # noqa: BLE001  whatever it is, it is the user's, and shown
-        traceback.print_exception(exc.with_traceback(_after_import(exc.__traceback__)))
+        said = "".join(traceback.format_exception(exc.with_traceback(_after_import(exc.__traceback__))))
         code = _EXCEPTION
     else:
         # On a line of its own, whatever the agent has printed.
-        print(f"\n{problem}", file=sys.stderr)  # noqa: T201
+        said = "\n" + " ".join(problem.split("\n")) + "\n"
         code = _PROBLEM if problem else _FINE
-    sys.stdout.flush()
+    for output in sys.stdout, sys.stderr:
+        with suppress(Exception):  # the agent may have closed or replaced it
+            output.flush()
+    with suppress(OSError):
+        os.write(2, said.encode("utf-8", "backslashreplace"))
     # At once: what the agent has started while it was imported, such as threads, is not waited for.
     os._exit(code)
 
@@ -78,15 +83,19 @@ def _problem(app: str, folder: str) -> str:
         found = import_from_string(app)
     except ImportFromStringError:
         if module := sys.modules.get(name):
-            return f"the module {name!r}, which is {module.__file__!r}, has no attribute {attribute!r}"
+            # What is built in, or a folder without __init__.py, has no file.
+            file = getattr(module, "__file__", None)
+            which = f", which is {file!r}," if file else ""
+            return f"the module {name!r}{which} has no attribute {attribute!r}"
         return _not_found(name, folder)
     except ModuleNotFoundError as exc:
         if name.startswith(f"{exc.name}."):
             return _not_found(f"{exc.name}", folder)
         raise
     except SystemExit as exc:
-        return f"importing it ends the process: {exc.code}"
-    return "" if _is_app(found) else f"{attribute!r} of the module {name!r} is no ASGI app but {_kind(found)}"
+        code = 0 if exc.code is None else exc.code
+        return "importing it ends the process" + (f", with exit code {code}" if isinstance(code, int) else f": {code}")
+    return "" if _is_app(found) else f"{attribute!r} of the module {name!r} is not an ASGI app: it is {_kind(found)}"
 
 
 def _not_found(module: str, folder: str) -> str:

@@ -45,6 +45,10 @@ def folder(tmp_path: Path) -> Path:
         "needy": "import no_such_library\n",
         "malformed": "def (\n",
         "quits": "import sys\nprint('loading', end='')\nsys.exit('set MODEL_ID')\n",
+        "stops": "import sys\nsys.exit()\n",
+        "stops_with_code": "import sys\nsys.exit(3)\n",
+        "explains": "import sys\nsys.exit('set MODEL_ID\\nand REGION')\n",
+        "silent": f"{GOOD}import sys\nsys.stdout.close()\nsys.stderr = None\n",
         "things": (
             f"{GOOD}number = 5\ndef handler(payload): ...\nasync def async_handler(payload, context): ...\n"
             "def factory(): return app\nmake = dict\nclass Old:\n    def __init__(self, scope): ...\n"
@@ -52,6 +56,7 @@ def folder(tmp_path: Path) -> Path:
         "secretive": "raise ValueError('no access with hunter2hunter2')\n",
     }.items():
         (tmp_path / f"{name}.py").write_text(text)
+    (tmp_path / "namespace").mkdir()
     return tmp_path
 
 
@@ -88,14 +93,20 @@ def _started(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
         ("nothing.deeper:app", "there is no module 'nothing' in 'FOLDER' or among the packages of 'PYTHON'"),
         ("good.deeper:app", "there is no module 'good.deeper' in 'FOLDER' or among the packages of 'PYTHON'"),
         ("good:nothing", "the module 'good', which is 'FOLDER/good.py', has no attribute 'nothing'"),
-        ("things:number", "'number' of the module 'things' is no ASGI app but of type 'int'"),
-        ("things:handler", "'handler' of the module 'things' is no ASGI app but the function 'handler'"),
+        ("things:number", "'number' of the module 'things' is not an ASGI app: it is of type 'int'"),
+        ("things:handler", "'handler' of the module 'things' is not an ASGI app: it is the function 'handler'"),
         (
             "things:async_handler",
-            "'async_handler' of the module 'things' is no ASGI app but the function 'async_handler'",
+            "'async_handler' of the module 'things' is not an ASGI app: it is the function 'async_handler'",
         ),
-        ("things:Old", "'Old' of the module 'things' is no ASGI app but of type 'type'"),
+        ("things:Old", "'Old' of the module 'things' is not an ASGI app: it is of type 'type'"),
         ("quits:app", "importing it ends the process: set MODEL_ID"),
+        ("stops:app", "importing it ends the process, with exit code 0"),
+        ("stops_with_code:app", "importing it ends the process, with exit code 3"),
+        ("explains:app", "importing it ends the process: set MODEL_ID and REGION"),
+        ("silent:nothing", "the module 'silent', which is 'FOLDER/silent.py', has no attribute 'nothing'"),
+        ("sys:app", "the module 'sys' has no attribute 'app'"),
+        ("namespace:app", "the module 'namespace' has no attribute 'app'"),
     ],
 )
 def test_an_app_that_is_not_there_or_no_app_is_one_sentence(folder: Path, app: str, why: str) -> None:
@@ -133,7 +144,9 @@ def test_an_exception_at_the_import_is_shown_from_the_app_on_and_its_last_line_i
     assert shown[-1] == why.partition("; packages")[0]
 
 
-@pytest.mark.parametrize("app", ["good:app", "things:factory", "things:make", "starlette.applications:Starlette"])
+@pytest.mark.parametrize(
+    "app", ["good:app", "silent:app", "things:factory", "things:make", "starlette.applications:Starlette"]
+)
 def test_what_uvicorn_can_serve_is_hosted(folder: Path, app: str) -> None:
     with _started(folder, "--app", app) as process:
         assert process.stdout is not None
