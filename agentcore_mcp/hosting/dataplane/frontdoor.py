@@ -6,6 +6,7 @@ loopback addresses too, and behind this door is a shell.
 
 from __future__ import annotations
 
+import traceback
 import uuid
 from functools import partial
 from typing import TYPE_CHECKING
@@ -147,6 +148,10 @@ class FrontDoor:
                 await exchange.refuse(refusal)
             except (ClientGoneError, SocketClosedError):
                 pass
+            except Exception as exc:  # noqa: BLE001  a defect or a full disk; clients expect the service's own shape
+                traceback.print_exc()
+                why = f"The local AgentCore failed, its standard error says where: {type(exc).__name__}"
+                await exchange.refuse(Refusal("InternalServerException", why))
             tasks.cancel_scope.cancel()
 
     async def _operate(self, exchange: Exchange, route: Route, socket: ClientSocket | None, plan: Plan) -> None:

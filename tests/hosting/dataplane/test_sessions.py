@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import uuid
 from contextlib import closing
 from pathlib import Path
@@ -160,3 +161,21 @@ def test_a_directory_that_was_made_unreadable_is_deleted_all_the_same(tmp_path: 
     remove_tree(tmp_path / "session")
 
     assert not (tmp_path / "session").exists()
+
+
+@pytest.mark.parametrize("fault", [None, "cut-after=100000"])
+def test_what_nobody_expected_is_an_error_of_the_service_and_not_the_end(fault: str | None) -> None:
+    """Here, that the directory of the session is there already."""
+    with LocalAgentCore(stderr=subprocess.DEVNULL) as local, Boto.of(local) as boto:
+        first, second = new_session_id(), new_session_id()
+        boto.run("true", first)
+        (Path(boto.sessions()[first]["cwd"]).parent / "session-2").mkdir()
+        if fault:
+            boto.client.meta.events.register(
+                "before-sign", lambda request, **_: request.headers.add_header("X-Local-Fault", fault)
+            )
+        with pytest.raises(boto.client.exceptions.InternalServerException, match="FileExistsError") as caught:
+            boto.run("true", second)
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+
+        assert boto.run("echo still here", second).stdout == "still here\n"
