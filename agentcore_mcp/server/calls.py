@@ -50,6 +50,8 @@ class Calls:
         # Not in a task group: what anyio holds of each task is as much as the rest of a call that waits.
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending = False
+        # What is cancelled from then on is cancelled by the end of the server, and by nobody who waits for it.
+        self.end_is_near = False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -64,7 +66,7 @@ class Calls:
 
     async def end(self) -> None:
         """End what still runs, so that whoever attends to it can say so in time, and begin nothing any more."""
-        self._ending = True
+        self._ending = self.end_is_near = True
         # A task that is cancelled before its first step never tells that it has ended.
         await asyncio.sleep(0)
         for task in self._tasks:

@@ -10,7 +10,7 @@ from mcp.server.elicitation import ElicitationResult  # noqa: TC002 - the SDK re
 from mcp.server.mcpserver import Elicit, Resolve
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 
-from agentcore_mcp.errors import InvalidRequestError, ServerEndingError, StreamInterruptedError
+from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
 from agentcore_mcp.server.call import Call
 from agentcore_mcp.server.commands import Confirmation, confirmed, permitted, question, wrapped
 from agentcore_mcp.server.output import RESULT_MAX_CHARS, Output
@@ -211,8 +211,9 @@ async def _attend(ctx: ToolContext, call: Call, target: Target) -> bool:
             first=f"session_id: {call.session_id}",
             handoff_after_s=shared.settings.handoff_after_s,
         )
-    except (anyio.get_cancelled_exc_class(), ServerEndingError):
-        if target.agent.on_cancel == "stop":
+    except anyio.get_cancelled_exc_class():
+        # What the end of the server does to sessions is for on_exit to say.
+        if target.agent.on_cancel == "stop" and not shared.calls.end_is_near:
             shared.stops.begin(call.session_id, target.agent.name)
         raise
     except Exception:

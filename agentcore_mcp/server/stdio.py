@@ -16,7 +16,7 @@ import select
 import signal
 import stat
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
@@ -29,7 +29,10 @@ from agentcore_mcp.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
+    from mcp.server.lowlevel import Server
     from mcp.server.mcpserver import MCPServer
+
+    from agentcore_mcp.server.resources import Resources
 
 logger = logging.getLogger(__name__)
 
@@ -61,11 +64,28 @@ async def serve_stdio(server: MCPServer[Any]) -> None:
     if sys.platform == "win32":
         await server.run_stdio_async()
         return
+    # The SDK runs a server on streams of one's own choice only through its low-level server.
+    lowlevel = server._lowlevel_server  # noqa: SLF001
+    running: list[Resources] = []
+    lifespan = lowlevel.lifespan
+
+    @asynccontextmanager
+    async def known(of: Server[Any]) -> AsyncIterator[Any]:
+        async with lifespan(of) as shared:
+            running.append(shared)
+            yield shared
+
+    def end_is_near() -> None:
+        for shared in running:
+            shared.calls.end_is_near = True
+
+    lowlevel.lifespan = known
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
+        tasks.start_soon(_cancel_on_signal, tasks.cancel_scope, end_is_near)
         with _claimed_descriptors() as (stdin_fd, stdout_fd):
 
             def on_end() -> None:
+                end_is_near()
                 tasks.cancel_scope.deadline = anyio.current_time() + _END_TIMEOUT_S
 
             def on_excess(line: bytes) -> None:
@@ -75,15 +95,14 @@ async def serve_stdio(server: MCPServer[Any]) -> None:
             # Anything that reads lines and writes text will do for the SDK, whatever its annotation says.
             stdin, stdout = cast("Any", _Lines(stdin_fd, on_end, on_excess)), cast("Any", _Writer(stdout_fd))
             async with stdio_server(stdin, stdout) as (read_stream, write_stream):
-                # The SDK runs a server on streams of one's own choice only through its low-level server.
-                lowlevel = server._lowlevel_server  # noqa: SLF001
                 await lowlevel.run(read_stream, write_stream, lowlevel.create_initialization_options())
         tasks.cancel_scope.cancel()
 
 
-async def _cancel_on_signal(scope: anyio.CancelScope) -> None:
+async def _cancel_on_signal(scope: anyio.CancelScope, before: Callable[[], None]) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
+            before()
             scope.cancel()
 
 

@@ -88,6 +88,47 @@ async def test_it_stops_its_sessions_at_the_end_if_the_settings_say_so(way: str,
     assert [request.target.rpartition("/")[2] for request in runtime.requests] == ["invocations", "stopruntimesession"]
 
 
+@pytest.mark.parametrize("way", ["SIGTERM", "end of stdin"])
+@pytest.mark.parametrize(("on_exit", "stops"), [("keep", 0), ("stop", 2)])
+async def test_what_the_end_does_to_sessions_is_for_on_exit_alone_to_say(
+    way: str, on_exit: str, stops: int, tmp_path: Path
+) -> None:
+    """Whether a call is waited for or was handed over: its end is no cancellation by a caller."""
+    asked = anyio.Semaphore(0)
+
+    async def silent(exchange: Exchange) -> None:
+        if exchange.request.target.endswith("/stopruntimesession"):
+            await exchange.send(reply(body=b"{}", content_type="application/json"))
+            return
+        await exchange.send(chunked("text/event-stream"))
+        asked.release()
+        await exchange.peer_closed()
+
+    async with loopback_server(silent) as runtime:
+        config = tmp_path / "config.toml"
+        config.write_text(
+            f'on_exit = "{on_exit}"\nhandoff_after = 2\n[agents.one]\narn = "{ARN}"\n'
+            f'endpoint_url = "{runtime.endpoint_url}"\nauth = {{ token = "not-a-real-token" }}\non_cancel = "stop"\n',
+            encoding="utf-8",
+        )
+        async with raw_host({"AGENTCORE_CONFIG": str(config)}) as host:
+            await host.initialize()
+            call = {"name": "invoke_agent", "arguments": {"prompt": "hi"}}
+            await host.request(1, "tools/call", call)
+            await host.send({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call})
+            with anyio.fail_after(LIMIT_S):
+                for _ in range(2):
+                    await asked.acquire()
+                if way == "SIGTERM":
+                    host.process.terminate()
+                else:
+                    assert host.process.stdin is not None
+                    await host.process.stdin.aclose()
+                await host.process.wait()
+
+    assert [request.target.rpartition("/")[2] for request in runtime.requests[2:]] == ["stopruntimesession"] * stops
+
+
 async def test_it_ends_although_the_host_does_not_read() -> None:
     answered = anyio.Semaphore(0)
 
