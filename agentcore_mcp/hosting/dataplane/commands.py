@@ -41,8 +41,10 @@ if TYPE_CHECKING:
 
 # 65,536 characters, each escaped as two \\uXXXX at worst, and the rest of the object.
 BODY_MAX_BYTES = 12 * COMMAND_MAX_CHARS + 1024
-# Linux takes no longer single argument (MAX_ARG_STRLEN less its ending), and the command is one.
-ARGUMENT_MAX_BYTES = 131_071
+# Linux takes no longer single argument (MAX_ARG_STRLEN less its ending), and a command that is not ASCII may be longer:
+# so many characters, at four bytes each, are one argument.
+_ARGUMENT_MAX_BYTES = 131_071
+_PART_CHARS = _ARGUMENT_MAX_BYTES // 4
 # How much output goes into one frame: few frames for a lot of output, and far below any client's frame limit.
 FRAME_BYTES = 16_384
 # After a timeout: time for what handles SIGTERM to print its last words.
@@ -91,8 +93,8 @@ class Command:
             encoded = line.encode()
         except UnicodeEncodeError:
             raise invalid_field("command", "Member must not contain half of a surrogate pair") from None
-        if b"\0" in encoded or len(encoded) > ARGUMENT_MAX_BYTES:
-            raise invalid_field("command", f"Member must fit bash: no NUL, at most {ARGUMENT_MAX_BYTES} bytes in UTF-8")
+        if b"\0" in encoded:
+            raise invalid_field("command", "Member must not contain a NUL")
         if timeout_s is None:
             timeout_s = COMMAND_TIMEOUT_DEFAULT_S
         if type(timeout_s) is not int or not COMMAND_TIMEOUT_MIN_S <= timeout_s <= COMMAND_TIMEOUT_MAX_S:
@@ -100,6 +102,14 @@ class Command:
                 "timeout", f"Member must be an integer between {COMMAND_TIMEOUT_MIN_S} and {COMMAND_TIMEOUT_MAX_S}"
             )
         return cls(line, timeout_s)
+
+    def argv(self) -> list[str]:
+        """Return how bash is called to run it."""
+        if len(self.line.encode()) <= _ARGUMENT_MAX_BYTES:
+            return [SHELL, "-c", self.line]
+        parts = [self.line[start : start + _PART_CHARS] for start in range(0, len(self.line), _PART_CHARS)]
+        # It sees no arguments of its own, as with the other way.
+        return [SHELL, "-c", 'eval "set --; $1$2$3"', SHELL, *parts]
 
 
 async def command(exchange: Exchange, session: Session) -> None:
@@ -119,7 +129,7 @@ async def command(exchange: Exchange, session: Session) -> None:
     stdout, stderr = OutputPipe(), OutputPipe()
     try:
         job = await Job.start(
-            [SHELL, "-c", asked.line],
+            asked.argv(),
             cwd=session.directory,
             env=command_environment(os.environ, session.directory),
             stdout=stdout.writer,

@@ -129,6 +129,21 @@ def test_the_longest_command_runs(boto: Boto, session_id: str) -> None:
     assert boto.run(command, session_id).stdout == "2\n"
 
 
+@pytest.mark.parametrize("character", ["é", "€", "😀"])
+def test_the_longest_command_runs_whatever_its_characters(boto: Boto, session_id: str, character: str) -> None:
+    command = 'cat; echo "$0 $# $@"; text=\'\n'.ljust(COMMAND_MAX_CHARS - 30, character) + "'; echo ${#text}; exit 7"
+    expected = f"/bin/bash 0 \n{command.count(character) + 1}\n"
+
+    assert boto.run(command, session_id) == Ran(expected, "", 7, "COMPLETED")
+
+
+@pytest.mark.parametrize("padding", ["x", "€"])
+def test_a_long_command_that_bash_cannot_read_has_its_exit_code(boto: Boto, session_id: str, padding: str) -> None:
+    ran = boto.run("echo before\n) #".ljust(COMMAND_MAX_CHARS, padding), session_id)
+
+    assert (ran.stdout, ran.exit_code, ran.status) == ("before\n", 2, "COMPLETED")
+
+
 def test_commands_of_one_session_run_side_by_side(boto: Boto, session_id: str) -> None:
     with closing(boto.start("mkfifo gate; echo ready; cat gate", session_id)) as stream:
         waiting = iter(stream)
