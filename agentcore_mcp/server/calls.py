@@ -100,7 +100,7 @@ class Calls:
         if call.finished:
             call.progress.close()
         try:
-            with anyio.CancelScope() as scope, self._leaving_after(handoff_after_s, call, scope):
+            with self._left_after(handoff_after_s, call):
                 await call.progress.run()
         except BaseException:
             call.cancel()
@@ -121,11 +121,13 @@ class Calls:
         return True
 
     @contextmanager
-    def _leaving_after(self, handoff_after_s: float | None, call: Call, scope: anyio.CancelScope) -> Iterator[None]:
-        """Cancel a scope after some time, as soon as there is room for the call among those that nobody attends to."""
+    def _left_after(self, handoff_after_s: float | None, call: Call) -> Iterator[None]:
+        """Leave the block after some time, as soon as there is room for the call among those that nobody attends to."""
         if handoff_after_s is None:
+            # Without a scope: of a call that waits, it would be a good part of what is held.
             yield
             return
+        scope = anyio.CancelScope()
         loop = asyncio.get_running_loop()
         timer: asyncio.TimerHandle
 
@@ -142,7 +144,8 @@ class Calls:
 
         timer = loop.call_later(handoff_after_s, leave)
         try:
-            yield
+            with scope:
+                yield
         finally:
             timer.cancel()
             self._leaving.discard(call)
