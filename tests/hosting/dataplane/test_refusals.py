@@ -84,7 +84,6 @@ def test_a_stop_needs_a_session(boto: Boto) -> None:
     [
         ({"command": ""}, "command"),
         ({"command": "x" * (COMMAND_MAX_CHARS + 1)}, "command"),
-        ({"command": "€" * COMMAND_MAX_CHARS}, "command"),
         ({"command": "echo \0"}, "command"),
         ({"command": "true", "timeout": 0}, "timeout"),
         ({"command": "true", "timeout": 3601}, "timeout"),
