@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.runtime.readers import EventData
+from agentcore_mcp.wire.characters import WholeCharacters
 from agentcore_mcp.wire.sse import SSEDecoder
-from agentcore_mcp.wire.text import AnswerText, valid_unicode
+from agentcore_mcp.wire.text import AnswerText
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +22,7 @@ class EventText:
     """Turns the data of each event of one answer into a string: a JSON string's text, or the data as it is."""
 
     def __init__(self) -> None:
-        self._half = ""  # the first half of a surrogate pair: some agents cut their text between the two
+        self._characters = WholeCharacters()
 
     def feed(self, data: str) -> str:
         """Return the string that an event's data, or a whole answer, stands for."""
@@ -31,14 +32,11 @@ class EventText:
                 text = json.loads(data)
             except ValueError:
                 text = data
-        text = self._half + text
-        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-        return valid_unicode(text.removesuffix(self._half))
+        return self._characters.feed(text)
 
     def close(self) -> str:
         """Return what only the end of the answer settles."""
-        half, self._half = self._half, ""
-        return "\ufffd" if half else ""
+        return self._characters.close()
 
 
 def parse_sse_data(data: bytes | str | None) -> Any:

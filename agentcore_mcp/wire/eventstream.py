@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentcore_mcp.errors import AgentRuntimeError, ProtocolError, StreamInterruptedError, error_from_answer
+from agentcore_mcp.wire.characters import WholeCharacters, valid_unicode
 from agentcore_mcp.wire.frames import MAX_FRAME_BYTES, MAX_HEADER_VALUE_BYTES, FrameReader, encode_frame
-from agentcore_mcp.wire.text import valid_unicode
 
 STATUS_COMPLETED = "COMPLETED"
 STATUS_TIMED_OUT = "TIMED_OUT"
@@ -65,7 +65,7 @@ class CommandDecoder:
 
     def __init__(self, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
         self._frames = FrameReader(max_frame_bytes=max_frame_bytes)
-        self._halves = {"stdout": "", "stderr": ""}
+        self._stdout, self._stderr = WholeCharacters(), WholeCharacters()  # an output may be cut within a character
         self._stopped = False
         self._error: ProtocolError | AgentRuntimeError | None = None
 
@@ -122,23 +122,15 @@ class CommandDecoder:
         for headers, payload in self._frames.feed(data):
             for event in _events(headers, payload):
                 if isinstance(event, ContentDelta):
-                    outputs = self._whole("stdout", event.stdout), self._whole("stderr", event.stderr)
-                    events.append(ContentDelta(*outputs))
+                    events.append(ContentDelta(self._stdout.feed(event.stdout), self._stderr.feed(event.stderr)))
                     continue
                 if isinstance(event, ContentStop):
                     self._stopped = True
-                    if any(self._halves.values()):
-                        events.append(ContentDelta(*map(valid_unicode, self._halves.values())))
+                    if (left := ContentDelta(self._stdout.close(), self._stderr.close())) != ContentDelta():
+                        events.append(left)
                 events.append(event)
             if self._stopped:
                 return
-
-    def _whole(self, name: str, text: str) -> str:
-        """Return what is whole of an output: one that was cut in JSON may be cut within a surrogate pair."""
-        text = self._halves[name] + text
-        half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-        self._halves[name] = half
-        return valid_unicode(text.removesuffix(half))
 
 
 def command_event_value(event: CommandEvent) -> dict[str, dict[str, Any]]:

@@ -9,9 +9,9 @@ says what; here is no framework.
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
+from agentcore_mcp.wire.characters import WholeCharacters, valid_unicode
 from agentcore_mcp.wire.tooluse import Memory, ToolUse
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ _COMPARED_CHARS = 1000  # of the end of a message: enough to tell a copy, and ch
 _RECENT_PIECES_MAX = 64  # then they are joined and cut: an answer's length must cost no memory
 
 _WHITE_SPACE_CHARS = 100  # how much more of it there may be in the words so far
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Speech:
@@ -41,7 +39,7 @@ class Speech:
         self._last_chars = 0
         self._line_ended = True
         self._break = False  # whether the next words begin on a new line
-        self._half = ""  # the first half of a surrogate pair: some agents cut their text between the two
+        self._characters = WholeCharacters()
 
     def piece(self, text: str, message_id: object = None) -> str:
         """Say a piece of a message that is being written."""
@@ -140,8 +138,7 @@ class Speech:
     def close(self) -> str:
         """Return what only the end of the answer settles."""
         self.tools.end()
-        half, self._half = self._half, ""
-        return "\ufffd" if half else ""
+        return self._characters.close()
 
     def _own_line(self, text: str) -> str:
         self._begin_line()
@@ -155,13 +152,7 @@ class Speech:
     def _add(self, text: str, *, is_aside: bool = False) -> str:
         if self.muted:
             return ""
-        if self._half:
-            text = self._half + text
-            self._half = ""
-        if not text.isascii():
-            if "\ud800" <= text[-1] <= "\udbff":
-                self._half = text[-1]
-            text = valid_unicode(text.removesuffix(self._half))
+        text = self._characters.feed(text)
         if not text:
             return ""
         if self._break:
@@ -190,13 +181,3 @@ class Speech:
 def as_json(value: object) -> str:
     """Return a value as JSON that a person may read."""
     return json.dumps(value, ensure_ascii=False)
-
-
-def valid_unicode(text: str) -> str:
-    r"""Return the text with each lone surrogate replaced by U+FFFD.
-
-    JSON can carry such a character (``"\ud83d"``), UTF-8 can't: it would fail whatever the text is written to.
-    """
-    if text.isascii() or not _SURROGATE.search(text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -13,11 +13,12 @@ from contextlib import suppress
 from typing import Any
 
 from agentcore_mcp.wire import dialects
+from agentcore_mcp.wire.characters import valid_unicode
 from agentcore_mcp.wire.dialects import reprs
 from agentcore_mcp.wire.dialects.content import SPEAKERS, text_of
-from agentcore_mcp.wire.speech import Speech, as_json, valid_unicode
+from agentcore_mcp.wire.speech import Speech, as_json
 
-__all__ = ["STREAM_FAILURE_MESSAGE", "AnswerText", "event_line", "stream_failure", "valid_unicode"]
+__all__ = ["STREAM_FAILURE_MESSAGE", "AnswerText", "event_line", "stream_failure"]
 
 # The message of the event by which a BedrockAgentCoreApp reports an error after its stream has begun.
 STREAM_FAILURE_MESSAGE = "An error occurred during streaming"

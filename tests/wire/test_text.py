@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agentcore_mcp.wire.text import STREAM_FAILURE_MESSAGE, AnswerText, event_line, stream_failure, valid_unicode
+from agentcore_mcp.wire.characters import valid_unicode
+from agentcore_mcp.wire.text import STREAM_FAILURE_MESSAGE, AnswerText, event_line, stream_failure
 
 
 def words(*data: str) -> list[str]:

@@ -1,0 +1,39 @@
+r"""Whole characters: JSON can carry half of one, a lone surrogate such as ``"\ud83d"``, and UTF-8 can't.
+
+It would fail whatever the text is written to. Agents and commands produce halves where they cut their text into pieces.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class WholeCharacters:
+    """Joins the halves of characters that a text in pieces was cut within."""
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def feed(self, text: str) -> str:
+        """Return what is whole of the text so far, and was not returned before."""
+        if self._half:
+            text, self._half = self._half + text, ""
+        if text.isascii():
+            return text
+        if "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        return valid_unicode(text)
+
+    def close(self) -> str:
+        """Return U+FFFD for the half that was left, if one was."""
+        half, self._half = self._half, ""
+        return "\ufffd" if half else ""
+
+
+def valid_unicode(text: str) -> str:
+    """Return the text with each lone surrogate replaced by U+FFFD."""
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

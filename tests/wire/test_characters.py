@@ -1,0 +1,32 @@
+"""Characters that were cut in two come out whole, halves as U+FFFD, and nothing is lost or doubled."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentcore_mcp.wire.characters import WholeCharacters, valid_unicode
+
+HALVES = st.sampled_from(["\ud83d", "\ude00", "a", "ö", "😀"])
+
+
+@given(st.lists(st.lists(HALVES, max_size=3).map("".join)))
+def test_however_a_text_is_cut_the_same_characters_come(pieces: list[str]) -> None:
+    characters = WholeCharacters()
+
+    given_out = [characters.feed(piece) for piece in pieces] + [characters.close()]
+
+    assert "".join(given_out) == valid_unicode("".join(pieces))
+    "".join(given_out).encode()
+
+
+def test_only_a_half_is_waited_for() -> None:
+    characters = WholeCharacters()
+
+    assert [characters.feed("one \ud83d"), characters.feed("\ude00 two"), characters.close()] == ["one ", "😀 two", ""]
+
+
+def test_a_second_half_alone_is_replaced_at_once() -> None:
+    characters = WholeCharacters()
+
+    assert [characters.feed("\ude00"), characters.feed("\ud83d"), characters.close()] == ["\ufffd", "", "\ufffd"]
