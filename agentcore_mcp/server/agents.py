@@ -11,8 +11,6 @@ import anyio.to_thread
 
 from agentcore_mcp.config import Agent, AwsAuth
 from agentcore_mcp.errors import CredentialsError, InvalidRequestError
-from agentcore_mcp.runtime.client import RuntimeClient
-from agentcore_mcp.runtime.discovery import list_runtimes
 from agentcore_mcp.server.credentials import (
     Credentials,
     check_certificates,
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from agentcore_mcp.config import Settings
+    from agentcore_mcp.runtime.client import RuntimeClient
     from agentcore_mcp.runtime.retries import Retries
 
 
@@ -145,6 +144,8 @@ class Agents:
             configured = {target.agent.arn for target in self._targets.values()}
             signer = self._credentials.of_aws(auth, discovery.region)
             try:
+                from agentcore_mcp.runtime.discovery import list_runtimes
+
                 runtimes = await list_runtimes(signer, region=discovery.region, profile=discovery.profile)
             except CredentialsError as error:
                 raise CredentialsError(f"can't list the runtimes: {error.message}") from error
@@ -170,6 +171,9 @@ class Agents:
             tls = await self._trusted() if uses_tls(endpoint_url) else None
             # Another call may have made it meanwhile.
             if key not in self._clients:
+                # Here and not above: hosts wait for the start, and it takes 10 ms, with all that reads answers.
+                from agentcore_mcp.runtime.client import RuntimeClient
+
                 self._clients[key] = RuntimeClient(
                     auth=auth, endpoint_url=endpoint_url, retries=self._retries, tls=tls, transport=self._transport
                 )

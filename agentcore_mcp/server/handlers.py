@@ -10,20 +10,16 @@ from mcp.server.elicitation import ElicitationResult  # noqa: TC002 - the SDK re
 from mcp.server.mcpserver import Elicit, Resolve
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 
-from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
+from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.call import Call
 from agentcore_mcp.server.commands import Confirmation, confirmed, permitted, question, wrapped
 from agentcore_mcp.server.output import RESULT_MAX_CHARS, Output
 from agentcore_mcp.server.resources import ToolContext  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.results import RUNNING, InvokeAgentResult, RunCommandResult, both_outputs, tool_errors
 from agentcore_mcp.server.spool import Spool
-from agentcore_mcp.wire.eventstream import STATUS_TIMED_OUT, ContentDelta, ContentStop
 from agentcore_mcp.wire.operations import COMMAND_TIMEOUT_DEFAULT_S, COMMAND_TIMEOUT_MAX_S, check_command
-from agentcore_mcp.wire.text import AnswerText, event_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from agentcore_mcp.config import Settings
     from agentcore_mcp.server.agents import Target
     from agentcore_mcp.server.resources import Resources
@@ -57,7 +53,9 @@ async def invoke_agent(
             outputs = {"text": Output(Spool(shared.calls.folder))}
             call = Call("invoke_agent", target.agent.name, session.session_id, "the agent", outputs)
             answered = partial(shared.answered, session, call)
-            work = partial(_ask, target, call, prompt, raw_events=raw_events, answered=answered)
+            from agentcore_mcp.server import reading
+
+            work = partial(reading.ask, target, call, prompt, raw_events=raw_events, answered=answered)
             shared.calls.start(call, partial(shared.ledger.run, session, work, tells_its_end=False))
         facts.session_id = call.session_id
         text = call.outputs["text"]
@@ -122,7 +120,9 @@ async def run_command(
             opened = session.session_id
             call = Call("run_command", target.agent.name, opened, "the command", outputs, timeout_s=timeout_seconds)
             answered = partial(shared.answered, session, call)
-            work = partial(_run, target, call, command, timeout_s=timeout_seconds, answered=answered)
+            from agentcore_mcp.server import reading
+
+            work = partial(reading.run, target, call, command, timeout_s=timeout_seconds, answered=answered)
             shared.calls.start(call, partial(shared.ledger.run, session, work, tells_its_end=True))
         facts.session_id = call.session_id
         stdout, stderr = call.outputs["stdout"], call.outputs["stderr"]
@@ -146,60 +146,6 @@ async def run_command(
                 note=_note(call, shared.settings),
             ),
         )
-
-
-async def _ask(target: Target, call: Call, prompt: str, *, raw_events: bool, answered: Callable[[str], None]) -> None:
-    agent = target.agent
-    answer = AnswerText(path=agent.response)
-    client = await target.client()
-    async with client.invoke(
-        agent.arn,
-        agent.payload_for(prompt, call.session_id),
-        session_id=call.session_id,
-        qualifier=agent.qualifier,
-        user_id=agent.user_id,
-        headers=agent.headers,
-        read_timeout_s=agent.timeout_s,
-    ) as invocation:
-        answered(invocation.session_id)
-        async for pieces in invocation.batches:
-            if raw_events:
-                call.add("text", "".join([f"{event_line(data)}\n" for data in pieces]))
-                continue
-            # What came together is added together, as far as no note comes between: that takes a fraction of the time.
-            words: list[str] = []
-            for data in pieces:
-                words.append(answer.feed(data))
-                if notes := answer.take_notes():
-                    call.add("text", "".join(words))
-                    call.note("".join([f"[{note}]\n" for note in notes]))
-                    words.clear()
-            call.add("text", "".join(words))
-    call.add("text", "" if raw_events else answer.close())
-
-
-async def _run(target: Target, call: Call, command: str, *, timeout_s: int, answered: Callable[[str], None]) -> None:
-    agent = target.agent
-    client = await target.client()
-    async with client.run_command(
-        agent.arn,
-        wrapped(command, agent.commands),
-        session_id=call.session_id,
-        timeout_s=timeout_s,
-        qualifier=agent.qualifier,
-        headers=target.command_headers,
-    ) as run:
-        answered(run.session_id)
-        async for events in run.batches:
-            for event in events:
-                match event:
-                    case ContentDelta():
-                        call.add("stdout", event.stdout)
-                        call.add("stderr", event.stderr, mark="[stderr] ")
-                    case ContentStop():
-                        call.stop = event
-    if call.stop is None:
-        raise StreamInterruptedError("the command's stream ended without saying how the command ended")
 
 
 async def _attend(ctx: ToolContext, call: Call, target: Target) -> bool:
@@ -257,7 +203,7 @@ def _note(call: Call, settings: Settings) -> str:
         asked = call.tool == "invoke_agent" and settings.expose == "agents" and call.agent in settings.names
         tool = f"ask_{call.agent}" if asked else call.tool
         notes.append(f"still running: call {tool} with handle {call.handle!r} alone to wait for the rest")
-    if call.stop is not None and call.stop.status == STATUS_TIMED_OUT:
+    if call.stop is not None and call.stop.timed_out:
         longer = (
             "start it in the background and look at it later"
             if call.timeout_s == COMMAND_TIMEOUT_MAX_S

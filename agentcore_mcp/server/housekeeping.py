@@ -9,7 +9,6 @@ import anyio
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 
 from agentcore_mcp.errors import AgentCoreError, InvalidRequestError
-from agentcore_mcp.runtime.results import StoppedSession
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
 from agentcore_mcp.server.resources import ToolContext  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.results import (
@@ -26,6 +25,7 @@ from agentcore_mcp.server.sessions import ALL, means_all
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agentcore_mcp.runtime.results import StoppedSession
     from agentcore_mcp.server.agents import Target
     from agentcore_mcp.server.resources import Resources
 
@@ -57,7 +57,7 @@ async def stop_session(
         stopped = [
             session
             for (session, _), outcome in zip(sessions, outcomes, strict=True)
-            if isinstance(outcome, StoppedSession) and not outcome.already_gone
+            if not isinstance(outcome, AgentCoreError) and not outcome.already_gone
         ]
         facts.received = lambda: "\n".join(
             [f"session {session} is stopped" for session in stopped[:LISTED_MAX_SESSIONS]]

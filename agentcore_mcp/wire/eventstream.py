@@ -48,6 +48,11 @@ class ContentStop:
     exit_code: int
     status: str
 
+    @property
+    def timed_out(self) -> bool:
+        """Whether the service ended the command because its time was up."""
+        return self.status == STATUS_TIMED_OUT
+
 
 CommandEvent = ContentStart | ContentDelta | ContentStop
 
