@@ -111,7 +111,8 @@ async def run_command(
         else:
             target = await shared.target(agent, session_id)
             facts.agent = target.agent
-            check_command(wrapped(command, target.agent.commands), timeout_seconds)
+            line = wrapped(command, target.agent.commands)
+            check_command(line, timeout_seconds)
             session = shared.open_session(target, session_id)
             outputs = {
                 "stdout": Output(Spool(shared.calls.folder), terminal=True),
@@ -122,7 +123,7 @@ async def run_command(
             answered = partial(shared.answered, session, call)
             from agentcore_mcp.server import reading
 
-            work = partial(reading.run, target, call, command, timeout_s=timeout_seconds, answered=answered)
+            work = partial(reading.run, target, call, line, timeout_s=timeout_seconds, answered=answered)
             shared.calls.start(call, partial(shared.ledger.run, session, work, tells_its_end=True))
         facts.session_id = call.session_id
         stdout, stderr = call.outputs["stdout"], call.outputs["stderr"]

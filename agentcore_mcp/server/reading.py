@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.errors import StreamInterruptedError
-from agentcore_mcp.server.commands import wrapped
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop
 from agentcore_mcp.wire.text import AnswerText, event_line
 
@@ -60,7 +59,7 @@ async def run(target: Target, call: Call, command: str, *, timeout_s: int, answe
     client = await target.client()
     async with client.run_command(
         agent.arn,
-        wrapped(command, agent.commands),
+        command,
         session_id=call.session_id,
         timeout_s=timeout_s,
         qualifier=agent.qualifier,
