@@ -1,4 +1,4 @@
-"""A local AgentCore that hosts the probe agent, and boto3's client of it."""
+"""Local AgentCores that host the probe agent, two of which check who calls, and boto3's client of the other."""
 
 from __future__ import annotations
 
@@ -25,6 +25,18 @@ def probe() -> Iterator[LocalAgentCore]:
 def boto(probe: LocalAgentCore) -> Iterator[Boto]:
     with Boto.of(probe) as boto:
         yield boto
+
+
+@pytest.fixture(scope="module")
+def signing() -> Iterator[LocalAgentCore]:
+    with LocalAgentCore("--auth", "sigv4", app=PROBE, idle_timeout_s=60) as local:
+        yield local
+
+
+@pytest.fixture(scope="module")
+def oauth() -> Iterator[LocalAgentCore]:
+    with LocalAgentCore("--auth", "jwt", app=PROBE, idle_timeout_s=60) as local:
+        yield local
 
 
 @pytest.fixture

@@ -25,22 +25,9 @@ from agentcore_mcp.wire.operations import USER_HEADER, RuntimeArn, invoke_reques
 from tests.support.agentcore import FAKE_KEYS, Boto, error_code, new_session_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 KEYS = (LOCAL_KEYS.access_key_id, LOCAL_KEYS.secret_access_key)
-PROBE = "tests.support.agents.probe:app"
-
-
-@pytest.fixture(scope="module")
-def signing() -> Iterator[LocalAgentCore]:
-    with LocalAgentCore("--auth", "sigv4", app=PROBE, idle_timeout_s=60) as local:
-        yield local
-
-
-@pytest.fixture(scope="module")
-def oauth() -> Iterator[LocalAgentCore]:
-    with LocalAgentCore("--auth", "jwt", app=PROBE, idle_timeout_s=60) as local:
-        yield local
 
 
 def test_a_boto3_with_the_right_keys_uses_every_operation(signing: LocalAgentCore) -> None:

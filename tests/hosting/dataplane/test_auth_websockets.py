@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import botocore.session
@@ -24,23 +24,8 @@ from agentcore_mcp.wire.operations import SESSION_HEADER
 from tests.support.agentcore import WAIT_S, Boto, new_session_id
 from tests.support.shells import OAuthAuth, PresignedAuth, PublishedClient, read_until
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 PROBE = "tests.support.agents.probe:app"
 KEYS = (LOCAL_KEYS.access_key_id, LOCAL_KEYS.secret_access_key)
-
-
-@pytest.fixture(scope="module")
-def signing() -> Iterator[LocalAgentCore]:
-    with LocalAgentCore("--auth", "sigv4", app=PROBE, idle_timeout_s=60) as local:
-        yield local
-
-
-@pytest.fixture(scope="module")
-def oauth() -> Iterator[LocalAgentCore]:
-    with LocalAgentCore("--auth", "jwt", app=PROBE, idle_timeout_s=60) as local:
-        yield local
 
 
 async def test_our_client_connects_with_signed_headers_and_a_presigned_url(signing: LocalAgentCore) -> None:
