@@ -25,7 +25,7 @@ from far_side import EVENT_TEXT, far_side
 from rounds import ROUNDS, medians_s
 
 from agentcore_mcp.hosting import BedrockAgentCoreApp
-from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
+from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.wire.operations import SESSION_HEADER, RuntimeArn, invoke_request
 from agentcore_mcp.wire.sse import encode_sse
 

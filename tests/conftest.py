@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
+from agentcore_mcp.local.agentcore import LocalAgentCore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ from tests.support.mcp_hosts import http_server
 from tests.support.node import require_node
 
 if TYPE_CHECKING:
-    from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
+    from agentcore_mcp.local.agentcore import LocalAgentCore
 
 FOLDER = Path(__file__).parent / "conformance"
 INSTALL_LIMIT_S = 240

@@ -46,15 +46,15 @@ ROOMS = {
     "wire": _rule("errors"),
     "runtime": _rule("errors wire _lazy", "anyio httpx2 botocore websockets"),
     "hosting": _rule("errors wire _lazy", "anyio opentelemetry starlette uvicorn"),
-    "hosting.dataplane": _rule(
-        "errors wire hosting", "anyio starlette uvicorn h11 websockets httpx2 botocore cryptography jwt"
+    "local": _rule(
+        "errors wire hosting _lazy", "anyio starlette uvicorn h11 websockets httpx2 botocore cryptography jwt"
     ),
     "config": _rule("errors wire", "pydantic"),
     "server": _rule("errors wire runtime config", "anyio httpx2 mcp pydantic starlette uvicorn"),
-    "cli": _rule("errors wire runtime hosting config server", "anyio click mcp pydantic rich uvicorn"),
+    "cli": _rule("errors wire runtime hosting local config server", "anyio click mcp pydantic rich uvicorn"),
     "__main__": _rule("cli"),
     # The package itself resolves its names on first use; what it may not do is import a room at the top.
-    "__init__": _rule("errors runtime hosting server _lazy"),
+    "__init__": _rule("errors runtime hosting local server _lazy"),
 }
 
 
@@ -164,17 +164,17 @@ def test_the_wire_never_splits_at_what_only_str_calls_a_line_end(path: Path) -> 
         ("wire.sse", "from agentcore_mcp import RuntimeClient"),
         ("wire.__init__", "from ..config import Settings"),
         ("errors", "import pydantic"),
-        ("runtime.auth", "from botocore.auth import SigV4Auth"),
-        ("runtime.auth", "class A:\n    import botocore"),
-        ("runtime.auth", "def f():\n    import mcp"),
-        ("runtime.auth", "import pydantic"),
+        ("runtime.auth.sigv4", "from botocore.auth import SigV4Auth"),
+        ("runtime.auth.sigv4", "class A:\n    import botocore"),
+        ("runtime.auth.sigv4", "def f():\n    import mcp"),
+        ("runtime.auth.sigv4", "import pydantic"),
         ("hosting.app", "from agentcore_mcp.server.assembly import create_server"),
         ("hosting.app", "import httpx2"),
         ("hosting.app", "def f():\n    import botocore"),
         ("hosting.telemetry", "import opentelemetry.context"),
         ("hosting.app", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import mcp.types"),
-        ("hosting.dataplane.sessions", "import mcp"),
-        ("config", "from agentcore_mcp.runtime.auth import BearerAuth"),
+        ("local.sandbox.sessions", "import mcp"),
+        ("config", "from agentcore_mcp.runtime.auth.flows import BearerAuth"),
         ("server.tools", "from agentcore_mcp.hosting.app import BedrockAgentCoreApp"),
         ("server.tools", "async def f():\n    from agentcore_mcp.cli import main"),
         ("server.tools", "import requests"),
@@ -191,9 +191,9 @@ def test_the_check_sees_a_forbidden_import(module: str, source: str) -> None:
     [
         ("wire.sse", "from __future__ import annotations\nimport json\nfrom collections.abc import Mapping"),
         ("wire.sse", "from .operations import RuntimeArn"),
-        ("runtime.auth", "def f():\n    from botocore.auth import SigV4Auth"),
-        ("runtime.auth", "if TYPE_CHECKING:\n    from botocore.session import Session"),
-        ("hosting.dataplane.sessions", "from agentcore_mcp.hosting.app import BedrockAgentCoreApp\nimport httpx2"),
+        ("runtime.auth.sigv4", "def f():\n    from botocore.auth import SigV4Auth"),
+        ("runtime.auth.sigv4", "if TYPE_CHECKING:\n    from botocore.session import Session"),
+        ("local.sandbox.sessions", "from agentcore_mcp.hosting.app import BedrockAgentCoreApp\nimport httpx2"),
         ("server.tools", "from mcp.server.mcpserver import Context\nfrom agentcore_mcp.wire import operations"),
         ("cli.main", "from agentcore_mcp.server.assembly import create_server\nimport mcp"),
         ("__init__", "if TYPE_CHECKING:\n    from agentcore_mcp.hosting.app import BedrockAgentCoreApp"),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
+from agentcore_mcp.local.agentcore import LocalAgentCore
 from tests.support.mcp_hosts import TRANSPORTS, http_server
 from tests.support.node import require_node
 

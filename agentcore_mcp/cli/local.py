@@ -15,8 +15,8 @@ from agentcore_mcp.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agentcore_mcp.hosting.dataplane.auth import AuthMode
-    from agentcore_mcp.hosting.dataplane.targets import HostedAgent
+    from agentcore_mcp.local.callers.authorizer import AuthMode
+    from agentcore_mcp.local.targets import HostedAgent
 
 _LIMITS = """\b
 Limits
@@ -151,10 +151,10 @@ def local(
     standard error, with the session id in front. GET /_local/sessions lists the sessions, GET /_local/requests the
     last requests.
     """
-    from agentcore_mcp.hosting.dataplane.faults import Fault
-    from agentcore_mcp.hosting.dataplane.gate import AuthSettings
-    from agentcore_mcp.hosting.dataplane.limits import Limits
-    from agentcore_mcp.hosting.dataplane.server import serve
+    from agentcore_mcp.local.callers.gate import AuthSettings
+    from agentcore_mcp.local.limits import Limits
+    from agentcore_mcp.local.line.faults import Fault
+    from agentcore_mcp.local.server import serve
 
     with _usage("--access-key-id"):
         auth = AuthSettings.of(auth_mode, access_key_id, secret_access_key)
@@ -194,8 +194,8 @@ def _usage(option: str) -> Iterator[None]:
 def _agents(
     *, app: str | None, target: str | None, container_command: str | None, agents_file: Path | None
 ) -> tuple[HostedAgent, ...]:
-    from agentcore_mcp.hosting.dataplane import targets
-    from agentcore_mcp.hosting.dataplane.agents_file import read_agents
+    from agentcore_mcp.local import targets
+    from agentcore_mcp.local.agents_file import read_agents
 
     if sum(given is not None for given in (app, target, container_command, agents_file)) > 1:
         raise click.UsageError("--app, --target, --container-command and --agents exclude each other")

@@ -115,7 +115,7 @@ def settings_for(options: AgentOptions) -> Iterator[Settings]:
     if options.config or options.runtime_arn or options.endpoint_url or options.bearer_token or options.qualifier:
         raise ConfigurationError("--local brings its own agent: leave out the flags that name another")
     from agentcore_mcp.config import Agent, NoAuth, Settings, drop_unset, name_of
-    from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
+    from agentcore_mcp.local.agentcore import LocalAgentCore
 
     drop_unset(os.environ)
     local = LocalAgentCore()

@@ -32,7 +32,7 @@ from tests.support.servers import WAIT_S, Exchange, head, loopback_server, reply
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
+    from agentcore_mcp.local.agentcore import LocalAgentCore
     from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
 
     Send = Callable[[Request, str, Retries], Awaitable[int]]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
+    from agentcore_mcp.local.agentcore import LocalAgentCore
 
 TOKEN = "not.a.real-token"
 

@@ -16,7 +16,7 @@ from agentcore_mcp.wire.sse import encode_sse
 from tests.support.agentcore import Boto, new_session_id
 
 if TYPE_CHECKING:
-    from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
+    from agentcore_mcp.local.agentcore import LocalAgentCore
 
 # As in the seeds' example: a stream of Bedrock Converse events, of Strands' own, and of plain strings.
 STREAM = b"""\

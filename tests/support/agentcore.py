@@ -17,7 +17,7 @@ from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agentcore_mcp.hosting.dataplane.process import LocalAgentCore
+    from agentcore_mcp.local.agentcore import LocalAgentCore
 
 # Far above what anything here takes on a loaded machine, and below pytest's limit for a test.
 WAIT_S = 20.0

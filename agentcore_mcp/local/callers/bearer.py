@@ -1,0 +1,114 @@
+"""Bearer tokens as a runtime with OAuth checks them: parsed, signed by the issuer, not about to expire, right client.
+
+Answers are those of the service that public issues quote: no token and refused claims are 401 with a challenge and a
+JSON-RPC body, a token that can't be parsed is 403. How the service words a wrong signature nobody has quoted; that
+text is ours.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, unquote
+
+from agentcore_mcp.local.callers.authorizer import Incoming, method_mismatch
+from agentcore_mcp.local.callers.issuer import ALGORITHM, CLIENT_ID, Issuer
+from agentcore_mcp.local.line.refusals import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from jwt.types import Options
+
+# A browser can set no headers on a WebSocket; it brings its token as a subprotocol, in base64url without padding.
+_SUBPROTOCOL: Final = "base64UrlBearerAuthorization."
+METADATA_PATH: Final = "invocations/.well-known/oauth-protected-resource"
+# The service refuses tokens that have less time left.
+MIN_LEFT_S: Final = 60
+# The claims are checked here, in the service's order and with its words.
+_SIGNATURE_ONLY: Final[Options] = {
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_sub": False,
+    "verify_jti": False,
+    "verify_aud": False,
+    "verify_iss": False,
+}
+
+
+class TokenAuthorizer:
+    """Lets in the tokens that an issuer has issued to one client.
+
+    Args:
+        issuer: The issuer.
+        now: Tells the time, Unix seconds.
+    """
+
+    covers_body = False
+
+    def __init__(self, issuer: Issuer, *, now: Callable[[], float] = time.time) -> None:
+        import jwt  # noqa: F401  now, so that no request waits for it
+
+        self._issuer = issuer
+        self._now = now
+
+    def check(self, request: Incoming) -> None:
+        """Return if the request has a token that is good.
+
+        Raises:
+            Refusal: If it has not.
+        """
+        scheme, _, token = _authorization(request.headers).partition(" ")
+        if scheme.startswith("AWS4-") or "X-Amz-Signature=" in request.query:
+            raise method_mismatch()
+        if scheme.lower() != "bearer" or not token.strip():
+            raise _unauthorized(request, "MissingAuthenticationTokenException", "Missing Authentication Token")
+        claims = self._claims(request, token.strip())
+        expires = claims.get("exp")
+        if type(expires) is not int or expires < self._now() + MIN_LEFT_S:
+            raise _refused(request, "Ineffectual token, will expire within the next minute")
+        for name, wanted in (("iss", self._issuer.url), ("client_id", CLIENT_ID)):
+            if claims.get(name) != wanted:
+                raise _refused(request, f"Claim '{name}' value mismatch with configuration.")
+
+    def _claims(self, request: Incoming, token: str) -> dict[str, Any]:
+        import jwt
+
+        try:
+            return jwt.decode(token, self._issuer.public_key, [ALGORITHM], options=_SIGNATURE_ONLY)
+        except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
+            raise _refused(request, "Token signature verification failed") from None
+        except jwt.InvalidTokenError:
+            raise Refusal("AccessDeniedException", "OAuth authorization failed: Failed to parse token") from None
+
+
+def challenge(request: Incoming) -> str:
+    """Return the challenge that leads a client to the issuer, by way of the runtime's metadata."""
+    runtime = request.path.split("/")[2]
+    # One form for every spelling of the same runtime.
+    url = f"http://{request.headers.get('host', '')}/runtimes/{quote(unquote(runtime), safe='')}/{METADATA_PATH}"
+    return f'Bearer resource_metadata="{url}?qualifier=DEFAULT"'
+
+
+def _authorization(headers: Mapping[str, str]) -> str:
+    if "authorization" in headers:
+        return headers["authorization"]
+    for offered in headers.get("sec-websocket-protocol", "").split(","):
+        if offered.strip().startswith(_SUBPROTOCOL):
+            encoded = offered.strip().removeprefix(_SUBPROTOCOL)
+            try:
+                token = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode("ascii")
+            except ValueError:
+                token = encoded
+            return f"Bearer {token}"
+    return ""
+
+
+def _refused(request: Incoming, message: str) -> Refusal:
+    return _unauthorized(request, "UnrecognizedClientException", message)
+
+
+def _unauthorized(request: Incoming, code: str, message: str) -> Refusal:
+    return Refusal(code, message, challenge=challenge(request))

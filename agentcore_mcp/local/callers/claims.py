@@ -1,0 +1,140 @@
+"""What a request says about its signature, in its ``Authorization`` header or in the query of a presigned URL.
+
+Only read here: whether it is true, `sigv4` finds out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, quote, urlencode
+
+from agentcore_mcp.local.callers.authorizer import Incoming, method_mismatch
+from agentcore_mcp.local.line.refusals import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ALGORITHM: Final = "AWS4-HMAC-SHA256"
+# AWS's rule for the time in a signed header, in both directions; S3 alone allows 15 minutes.
+SKEW: Final = timedelta(minutes=5)
+# AgentCore's limit for a presigned URL. Elsewhere AWS allows seven days.
+PRESIGNED_MAX_S: Final = 300
+TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
+_PARAMETER = re.compile(r"([A-Za-z-]+)=([^,\s]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a request says about its signature, wherever it says it.
+
+    Attributes:
+        scope: Day, region, service and terminator.
+        query: The query that is signed, in the one form that it is signed in.
+    """
+
+    access_key_id: str
+    scope: tuple[str, ...]
+    signed_headers: tuple[str, ...]
+    signature: str
+    time: datetime
+    valid_for: timedelta
+    query: str
+
+    @property
+    def timestamp(self) -> str:
+        """Return the time as it is signed."""
+        return self.time.strftime(TIME_FORMAT)
+
+
+def read_claim(request: Incoming) -> Claim:
+    """Read what a request says about its signature.
+
+    Raises:
+        Refusal: If it says nothing, or not enough.
+    """
+    authorization = request.headers.get("authorization", "")
+    scheme = authorization.partition(" ")[0]
+    if scheme.lower() == "bearer":
+        raise method_mismatch()
+    if scheme == ALGORITHM:
+        return _header_claim(authorization, request)
+    if authorization:
+        # Without the value, which may be somebody's token in a form of its own.
+        raise _incomplete(f"Unsupported AWS 'algorithm': the Authorization header must begin with {ALGORITHM}")
+    if "X-Amz-Algorithm" in dict(parse_qsl(request.query, keep_blank_values=True)):
+        return _query_claim(request)
+    raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
+
+
+def invalid_signature(message: str) -> Refusal:
+    """Refuse a request because its signature can't be right."""
+    return Refusal("InvalidSignatureException", message)
+
+
+def _header_claim(authorization: str, request: Incoming) -> Claim:
+    parameters = dict(_PARAMETER.findall(authorization.partition(" ")[2]))
+    missing = [name for name in ("Credential", "Signature", "SignedHeaders") if not parameters.get(name)]
+    problems = [f"Authorization header requires '{name}' parameter." for name in missing]
+    date = request.headers.get("x-amz-date") or request.headers.get("date")
+    if not date:
+        problems.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+    if problems or not date:
+        raise _incomplete(" ".join(problems))
+    return _claim_of(parameters, _time(date), SKEW, parse_qsl(request.query, keep_blank_values=True))
+
+
+def _query_claim(request: Incoming) -> Claim:
+    pairs = parse_qsl(request.query, keep_blank_values=True)
+    query = dict(pairs)
+    required = ("Credential", "Date", "Expires", "Signature", "SignedHeaders")
+    problems = [
+        f"AWS query-string parameters must include 'X-Amz-{name}'."
+        for name in required
+        if not query.get(f"X-Amz-{name}")
+    ]
+    if problems:
+        raise _incomplete(" ".join(problems))
+    if query["X-Amz-Algorithm"] != ALGORITHM:
+        raise _incomplete(f"Unsupported AWS 'algorithm': '{query['X-Amz-Algorithm']}'")
+    expires = query["X-Amz-Expires"]
+    if not expires.isdecimal() or not 1 <= int(expires) <= PRESIGNED_MAX_S:
+        raise invalid_signature(f"X-Amz-Expires must be between 1 and {PRESIGNED_MAX_S} seconds")
+    unsigned = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
+    parameters = {name: query[f"X-Amz-{name}"] for name in ("Credential", "Signature", "SignedHeaders")}
+    return _claim_of(parameters, _time(query["X-Amz-Date"]), timedelta(seconds=int(expires)), unsigned)
+
+
+def _claim_of(
+    parameters: Mapping[str, str], time: datetime, valid_for: timedelta, query: list[tuple[str, str]]
+) -> Claim:
+    # From the right: nothing says that an access key id has no slash.
+    credential = parameters["Credential"].rsplit("/", 4)
+    if len(credential) != 5:
+        raise _incomplete(
+            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term"
+        )
+    headers = tuple(parameters["SignedHeaders"].lower().split(";"))
+    return Claim(
+        credential[0],
+        tuple(credential[1:]),
+        headers,
+        parameters["Signature"],
+        time,
+        valid_for,
+        # However the client wrote it, it is signed in one form.
+        urlencode(query, quote_via=quote, safe="-_.~"),
+    )
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, TIME_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        raise _incomplete(f"Date must be in ISO-8601 'basic format'. Got '{text}'.") from None
+
+
+def _incomplete(message: str) -> Refusal:
+    return Refusal("IncompleteSignatureException", message)

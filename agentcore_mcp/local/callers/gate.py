@@ -1,0 +1,100 @@
+"""The gate: which kind of credentials a local AgentCore wants, and what it tells its user of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.local.callers import issuer, sigv4
+from agentcore_mcp.local.callers.authorizer import AuthMode, Authorizer, Incoming
+from agentcore_mcp.local.callers.bearer import TokenAuthorizer
+from agentcore_mcp.wire.operations import PAYLOAD_MAX_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Scope
+
+    from agentcore_mcp.local.line.exchange import Exchange
+
+# The region of every ARN that is hosted here.
+REGION: Final = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
+class AuthSettings:
+    """What is asked of whoever calls.
+
+    Attributes:
+        mode: Nothing, a signature, or a token.
+        keys: What signatures are made with.
+    """
+
+    mode: AuthMode = "none"
+    keys: sigv4.KeyPair = sigv4.LOCAL_KEYS
+
+    @classmethod
+    def of(cls, mode: AuthMode, access_key_id: str | None, secret_access_key: str | None) -> AuthSettings:
+        """Make them of what a user may leave out.
+
+        Raises:
+            ConfigurationError: If half a key pair is given, or one where none is asked for.
+        """
+        if access_key_id is None and secret_access_key is None:
+            return cls(mode)
+        if not access_key_id or not secret_access_key:
+            raise ConfigurationError(
+                "a key pair is an access key id and a secret access key, but one of them is missing"
+            )
+        if mode != "sigv4":
+            raise ConfigurationError(f"a key pair is for auth 'sigv4' only, not {mode!r}")
+        return cls(mode, sigv4.KeyPair(access_key_id, secret_access_key))
+
+    def announcement(self, endpoint_url: str) -> Mapping[str, Mapping[str, str]]:
+        """Return what a caller has to know to be let in, if there is anything to know."""
+        match self.mode:
+            case "sigv4":
+                keys = {"access_key_id": self.keys.access_key_id, "secret_access_key": self.keys.secret_access_key}
+                return {"auth": {"mode": self.mode, **keys, "region": REGION}}
+            case "jwt":
+                client = {"client_id": issuer.CLIENT_ID, "client_secret": issuer.CLIENT_SECRET}
+                url = endpoint_url + issuer.PATH
+                return {"auth": {"mode": self.mode, "issuer": url, "token_endpoint": f"{url}/token", **client}}
+            case _:
+                return {}
+
+
+class Gate:
+    """Lets requests in, or refuses them.
+
+    Attributes:
+        issuer: Where tokens come from, if they are what is asked for.
+    """
+
+    def __init__(self, settings: AuthSettings, endpoint_url: str) -> None:
+        self.issuer: issuer.Issuer | None = None
+        self._authorizer: Authorizer | None = None
+        if settings.mode == "sigv4":
+            self._authorizer = sigv4.SignatureAuthorizer(settings.keys, REGION)
+        elif settings.mode == "jwt":
+            self.issuer = issuer.Issuer(endpoint_url)
+            self._authorizer = TokenAuthorizer(self.issuer)
+
+    async def check(self, exchange: Exchange, scope: Scope) -> None:
+        """Return if the request may come in. Its body can still be read afterwards.
+
+        Args:
+            exchange: The request.
+            scope: The same as ASGI has it, for HTTP or a WebSocket.
+
+        Raises:
+            Refusal: If it may not.
+            ClientGoneError: If the client leaves before it has sent its whole request.
+        """
+        if self._authorizer is None:
+            return
+        body = b""
+        if self._authorizer.covers_body and scope["type"] == "http":
+            body = await exchange.hold(PAYLOAD_MAX_BYTES, field="payload")
+        self._authorizer.check(Incoming.of(scope, exchange.headers, body))

@@ -1,0 +1,200 @@
+"""The front door: the ASGI app that takes requests in, checks them, and hands them to the operations.
+
+It answers only what comes from this machine and not from a web page: a page open in a browser can send requests to
+loopback addresses too, and behind this door is a shell.
+"""
+
+from __future__ import annotations
+
+import traceback
+import uuid
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+import anyio
+
+from agentcore_mcp.local.callers.issuer import PATH as ISSUER_PATH
+from agentcore_mcp.local.line.exchange import ClientGoneError, Exchange
+from agentcore_mcp.local.line.faults import FAULT_HEADER, SpoiltSend
+from agentcore_mcp.local.line.journal import Journal
+from agentcore_mcp.local.line.refusals import Refusal, not_found
+from agentcore_mcp.local.line.routes import (
+    CARD,
+    COMMAND,
+    METADATA,
+    SHELL,
+    STOP,
+    WEBSOCKET,
+    Route,
+    find_route,
+)
+from agentcore_mcp.local.line.sockets import ClientSocket, SocketClosedError, refusing
+from agentcore_mcp.local.line.validation import check_members, headers_in
+from agentcore_mcp.local.operations.bridge import bridge
+from agentcore_mcp.local.operations.commands import command
+from agentcore_mcp.local.operations.invocations import agent_card, invoke
+from agentcore_mcp.local.operations.shells import shell
+from agentcore_mcp.local.operations.stops import Stops
+from agentcore_mcp.local.targets import LOOPBACK_NAMES
+from agentcore_mcp.wire.operations import SESSION_HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    import httpx2
+    from anyio.abc import TaskGroup
+    from starlette.types import Receive, Scope, Send
+
+    from agentcore_mcp.local.callers.gate import Gate
+    from agentcore_mcp.local.line.faults import Faults, Plan
+    from agentcore_mcp.local.sandbox.sessions import Sessions
+    from agentcore_mcp.local.targets import HostedAgent
+
+
+class FrontDoor:
+    """The ASGI app.
+
+    Args:
+        agents: What can be called.
+        sessions: Where.
+        client: What calls the agents.
+        gate: Who may call.
+        faults: What goes wrong on purpose.
+        tasks: For work that goes on when its answer has broken off.
+    """
+
+    def __init__(
+        self,
+        agents: Sequence[HostedAgent],
+        sessions: Sessions,
+        client: httpx2.AsyncClient,
+        *,
+        gate: Gate,
+        faults: Faults,
+        tasks: TaskGroup,
+    ) -> None:
+        self._agents = agents
+        self._gate = gate
+        self._faults = faults
+        self._tasks = tasks
+        self._sessions = sessions
+        self._client = client
+        self._stops = Stops(sessions)
+        self._journal = Journal()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request_id = str(uuid.uuid4())
+        socket = None
+        if scope["type"] == "websocket":
+            exchange = Exchange(scope, receive, refusing(send), request_id=request_id)
+            socket = ClientSocket(exchange, scope["subprotocols"], receive, send)
+        else:
+            exchange = Exchange(scope, receive, send, request_id=request_id)
+        try:
+            _check_origin(exchange.headers)
+            match scope.get("method", WEBSOCKET), scope["path"]:
+                case "GET", "/ping":
+                    await exchange.answer_json(200, {"status": "Healthy"})
+                case "GET", "/_local/sessions":
+                    await exchange.answer_json(200, self._sessions.listing())
+                case "GET", "/_local/requests":
+                    await exchange.answer_json(200, self._journal.listing())
+                case method, path if self._gate.issuer is not None and path.startswith(f"{ISSUER_PATH}/"):
+                    await self._gate.issuer.answer(exchange, method, path)
+                case method, _:
+                    route = find_route(method, scope["raw_path"], scope["query_string"])
+                    exchange.entry = self._journal.open(request_id, route.operation)
+                    plan = self._faults.plan(exchange.headers.get(FAULT_HEADER.lower()))
+                    await self._spoil(exchange, plan, partial(self._serve, exchange, scope, route, socket, plan))
+        except Refusal as refusal:
+            await exchange.refuse(refusal)
+        except ClientGoneError:
+            pass
+        finally:
+            exchange.close()
+
+    async def _spoil(self, exchange: Exchange, plan: Plan, serve: Callable[[], Awaitable[None]]) -> None:
+        """Serve with those faults that the answer is to have on the line."""
+        over = anyio.Event()
+        if plan.spoils_answer:
+            exchange.wrap_send(lambda send: SpoiltSend(send, plan, over.set))
+        if plan.cut_after is None:
+            await serve()
+            return
+
+        async def work() -> None:
+            await serve()
+            over.set()
+
+        # The connection closes when this returns, and the work goes on after that.
+        self._tasks.start_soon(work)
+        await over.wait()
+
+    async def _serve(
+        self, exchange: Exchange, scope: Scope, route: Route, socket: ClientSocket | None, plan: Plan
+    ) -> None:
+        async with anyio.create_task_group() as tasks:
+            if socket is None:
+                tasks.start_soon(exchange.watch)
+            try:
+                if route.operation != METADATA:
+                    await self._gate.check(exchange, scope)
+                plan.refuse()
+                await self._operate(exchange, route, socket, plan)
+            except Refusal as refusal:
+                # Here and not outside: a task group would wrap it.
+                await exchange.refuse(refusal)
+            except (ClientGoneError, SocketClosedError):
+                pass
+            except Exception as exc:  # noqa: BLE001  a defect or a full disk; clients expect the service's own shape
+                traceback.print_exc()
+                why = f"The local AgentCore failed, its standard error says where: {type(exc).__name__}"
+                await exchange.refuse(Refusal("InternalServerException", why))
+            tasks.cancel_scope.cancel()
+
+    async def _operate(self, exchange: Exchange, route: Route, socket: ClientSocket | None, plan: Plan) -> None:
+        members = exchange.headers
+        if socket is not None:
+            # A presigned URL has in its query what it can have in no header.
+            members = headers_in(route.query) | members
+        check_members(route.operation, members, route.query)
+        hosted = route.find(self._agents)
+        if route.operation == METADATA:
+            await self._protected_resource(exchange, hosted, route)
+            return
+        session_id = members.get(SESSION_HEADER.lower()) or str(uuid.uuid4())
+        exchange.in_session(session_id)
+        if route.operation == STOP:
+            await self._stops.stop(exchange, hosted, session_id)
+            return
+        with self._sessions.enter(hosted, session_id) as session:
+            await session.start(with_agent=route.operation not in (COMMAND, SHELL), delay_s=plan.cold_start_s)
+            if socket is not None:
+                connect = shell if route.operation == SHELL else bridge
+                await connect(socket, session, route.query)
+            elif route.operation == COMMAND:
+                await command(exchange, session)
+            elif route.operation == CARD:
+                await agent_card(exchange, session, self._client)
+            else:
+                await invoke(exchange, session, self._client)
+
+    async def _protected_resource(self, exchange: Exchange, hosted: HostedAgent, route: Route) -> None:
+        """Answer as RFC 9728 says, so that a client without a token finds out who issues them."""
+        if self._gate.issuer is None:
+            raise not_found(f"The agent '{route.runtime}' takes no tokens")
+        resource = f"http://{exchange.headers['host']}/runtimes/{quote(str(hosted.arn), safe='')}/invocations"
+        if qualifier := route.query.get("qualifier"):
+            resource += f"?qualifier={quote(qualifier, safe='')}"
+        await exchange.answer_json(200, {"resource": resource, "authorization_servers": [self._gate.issuer.url]})
+
+
+def _check_origin(headers: dict[str, str]) -> None:
+    try:
+        host = urlsplit(f"//{headers.get('host', '')}").hostname
+    except ValueError:
+        host = None
+    if host not in LOOPBACK_NAMES or "origin" in headers:
+        raise Refusal("AccessDeniedException", "The local AgentCore does not answer web pages or other hosts' names")

@@ -1,0 +1,90 @@
+"""Routes: which operation on which runtime a request line asks for.
+
+The ARN is one percent-encoded segment of the path, so the raw path is what is read: decoded, its slash would be one
+more separator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs, unquote
+
+from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.local.line.refusals import Refusal, invalid_field, not_found
+from agentcore_mcp.wire.operations import RuntimeArn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agentcore_mcp.local.targets import HostedAgent
+
+DEFAULT_QUALIFIER: Final = "DEFAULT"
+
+# Operations are named as the permissions for them are: the service model has no WebSockets.
+INVOKE: Final = "InvokeAgentRuntime"
+COMMAND: Final = "InvokeAgentRuntimeCommand"
+STOP: Final = "StopRuntimeSession"
+CARD: Final = "GetAgentCard"
+SOCKET: Final = "InvokeAgentRuntimeWithWebSocketStream"
+SHELL: Final = "InvokeAgentRuntimeCommandShell"
+# Open to everyone, so there is no permission for it.
+METADATA: Final = "ProtectedResourceMetadata"
+WEBSOCKET: Final = "WEBSOCKET"
+_OPERATIONS: Final = {
+    ("POST", "invocations"): INVOKE,
+    ("POST", "commands"): COMMAND,
+    ("POST", "stopruntimesession"): STOP,
+    ("GET", "invocations/.well-known/agent-card.json"): CARD,
+    ("GET", "invocations/.well-known/oauth-protected-resource"): METADATA,
+    (WEBSOCKET, "ws"): SOCKET,
+    (WEBSOCKET, "ws/shells"): SHELL,
+}
+# The model's other operations have no member accountId.
+_BY_ID_TOO: Final = frozenset({INVOKE, COMMAND})
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An operation, and the runtime and endpoint as the client wrote them."""
+
+    operation: str
+    runtime: str
+    query: dict[str, str]
+
+    def find(self, agents: Sequence[HostedAgent]) -> HostedAgent:
+        """Return the agent of this runtime.
+
+        Raises:
+            Refusal: If the runtime or its endpoint does not exist here, or can't be read.
+        """
+        if self.runtime.startswith("arn:"):
+            try:
+                arn = RuntimeArn.parse(self.runtime)
+            except InvalidRequestError as exc:
+                raise invalid_field("agentRuntimeArn", exc.message) from None
+            found = next((agent for agent in agents if agent.arn == arn), None)
+        else:
+            # The bare id names its account beside it.
+            account = self.query.get("accountId", "")
+            if self.operation not in _BY_ID_TOO or not (len(account) == 12 and account.isdecimal()):
+                raise invalid_field("agentRuntimeArn", "an agent id needs the query parameter accountId (12 digits)")
+            named = (account, self.runtime)
+            found = next((agent for agent in agents if (agent.arn.account_id, agent.arn.runtime_id) == named), None)
+        qualifier = self.query.get("qualifier", DEFAULT_QUALIFIER)
+        if found is None or qualifier != DEFAULT_QUALIFIER:
+            raise not_found(f"No endpoint or agent found with qualifier '{qualifier}' for agent '{self.runtime}'")
+        return found
+
+
+def find_route(method: str, raw_path: bytes, query_string: bytes) -> Route:
+    """Read a request line; the method of an upgrade is ``WEBSOCKET``.
+
+    Raises:
+        Refusal: If it is none of the operations.
+    """
+    match raw_path.decode("latin-1").split("/", 3):
+        case ["", "runtimes", runtime, rest] if operation := _OPERATIONS.get((method, rest)):
+            query = parse_qs(query_string.decode("latin-1"), keep_blank_values=True)
+            return Route(operation, unquote(runtime), {name: values[0] for name, values in query.items()})
+    raise Refusal("UnknownOperationException", "the operation is unknown; see agentcore-mcp local --help")

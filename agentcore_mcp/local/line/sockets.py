@@ -1,0 +1,123 @@
+"""A client's WebSocket, as the operations that take one see it.
+
+Until it is accepted, its exchange can still refuse it, with an HTTP answer like any other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Send
+
+    from agentcore_mcp.local.line.exchange import Exchange
+
+# A browser can set no headers; it brings its token as a subprotocol, and is told that this one has been chosen.
+BEARER_SUBPROTOCOL = "base64UrlBearerAuthorization"
+# RFC 6455, 7.4.1, and 4000 as AWS documents it for shells.
+NORMAL_CLOSURE = 1000
+GOING_AWAY = 1001
+UNSUPPORTED_DATA = 1003
+MESSAGE_TOO_BIG = 1009
+INTERNAL_ERROR = 1011
+REPLACED = 4000
+# These say why there was no code, and are never sent (RFC 6455, 7.4.1).
+NO_CODE = 1005
+_ABNORMAL_CLOSURE = 1006
+# A close frame holds 125 bytes, two of them the code.
+_REASON_MAX_BYTES = 123
+_SWITCHING_PROTOCOLS = 101
+_CLOSE_TIMEOUT_S = 1.0
+
+
+class SocketClosedError(Exception):
+    """The client has closed its WebSocket, or it broke; ``code`` says which."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"closed with {code}")
+        self.code = code
+        self.reason = reason
+
+
+class ClientSocket:
+    """A WebSocket to receive from and send to; each waits while the other side is slower than we are."""
+
+    def __init__(self, exchange: Exchange, subprotocols: list[str], receive: Receive, send: Send) -> None:
+        self.exchange = exchange
+        # Without the token, which is for the front door alone.
+        self.subprotocols = [name for name in subprotocols if not name.startswith(BEARER_SUBPROTOCOL)]
+        self._brought_token = BEARER_SUBPROTOCOL in subprotocols
+        self._receive = receive
+        self._send = send
+        self._open = False
+
+    async def accept(self, *, subprotocol: str | None = None, headers: list[tuple[str, str]] | None = None) -> None:
+        """Complete the handshake.
+
+        Raises:
+            SocketClosedError: If the client has left meanwhile.
+        """
+        await self._receive()
+        chosen = subprotocol or (BEARER_SUBPROTOCOL if self._brought_token else None)
+        fields = self.exchange.fields(headers or [])
+        self.exchange.started = True
+        if self.exchange.entry is not None:
+            self.exchange.entry.status = _SWITCHING_PROTOCOLS
+        self._open = True
+        await self._pass({"type": "websocket.accept", "subprotocol": chosen, "headers": fields})
+
+    async def receive(self) -> str | bytes:
+        """Return the next message.
+
+        Raises:
+            SocketClosedError: When there is none any more.
+        """
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            # Only with a close frame does uvicorn tell a reason, be it an empty one; without, it makes up a code.
+            raise self._closed(message["code"] if "reason" in message else _ABNORMAL_CLOSURE, message.get("reason"))
+        text: str | None = message.get("text")
+        return message["bytes"] if text is None else text
+
+    async def send(self, message: str | bytes) -> None:
+        """Send a message.
+
+        Raises:
+            SocketClosedError: If the client has gone.
+        """
+        await self._pass({"type": "websocket.send", "text" if isinstance(message, str) else "bytes": message})
+
+    async def close(self, code: int, reason: str = "") -> None:
+        """Close it, if nobody has yet."""
+        if self._open:
+            self._open = False
+            short = reason.encode()[:_REASON_MAX_BYTES].decode(errors="ignore")
+            self.exchange.note_end("complete")
+            # A client that does not read is not waited for; its connection is closed when the request is over.
+            with anyio.move_on_after(_CLOSE_TIMEOUT_S):
+                await self._send({"type": "websocket.close", "code": code, "reason": short})
+
+    async def _pass(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except OSError:
+            raise self._closed(_ABNORMAL_CLOSURE, None) from None
+
+    def _closed(self, code: int, reason: str | None) -> SocketClosedError:
+        if self._open:
+            self._open = False
+            if code == _ABNORMAL_CLOSURE:
+                self.exchange.note_client_gone()
+            self.exchange.note_end("complete")
+        return SocketClosedError(code, reason or "")
+
+
+def refusing(send: Send) -> Send:
+    """Let an HTTP answer be sent where a WebSocket was asked for: ASGI's extension ``websocket.http.response``."""
+
+    async def send_refusal(message: Message) -> None:
+        await send({**message, "type": f"websocket.{message['type']}"})
+
+    return send_refusal

@@ -1,0 +1,1 @@
+"""The operations of the local AgentCore, one module each: invoke, command, stop, WebSocket and shells."""

@@ -1,0 +1,118 @@
+"""InvokeAgentRuntimeWithWebSocketStream: the client's WebSocket joined to the agent's own at ``/ws``.
+
+Messages pass as they are, text as text and bytes as bytes, each direction as fast as its reader; so do close codes.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.typing import Subprotocol
+
+from agentcore_mcp.local.line.refusals import runtime_failed
+from agentcore_mcp.local.line.sockets import (
+    GOING_AWAY,
+    INTERNAL_ERROR,
+    NO_CODE,
+    NORMAL_CLOSURE,
+    ClientSocket,
+    SocketClosedError,
+)
+from agentcore_mcp.local.line.validation import headers_in
+from agentcore_mcp.local.operations.invocations import refused_by_agent, to_agent
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from agentcore_mcp.local.sandbox.session import Session
+
+# As large as uvicorn takes them from the client. The service's limit is lower, and for frames.
+MESSAGE_MAX_BYTES = 16 * 1024 * 1024
+# Read ahead of what is sent on; of messages that large, memory should not hold many.
+_QUEUED_MESSAGES = 4
+# A goodbye that the agent does not return is not waited for any longer.
+_CLOSE_TIMEOUT_S = 2.0
+
+
+async def bridge(socket: ClientSocket, session: Session, query: Mapping[str, str]) -> None:
+    """Join the WebSockets until either is closed, or the session ends.
+
+    Raises:
+        Refusal: If the agent can't be started, or does not accept. The client's is not accepted before the agent's.
+        SocketClosedError: If the client leaves before that.
+    """
+    headers = headers_in(query) | socket.exchange.headers
+    agent = await session.agent()
+    try:
+        with session.agent_call():
+            upstream = await connect(
+                f"{agent.base_url.replace('http', 'ws', 1)}/ws",
+                additional_headers=to_agent(headers, session.id, socket.exchange.request_id),
+                subprotocols=[Subprotocol(name) for name in socket.subprotocols] or None,
+                user_agent_header=None,
+                compression=None,
+                proxy=None,
+                open_timeout=None,
+                # The agent's own pings are answered; ours would end the session of an agent that computes for long.
+                ping_interval=None,
+                close_timeout=_CLOSE_TIMEOUT_S,
+                max_size=MESSAGE_MAX_BYTES,
+                max_queue=_QUEUED_MESSAGES,
+            )
+    except InvalidStatus as exc:
+        raise refused_by_agent(exc.response.status_code) from None
+    except (OSError, EOFError, InvalidHandshake):
+        raise runtime_failed(await session.why_broken()) from None
+    async with upstream:
+        await socket.accept(subprotocol=upstream.subprotocol)
+        async with anyio.create_task_group() as tasks:
+
+            async def run(half: Callable[[ClientSocket, Session, ClientConnection], Awaitable[None]]) -> None:
+                await half(socket, session, upstream)
+                tasks.cancel_scope.cancel()
+
+            for half in (_from_client, _from_agent, _until_the_session_ends):
+                tasks.start_soon(partial(run, half))
+
+
+async def _from_client(socket: ClientSocket, _: Session, upstream: ClientConnection) -> None:
+    try:
+        while True:
+            await upstream.send(await socket.receive())
+    except SocketClosedError as closed:
+        await upstream.close(*_sendable(closed.code, closed.reason))
+    except ConnectionClosed:
+        # The other half knows why, and says so.
+        await anyio.sleep_forever()
+
+
+async def _from_agent(socket: ClientSocket, session: Session, upstream: ClientConnection) -> None:
+    try:
+        while True:
+            await socket.send(await upstream.recv())
+    except SocketClosedError:
+        await upstream.close(GOING_AWAY)
+    except ConnectionClosed as closed:
+        # Sent by us: for a message that is too big, or no WebSocket message at all.
+        frame = closed.rcvd or closed.sent
+        if frame is not None:
+            await socket.close(*_sendable(frame.code, frame.reason))
+            return
+        why = await session.why_broken()
+        await socket.close(GOING_AWAY if session.stopping.is_set() else INTERNAL_ERROR, why)
+
+
+async def _until_the_session_ends(socket: ClientSocket, session: Session, _: ClientConnection) -> None:
+    await session.stopping.wait()
+    await socket.close(GOING_AWAY, session.why)
+
+
+def _sendable(code: int, reason: str) -> tuple[int, str]:
+    """Return a close code for the other side: some only say how a connection ended, and can't be sent."""
+    if code == NO_CODE:
+        return NORMAL_CLOSURE, reason
+    return (code, reason) if 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999 else (GOING_AWAY, "")

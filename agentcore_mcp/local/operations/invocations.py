@@ -1,0 +1,123 @@
+"""InvokeAgentRuntime: the payload goes to the session's agent, and its answer comes back as it is made.
+
+GetAgentCard is the same with nothing to send.
+"""
+
+from __future__ import annotations
+
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from agentcore_mcp.local.line.refusals import Refusal, runtime_failed
+from agentcore_mcp.wire.operations import CUSTOM_HEADER_PREFIX, PAYLOAD_MAX_BYTES, SESSION_HEADER, USER_HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from agentcore_mcp.local.line.exchange import Exchange
+    from agentcore_mcp.local.sandbox.session import Session
+
+AGENT_REQUEST_ID_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Request-Id"
+_TRACE_HEADERS = ("x-amzn-trace-id", "traceparent", "tracestate", "baggage")
+_MCP_HEADERS = ("mcp-session-id", "mcp-protocol-version")
+# What the agent gets to see: the members of the service model's request, and the custom headers. Everything else,
+# Authorization first, only reaches an agent whose runtime has it on its allow list.
+_PASSED_IN = frozenset(
+    {"content-type", "content-length", "accept", USER_HEADER.lower(), "mcp-method", "mcp-name"}
+    | {*_TRACE_HEADERS, *_MCP_HEADERS}
+)
+# What the client gets to see: the members of the service model's response, and how the body is framed.
+_PASSED_OUT = frozenset({"content-type", "content-length", "content-encoding", *_TRACE_HEADERS, *_MCP_HEADERS})
+
+
+def agent_client() -> httpx2.AsyncClient:
+    """Make the HTTP client that calls agent processes.
+
+    It waits for an answer for ever, because stopping the session is what ends a stuck agent, it opens a connection
+    for each call, because one kept open could close under the next call, and it keeps no cookies, which one agent
+    would set and all others get.
+    """
+    return httpx2.AsyncClient(
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        timeout=None,
+        limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
+        trust_env=False,
+    )
+
+
+async def invoke(exchange: Exchange, session: Session, client: httpx2.AsyncClient) -> None:
+    """Answer InvokeAgentRuntime.
+
+    Raises:
+        Refusal: If the payload is too long, or the agent fails before its answer has begun.
+        ClientGoneError: If the client leaves before it has sent its whole payload.
+    """
+    payload = exchange.body(PAYLOAD_MAX_BYTES, field="payload")
+    await _pass_on(exchange, session, client, "POST", "/invocations", payload)
+
+
+async def agent_card(exchange: Exchange, session: Session, client: httpx2.AsyncClient) -> None:
+    """Answer GetAgentCard: an A2A agent says itself who it is.
+
+    Raises:
+        Refusal: If the agent fails before its answer has begun.
+        ClientGoneError: If the client leaves at once.
+    """
+    await exchange.read(0, field="body")
+    await _pass_on(exchange, session, client, "GET", "/.well-known/agent-card.json")
+
+
+def to_agent(headers: Mapping[str, str], session_id: str, request_id: str) -> dict[str, str]:
+    """Return the headers that the agent gets, of those that the client has sent."""
+    custom = CUSTOM_HEADER_PREFIX.lower()
+    passed = {name: value for name, value in headers.items() if name in _PASSED_IN or name.startswith(custom)}
+    return {
+        **passed,
+        "accept-encoding": "identity",
+        SESSION_HEADER: session_id,
+        AGENT_REQUEST_ID_HEADER: request_id,
+    }
+
+
+def refused_by_agent(status: int) -> Refusal:
+    """Refuse a request because the agent did; its own words are not for the client."""
+    return runtime_failed(
+        f"Received error ({status}) from runtime. Please check the agent's output, which the local AgentCore prints on "
+        "its standard error, for more information."
+    )
+
+
+async def _pass_on(
+    exchange: Exchange,
+    session: Session,
+    client: httpx2.AsyncClient,
+    method: str,
+    path: str,
+    content: AsyncIterator[bytes] | None = None,
+) -> None:
+    agent = await session.agent()
+    # As bytes: what is in a header need not be ASCII, and goes on as it came.
+    headers = [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in to_agent(exchange.headers, session.id, exchange.request_id).items()
+    ]
+    request = client.build_request(method, f"{agent.base_url}{path}", headers=headers, content=content)
+    try:
+        with session.agent_call():
+            response = await client.send(request, stream=True)
+            try:
+                if not response.is_success:
+                    raise refused_by_agent(response.status_code)
+                answered = [
+                    (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers.raw
+                ]
+                await exchange.start(response.status_code, [field for field in answered if field[0] in _PASSED_OUT])
+                async for piece in response.aiter_raw():
+                    await exchange.write(piece)
+            finally:
+                await response.aclose()
+    except httpx2.TransportError:
+        raise runtime_failed(await session.why_broken()) from None
+    await exchange.finish()

@@ -1,0 +1,217 @@
+"""InvokeAgentRuntimeCommandShell: interactive shells in a session, which a client can leave and come back to.
+
+As AWS's developer guide has it ("Interactive Shells (Terminals)"), and the published SDK, which is the judge of the
+frames in `shell_frames`. Not limited here are the duration of a connection and its frames per second.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import uuid
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+
+from agentcore_mcp.local.line.refusals import Refusal, runtime_failed
+from agentcore_mcp.local.line.sockets import (
+    GOING_AWAY,
+    MESSAGE_TOO_BIG,
+    NORMAL_CLOSURE,
+    REPLACED,
+    UNSUPPORTED_DATA,
+    ClientSocket,
+    SocketClosedError,
+)
+from agentcore_mcp.local.operations import shell_frames as frames
+from agentcore_mcp.local.sandbox.terminal import SIZE_MAX, Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+    from agentcore_mcp.local.sandbox.session import Session
+
+SHELL_ID_HEADER = "X-Amzn-Bedrock-AgentCore-Shell-Id"
+# Limits and numbers are the service's.
+MAX_SHELLS = 10
+REPLAY_BYTES = 256 * 1024
+FRAME_MAX_BYTES = 64 * 1024
+MAX_TEXT_FRAMES = 5
+_SHELL_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,127}")
+_READ_BYTES = 16_384
+# Between being asked to hang up and being killed.
+_HANG_UP_GRACE_S = 1.0
+_GOODBYE_S = 1.0
+
+
+class Shell:
+    """A shell, from its first connection until a client has heard how it ended.
+
+    Its screen has one reader at a time: a connection, or, while there is none, a task that keeps what is written. Who
+    comes makes the present one give up its turn.
+    """
+
+    def __init__(self, shell_id: str, session: Session) -> None:
+        self.id = shell_id
+        self._session = session
+        self._terminal: Terminal | None = None
+        self._recent = bytearray()
+        self._lock = anyio.Lock()
+        self._turn = 0
+        self._reading = anyio.CancelScope()
+
+    @property
+    def has_exited(self) -> bool:
+        """Return whether only its end is still to be told."""
+        return self._terminal is not None and self._terminal.exited.is_set()
+
+    async def attach(self, socket: ClientSocket) -> None:
+        """Be the terminal of a client until it leaves, another one comes, or the shell exits.
+
+        Raises:
+            Refusal: If bash can't be started.
+            SocketClosedError: If the client leaves at once.
+        """
+        self._turn += 1
+        turn = self._turn
+        self._reading.cancel()
+        try:
+            async with self._lock:
+                existed = self._terminal is not None
+                terminal = self._terminal or await self._start()
+                await socket.accept(headers=[(SHELL_ID_HEADER, self.id)])
+                with anyio.CancelScope() as self._reading:
+                    if turn != self._turn:
+                        self._reading.cancel()
+                    await self._converse(socket, terminal, reconnected=existed)
+                replaced = self._reading.cancelled_caught
+            if replaced:
+                await socket.close(REPLACED, "Another client has connected to this shell.")
+        finally:
+            if self._session.stopping.is_set() and self._terminal is not None:
+                self._terminal.close()
+            else:
+                self._session.background(partial(self._keep, turn))
+
+    async def _start(self) -> Terminal:
+        try:
+            terminal = self._terminal = await Terminal.start(self._session.directory)
+        except OSError as exc:
+            self._forget()
+            raise Refusal("InternalServerException", f"The shell could not be started: {exc.strerror}") from None
+        self._session.processes.adopt(terminal.job)
+
+        async def live() -> None:
+            await terminal.run()
+            self._session.processes.release(terminal.job)
+
+        self._session.background(live)
+        return terminal
+
+    async def _converse(self, socket: ClientSocket, terminal: Terminal, *, reconnected: bool) -> None:
+        async with anyio.create_task_group() as tasks:
+
+            async def run(part: Awaitable[None]) -> None:
+                with suppress(SocketClosedError):
+                    await part
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(run, self._show(socket, terminal, reconnected=reconnected))
+            tasks.start_soon(run, self._take_input(socket, terminal))
+            tasks.start_soon(run, self._until_the_session_ends(socket))
+
+    async def _show(self, socket: ClientSocket, terminal: Terminal, *, reconnected: bool) -> None:
+        await socket.send(frames.connected(self.id, reconnected=reconnected))
+        recent = bytes(self._recent)
+        for start in range(0, len(recent), _READ_BYTES):
+            await socket.send(frames.stdout(recent[start : start + _READ_BYTES]))
+        while data := await self._read(terminal):
+            await socket.send(frames.stdout(data))
+        await terminal.exited.wait()
+        if self._session.stopping.is_set():
+            # Killed with its session, which the client is being told.
+            await anyio.sleep_forever()
+        await socket.send(frames.exited(terminal.exit_code or 0, terminal.job.ended_by))
+        self._forget()
+        await socket.close(NORMAL_CLOSURE)
+
+    async def _take_input(self, socket: ClientSocket, terminal: Terminal) -> None:
+        texts = 0
+        while texts < MAX_TEXT_FRAMES:
+            message = await socket.receive()
+            if isinstance(message, str):
+                texts += 1
+                continue
+            texts = 0
+            if len(message) > FRAME_MAX_BYTES:
+                await socket.close(MESSAGE_TOO_BIG, f"A frame has at most {FRAME_MAX_BYTES} bytes.")
+                return
+            await self._obey(message, socket, terminal)
+        await socket.close(UNSUPPORTED_DATA, "Frames are binary.")
+
+    async def _obey(self, message: bytes, socket: ClientSocket, terminal: Terminal) -> None:
+        # What else a frame may be for, a later protocol says.
+        match message[:1]:
+            case frames.STDIN:
+                await terminal.write(message[1:])
+            case frames.RESIZE:
+                if size := frames.read_size(message[1:], size_max=SIZE_MAX):
+                    terminal.resize(*size)
+            case frames.HEARTBEAT:
+                await socket.send(frames.HEARTBEAT)
+            case frames.CLOSE:
+                # Not here: the client may leave before it is done.
+                self._session.background(partial(self._hang_up, terminal))
+
+    async def _until_the_session_ends(self, socket: ClientSocket) -> None:
+        await self._session.stopping.wait()
+        with anyio.move_on_after(_GOODBYE_S):
+            await socket.send(frames.CLOSE)
+        await socket.close(GOING_AWAY, self._session.why)
+
+    async def _keep(self, turn: int) -> None:
+        """Read what is written while there is no client, so that the shell need not wait for one."""
+        async with self._lock:
+            with anyio.CancelScope() as self._reading:
+                while turn == self._turn and self._terminal is not None and await self._read(self._terminal):
+                    pass
+
+    async def _read(self, terminal: Terminal) -> bytes:
+        data = await terminal.read(_READ_BYTES)
+        self._recent += data
+        del self._recent[:-REPLAY_BYTES]
+        return data
+
+    async def _hang_up(self, terminal: Terminal) -> None:
+        terminal.job.signal(signal.SIGHUP)
+        with anyio.move_on_after(_HANG_UP_GRACE_S):
+            await terminal.exited.wait()
+        if not terminal.exited.is_set():
+            terminal.job.kill()
+
+    def _forget(self) -> None:
+        if self._session.shells.get(self.id) is self:
+            del self._session.shells[self.id]
+
+
+async def shell(socket: ClientSocket, session: Session, query: Mapping[str, str]) -> None:
+    """Connect a client to a shell, new or left before.
+
+    Raises:
+        Refusal: If the shell's id is not valid, there are too many, or bash can't be started.
+        SocketClosedError: If the client leaves before it is accepted.
+    """
+    shell_id = query.get("shellId") or str(uuid.uuid4())
+    if not _SHELL_ID.fullmatch(shell_id):
+        raise runtime_failed(f"Invalid shell ID: {shell_id}; it has 1 to 128 letters, digits, underscores and hyphens")
+    found = session.shells.get(shell_id)
+    if found is None:
+        for ended in [known for known in session.shells.values() if known.has_exited]:
+            if len(session.shells) >= MAX_SHELLS:
+                del session.shells[ended.id]
+        if len(session.shells) >= MAX_SHELLS:
+            raise runtime_failed(f"Maximum concurrent shell sessions reached ({MAX_SHELLS} open)")
+        found = session.shells[shell_id] = Shell(shell_id, session)
+    await found.attach(socket)

@@ -1,0 +1,87 @@
+"""StopRuntimeSession: ends a session at once, and answers a repeated stop as it answered the first."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from agentcore_mcp.local.line.refusals import (
+    IDEMPOTENT_PARAMETER_MISMATCH,
+    Refusal,
+    invalid_field,
+    not_found,
+    session_starting,
+    unreadable,
+)
+
+if TYPE_CHECKING:
+    from agentcore_mcp.local.line.exchange import Exchange
+    from agentcore_mcp.local.sandbox.session import Session
+    from agentcore_mcp.local.sandbox.sessions import Sessions
+    from agentcore_mcp.local.targets import HostedAgent
+
+BODY_MAX_BYTES = 4096
+# Repeats come within a client's retries, so within seconds.
+TOKENS_KEPT = 1000
+# Model: 33 to 256 characters of this pattern.
+_CLIENT_TOKEN = re.compile(r"(?=.{33,256}$)[a-zA-Z0-9](?:-*[a-zA-Z0-9])*")
+
+
+class Stops:
+    """The stops so far, by client token."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._stopped: OrderedDict[str, tuple[tuple[str, str], Session | None]] = OrderedDict()
+
+    async def stop(self, exchange: Exchange, hosted: HostedAgent, session_id: str) -> None:
+        """Answer StopRuntimeSession.
+
+        Raises:
+            Refusal: If the request is not valid, or there is no such session. The documentation's example has
+                ResourceNotFoundException for "not found or already terminated".
+            ClientGoneError: If the client leaves before it has sent its whole request.
+        """
+        token = _client_token(await exchange.read(BODY_MAX_BYTES, field="clientToken"))
+        session = self._session(hosted, session_id, token)
+        if session is None:
+            raise not_found(f"Session not found or already terminated: {session_id}")
+        if session.starting:
+            raise session_starting(session_id)
+        await self._sessions.end(session)
+        await exchange.answer_json(200, {})
+
+    def _session(self, hosted: HostedAgent, session_id: str, token: str | None) -> Session | None:
+        """Return the session that this request stops, or that its first try stopped."""
+        session = self._sessions.get(hosted, session_id)
+        if token is None:
+            return session
+        asked = (hosted.name, session_id)
+        first_asked, session = self._stopped.setdefault(token, (asked, session))
+        if first_asked != asked:
+            raise Refusal(
+                "ValidationException",
+                "The client token was used for another session",
+                reason=IDEMPOTENT_PARAMETER_MISMATCH,
+                fields=(("clientToken", "Member was used for another session"),),
+            )
+        if len(self._stopped) > TOKENS_KEPT:
+            self._stopped.popitem(last=False)
+        return session
+
+
+def _client_token(body: bytes) -> str | None:
+    if not body:
+        return None
+    try:
+        members = json.loads(body)
+    except (ValueError, RecursionError):
+        raise unreadable("the request body is not JSON") from None
+    if not isinstance(members, dict):
+        raise unreadable("the request body is not a JSON object")
+    token = members.get("clientToken")
+    if token is not None and not (isinstance(token, str) and _CLIENT_TOKEN.fullmatch(token)):
+        raise invalid_field("clientToken", "Member must have 33 to 256 letters, digits and dashes")
+    return token

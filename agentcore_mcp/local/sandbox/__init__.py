@@ -1,0 +1,1 @@
+"""Where agents and commands run: sessions, their processes, folders, pipes and terminals."""

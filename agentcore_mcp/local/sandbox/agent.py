@@ -1,0 +1,163 @@
+"""Agent processes: one session's agent, in a process of its own.
+
+The analogue of the service's microVM: what one session's agent keeps in memory no other session can see. The process
+gets the whole environment, because the agent may need its credentials to call a model.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from agentcore_mcp.local.line.listeners import HOST, listen
+from agentcore_mcp.local.operations.commands import SHELL
+from agentcore_mcp.local.sandbox.jobs import Job
+from agentcore_mcp.local.sandbox.last_words import LastWords
+from agentcore_mcp.local.sandbox.pipes import OutputPipe
+from agentcore_mcp.local.targets import AgentApp, AgentCommand
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping, Sequence
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+# Requests that wait for the agent to be imported.
+_BACKLOG = 128
+# A longer line of the agent's output is shown in pieces of this size.
+LINE_MAX_BYTES = 4096
+_READ_BYTES = 16_384
+# For a command to take down what it has started elsewhere: `docker run` stops its container on SIGTERM, and on
+# SIGKILL leaves it running.
+_COMMAND_GRACE_S = 1.0
+
+
+class AgentProcess:
+    """A running agent process.
+
+    Attributes:
+        base_url: Where it answers, without a trailing slash.
+        exit_code: Its exit code once it has exited, 128+N after signal N.
+        exited: Set when it has, and all of its output has been passed on.
+        last_words: What it printed that may explain why it exited.
+    """
+
+    def __init__(self, job: Job, output: OutputPipe, port: int, lifeline: int | None) -> None:
+        self.job = job
+        self.base_url = f"http://{HOST}:{port}"
+        self.exit_code: int | None = None
+        self.exited = anyio.Event()
+        self.last_words = LastWords(os.environ)
+        self._output = output
+        self._lifeline = lifeline
+
+    @classmethod
+    async def start(cls, target: AgentApp | AgentCommand, *, cwd: Path) -> AgentProcess:
+        """Start one.
+
+        Raises:
+            OSError: If the process can't be started.
+        """
+        if isinstance(target, AgentCommand):
+            return await cls._run_command(target, cwd)
+        with listen(0, backlog=_BACKLOG) as listener:
+            # Our own copy of the listener closes here: with it open, a connection to an agent that died would
+            # wait for ever instead of being refused.
+            return await cls._launch(target, cwd, listener)
+
+    @classmethod
+    async def try_import(cls, app: AgentApp, *, cwd: Path) -> AgentProcess:
+        """Start one that only imports the app, as the process of a session would; its exit code says whether it can.
+
+        Raises:
+            OSError: If the process can't be started.
+        """
+        return await cls._launch(app, cwd, None)
+
+    @classmethod
+    async def _launch(cls, app: AgentApp, cwd: Path, listener: socket.socket | None) -> AgentProcess:
+        lifeline, lifeline_held = os.pipe()
+        fds = [] if listener is None else [listener.fileno()]
+        # -P keeps the session's directory, where anyone may have put a json.py, off the import path.
+        argv = [sys.executable, "-P", str(_LAUNCHER), app.target, str(lifeline), str(app.folder or ""), *map(str, fds)]
+        env = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        try:
+            job, output = await _start_job(argv, cwd=cwd, env=env, pass_fds=(lifeline, *fds))
+        except BaseException:  # a cancellation, too
+            os.close(lifeline_held)
+            raise
+        finally:
+            os.close(lifeline)
+        return cls(job, output, 0 if listener is None else listener.getsockname()[1], lifeline_held)
+
+    @classmethod
+    async def _run_command(cls, command: AgentCommand, cwd: Path) -> AgentProcess:
+        # A port that was free a moment ago: a command can be told a number, but not be handed a socket.
+        with listen(0, backlog=1) as listener:
+            port = listener.getsockname()[1]
+        line = command.line.replace("{port}", str(port)).replace("{folder}", shlex.quote(str(command.folder)))
+        env = {**os.environ, "PORT": str(port)}
+        job, output = await _start_job([SHELL, "-c", line], cwd=cwd, env=env)
+        return cls(job, output, port, None)
+
+    async def run(self, show: Callable[[str], None]) -> None:
+        """Pass the output on, line by line, until the process has exited."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._relay, show)
+            self.exit_code = await self.job.wait()
+            self._output.end()
+        self._output.close()
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+        self.exited.set()
+
+    async def quit(self) -> None:
+        """Ask a command to end, and give it a moment for that. An app has nothing to take down."""
+        if self._lifeline is None:
+            self.job.signal(signal.SIGTERM)
+            with anyio.move_on_after(_COMMAND_GRACE_S):
+                await self.exited.wait()
+
+    def failure(self) -> str:
+        """Say how it exited, and why, as far as its output tells."""
+        words = self.last_words.quoted()
+        said = f" The end of its output: {words}" if words else ""
+        return f"Runtime exited with code {self.exit_code}.{said}"
+
+    async def _relay(self, show: Callable[[str], None]) -> None:
+        pending = b""
+        while data := await self._output.read(_READ_BYTES):
+            *lines, pending = (pending + data).split(b"\n")
+            if len(pending) >= LINE_MAX_BYTES:
+                lines.append(pending)
+                pending = b""
+            for line in lines:
+                self._say(line, show)
+        if pending:
+            self._say(pending, show)
+
+    def _say(self, line: bytes, show: Callable[[str], None]) -> None:
+        for start in range(0, max(1, len(line)), LINE_MAX_BYTES):
+            text = line[start : start + LINE_MAX_BYTES].decode("utf-8", "replace").rstrip()
+            self.last_words.hear(text)
+            show(text)
+
+
+async def _start_job(
+    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], pass_fds: Sequence[int] = ()
+) -> tuple[Job, OutputPipe]:
+    """Start a job whose whole output goes into one pipe."""
+    output = OutputPipe()
+    try:
+        job = await Job.start(argv, cwd=cwd, env=env, stdout=output.writer, stderr=output.writer, pass_fds=pass_fds)
+    except BaseException:  # a cancellation, too
+        output.close()
+        raise
+    finally:
+        output.close_writer()
+    return job, output

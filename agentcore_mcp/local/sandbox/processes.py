@@ -1,0 +1,57 @@
+"""The processes of a session: everything that was started in it, its agent included, to be killed when it ends.
+
+A job outlives its leader here: what a command leaves in the background goes on, and may go on printing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+    from agentcore_mcp.local.sandbox.jobs import Job
+    from agentcore_mcp.local.sandbox.pipes import OutputPipe
+
+
+class Processes:
+    """All jobs of one session, and the pipes that nobody reads any more.
+
+    Args:
+        tasks: Where those pipes are emptied.
+    """
+
+    def __init__(self, tasks: TaskGroup) -> None:
+        self._tasks = tasks
+        self._jobs: dict[int, Job] = {}
+        self._pipes: set[OutputPipe] = set()
+        self._killed = False
+
+    def adopt(self, job: Job) -> None:
+        """Take a job in. Where everything has been killed already, it is killed too."""
+        self._jobs[job.id] = job
+        if self._killed:
+            job.kill()
+
+    def release(self, job: Job, *outputs: OutputPipe) -> None:
+        """Take note that a job's leader has exited; what it left in the background stays, and may go on printing."""
+        if not job.members():
+            # The system may give its id to another process from now on.
+            del self._jobs[job.id]
+        for output in outputs:
+            self._tasks.start_soon(self._discard, output)
+
+    def kill(self) -> None:
+        """End all of them, and those that are still to come."""
+        self._killed = True
+        for job in self._jobs.values():
+            job.kill()
+        for output in self._pipes:
+            output.end()
+
+    async def _discard(self, output: OutputPipe) -> None:
+        self._pipes.add(output)
+        if self._killed:
+            output.end()
+        await output.discard()
+        self._pipes.remove(output)

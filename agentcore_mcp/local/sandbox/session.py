@@ -1,0 +1,240 @@
+"""A session: a working directory, an agent and the commands' leftovers, under one id.
+
+Which sessions there are and when they end is decided in `sessions`.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx2
+
+from agentcore_mcp.local.line.refusals import Refusal, runtime_failed, session_starting
+from agentcore_mcp.local.sandbox.agent import AgentProcess
+from agentcore_mcp.local.sandbox.processes import Processes
+from agentcore_mcp.local.targets import AgentUrl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+    from pathlib import Path
+
+    from anyio.abc import TaskGroup
+
+    from agentcore_mcp.local.limits import Limits
+    from agentcore_mcp.local.operations.shells import Shell
+    from agentcore_mcp.local.targets import AgentApp, AgentCommand, HostedAgent
+
+# Between an agent's connection breaking and its process being seen to have exited. If it takes longer, it lives.
+EXIT_NOTICE_S = 2.0
+# Between two tries to reach an agent that does not listen yet.
+_LOOK_AGAIN_S = 0.05
+# An agent whose event loop is blocked does not answer; the service takes that for ill, we only for not busy.
+_PING_TIMEOUT_S = 2.0
+
+
+class Session:
+    """One session.
+
+    Attributes:
+        starting: Whether its first call is waiting for it to start.
+        stopping: Set when it is to end. From then on no answer of it may look complete.
+        why: Why it ends, as a sentence for the clients whose requests that breaks.
+        ended: Set when its processes and its directory are gone.
+        shells: Its interactive shells, by their ids.
+        processes: What has been started in it.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        directory: Path,
+        hosted: HostedAgent,
+        tasks: TaskGroup,
+        client: httpx2.AsyncClient,
+        limits: Limits,
+    ) -> None:
+        self.id = session_id
+        self.directory = directory
+        self.hosted = hosted
+        self.active = 0
+        self.starting = False
+        self._started = False
+        self.stopping = anyio.Event()
+        self.why = ""
+        self.ended = anyio.Event()
+        self.shells: dict[str, Shell] = {}
+        self.processes = Processes(tasks)
+        self._agent: AgentProcess | AgentUrl | None = None
+        self._tasks = tasks
+        self._client = client
+        self._limits = limits
+        self._starting = anyio.Lock()
+        self._calls: set[anyio.CancelScope] = set()
+        self._created = self._last_used = time.monotonic()
+
+    @property
+    def agent_process(self) -> AgentProcess | None:
+        """Return the process of its agent, once there is one."""
+        return self._agent if isinstance(self._agent, AgentProcess) else None
+
+    @property
+    def age_s(self) -> float:
+        """Return for how long it has existed."""
+        return time.monotonic() - self._created
+
+    @property
+    def idle_s(self) -> float:
+        """Return for how long nothing has been going on in it."""
+        return 0.0 if self.active else time.monotonic() - self._last_used
+
+    def left_s(self) -> float:
+        """Return in how many seconds it has to end if nothing happens; 0 or less if that is now."""
+        return min(self._limits.idle_timeout_s - self.idle_s, self._limits.max_lifetime_s - self.age_s)
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Count as active meanwhile."""
+        self.active += 1
+        try:
+            yield
+        finally:
+            self.active -= 1
+            self._last_used = time.monotonic()
+
+    async def start(self, *, with_agent: bool, delay_s: float = 0.0) -> None:
+        """Start it at its first call. Who calls it a second time meanwhile is refused, as by the service.
+
+        Args:
+            with_agent: Whether this call needs the agent; a session may begin with a command.
+            delay_s: How much longer the start takes than it would.
+
+        Raises:
+            Refusal: If it is starting for another call, or can't be started.
+        """
+        if self._started:
+            return
+        if self.starting:
+            raise session_starting(self.id)
+        self.starting = True
+        try:
+            if delay_s:
+                with anyio.move_on_after(delay_s):
+                    await self.stopping.wait()
+                    raise runtime_failed(self.why)
+            if with_agent:
+                await self.agent()
+            self._started = True
+        finally:
+            self.starting = False
+
+    async def agent(self) -> AgentProcess | AgentUrl:
+        """Return the agent; the first call starts it, and returns once it answers.
+
+        Raises:
+            Refusal: If it can't be started.
+        """
+        async with self._starting:
+            if self._agent is None:
+                target = self.hosted.target
+                if isinstance(target, AgentUrl):
+                    self._agent = target
+                else:
+                    self._agent = process = await self._start(target)
+                    await self._until_it_answers(process)
+            return self._agent
+
+    @contextmanager
+    def agent_call(self) -> Iterator[None]:
+        """Break off what is done inside when the session ends, if it does not break by itself.
+
+        It does when the agent's process is killed. An agent that many sessions share goes on.
+
+        Raises:
+            Refusal: If that happens.
+        """
+        with anyio.CancelScope() as scope:
+            if isinstance(self._agent, AgentUrl):
+                self._calls.add(scope)
+            try:
+                yield
+            finally:
+                self._calls.discard(scope)
+        if scope.cancelled_caught:
+            raise runtime_failed(self.why)
+
+    async def notice_busy_agent(self) -> None:
+        """Ask the agent of an idle session for its health, and count as used now if it says that it is busy."""
+        if self.active or self._agent is None or self.stopping.is_set():
+            return
+        health = None
+        with anyio.move_on_after(_PING_TIMEOUT_S) as call:
+            self._calls.add(call)
+            with suppress(httpx2.TransportError, ValueError):
+                health = (await self._client.get(f"{self._agent.base_url}/ping")).json()
+        self._calls.discard(call)
+        # Reported of the service: without the time, HealthyBusy does not hold off the idle timeout.
+        match health:
+            case {"status": "HealthyBusy", "time_of_last_update": int() | float()}:
+                self._last_used = time.monotonic()
+
+    async def why_broken(self) -> str:
+        """Say why the connection to the agent broke: the agent exited, the session was stopped, or it just hung up."""
+        if isinstance(self.hosted.target, AgentUrl):
+            return f"The agent at {self.hosted.target.base_url} does not answer, or not to the end."
+        with anyio.move_on_after(EXIT_NOTICE_S):
+            await self.stopping.wait()
+        return self.why or "The agent closed the connection before its answer was complete."
+
+    def background(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do something that outlives the request which asks for it."""
+        self._tasks.start_soon(work)
+
+    def stop(self, why: str) -> None:
+        """Let it end; only the first reason counts."""
+        self.why = self.why or why
+        self.stopping.set()
+        for call in self._calls:
+            call.cancel()
+
+    async def kill(self) -> None:
+        """End everything that runs in the session."""
+        if self.agent_process is not None:
+            await self.agent_process.quit()
+        self.processes.kill()
+
+    async def _start(self, target: AgentApp | AgentCommand) -> AgentProcess:
+        try:
+            process = await AgentProcess.start(target, cwd=self.directory)
+        except OSError as exc:
+            message = f"The agent process could not be started: {exc.strerror}"
+            raise Refusal("InternalServerException", message) from None
+        self.processes.adopt(process.job)
+        self._tasks.start_soon(self._run_agent, process)
+        return process
+
+    async def _until_it_answers(self, agent: AgentProcess) -> None:
+        with anyio.move_on_after(self._limits.start_timeout_s):
+            while not self.stopping.is_set():
+                try:
+                    await self._client.get(f"{agent.base_url}/ping")
+                except httpx2.TransportError:
+                    await anyio.sleep(_LOOK_AGAIN_S)
+                else:
+                    return
+        # The words of the service.
+        limit = f"Please make sure that initialization completes in {self._limits.start_timeout_s:g}s."
+        self.stop(f"Runtime initialization time exceeded. {limit}")
+        raise runtime_failed(self.why)
+
+    async def _run_agent(self, agent: AgentProcess) -> None:
+        await agent.run(self._show)
+        if not self.stopping.is_set():
+            self.stop(agent.failure())
+            self._show(self.why)
+
+    def _show(self, line: str) -> None:
+        print(f"[{self.id}] {line}", file=sys.stderr, flush=True)  # noqa: T201

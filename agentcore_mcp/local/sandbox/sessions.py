@@ -1,0 +1,127 @@
+"""Sessions: which there are, and when they end.
+
+Created on first use, ended by stop, by idleness, by age, or when the agent process exits by itself; the same id
+afterwards is a new, empty session. Ending kills every process of the session and deletes its directory.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.to_thread
+
+from agentcore_mcp.local.line.refusals import Refusal
+from agentcore_mcp.local.sandbox.folders import remove_tree
+from agentcore_mcp.local.sandbox.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import httpx2
+    from anyio.abc import TaskGroup
+
+    from agentcore_mcp.local.limits import Limits
+    from agentcore_mcp.local.targets import HostedAgent
+
+# Each may hold a Python process of some 40 MB; a laptop bears this many, and a runaway test is stopped by it.
+MAX_SESSIONS = 50
+# How often an idle session's agent is asked whether it is busy; the service asks every 2 s. Four times within a
+# shorter idle timeout, so that none ends over work that has just begun.
+_ASK_EVERY_S = 10.0
+_ASKS_PER_TIMEOUT = 4
+
+
+class Sessions:
+    """All sessions of one local AgentCore."""
+
+    def __init__(self, root: Path, tasks: TaskGroup, client: httpx2.AsyncClient, limits: Limits) -> None:
+        self._root = root
+        self._tasks = tasks
+        self._client = client
+        self._limits = limits
+        self._sessions: dict[tuple[str, str], Session] = {}
+        self._closing = False
+        self._numbers = iter(range(1, sys.maxsize))
+
+    @contextmanager
+    def enter(self, hosted: HostedAgent, session_id: str) -> Iterator[Session]:
+        """Use a session, created if there is none; it is not idle meanwhile.
+
+        Raises:
+            Refusal: If there are too many, or this local AgentCore is about to end.
+        """
+        session = self.get(hosted, session_id) or self._create(hosted, session_id)
+        with session.busy():
+            yield session
+
+    def get(self, hosted: HostedAgent, session_id: str) -> Session | None:
+        """Return the agent's session of this id if there is one."""
+        return self._sessions.get((hosted.name, session_id))
+
+    async def end(self, session: Session) -> None:
+        """End a session, and return when nothing of it is left."""
+        # The id is free at once: a request that comes meanwhile gets a new session.
+        self._forget(session)
+        session.stop("The session was stopped.")
+        await session.ended.wait()
+
+    async def close(self) -> None:
+        """End all sessions, and create none any more."""
+        self._closing = True
+        async with anyio.create_task_group() as tasks:
+            for session in list(self._sessions.values()):
+                tasks.start_soon(self.end, session)
+
+    def listing(self) -> list[dict[str, Any]]:
+        """Return the sessions as JSON objects."""
+        return [
+            {
+                "id": session.id,
+                "agent": session.hosted.name,
+                "age_s": session.age_s,
+                "idle_s": session.idle_s,
+                "has_agent_process": session.agent_process is not None,
+                "cwd": str(session.directory),
+            }
+            for session in self._sessions.values()
+        ]
+
+    def _create(self, hosted: HostedAgent, session_id: str) -> Session:
+        if self._closing:
+            raise Refusal("InternalServerException", "The local AgentCore is shutting down")
+        if len(self._sessions) >= MAX_SESSIONS:
+            raise Refusal(
+                "ServiceQuotaExceededException",
+                f"{MAX_SESSIONS} sessions are active, and the local AgentCore runs no more at a time. That is a limit "
+                "of its own, not a quota of an account: stop a session, or let them end sooner with --idle-timeout",
+            )
+        # Numbered, because an id may hold anything, slashes and dots included.
+        directory = self._root / f"session-{next(self._numbers)}"
+        directory.mkdir(mode=0o700)
+        session = Session(session_id, directory, hosted, self._tasks, self._client, self._limits)
+        self._sessions[hosted.name, session_id] = session
+        self._tasks.start_soon(self._live, session)
+        return session
+
+    async def _live(self, session: Session) -> None:
+        ask_every_s = min(_ASK_EVERY_S, self._limits.idle_timeout_s / _ASKS_PER_TIMEOUT)
+        while not session.stopping.is_set() and (left_s := session.left_s()) > 0:
+            with anyio.move_on_after(min(left_s, ask_every_s)):
+                await session.stopping.wait()
+            await session.notice_busy_agent()
+        self._forget(session)
+        if session.age_s >= self._limits.max_lifetime_s:
+            session.stop("The session has reached its maximum lifetime.")
+        session.stop("The session was idle for too long.")
+        await session.kill()
+        await anyio.to_thread.run_sync(remove_tree, session.directory)
+        session.ended.set()
+
+    def _forget(self, session: Session) -> None:
+        key = (session.hosted.name, session.id)
+        if self._sessions.get(key) is session:
+            del self._sessions[key]

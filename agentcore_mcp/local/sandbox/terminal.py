@@ -1,0 +1,105 @@
+"""A terminal: bash on a pseudo-terminal of its own, with its keyboard, its screen and its size."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import struct
+import termios
+from typing import TYPE_CHECKING
+
+import anyio
+
+from agentcore_mcp.local.operations.commands import SHELL, command_environment
+from agentcore_mcp.local.sandbox.jobs import Job
+from agentcore_mcp.local.sandbox.pipes import OutputPipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Until the client says otherwise; what terminals have been since there were any.
+_COLUMNS, _ROWS = 80, 24
+# The kernel's own fields have 16 bits.
+SIZE_MAX = 65_535
+# What a session leader opens first becomes the terminal that signals from the keyboard and job control work on.
+_TAKE_TERMINAL = 'exec "$0" -i <>"$1" >&0 2>&0'
+
+
+class Terminal:
+    """A running bash, and the terminal that it is on.
+
+    Attributes:
+        exit_code: bash's exit code once it has exited, 128+N after signal N.
+        exited: Set then.
+    """
+
+    def __init__(self, job: Job, screen: OutputPipe, device: int) -> None:
+        self.job = job
+        self.exit_code: int | None = None
+        self.exited = anyio.Event()
+        self._screen = screen
+        self._device = device
+        self._open = True
+
+    @classmethod
+    async def start(cls, cwd: Path) -> Terminal:
+        """Start one.
+
+        Raises:
+            OSError: If bash can't be started.
+        """
+        device, other_end = pty.openpty()
+        screen = OutputPipe((device, other_end))
+        _set_size(device, _COLUMNS, _ROWS)
+        environment = {"TERM": "xterm-256color", **command_environment(os.environ, cwd), "SHELL": SHELL}
+        argv = [SHELL, "-c", _TAKE_TERMINAL, SHELL, os.ttyname(other_end)]
+        try:
+            job = await Job.start(argv, cwd=cwd, env=environment, stdout=other_end, stderr=other_end)
+        except OSError:
+            screen.close()
+            raise
+        finally:
+            screen.close_writer()
+        return cls(job, screen, device)
+
+    async def run(self) -> None:
+        """Wait until bash has exited; what it wrote can still be read."""
+        self.exit_code = await self.job.wait()
+        self._screen.end()
+        self.exited.set()
+
+    async def read(self, max_bytes: int) -> bytes:
+        """Return what comes next on the screen, or nothing at the end. One reader at a time."""
+        if not self._open:
+            return b""
+        data = await self._screen.read(max_bytes)
+        if not data:
+            self.close()
+        return data
+
+    async def write(self, data: bytes) -> None:
+        """Type something; waits while nobody reads it."""
+        while data and self._open:
+            try:
+                data = data[os.write(self._device, data) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self._device)
+            except OSError:
+                # Nobody is left to read it.
+                return
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the screen another size."""
+        if self._open:
+            _set_size(self._device, columns, rows)
+
+    def close(self) -> None:
+        """Switch the screen off. Nobody may be reading then."""
+        if self._open:
+            self._open = False
+            self._screen.close()
+
+
+def _set_size(device: int, columns: int, rows: int) -> None:
+    fcntl.ioctl(device, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

@@ -1,0 +1,132 @@
+"""The local AgentCore holds requests against the service model, as boto3 and raw HTTP see it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+from agentcore_mcp.local.line.refusals import Refusal
+from agentcore_mcp.local.line.routes import SHELL, SOCKET
+from agentcore_mcp.local.line.validation import ACCOUNT_ID, MEMBERS_OF, check_members
+from agentcore_mcp.wire.operations import SESSION_HEADER
+from tests.support.agentcore import Boto, error_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agentcore_mcp.local.agentcore import LocalAgentCore
+
+SESSION_ID = "a-session-of-thirty-three-letters"
+SEGMENTS = {
+    "InvokeAgentRuntime": "invocations",
+    "InvokeAgentRuntimeCommand": "commands",
+    "StopRuntimeSession": "stopruntimesession",
+}
+EVERY_LIMIT = [
+    (operation, member.header, length, name, member.name)
+    for operation, members in MEMBERS_OF.items()
+    for member in members
+    for name, length in (("short", member.min_chars - 1), ("long", member.max_chars + 1))
+    if length >= 0
+]
+
+
+@pytest.fixture(scope="module")
+def lenient(probe: LocalAgentCore) -> Iterator[Boto]:
+    """Give a boto3 that sends what it would refuse itself."""
+    with Boto.of(probe, check_parameters=False) as boto:
+        yield boto
+
+
+@pytest.mark.parametrize("operation", sorted(MEMBERS_OF.keys() - {SOCKET, SHELL}))
+def test_the_table_is_the_service_models(boto: Boto, operation: str) -> None:
+    shape = boto.client.meta.service_model.operation_model(operation).input_shape
+    headers = {
+        (
+            name,
+            member.serialization["name"].lower(),
+            member.metadata.get("min"),
+            member.metadata.get("max"),
+        )
+        for name, member in shape.members.items()
+        if member.serialization.get("location") == "header"
+    }
+
+    assert {(m.name, m.header, m.min_chars, m.max_chars) for m in MEMBERS_OF[operation]} == headers
+    if "accountId" in shape.members:
+        assert ACCOUNT_ID.pattern == shape.members["accountId"].metadata["pattern"]
+
+
+@pytest.mark.parametrize(("operation", "header", "length", "kind", "name"), EVERY_LIMIT)
+def test_a_header_outside_its_limits_is_named(operation: str, header: str, length: int, kind: str, name: str) -> None:
+    headers = {SESSION_HEADER.lower(): SESSION_ID} | {header: "x" * length}
+    with pytest.raises(Refusal) as caught:
+        check_members(operation, headers, {})
+    limit = length + 1 if kind == "short" else length - 1
+    comparison = "greater" if kind == "short" else "less"
+
+    assert (caught.value.status, caught.value.reason) == (400, "FieldValidationFailed")
+    assert caught.value.fields == ((name, f"Member must have length {comparison} than or equal to {limit}"),)
+    check_members(operation, headers | {header: "x" * limit}, {})
+
+
+def test_everything_that_is_wrong_is_named_at_once(boto: Boto) -> None:
+    answer = httpx2.post(
+        _url(boto, "InvokeAgentRuntime") + "?accountId=12",
+        headers={SESSION_HEADER: "short", "Mcp-Name": "x" * 1025, "baggage": "x" * 8193},
+        json={},
+    )
+    body = answer.json()
+
+    assert (answer.status_code, error_code(answer)) == (400, "ValidationException")
+    assert body["reason"] == "FieldValidationFailed"
+    assert [field["name"] for field in body["fieldList"]] == ["runtimeSessionId", "mcpName", "baggage", "accountId"]
+    assert body["message"].startswith("4 validation errors detected: Value at 'runtimeSessionId' failed to satisfy ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"runtimeUserId": "x" * 1025}, "runtimeUserId"),
+        ({"mcpSessionId": "x" * 1025}, "mcpSessionId"),
+        ({"traceId": "x" * 129}, "traceId"),
+        ({"traceParent": "x" * 129}, "traceParent"),
+        ({"traceState": "x" * 513}, "traceState"),
+        ({"contentType": "x" * 257}, "contentType"),
+        ({"accept": "x" * 257}, "accept"),
+        ({"accountId": "12"}, "accountId"),
+    ],
+)
+def test_boto3_reads_the_refusal_of_a_member(lenient: Boto, arguments: dict[str, Any], name: str) -> None:
+    with pytest.raises(lenient.client.exceptions.ValidationException) as caught:
+        lenient.client.invoke_agent_runtime(
+            agentRuntimeArn=lenient.arn, runtimeSessionId=SESSION_ID, payload=b"{}", **arguments
+        )
+    answer = caught.value.response
+
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert answer["reason"] == "FieldValidationFailed"
+    assert [field["name"] for field in answer["fieldList"]] == [name]
+    assert SESSION_ID not in lenient.sessions()
+
+
+def test_a_stop_without_a_session_says_that_it_is_missing(boto: Boto) -> None:
+    answer = httpx2.post(_url(boto, "StopRuntimeSession"))
+
+    assert answer.json()["fieldList"] == [{"name": "runtimeSessionId", "message": "Member must not be null"}]
+
+
+@pytest.mark.parametrize("operation", SEGMENTS)
+def test_every_answer_has_a_request_id_and_every_error_the_headers_of_aws(boto: Boto, operation: str) -> None:
+    answer = httpx2.post(_url(boto, operation), headers={SESSION_HEADER: "short"})
+
+    assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["x-amzn-requestid"])
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-amzn-errortype"] == "ValidationException"
+
+
+def _url(boto: Boto, operation: str) -> str:
+    return f"{boto.endpoint_url}/runtimes/{boto.arn.replace(':', '%3A').replace('/', '%2F')}/{SEGMENTS[operation]}"

@@ -1,0 +1,98 @@
+"""How long a session of the local AgentCore lasts: as long as something goes on in it, up to a limit."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from urllib3.exceptions import ProtocolError
+
+from agentcore_mcp.cli.local import local
+from agentcore_mcp.local.agentcore import LocalAgentCore
+from agentcore_mcp.local.limits import Limits
+from tests.support.agentcore import Boto, eventually, new_session_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROBE = "tests.support.agents.probe:app"
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[Boto]:
+    """Give a boto3 of a local AgentCore whose sessions end soon."""
+    with LocalAgentCore(app=PROBE, idle_timeout_s=0.4) as local, Boto.of(local) as boto:
+        yield boto
+
+
+def _session_that_says(boto: Boto, health: dict[str, Any]) -> str:
+    session_id = new_session_id()
+    boto.run(f"echo '{json.dumps(health)}' > health", session_id)
+    boto.ask({}, session_id)
+    return session_id
+
+
+def test_an_agent_that_says_it_is_busy_keeps_its_session_until_it_says_otherwise(hasty: Boto) -> None:
+    busy = _session_that_says(hasty, {"status": "HealthyBusy", "time_of_last_update": 1})
+    cwd = Path(hasty.sessions()[busy]["cwd"])
+    idle = _session_that_says(hasty, {"status": "Healthy", "time_of_last_update": 1})
+    eventually(lambda: idle not in hasty.sessions())
+
+    assert busy in hasty.sessions()
+    (cwd / "health").write_text("{}")
+    eventually(lambda: busy not in hasty.sessions())
+
+
+def test_busy_without_a_time_does_not_count_as_reported_of_the_service(hasty: Boto) -> None:
+    busy = _session_that_says(hasty, {"status": "HealthyBusy", "time_of_last_update": 1})
+    timeless = _session_that_says(hasty, {"status": "HealthyBusy"})
+    eventually(lambda: timeless not in hasty.sessions())
+
+    assert busy in hasty.sessions()
+    hasty.stop(busy)
+
+
+def test_health_that_cannot_be_read_is_not_busy(hasty: Boto) -> None:
+    session_id = new_session_id()
+    hasty.run("echo nonsense > health", session_id)
+    hasty.ask({}, session_id)
+
+    eventually(lambda: session_id not in hasty.sessions())
+
+
+def test_a_session_that_is_too_old_ends_however_busy_it_is() -> None:
+    with LocalAgentCore("--max-lifetime", "1", app=PROBE) as local, Boto.of(local) as boto:
+        session_id = new_session_id()
+        with closing(boto.start("echo ready; sleep 100", session_id)) as stream:
+            running = iter(stream)
+            next(running)
+            next(running)
+            cwd = Path(boto.sessions()[session_id]["cwd"])
+            with pytest.raises(ProtocolError, match="prematurely"):
+                next(running)
+        eventually(lambda: session_id not in boto.sessions())
+        eventually(lambda: not cwd.exists())
+
+        assert boto.run("ls", session_id).stdout == ""
+
+
+def test_an_invocation_that_is_cut_by_age_says_so() -> None:
+    with LocalAgentCore("--max-lifetime", "1.5", app=PROBE) as local, Boto.of(local) as boto:
+        with pytest.raises(boto.client.exceptions.RuntimeClientError) as caught:
+            boto.ask({"do": "hang"}, new_session_id())
+
+        assert caught.value.response["Error"]["Message"] == "The session has reached its maximum lifetime."
+
+
+def test_the_defaults_of_the_command_are_those_of_the_service() -> None:
+    defaults = {parameter.name: parameter.default for parameter in local.params}
+
+    assert {name: defaults[name] for name in inspect.signature(Limits).parameters} == {
+        "idle_timeout_s": Limits().idle_timeout_s,
+        "max_lifetime_s": Limits().max_lifetime_s,
+        "start_timeout_s": Limits().start_timeout_s,
+    }
