@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from agentcore_mcp.hosting.context import BedrockAgentCoreContext, RequestContext
     from agentcore_mcp.hosting.health import PingStatus
     from agentcore_mcp.runtime.client import RuntimeClient
-    from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
+    from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
     from agentcore_mcp.server.assembly import create_server
 
 _HOME = {
-    "AgentCoreRuntimeClient": "agentcore_mcp.runtime.sdk",
+    "AgentCoreRuntimeClient": "agentcore_mcp.runtime.sdk.client",
     "BedrockAgentCoreApp": "agentcore_mcp.hosting.app",
     "BedrockAgentCoreContext": "agentcore_mcp.hosting.context",
     "PingStatus": "agentcore_mcp.hosting.health",

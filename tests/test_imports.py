@@ -174,7 +174,7 @@ def test_the_wire_never_splits_at_what_only_str_calls_a_line_end(path: Path) -> 
         ("hosting.telemetry", "import opentelemetry.context"),
         ("hosting.app", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import mcp.types"),
         ("local.sandbox.sessions", "import mcp"),
-        ("config", "from agentcore_mcp.runtime.auth.flows import BearerAuth"),
+        ("config", "from agentcore_mcp.runtime.auth.flows.flows import BearerAuth"),
         ("server.tools", "from agentcore_mcp.hosting.app import BedrockAgentCoreApp"),
         ("server.tools", "async def f():\n    from agentcore_mcp.cli import main"),
         ("server.tools", "import requests"),

@@ -10,8 +10,8 @@ import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
-from agentcore_mcp.runtime.answers import session_is_gone
-from agentcore_mcp.runtime.auth import SigV4Auth
+from agentcore_mcp.runtime.auth.flows import SigV4Auth
+from agentcore_mcp.runtime.bodies import check_success, command_batches, invocation_batches
 from agentcore_mcp.runtime.calls import (
     COMMAND_GRACE_S,
     CONNECT_TIMEOUT_S,
@@ -21,7 +21,7 @@ from agentcore_mcp.runtime.calls import (
     parsed_arn,
 )
 from agentcore_mcp.runtime.connections import AsyncConnections, ConnectionSettings
-from agentcore_mcp.runtime.exchange import check_success, command_batches, invocation_batches
+from agentcore_mcp.runtime.failures import session_is_gone
 from agentcore_mcp.runtime.results import CommandRun, Invocation, StoppedSession, answer_of
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 from agentcore_mcp.wire.operations import (

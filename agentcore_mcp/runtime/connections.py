@@ -22,11 +22,11 @@ import httpx2
 
 from agentcore_mcp.errors import TransportError
 from agentcore_mcp.runtime import leftovers
-from agentcore_mcp.runtime.answers import no_head_in_time, transport_errors
-from agentcore_mcp.runtime.auth import ToldApart
+from agentcore_mcp.runtime.auth.flows import ToldApart
 from agentcore_mcp.runtime.calls import CONNECT_TIMEOUT_S
 from agentcore_mcp.runtime.endpoints import check_endpoint_url, endpoint_for
 from agentcore_mcp.runtime.environment import environment_errors, tls_context, trusts_environment
+from agentcore_mcp.runtime.failures import no_head_in_time, transport_errors
 from agentcore_mcp.runtime.heads import HeadTime
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 

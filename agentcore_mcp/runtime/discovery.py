@@ -25,7 +25,7 @@ from agentcore_mcp.wire.operations import RuntimeArn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agentcore_mcp.runtime.auth import SigV4Auth
+    from agentcore_mcp.runtime.auth.flows import SigV4Auth
 
 # For silence: a list is answered in well under a second.
 LIST_TIMEOUT_S = 30.0

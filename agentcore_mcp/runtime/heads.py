@@ -12,7 +12,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.runtime.answers import no_head_in_time
+from agentcore_mcp.runtime.failures import no_head_in_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable

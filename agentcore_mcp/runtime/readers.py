@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from agentcore_mcp.errors import AgentError, ProtocolError
-from agentcore_mcp.runtime.answers import media_type
+from agentcore_mcp.runtime.failures import media_type
 from agentcore_mcp.wire.encodings import GzipReader, is_gzip
 from agentcore_mcp.wire.operations import SSE_TYPE
 from agentcore_mcp.wire.sse import SSEDecoder

@@ -6,7 +6,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from agentcore_mcp.runtime.answers import request_id_of
+from agentcore_mcp.runtime.failures import request_id_of
 from agentcore_mcp.wire.eventstream import CommandEvent
 from agentcore_mcp.wire.operations import session_in
 

@@ -23,19 +23,19 @@ from agentcore_mcp.config import (
     TokenFileAuth,
 )
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
+from agentcore_mcp.runtime.auth.flows import BearerAuth, NoAuth, SigV4Auth
+from agentcore_mcp.runtime.auth.roles import ConfiguredSession
+from agentcore_mcp.runtime.auth.token_command import TokenCommand
+from agentcore_mcp.runtime.auth.tokens import TokenFile
 from agentcore_mcp.runtime.endpoints import check_endpoint_url, is_loopback
 from agentcore_mcp.runtime.environment import tls_context
-from agentcore_mcp.runtime.roles import ConfiguredSession
-from agentcore_mcp.runtime.token_command import TokenCommand
-from agentcore_mcp.runtime.tokens import TokenFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agentcore_mcp.config import Agent
-    from agentcore_mcp.runtime.cognito import CognitoPassword
-    from agentcore_mcp.runtime.oauth import ClientCredentials
+    from agentcore_mcp.runtime.auth.cognito import CognitoPassword
+    from agentcore_mcp.runtime.auth.oauth import ClientCredentials
 
     _TokenAuths = TokenAuth | TokenFileAuth | TokenCommandAuth | ClientCredentialsAuth | CognitoAuth
 
@@ -172,7 +172,7 @@ def _expanded(agent: Agent, path: str) -> Path:
 
 def _client(client: configured.ClientCredentials) -> ClientCredentials:
     extra = {"audience": client.audience, "resource": client.resource}
-    from agentcore_mcp.runtime.oauth import ClientCredentials
+    from agentcore_mcp.runtime.auth.oauth import ClientCredentials
 
     return ClientCredentials(
         client.token_url,
@@ -185,7 +185,7 @@ def _client(client: configured.ClientCredentials) -> ClientCredentials:
 
 
 def _user(user: configured.Cognito) -> CognitoPassword:
-    from agentcore_mcp.runtime.cognito import CognitoPassword
+    from agentcore_mcp.runtime.auth.cognito import CognitoPassword
 
     return CognitoPassword(
         user.region,

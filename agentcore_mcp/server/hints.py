@@ -20,7 +20,7 @@ from agentcore_mcp.errors import (
     StreamInterruptedError,
     TransportError,
 )
-from agentcore_mcp.runtime.aws_credentials import signing_in_with
+from agentcore_mcp.runtime.auth.aws_credentials import signing_in_with
 from agentcore_mcp.runtime.endpoints import is_loopback
 from agentcore_mcp.wire.refusals import AuthProblem
 

@@ -25,10 +25,10 @@ from agentcore_mcp.errors import (
     ServiceError,
     TransportError,
 )
-from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
+from agentcore_mcp.runtime.auth.flows import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.connections import ConnectionSettings
-from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
+from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 from agentcore_mcp.wire.operations import RuntimeArn
 from tests.support.aws import fake_session
 from tests.support.clients import ARN, ONCE, REGION, SESSION_ID

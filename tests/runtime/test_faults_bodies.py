@@ -29,7 +29,7 @@ from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
+    from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 
     Make = Callable[[AgentCoreRuntimeClient], Manner]
 

@@ -25,7 +25,7 @@ from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked, 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
+    from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 
     Make = Callable[[AgentCoreRuntimeClient], Manner]
 

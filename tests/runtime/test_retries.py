@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentcore_mcp.errors import ServiceError, TransportError
-from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
+from agentcore_mcp.runtime.auth.flows import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.calls import Call
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.connections import AsyncConnections, Connections, ConnectionSettings
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from agentcore_mcp.local.agentcore import LocalAgentCore
-    from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
+    from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 
     Send = Callable[[Request, str, Retries], Awaitable[int]]
     Script = Callable[[Exchange], Awaitable[None]]

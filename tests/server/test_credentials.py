@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from agentcore_mcp.config import Agent, Discovery, Settings
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.runtime.auth import REGION_EXTENSION, SigV4Auth
+from agentcore_mcp.runtime.auth.flows import REGION_EXTENSION, SigV4Auth
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.credentials import Credentials
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY

@@ -6,15 +6,15 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from agentcore_mcp.runtime.sdk import AgentCoreRuntimeClient
+from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 from tests.support.clients import ARN, ONCE
 from tests.support.servers import LoopbackServer, loopback_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 
-    from agentcore_mcp.runtime.orders import CommandResult, StoppedSessionResult
     from agentcore_mcp.runtime.retries import Retries
+    from agentcore_mcp.runtime.sdk.orders import CommandResult, StoppedSessionResult
     from tests.support.servers import Exchange
 
 TOKEN = "not.a.real-token"

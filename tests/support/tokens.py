@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import jwt
 
-from agentcore_mcp.runtime.tokens import Token
+from agentcore_mcp.runtime.auth.tokens import Token
 from tests.support.servers import WAIT_S
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""How requests prove who sends them: SigV4 and bearer flows, where tokens come from, and redaction."""

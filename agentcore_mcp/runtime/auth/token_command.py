@@ -1,0 +1,166 @@
+"""A bearer token that another program prints: a password manager, a cloud's command line, a script of one's own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING
+
+from agentcore_mcp.errors import ConfigurationError, CredentialsError
+from agentcore_mcp.runtime.auth.tokens import SENDABLE, TOKEN_MAX_BYTES, Token, is_sendable, without_scheme
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# A second is usual. A password manager may want its user's fingerprint first, and the user has to find the finger.
+COMMAND_TIMEOUT_S = 60.0
+# Once a command has ended, what it printed is there to be read. A process that it left behind may hold its output
+# open for ever, and that is not waited for.
+OUTPUT_GRACE_S = 1.0
+
+# What is quoted of the complaint of a command that failed: its first line, if it's a line for people.
+_COMPLAINT_MAX_CHARS = 200
+_LINE_MAX_CHARS = 2000
+_CHUNK_BYTES = 65_536
+
+# What may be a secret in it: user and password of a URL, what follows a telling name, and any word with a long run
+# of letters and digits mixed, which people don't write and keys, hashes and JWTs are.
+_NAMES = r"(?:token|secret|passw|passphrase|credential|assertion|authorization|key)\w*"
+_SECRETS = re.compile(
+    r"(//)[^/\s@]+(?=@)"
+    r"|(\b(?:bearer|basic)\s+)\S+"
+    rf"|({_NAMES}[\"']?\s*[=:]\s*)\S.*"
+    rf"|(--[\w-]*{_NAMES}\s+)\S+",
+    re.IGNORECASE,
+)
+_RUN = re.compile(r"[\w+=~-]{16,}")
+
+
+class TokenCommand:
+    """A command that prints the bare token.
+
+    It gets no input and no terminal, so it can't ask for anything there. What it says on stderr is quoted in errors,
+    its first line alone and without what looks like a secret.
+
+    Args:
+        argv: The program and its arguments. No shell is involved unless it is that program: ``["/bin/sh", "-c", …]``.
+        timeout_s: After how many seconds it is killed.
+
+    Raises:
+        ConfigurationError: If ``argv`` is empty or one string.
+    """
+
+    def __init__(self, argv: Sequence[str], *, timeout_s: float = COMMAND_TIMEOUT_S) -> None:
+        if isinstance(argv, str) or not argv:
+            raise ConfigurationError(
+                "a token command is a list of a program and its arguments, such as ['op', 'read', 'op://…']; "
+                "for a shell ['/bin/sh', '-c', '…']"
+            )
+        self._argv = list(argv)
+        self._timeout_s = timeout_s
+        # The program alone: an argument may be a secret.
+        self._name = f"the token command {self._argv[0]!r}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}([{self._argv[0]!r}, …], timeout_s={self._timeout_s:g})"
+
+    def fetch(self, previous: Token | None) -> Token:  # noqa: ARG002 - it keeps what it needs itself
+        """Run the command.
+
+        Raises:
+            CredentialsError: If it can't be run, fails, takes too long, or prints anything but a token.
+        """
+        status, printed, complaint = self._run()
+        if status:
+            ending = f"was ended by signal {-status}" if status < 0 else f"failed with exit code {status}"
+            raise CredentialsError(f"{self._name} {ending}{_quote(complaint)}; run it by hand to see why")
+        if len(printed) > TOKEN_MAX_BYTES:
+            raise CredentialsError(f"{self._name} printed more than the {TOKEN_MAX_BYTES} bytes allowed")
+        text = without_scheme(printed.decode("utf-8", "replace").strip())
+        if not is_sendable(text):
+            raise CredentialsError(
+                f"{self._name} printed {len(text)} characters{_quote(complaint)}; "
+                f"it has to print the bare token and nothing else, and {SENDABLE}"
+            )
+        return Token.issued(text)
+
+    def _run(self) -> tuple[int, bytes, bytes]:
+        """Return exit status, stdout and stderr, of both no more than the beginning."""
+        try:
+            process = subprocess.Popen(
+                self._argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it has a NUL character in it"
+            raise CredentialsError(f"can't run {self._name}: {reason}") from None
+        # One byte more than allowed tells that there was more.
+        outputs = [_Kept(process.stdout, TOKEN_MAX_BYTES + 1), _Kept(process.stderr, _CHUNK_BYTES)]
+        try:
+            status = process.wait(self._timeout_s)
+        except subprocess.TimeoutExpired:
+            raise CredentialsError(
+                f"{self._name} did not end within {self._timeout_s:g} s and was killed; "
+                "it has no terminal, so it must not ask for anything"
+            ) from None
+        finally:
+            if process.poll() is None:
+                _kill(process)
+        deadline = time.monotonic() + OUTPUT_GRACE_S
+        printed, complaint = (output.wait_until(deadline) for output in outputs)
+        return status, printed, complaint
+
+
+class _Kept:
+    """The beginning of what a process writes. The rest is read too, or a talkative process would never end."""
+
+    def __init__(self, pipe: IO[bytes] | None, limit_bytes: int) -> None:
+        self._data = b""
+        self._limit_bytes = limit_bytes
+        self._thread = threading.Thread(target=self._read, args=(pipe,), daemon=True)
+        self._thread.start()
+
+    def _read(self, pipe: IO[bytes]) -> None:
+        with pipe:
+            while chunk := pipe.read(_CHUNK_BYTES):
+                self._data += chunk[: self._limit_bytes - len(self._data)]
+
+    def wait_until(self, deadline: float) -> bytes:
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        return self._data
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and those it started; on Windows it alone."""
+    # It may end by itself right now: macOS then says that it must not be killed.
+    with suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()
+
+
+def _quote(complaint: bytes) -> str:
+    """Return the first line of a complaint in quotes, with "…" for what may be a secret; "" if it has none."""
+    lines = complaint.decode("utf-8", "replace").split("\n")
+    first = next((line for line in lines if line.strip()), "")
+    if len(first) > _LINE_MAX_CHARS:
+        first = first[:_LINE_MAX_CHARS].rpartition(" ")[0]  # half a secret might not look like one
+    first = "".join(char if char.isprintable() else " " for char in first)
+    first = _SECRETS.sub(lambda found: f"{found[found.lastindex or 0]}…", first)
+    shown = " ".join("…" if any(map(_is_mixed, _RUN.findall(word))) else word for word in first.split())
+    return f": {shown[:_COMPLAINT_MAX_CHARS]!r}" if shown else ""
+
+
+def _is_mixed(run: str) -> bool:
+    return any(map(str.isdigit, run)) and any(map(str.isalpha, run))

@@ -1,0 +1,1 @@
+"""AgentCoreRuntimeClient: the method names of the published SDK, blocking and async."""

@@ -1,0 +1,150 @@
+"""The methods of AgentCoreRuntimeClient for WebSockets: what to connect with, and connecting.
+
+Each is for the agent's own ``/ws``, or, with a ``shell_id``, for an interactive shell in the session's environment.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from agentcore_mcp.errors import ServiceError
+from agentcore_mcp.runtime.calls import OPEN_TIMEOUT_S, parsed_arn
+from agentcore_mcp.runtime.sdk import orders
+from agentcore_mcp.runtime.websocket.handshake import PRESIGNED_MAX_S, Handshake, handshakes, presigned_url
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator, Mapping
+
+    import httpx2
+
+    from agentcore_mcp.runtime.auth.flows import SigV4Auth
+    from agentcore_mcp.runtime.connections import ConnectionSettings
+    from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket
+
+
+class WebSocketMethods:
+    """See ``AgentCoreRuntimeClient``, also for the arguments."""
+
+    _auth: httpx2.Auth
+    _sigv4: SigV4Auth
+    _settings: ConnectionSettings
+
+    def generate_ws_connection(
+        self,
+        runtime_arn: str,
+        session_id: str | None = None,
+        endpoint_name: str | None = None,
+        *,
+        shell_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[str, dict[str, str]]:
+        """Return the URL to connect to and the headers to do it with: signed, or as the client's ``auth`` says.
+
+        ``Host``, ``Upgrade``, ``Connection`` and ``Sec-WebSocket-*`` are among them, as in the published package; a
+        WebSocket library that makes its own must not be given those, or servers refuse what then comes twice.
+        ``agentcore_mcp.runtime.connect`` takes them out.
+        """
+        return next(self._handshakes(runtime_arn, None, session_id, endpoint_name, shell_id, headers))
+
+    def generate_ws_connection_oauth(
+        self,
+        runtime_arn: str,
+        bearer_token: str,
+        session_id: str | None = None,
+        endpoint_name: str | None = None,
+        *,
+        shell_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[str, dict[str, str]]:
+        """Return what ``generate_ws_connection`` does, with a bearer token instead of a signature."""
+        return next(self._handshakes(runtime_arn, bearer_token or "", session_id, endpoint_name, shell_id, headers))
+
+    def generate_presigned_url(
+        self,
+        runtime_arn: str,
+        session_id: str | None = None,
+        endpoint_name: str | None = None,
+        custom_headers: Mapping[str, str] | None = None,
+        expires: int = PRESIGNED_MAX_S,
+        *,
+        shell_id: str | None = None,
+    ) -> str:
+        """Return a URL to connect to without any headers, as a browser does: ``new WebSocket(url)``.
+
+        Whoever has it can connect, so it is a secret while it is valid: ``expires`` seconds, 1 to 300. The custom
+        headers are in its query; the agent sees those named ``X-Amzn-Bedrock-AgentCore-Runtime-Custom-*`` as headers.
+        """
+        arn = parsed_arn(runtime_arn)
+        return presigned_url(
+            arn,
+            self._sigv4,
+            session_id=session_id or orders.new_session_id(),
+            qualifier=endpoint_name or None,
+            shell_id=shell_id,
+            headers=custom_headers,
+            endpoint_url=self._settings.url_for(arn),
+            expires_s=expires,
+        )
+
+    @asynccontextmanager
+    async def connect_ws(
+        self,
+        runtime_arn: str,
+        bearer_token: str | None = None,
+        *,
+        session_id: str | None = None,
+        endpoint_name: str | None = None,
+        shell_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = OPEN_TIMEOUT_S,  # noqa: ASYNC109 - for the upgrade and not for the block
+    ) -> AsyncGenerator[RuntimeWebSocket, None]:
+        """Connect, and close the connection at the end of the block. See ``agentcore_mcp.runtime.connect``.
+
+        ``timeout`` is for the connection and the answer to the upgrade, a cold start of the agent included.
+        """
+        from agentcore_mcp.runtime.websocket.connection import connect
+
+        handshakes = self._handshakes(runtime_arn, bearer_token, session_id, endpoint_name, shell_id, headers)
+        # In a thread: credentials may need a refresh.
+        first = await anyio.to_thread.run_sync(next, handshakes, abandon_on_cancel=True)
+        async with AsyncExitStack() as stack:
+            try:
+                websocket = await stack.enter_async_context(connect(*first, open_timeout_s=timeout))
+            except ServiceError as error:
+                # Nothing has run: it was the upgrade that was refused.
+                another = await anyio.to_thread.run_sync(_after, handshakes, error.status, abandon_on_cancel=True)
+                if another is None:
+                    raise
+                websocket = await stack.enter_async_context(connect(*another, open_timeout_s=timeout))
+            yield websocket
+
+    def _handshakes(
+        self,
+        runtime_arn: str,
+        bearer_token: str | None,
+        session_id: str | None,
+        endpoint_name: str | None,
+        shell_id: str | None,
+        headers: Mapping[str, str] | None,
+    ) -> Generator[Handshake, int, None]:
+        arn = parsed_arn(runtime_arn)
+        yield from handshakes(
+            arn,
+            orders.auth_of(bearer_token, self._auth),
+            session_id=session_id or orders.new_session_id(),
+            qualifier=endpoint_name or None,
+            shell_id=shell_id,
+            headers=headers,
+            endpoint_url=self._settings.url_for(arn),
+        )
+
+
+def _after(handshakes: Generator[Handshake, int, None], status: int | None) -> Handshake | None:
+    """Return what to try after a refusal; None if that was all."""
+    try:
+        return None if status is None else handshakes.send(status)
+    except StopIteration:
+        return None

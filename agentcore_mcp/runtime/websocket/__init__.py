@@ -1,0 +1,1 @@
+"""WebSockets to an agent and to interactive shells."""

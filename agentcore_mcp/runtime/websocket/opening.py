@@ -1,0 +1,146 @@
+"""Opening a WebSocket: the upgrade, and what it means if it fails. ``websocket`` has what comes after.
+
+Of the library's own habits three are turned off: it would follow redirects and take the session id along, write
+credentials to its log, and compress.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import httpx2
+from websockets.asyncio.client import connect as websockets_connect
+from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidProxy, InvalidStatus, InvalidURI, ProxyError
+from websockets.proxy import get_proxy
+from websockets.uri import parse_uri
+
+from agentcore_mcp.errors import (
+    ConfigurationError,
+    ConnectError,
+    ProtocolError,
+    ResponseTimeoutError,
+    TransportError,
+)
+from agentcore_mcp.runtime.auth.redaction import redacted
+from agentcore_mcp.runtime.calls import check_timeout, user_agent
+from agentcore_mcp.runtime.endpoints import is_safe_for_credentials, url_of
+from agentcore_mcp.runtime.environment import environment_error, tls_context, trusts_environment
+from agentcore_mcp.runtime.failures import DETAIL_MAX_CHARS, cause_of, refusal
+from agentcore_mcp.wire.headers import check_header
+from agentcore_mcp.wire.operations import SESSION_HEADER, session_in
+from agentcore_mcp.wire.sse import MAX_EVENT_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from websockets.asyncio.client import ClientConnection
+    from websockets.http11 import Response
+
+# Keeps firewalls and load balancers on the way from forgetting the connection. It keeps the session too.
+PING_INTERVAL_S = 20.0
+# An agent that computes on its event loop answers no pings meanwhile; that must not end the conversation.
+PING_TIMEOUT_S = 300.0
+# A goodbye that is not answered is not waited for much longer: nothing depends on it.
+CLOSE_TIMEOUT_S = 2.0
+# A message bounds the memory that the other side can take. As large as an event of a stream may be.
+MESSAGE_MAX_BYTES = MAX_EVENT_BYTES
+# What the library makes itself. Twice in a request, servers refuse it.
+_OF_THE_LIBRARY = ("host", "upgrade", "connection", "sec-websocket-", "user-agent")
+
+_logger = logging.getLogger(__name__)
+
+
+async def open_connection(url: str, headers: Mapping[str, str], open_timeout_s: float) -> tuple[ClientConnection, str]:
+    """Connect, and return the connection and the id of its session. Arguments and exceptions as for ``connect``."""
+    check_timeout(open_timeout_s)
+    request = _http_request(url, headers)
+    session_id = request.headers.get(SESSION_HEADER) or request.url.params.get(SESSION_HEADER, "")
+    connection = await _open(url, request, session_id, open_timeout_s)
+    if connection.response is not None:
+        session_id = session_in(_headers_of(connection.response), session_id)
+    return connection, session_id
+
+
+class _Connect(websockets_connect):
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Follow none: session id and credentials would go along."""
+        return exc
+
+
+def _http_request(url: str, headers: Mapping[str, str]) -> httpx2.Request:
+    """Return the upgrade as the request that a failure of it is about, with the headers that are ours to send."""
+    if not url.startswith(("wss://", "ws://")):
+        raise ConfigurationError("not a WebSocket URL: it begins with wss://, or ws:// for this machine")
+    for name, value in headers.items():
+        check_header(name, value)
+    parsed = url_of("http" + url.removeprefix("ws"))
+    try:
+        parse_uri(url)  # it understands less
+    except (InvalidURI, ValueError):
+        parsed = None
+    if parsed is None or parsed.fragment:
+        raise ConfigurationError("not a WebSocket URL")
+    own = [(name, value) for name, value in headers.items() if not name.lower().startswith(_OF_THE_LIBRARY)]
+    request = httpx2.Request("GET", parsed, headers=[(name.encode(), value.encode()) for name, value in own])
+    if not is_safe_for_credentials(request.url):
+        raise ConfigurationError(
+            f"a WebSocket to {request.url.host!r} would send everything unencrypted; "
+            "use wss, or ws with localhost, 127.0.0.0/8 or [::1]"
+        )
+    return request
+
+
+async def _open(url: str, request: httpx2.Request, session_id: str, open_timeout_s: float) -> ClientConnection:
+    if _logger.level == logging.NOTSET:
+        # The library writes every header and message to its log at DEBUG. Whoever sets this level gets them.
+        _logger.setLevel(logging.INFO)
+    host = request.url.netloc.decode("ascii")
+    own = [(name, value) for name, value in request.headers.items() if name != "host"]
+    proxied = trusts_environment(request.url)
+    try:
+        return await _Connect(
+            url,
+            additional_headers=own,
+            user_agent_header=user_agent(),
+            compression=None,  # a frame is as long as what is in it, so that the limit of its length is kept
+            proxy=True if proxied else None,
+            ssl=tls_context() if request.url.scheme == "https" else None,
+            open_timeout=open_timeout_s,
+            ping_interval=PING_INTERVAL_S,
+            ping_timeout=PING_TIMEOUT_S,
+            close_timeout=CLOSE_TIMEOUT_S,
+            max_size=MESSAGE_MAX_BYTES,
+            logger=_logger,
+        )
+    except InvalidStatus as error:
+        head = _headers_of(error.response)
+        response = httpx2.Response(error.response.status_code, headers=head, request=request)
+        raise refusal(response, bytes(error.response.body or b""), session_id) from cause_of(error, request)
+    except (OSError, ProxyError) as error:
+        if isinstance(error, TimeoutError) and error.errno is None:  # ours, and not the operating system's
+            message = f"no answer from {host} within {open_timeout_s:g} s; the agent may still be starting"
+            raise ResponseTimeoutError(message, session_id=session_id) from error
+        message = f"can't connect to {host}: {_detail(error, request)}"
+        raise ConnectError(message, session_id=session_id) from cause_of(error, request)
+    except (ImportError, ValueError, InvalidProxy) as error:
+        if proxied and get_proxy(parse_uri(url)):
+            raise environment_error(error) from None
+        raise ConnectError(f"can't connect to {host}: {type(error).__name__}", session_id=session_id) from None
+    except InvalidMessage as error:
+        message = f"the connection to {host} broke off during the upgrade"
+        raise TransportError(message, session_id=session_id) from cause_of(error, request)
+    except InvalidHandshake as error:
+        message = f"{host} does not answer as a WebSocket server: {_detail(error, request)}"
+        raise ProtocolError(message, session_id=session_id) from cause_of(error, request)
+
+
+def _detail(error: Exception, request: httpx2.Request) -> str:
+    return redacted(str(error), request)[:DETAIL_MAX_CHARS] or type(error).__name__
+
+
+def _headers_of(response: Response) -> httpx2.Headers:
+    # The library takes every byte of a value for a character.
+    return httpx2.Headers(
+        [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.headers.raw_items()]
+    )
