@@ -12,7 +12,7 @@ import sys
 import httpx2
 from mcp.server.mcpserver import Context, MCPServer
 
-from agentcore_mcp.server.http import serve_http
+from agentcore_mcp.server.transports.http import serve_http
 
 
 async def main(url: str) -> None:

@@ -63,7 +63,7 @@ def main(context: click.Context, agent: AgentOptions) -> None:
 
         with settings_for(agent) as settings:
             from agentcore_mcp.server.assembly import create_server
-            from agentcore_mcp.server.stdio import serve_stdio
+            from agentcore_mcp.server.transports.stdio import serve_stdio
 
             server = create_server(settings)
             gc.freeze()

@@ -28,7 +28,7 @@ def serve(host: str, port: int, allowed_hosts: tuple[str, ...], agent: AgentOpti
 
     with settings_for(agent) as settings:
         from agentcore_mcp.server.assembly import create_server
-        from agentcore_mcp.server.http import serve_http
+        from agentcore_mcp.server.transports.http import serve_http
 
         server = create_server(settings)
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.types import INVALID_REQUEST
 
-from agentcore_mcp.server.stdio import LINE_MAX_BYTES, request_id, without_half_characters
+from agentcore_mcp.server.transports.stdio import LINE_MAX_BYTES, request_id, without_half_characters
 from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
 from tests.support.raw_hosts import LIMIT_S, RawHost, raw_host
 from tests.support.runtimes import ARN
@@ -157,7 +157,7 @@ async def test_what_others_print_in_this_process_does_not_reach_the_wire() -> No
         "import anyio, sys\n"
         "from agentcore_mcp import create_server\n"
         "from agentcore_mcp.config import Settings\n"
-        "from agentcore_mcp.server.stdio import serve_stdio\n"
+        "from agentcore_mcp.server.transports.stdio import serve_stdio\n"
         f"server = create_server(Settings.from_env({{'AGENTCORE_RUNTIME_ARN': {ARN!r}}}))\n"
         "@server.tool(description='prints')\n"
         "def chatter() -> str:\n"

@@ -1,0 +1,1 @@
+"""The transports of the MCP server: stdio and streamable HTTP."""
