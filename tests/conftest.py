@@ -6,11 +6,16 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from agentcore_mcp.local.agentcore import LocalAgentCore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# How long an example takes says more about what else the machine is doing than about the code.
+settings.register_profile("any_machine", deadline=None)
+settings.load_profile("any_machine")
 
 # Sessions that tests leave behind end soon, so that a whole run stays below the limit of sessions.
 _IDLE_TIMEOUT_S = 20.0

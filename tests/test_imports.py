@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +19,13 @@ import pytest
 
 PACKAGE = "agentcore_mcp"
 ROOT = Path(__file__).parent.parent
-MODULES = sorted((ROOT / PACKAGE).rglob("*.py"))
 
-# Past this, a noun in the module wants a file of its own.
-MODULE_MAX_LINES = 300
+# Past this, a noun in the module wants a file of its own, and a group in the folder a room of its own.
+MODULE_MAX_LINES = 260
+FOLDER_MAX_MODULES = 20
+# Longer or fuller than that today, and not to grow; to be empty.
+STILL_LONG = {"errors": 273, "wire.operations": 285, "runtime.connections": 261}
+STILL_FULL = {"server": 22}
 
 # Imported in the function that needs it: botocore is 0.7 s of start-up that most runs never need, and so are PyJWT and
 # cryptography; OpenTelemetry is only there if whoever runs an agent has installed it.
@@ -127,84 +131,82 @@ def violations(source: str, module: str) -> list[str]:
     return complaints
 
 
-def _dotted(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+# The package's modules: their sources by dotted name.
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text(encoding="utf-8")
+    for path in sorted((ROOT / PACKAGE).rglob("*.py"))
+}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_dotted)
-def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
-    assert violations(path.read_text(encoding="utf-8"), _dotted(path)) == []
+def test_a_module_imports_only_what_its_room_may() -> None:
+    assert [complaint for module, source in MODULES.items() for complaint in violations(source, module)] == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=_dotted)
-def test_a_module_is_short_enough_to_be_about_one_noun(path: Path) -> None:
-    lines = path.read_text(encoding="utf-8").count("\n")
+def test_a_module_is_about_one_noun_and_a_folder_about_one_group() -> None:
+    lines = {module.removeprefix(f"{PACKAGE}."): source.count("\n") for module, source in MODULES.items()}
+    folders = Counter(module.rpartition(".")[0] for module in lines if not module.endswith("__init__"))
 
-    assert lines <= MODULE_MAX_LINES
+    assert {module: n for module, n in lines.items() if n > max(MODULE_MAX_LINES, STILL_LONG.get(module, 0))} == {}
+    assert {folder: n for folder, n in folders.items() if n > max(FOLDER_MAX_MODULES, STILL_FULL.get(folder, 0))} == {}
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if "wire" in path.parts], ids=_dotted)
-def test_the_wire_never_splits_at_what_only_str_calls_a_line_end(path: Path) -> None:
+def test_the_wire_never_splits_at_what_only_str_calls_a_line_end() -> None:
     """U+2028 and its like arrive raw inside events; ``str.splitlines()`` would cut there."""
-    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Attribute)]
+    wire = [(module, ast.parse(source)) for module, source in MODULES.items() if room_of(module) == "wire"]
+    names = [(module, node.attr) for module, tree in wire for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
 
-    assert "splitlines" not in {node.attr for node in calls}
-
-
-@pytest.mark.parametrize(
-    ("module", "source"),
-    [
-        ("wire.sse", "import httpx2"),
-        ("wire.sse", "import botocore.eventstream"),
-        ("wire.sse", "from agentcore_mcp.runtime.client import RuntimeClient"),
-        ("wire.sse", "from agentcore_mcp.runtime import client"),
-        ("wire.sse", "from agentcore_mcp import runtime"),
-        ("wire.sse", "from ..runtime import client"),
-        ("wire.sse", "from .. import runtime"),
-        ("wire.sse", "from agentcore_mcp import RuntimeClient"),
-        ("wire.__init__", "from ..config import Settings"),
-        ("errors", "import pydantic"),
-        ("runtime.auth.sigv4", "from botocore.auth import SigV4Auth"),
-        ("runtime.auth.sigv4", "class A:\n    import botocore"),
-        ("runtime.auth.sigv4", "def f():\n    import mcp"),
-        ("runtime.auth.sigv4", "import pydantic"),
-        ("hosting.app", "from agentcore_mcp.server.assembly import create_server"),
-        ("hosting.app", "import httpx2"),
-        ("hosting.app", "def f():\n    import botocore"),
-        ("hosting.telemetry", "import opentelemetry.context"),
-        ("hosting.app", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import mcp.types"),
-        ("local.sandbox.sessions", "import mcp"),
-        ("config", "from agentcore_mcp.runtime.auth.flows.flows import BearerAuth"),
-        ("server.tools", "from agentcore_mcp.hosting.app import BedrockAgentCoreApp"),
-        ("server.tools", "async def f():\n    from agentcore_mcp.cli import main"),
-        ("server.tools", "import requests"),
-        ("cli.main", "from botocore.session import Session"),
-        ("__init__", "from agentcore_mcp.hosting.app import BedrockAgentCoreApp"),
-    ],
-)
-def test_the_check_sees_a_forbidden_import(module: str, source: str) -> None:
-    assert len(violations(source, f"{PACKAGE}.{module}")) == 1
+    assert [module for module, name in names if name == "splitlines"] == []
 
 
-@pytest.mark.parametrize(
-    ("module", "source"),
-    [
-        ("wire.sse", "from __future__ import annotations\nimport json\nfrom collections.abc import Mapping"),
-        ("wire.sse", "from .operations import RuntimeArn"),
-        ("runtime.auth.sigv4", "def f():\n    from botocore.auth import SigV4Auth"),
-        ("runtime.auth.sigv4", "if TYPE_CHECKING:\n    from botocore.session import Session"),
-        ("local.sandbox.sessions", "from agentcore_mcp.hosting.app import BedrockAgentCoreApp\nimport httpx2"),
-        ("server.tools", "from mcp.server.mcpserver import Context\nfrom agentcore_mcp.wire import operations"),
-        ("cli.main", "from agentcore_mcp.server.assembly import create_server\nimport mcp"),
-        ("__init__", "if TYPE_CHECKING:\n    from agentcore_mcp.hosting.app import BedrockAgentCoreApp"),
-    ],
-)
-def test_the_check_lets_an_allowed_import_pass(module: str, source: str) -> None:
-    assert violations(source, f"{PACKAGE}.{module}") == []
+FORBIDDEN = [
+    ("wire.sse", "import httpx2"),
+    ("wire.sse", "import botocore.eventstream"),
+    ("wire.sse", "from agentcore_mcp.runtime.client import RuntimeClient"),
+    ("wire.sse", "from agentcore_mcp.runtime import client"),
+    ("wire.sse", "from agentcore_mcp import runtime"),
+    ("wire.sse", "from ..runtime import client"),
+    ("wire.sse", "from .. import runtime"),
+    ("wire.sse", "from agentcore_mcp import RuntimeClient"),
+    ("wire.__init__", "from ..config import Settings"),
+    ("errors", "import pydantic"),
+    ("runtime.auth.sigv4", "from botocore.auth import SigV4Auth"),
+    ("runtime.auth.sigv4", "class A:\n    import botocore"),
+    ("runtime.auth.sigv4", "def f():\n    import mcp"),
+    ("runtime.auth.sigv4", "import pydantic"),
+    ("hosting.app", "from agentcore_mcp.server.assembly import create_server"),
+    ("hosting.app", "import httpx2"),
+    ("hosting.app", "def f():\n    import botocore"),
+    ("hosting.telemetry", "import opentelemetry.context"),
+    ("hosting.app", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import mcp.types"),
+    ("local.sandbox.sessions", "import mcp"),
+    ("config", "from agentcore_mcp.runtime.auth.flows.flows import BearerAuth"),
+    ("server.tools", "from agentcore_mcp.hosting.app import BedrockAgentCoreApp"),
+    ("server.tools", "async def f():\n    from agentcore_mcp.cli import main"),
+    ("server.tools", "import requests"),
+    ("cli.main", "from botocore.session import Session"),
+    ("__init__", "from agentcore_mcp.hosting.app import BedrockAgentCoreApp"),
+]
+ALLOWED = [
+    ("wire.sse", "from __future__ import annotations\nimport json\nfrom collections.abc import Mapping"),
+    ("wire.sse", "from .operations import RuntimeArn"),
+    ("runtime.auth.sigv4", "def f():\n    from botocore.auth import SigV4Auth"),
+    ("runtime.auth.sigv4", "if TYPE_CHECKING:\n    from botocore.session import Session"),
+    ("local.sandbox.sessions", "from agentcore_mcp.hosting.app import BedrockAgentCoreApp\nimport httpx2"),
+    ("server.tools", "from mcp.server.mcpserver import Context\nfrom agentcore_mcp.wire import operations"),
+    ("cli.main", "from agentcore_mcp.server.assembly import create_server\nimport mcp"),
+    ("__init__", "if TYPE_CHECKING:\n    from agentcore_mcp.hosting.app import BedrockAgentCoreApp"),
+]
+
+
+def test_the_check_sees_a_forbidden_import_and_lets_an_allowed_one_pass() -> None:
+    for module, source in FORBIDDEN:
+        assert len(violations(source, f"{PACKAGE}.{module}")) == 1, (module, source)
+    for module, source in ALLOWED:
+        assert violations(source, f"{PACKAGE}.{module}") == [], (module, source)
 
 
 def _import_all_but(*rooms: str) -> str:
-    names = [_dotted(path) for path in MODULES if room_of(_dotted(path)) not in rooms]
+    names = [module for module in MODULES if room_of(module) not in rooms]
     return f"import {', '.join(name.removesuffix('.__init__') for name in names)}"
 
 

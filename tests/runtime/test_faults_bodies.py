@@ -160,7 +160,7 @@ async def test_every_success_is_delivered_or_told(manner: Make, status: int, kin
     assert answer == expected if isinstance(expected, list) else type(answer) is expected
 
 
-@pytest.mark.parametrize("kind", BODIES.keys() - {"event stream"})
+@pytest.mark.parametrize("kind", [kind for kind in BODIES if kind != "event stream"])
 async def test_a_command_has_events_or_is_an_error(manner: Make, kind: str) -> None:
     async def script(exchange: Exchange) -> None:
         await exchange.send(reply(body=BODIES[kind][0], **BODIES[kind][1]))

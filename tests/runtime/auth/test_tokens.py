@@ -76,7 +76,7 @@ def test_a_lifetime_that_is_none_is_as_good_as_none(expires_in: object) -> None:
     assert Token.issued("opaque", expires_in=expires_in) == Token("opaque", math.inf, math.inf)
 
 
-@pytest.mark.parametrize("exp", [0, time.time() - 1, 1.5])
+@pytest.mark.parametrize("exp", [0, time.time() - 1, 1.5], ids=["epoch", "a second ago", "fraction"])
 def test_a_jwt_that_has_expired_is_due_at_once(exp: float) -> None:
     assert Token.issued(jwt_of(iat=0, exp=exp)).renew_at <= time.time()
 
