@@ -102,6 +102,6 @@ class Call:
 
 
 def discard(call: Call) -> None:
-    """Remove what is on disk of a call."""
+    """Give up what is kept of a call."""
     for output in call.outputs.values():
         output.spool.close()

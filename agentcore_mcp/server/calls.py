@@ -18,7 +18,6 @@ import anyio
 from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError, ServerEndingError
 from agentcore_mcp.server.call import Call, discard
 from agentcore_mcp.server.progress import Progress
-from agentcore_mcp.server.spool import SpoolFolder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -40,7 +39,6 @@ class Calls:
     """The calls of one server. Use as an async context manager; leaving it ends what still runs."""
 
     def __init__(self) -> None:
-        self.folder = SpoolFolder()
         self._unattended: dict[str, Call] = {}
         # Those about to be: they count too, since many may be left at once.
         self._leaving: set[Call] = set()
@@ -56,13 +54,12 @@ class Calls:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Let calls run inside the block."""
-        with self.folder:
-            try:
-                yield
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await self.end()
-                    await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            yield
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self.end()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def end(self) -> None:
         """End what still runs, so that whoever attends to it can say so in time, and begin nothing any more."""

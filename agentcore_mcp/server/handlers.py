@@ -50,7 +50,7 @@ async def invoke_agent(
             if not prompt.strip():
                 raise InvalidRequestError("the prompt is empty; say what the agent should do")
             session = shared.open_session(target, session_id)
-            outputs = {"text": Output(Spool(shared.calls.folder))}
+            outputs = {"text": Output(Spool())}
             call = Call("invoke_agent", target.agent.name, session.session_id, "the agent", outputs)
             answered = partial(shared.answered, session, call)
             from agentcore_mcp.server import reading
@@ -115,8 +115,8 @@ async def run_command(
             check_command(line, timeout_seconds)
             session = shared.open_session(target, session_id)
             outputs = {
-                "stdout": Output(Spool(shared.calls.folder), terminal=True),
-                "stderr": Output(Spool(shared.calls.folder), terminal=True),
+                "stdout": Output(Spool(), terminal=True),
+                "stderr": Output(Spool(), terminal=True),
             }
             opened = session.session_id
             call = Call("run_command", target.agent.name, opened, "the command", outputs, timeout_s=timeout_seconds)

@@ -1,107 +1,39 @@
-"""The whole of a long output, on disk for as long as somebody may want to read the part that a result left out.
+"""The whole of a long output, in a temporary file for as long as a part that a result left out may be read.
 
-One private folder for the process, removed at its end, or, if it was killed, by the next one that needs one. Bounded:
-what is over the limit is counted and not kept, and so is what a full disk does not take. A call goes on without it.
+The file has no name: nobody else can open it or put another in its place, and it is gone when it is closed or the
+process ends, however that happens. Bounded: what is over the limit is counted and not kept, and so is what a full disk
+does not take. A call goes on without it.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import shutil
-import sys
 import tempfile
-import time
-from contextlib import suppress
-from pathlib import Path
-from typing import Self
+import weakref
+from typing import IO, cast
 
 from agentcore_mcp.errors import AgentCoreError
 
-if sys.platform != "win32":
-    import fcntl
-
 # Enough for the log of a long build; nobody pages through more with a model.
 FILE_MAX_BYTES = 32 * 1024 * 1024
-# Gathered before it is written: opening a file for each word of an agent would cost more than all the rest.
+# What is no longer than this stays in memory and needs no file. Of the rest this much is gathered before it is written.
 _BUFFER_BYTES = 64 * 1024
-_PREFIX = "agentcore-mcp-spool-"
-# A folder that another process has just made may not be locked yet.
-_ABANDONED_AFTER_S = 60.0
 
 logger = logging.getLogger(__name__)
 
 
-class SpoolFolder:
-    """Where this process keeps output; made when the first output is too long for a result."""
-
-    def __init__(self) -> None:
-        self._path: Path | None = None
-        self._lock: int | None = None
-        self._files = 0
-
-    def new_file(self) -> Path:
-        """Return the path of a file that is not there yet, in a folder that only this user can enter."""
-        if self._path is None:
-            _remove_abandoned()
-            self._path = Path(tempfile.mkdtemp(prefix=_PREFIX))
-            self._lock = _locked(self._path)
-        self._files += 1
-        return self._path / str(self._files)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._path is not None:
-            shutil.rmtree(self._path, ignore_errors=True)
-            self._path = None
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-
-def _locked(folder: Path) -> int | None:
-    """Return a descriptor that holds the lock of a folder of this user's until this process ends, however it ends.
-
-    None without the lock. A process id in its name would not do: containers may share a folder for temporary files, and
-    not their processes.
-    """
-    if sys.platform == "win32":
-        return None
-    else:  # noqa: RET505 - mypy knows only like this that it isn't Windows
-        descriptor = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_uid == os.getuid():
-                return descriptor
-        os.close(descriptor)
-        return None
-
-
-def _remove_abandoned() -> None:
-    """Remove the folders of this user's processes that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        # It may be gone meanwhile, or not ours to open.
-        with suppress(OSError):
-            old = time.time() - folder.lstat().st_mtime > _ABANDONED_AFTER_S
-            if old and (lock := _locked(folder)) is not None:
-                shutil.rmtree(folder, ignore_errors=True)
-                os.close(lock)
-
-
 class Spool:
-    """One output, appended to while it arrives and read by byte ranges. Holds no file open in between.
+    """One output, appended to while it arrives and read by byte ranges.
+
+    Holds one file open once it is longer than 64 KiB. ``server.calls`` bounds how many outputs are kept.
 
     Args:
-        folder: Where its file goes.
         max_bytes: How much is kept.
     """
 
-    def __init__(self, folder: SpoolFolder, max_bytes: int = FILE_MAX_BYTES) -> None:
-        self._folder = folder
+    def __init__(self, max_bytes: int = FILE_MAX_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._path: Path | None = None
+        self._file: IO[bytes] | None = None
         self._buffer = bytearray()
         self.kept_bytes = 0
         self.dropped_bytes = 0
@@ -114,7 +46,7 @@ class Spool:
         self.kept_bytes += len(kept)
         if len(kept) < len(data):
             self._drop(len(data) - len(kept))
-        if len(self._buffer) >= _BUFFER_BYTES:
+        if len(self._buffer) > _BUFFER_BYTES:
             self._write()
 
     def read(self, offset: int, max_chars: int) -> tuple[str, int]:
@@ -125,31 +57,34 @@ class Spool:
         Raises:
             AgentCoreError: If it can't be read.
         """
-        self._write()
-        if self._path is None or offset >= self.kept_bytes:
+        if offset >= self.kept_bytes:
             return "", self.kept_bytes
-        try:
-            with self._path.open("rb") as file:
-                file.seek(offset)
-                # A character has at most four bytes; the slack is for one that the offset or the end cuts in two.
-                data = file.read(min(4 * max_chars + 3, self.kept_bytes - offset))
-        except OSError as error:
-            raise AgentCoreError(f"what is kept of this output can't be read: {error.strerror}") from error
+        # A character has at most four bytes; the slack is for one that the offset or the end cuts in two.
+        data = self._bytes(offset, min(4 * max_chars + 3, self.kept_bytes - offset))
         skipped = len(data) - len(data.lstrip(bytes(range(0x80, 0xC0)))) if offset else 0
         text = data[skipped:].decode("utf-8", "ignore")[:max_chars]
         return text, offset + skipped + len(text.encode())
 
+    def _bytes(self, offset: int, size: int) -> bytes:
+        if self._file is None:
+            return bytes(self._buffer[offset : offset + size])
+        self._write()
+        try:
+            self._file.seek(offset)
+            return self._file.read(size)
+        except OSError as error:
+            raise AgentCoreError(f"what is kept of this output can't be read: {error.strerror}") from error
+
     def _write(self) -> None:
-        if not self._buffer:
-            return
         written = 0
         try:
-            if self._path is None:
-                self._path = self._folder.new_file()
-            # Unbuffered, so that what was written is known where the disk is full.
-            with self._path.open("ab", buffering=0) as file:
-                while written < len(self._buffer):
-                    written += file.write(self._buffer[written:])
+            if self._file is None:
+                # Unbuffered, so that what was written is known where the disk is full.
+                self._file = cast("IO[bytes]", tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
+                weakref.finalize(self, self._file.close)
+            self._file.seek(self.kept_bytes - len(self._buffer))
+            while written < len(self._buffer):
+                written += self._file.write(self._buffer[written:])
         except OSError as error:
             logger.warning("a part of a long output can't be kept for read_output: %s", error.strerror)
             lost = len(self._buffer) - len(_whole_characters(self._buffer[:written]))
@@ -163,11 +98,12 @@ class Spool:
         self._max_bytes = self.kept_bytes
 
     def close(self) -> None:
-        """Remove its file."""
+        """Give up what is kept, and the file with it."""
         self._buffer.clear()
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
-            self._path = None
+        self.kept_bytes = 0
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 def _whole_characters(data: bytes | bytearray) -> bytes:

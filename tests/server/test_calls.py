@@ -10,6 +10,7 @@ from agentcore_mcp.server.call import Call
 from agentcore_mcp.server.calls import KEPT_MAX_CALLS, UNATTENDED_MAX_CALLS, Calls
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.spool import Spool
+from tests.support.processes import nameless_files
 
 LIMIT_S = 5
 
@@ -17,8 +18,8 @@ LIMIT_S = 5
 class Work:
     """Says a word, and then waits until it is told to end; knows whether it has cleaned up."""
 
-    def __init__(self, calls: Calls) -> None:
-        self.call = Call("invoke_agent", "far", "session", "the agent", {"text": Output(Spool(calls.folder))})
+    def __init__(self) -> None:
+        self.call = Call("invoke_agent", "far", "session", "the agent", {"text": Output(Spool())})
         self.go_on = anyio.Event()
         self.cleaned_up = False
 
@@ -43,7 +44,7 @@ async def stall(progress: float, total: float | None, message: str | None) -> No
 async def test_a_host_that_stalls_is_no_hindrance_to_handing_a_call_over() -> None:
     calls = Calls()
     async with calls.running():
-        work = Work(calls)
+        work = Work()
         calls.start(work.call, work)
         with anyio.fail_after(LIMIT_S):
             assert not await calls.attend(work.call, stall, first="hello", handoff_after_s=0.01)
@@ -56,7 +57,7 @@ async def test_a_host_that_stalls_is_no_hindrance_to_handing_a_call_over() -> No
 async def test_cancelling_the_wait_cancels_the_work() -> None:
     calls = Calls()
     async with calls.running():
-        work = Work(calls)
+        work = Work()
         calls.start(work.call, work)
         with anyio.move_on_after(0.01):
             await calls.attend(work.call, ignore, first="hello", handoff_after_s=None)
@@ -71,7 +72,7 @@ async def test_what_still_runs_at_the_end_is_cancelled_and_may_clean_up() -> Non
     calls = Calls()
     with anyio.CancelScope() as scope:
         async with calls.running():
-            work = Work(calls)
+            work = Work()
             calls.start(work.call, work)
             await anyio.wait_all_tasks_blocked()
             scope.cancel()
@@ -82,7 +83,7 @@ async def test_what_still_runs_at_the_end_is_cancelled_and_may_clean_up() -> Non
 async def test_a_call_that_nobody_collects_in_time_tells_so_when_it_is_collected() -> None:
     calls = Calls()
     async with calls.running():
-        work = Work(calls)
+        work = Work()
         calls.start(work.call, work)
         assert not await calls.attend(work.call, ignore, first="hello", handoff_after_s=0.01)
         assert work.call.deadline is not None
@@ -99,40 +100,54 @@ async def test_what_the_work_raises_is_raised_to_whoever_attends() -> None:
 
     calls = Calls()
     async with calls.running():
-        call = Work(calls).call
+        call = Work().call
         calls.start(call, fail)
         with pytest.raises(LookupError, match="the call failed"):
             await calls.attend(call, ignore, first="hello", handoff_after_s=None)
 
 
-async def test_a_cancelled_call_leaves_nothing_on_disk() -> None:
+async def test_a_cancelled_call_leaves_no_file_open() -> None:
     calls = Calls()
     async with calls.running():
-        work = Work(calls)
-        folder = calls.folder.new_file().parent
+        work, before = Work(), nameless_files()
         work.call.add("text", "x" * 1_000_000)
         calls.start(work.call, work)
-        assert list(folder.iterdir())
+        assert nameless_files() > before
         with anyio.move_on_after(0.01):
             await calls.attend(work.call, ignore, first="hello", handoff_after_s=None)
         with anyio.fail_after(LIMIT_S):
-            while list(folder.iterdir()):
+            while nameless_files() != before:
                 await anyio.lowlevel.checkpoint()
 
     assert work.cleaned_up
 
 
-async def test_a_call_of_which_no_result_left_anything_out_leaves_nothing_on_disk() -> None:
+async def test_a_call_of_which_no_result_left_anything_out_leaves_no_file_open() -> None:
     calls = Calls()
     async with calls.running():
-        call = Work(calls).call
-        folder = calls.folder.new_file().parent
+        call, before = Work().call, nameless_files()
         for _ in range(4):
             call.add("text", "x" * 30_000)
             call.outputs["text"].begin_next()
-        assert list(folder.iterdir())
+        assert nameless_files() > before
         calls.settle(call)
-        assert not list(folder.iterdir())
+        assert nameless_files() == before
+
+
+async def test_however_many_calls_left_something_out_the_files_of_the_last_ones_alone_are_open() -> None:
+    before, calls = nameless_files(), Calls()
+    kept = []
+    for _ in range(2 * KEPT_MAX_CALLS):
+        call = Work().call
+        call.add("text", "x" * 100_000)
+        call.finish()
+        calls.settle(call)
+        kept.append(call)
+
+    assert len(nameless_files() - before) == KEPT_MAX_CALLS
+    assert calls.named(kept[-1].handle) is kept[-1]
+    with pytest.raises(InvalidRequestError, match=f"the last {KEPT_MAX_CALLS} calls"):
+        calls.named(kept[0].handle)
 
 
 async def test_no_more_calls_go_on_unattended_than_may_and_one_too_many_says_why_it_waits() -> None:
@@ -146,7 +161,7 @@ async def test_no_more_calls_go_on_unattended_than_may_and_one_too_many_says_why
 
     calls = Calls()
     async with calls.running():
-        works = [Work(calls) for _ in range(UNATTENDED_MAX_CALLS + 1)]
+        works = [Work() for _ in range(UNATTENDED_MAX_CALLS + 1)]
         left: list[Work] = []
 
         async def attend(work: Work) -> None:
@@ -171,7 +186,7 @@ async def test_no_more_calls_go_on_unattended_than_may_and_one_too_many_says_why
 async def test_a_call_that_is_being_waited_for_can_be_read_and_not_be_collected_as_well() -> None:
     calls = Calls()
     async with calls.running():
-        work = Work(calls)
+        work = Work()
         calls.start(work.call, work)
         assert not await calls.attend(work.call, ignore, first="hello", handoff_after_s=0.01)
         handle = work.call.handle
@@ -193,8 +208,8 @@ async def test_a_call_that_is_being_waited_for_can_be_read_and_not_be_collected_
 async def test_a_handle_of_no_use_any_more_says_why() -> None:
     calls = Calls()
     async with calls.running():
-        whole, cancelled, uncollected = Work(calls), Work(calls), Work(calls)
-        works = [Work(calls) for _ in range(KEPT_MAX_CALLS + 1)]
+        whole, cancelled, uncollected = Work(), Work(), Work()
+        works = [Work() for _ in range(KEPT_MAX_CALLS + 1)]
         with anyio.fail_after(LIMIT_S):
             calls.settle(whole.call)
             with pytest.raises(InvalidRequestError, match="was collected to its end, and nothing of it was left out"):
@@ -218,7 +233,7 @@ async def test_a_handle_of_no_use_any_more_says_why() -> None:
             with pytest.raises(InvalidRequestError, match="ended and was not collected; the last 32 such calls"):
                 calls.named(uncollected.call.handle)
 
-            cut = [Work(calls).call for _ in range(KEPT_MAX_CALLS + 1)]
+            cut = [Work().call for _ in range(KEPT_MAX_CALLS + 1)]
             for call in cut:
                 call.add("text", "x" * 100_000)
                 calls.settle(call)

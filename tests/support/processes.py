@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -22,3 +23,12 @@ def resident_bytes(pid: int) -> int:
 def children(pid: int) -> list[int]:
     """Return the process ids of a process's children."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+
+
+def nameless_files(pid: int | str = "self") -> set[str]:
+    """Return the files without a name that a process holds open, as temporary ones are."""
+    found = []
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # the one that lists the folder
+            found.append(str(descriptor.readlink()))
+    return {path for path in found if path.endswith(" (deleted)")}
