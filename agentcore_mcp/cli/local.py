@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agentcore_mcp.local.callers.authorizer import AuthMode
-    from agentcore_mcp.local.targets import HostedAgent
+    from agentcore_mcp.local.sandbox.targets import HostedAgent
 
 _LIMITS = """\b
 Limits
@@ -152,8 +152,8 @@ def local(
     last requests.
     """
     from agentcore_mcp.local.callers.gate import AuthSettings
-    from agentcore_mcp.local.limits import Limits
     from agentcore_mcp.local.line.faults import Fault
+    from agentcore_mcp.local.sandbox.limits import Limits
     from agentcore_mcp.local.server import serve
 
     with _usage("--access-key-id"):
@@ -194,8 +194,8 @@ def _usage(option: str) -> Iterator[None]:
 def _agents(
     *, app: str | None, target: str | None, container_command: str | None, agents_file: Path | None
 ) -> tuple[HostedAgent, ...]:
-    from agentcore_mcp.local import targets
     from agentcore_mcp.local.agents_file import read_agents
+    from agentcore_mcp.local.sandbox import targets
 
     if sum(given is not None for given in (app, target, container_command, agents_file)) > 1:
         raise click.UsageError("--app, --target, --container-command and --agents exclude each other")

@@ -18,7 +18,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.local.targets import AgentApp, AgentCommand, AgentUrl, HostedAgent, Target
+from agentcore_mcp.local.sandbox.targets import AgentApp, AgentCommand, AgentUrl, HostedAgent, Target
 
 if TYPE_CHECKING:
     from pathlib import Path

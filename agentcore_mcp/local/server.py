@@ -18,8 +18,8 @@ import anyio
 import anyio.to_thread
 
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.local.app_check import AppCheck
 from agentcore_mcp.local.line.listeners import listen
+from agentcore_mcp.local.sandbox.app_check import AppCheck
 from agentcore_mcp.local.sandbox.folders import private_folder
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from agentcore_mcp.local.callers.gate import AuthSettings
-    from agentcore_mcp.local.limits import Limits
     from agentcore_mcp.local.line.faults import Fault
-    from agentcore_mcp.local.targets import HostedAgent
+    from agentcore_mcp.local.sandbox.limits import Limits
+    from agentcore_mcp.local.sandbox.targets import HostedAgent
 
 # Connections that wait while the event loop is busy.
 _BACKLOG = 512

@@ -13,8 +13,8 @@ import anyio
 import uvicorn
 
 from agentcore_mcp.local.callers.gate import Gate
+from agentcore_mcp.local.frontdoor import FrontDoor
 from agentcore_mcp.local.line.faults import Faults
-from agentcore_mcp.local.line.frontdoor import FrontDoor
 from agentcore_mcp.local.line.lenient import LenientProtocol
 from agentcore_mcp.local.line.listeners import HOST
 from agentcore_mcp.local.operations.bridge import MESSAGE_MAX_BYTES
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agentcore_mcp.local.callers.gate import AuthSettings
-    from agentcore_mcp.local.limits import Limits
     from agentcore_mcp.local.line.faults import Fault
-    from agentcore_mcp.local.targets import HostedAgent
+    from agentcore_mcp.local.sandbox.limits import Limits
+    from agentcore_mcp.local.sandbox.targets import HostedAgent
 
 # Longer than a client is likely to keep a connection for its next request: a connection that closes just as the
 # request goes out on it leaves the client in doubt whether the request was read.

@@ -8,7 +8,7 @@ import pytest
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.local.agents_file import read_agents
-from agentcore_mcp.local.targets import AgentApp, AgentCommand, AgentUrl, HostedAgent
+from agentcore_mcp.local.sandbox.targets import AgentApp, AgentCommand, AgentUrl, HostedAgent
 
 if TYPE_CHECKING:
     from pathlib import Path

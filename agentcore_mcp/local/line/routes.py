@@ -15,9 +15,7 @@ from agentcore_mcp.local.line.refusals import Refusal, invalid_field, not_found
 from agentcore_mcp.wire.operations import RuntimeArn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from agentcore_mcp.local.targets import HostedAgent
+    from collections.abc import Iterable
 
 DEFAULT_QUALIFIER: Final = "DEFAULT"
 
@@ -52,8 +50,8 @@ class Route:
     runtime: str
     query: dict[str, str]
 
-    def find(self, agents: Sequence[HostedAgent]) -> HostedAgent:
-        """Return the agent of this runtime.
+    def find(self, arns: Iterable[RuntimeArn]) -> RuntimeArn:
+        """Return the ARN of this runtime, of those that are hosted.
 
         Raises:
             Refusal: If the runtime or its endpoint does not exist here, or can't be read.
@@ -63,14 +61,14 @@ class Route:
                 arn = RuntimeArn.parse(self.runtime)
             except InvalidRequestError as exc:
                 raise invalid_field("agentRuntimeArn", exc.message) from None
-            found = next((agent for agent in agents if agent.arn == arn), None)
+            found = next((known for known in arns if known == arn), None)
         else:
             # The bare id names its account beside it.
             account = self.query.get("accountId", "")
             if self.operation not in _BY_ID_TOO or not (len(account) == 12 and account.isdecimal()):
                 raise invalid_field("agentRuntimeArn", "an agent id needs the query parameter accountId (12 digits)")
             named = (account, self.runtime)
-            found = next((agent for agent in agents if (agent.arn.account_id, agent.arn.runtime_id) == named), None)
+            found = next((arn for arn in arns if (arn.account_id, arn.runtime_id) == named), None)
         qualifier = self.query.get("qualifier", DEFAULT_QUALIFIER)
         if found is None or qualifier != DEFAULT_QUALIFIER:
             raise not_found(f"No endpoint or agent found with qualifier '{qualifier}' for agent '{self.runtime}'")

@@ -15,6 +15,7 @@ import anyio
 from agentcore_mcp.local.line.refusals import Refusal, invalid_field, unreadable
 from agentcore_mcp.local.sandbox.jobs import Job
 from agentcore_mcp.local.sandbox.pipes import OutputPipe
+from agentcore_mcp.local.sandbox.shell import SHELL, command_environment
 from agentcore_mcp.wire.eventstream import (
     STATUS_COMPLETED,
     STATUS_TIMED_OUT,
@@ -33,9 +34,6 @@ from agentcore_mcp.wire.operations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from agentcore_mcp.local.line.exchange import Exchange
     from agentcore_mcp.local.sandbox.session import Session
 
@@ -53,13 +51,6 @@ TERMINATE_GRACE_S = 1.0
 # TIMED_OUT. The platform ended this command and its own code never came to be, so -1; never 0, which a client that
 # looks no further would take for success.
 TIMED_OUT_EXIT_CODE: Final = -1
-SHELL = "/bin/bash"
-# A command sees these variables of ours and no others: what it runs may have been chosen by a model, and the rest of
-# the environment is where credentials are kept.
-_PASSED_ENVIRONMENT = (
-    *("PATH", "LANG", "LANGUAGE", "TERM", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL"),
-    *("LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME"),
-)
 
 Emit = Callable[[CommandEvent], Awaitable[None]]
 
@@ -153,11 +144,6 @@ async def command(exchange: Exchange, session: Session) -> None:
         return
     await emit(stop)
     await exchange.finish()
-
-
-def command_environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Return the environment of commands: a few harmless variables, and the session's directory as the home."""
-    return {name: environ[name] for name in _PASSED_ENVIRONMENT if name in environ} | {"HOME": str(home)}
 
 
 async def _run(job: Job, timeout_s: int, stdout: OutputPipe, stderr: OutputPipe, emit: Emit) -> ContentStop:

@@ -53,9 +53,10 @@ class Shell:
     comes makes the present one give up its turn.
     """
 
-    def __init__(self, shell_id: str, session: Session) -> None:
+    def __init__(self, shell_id: str, session: Session, shells: dict[str, Shell]) -> None:
         self.id = shell_id
         self._session = session
+        self._shells = shells
         self._terminal: Terminal | None = None
         self._recent = bytearray()
         self._lock = anyio.Lock()
@@ -192,26 +193,44 @@ class Shell:
             terminal.job.kill()
 
     def _forget(self) -> None:
-        if self._session.shells.get(self.id) is self:
-            del self._session.shells[self.id]
+        if self._shells.get(self.id) is self:
+            del self._shells[self.id]
 
 
-async def shell(socket: ClientSocket, session: Session, query: Mapping[str, str]) -> None:
-    """Connect a client to a shell, new or left before.
+class Shells:
+    """The shells of all sessions."""
 
-    Raises:
-        Refusal: If the shell's id is not valid, there are too many, or bash can't be started.
-        SocketClosedError: If the client leaves before it is accepted.
-    """
-    shell_id = query.get("shellId") or str(uuid.uuid4())
-    if not _SHELL_ID.fullmatch(shell_id):
-        raise runtime_failed(f"Invalid shell ID: {shell_id}; it has 1 to 128 letters, digits, underscores and hyphens")
-    found = session.shells.get(shell_id)
-    if found is None:
-        for ended in [known for known in session.shells.values() if known.has_exited]:
-            if len(session.shells) >= MAX_SHELLS:
-                del session.shells[ended.id]
-        if len(session.shells) >= MAX_SHELLS:
-            raise runtime_failed(f"Maximum concurrent shell sessions reached ({MAX_SHELLS} open)")
-        found = session.shells[shell_id] = Shell(shell_id, session)
-    await found.attach(socket)
+    def __init__(self) -> None:
+        self._shells: dict[Session, dict[str, Shell]] = {}
+
+    async def connect(self, socket: ClientSocket, session: Session, query: Mapping[str, str]) -> None:
+        """Connect a client to a shell, new or left before.
+
+        Raises:
+            Refusal: If the shell's id is not valid, there are too many, or bash can't be started.
+            SocketClosedError: If the client leaves before it is accepted.
+        """
+        shell_id = query.get("shellId") or str(uuid.uuid4())
+        if not _SHELL_ID.fullmatch(shell_id):
+            raise runtime_failed(
+                f"Invalid shell ID: {shell_id}; it has 1 to 128 letters, digits, underscores and hyphens"
+            )
+        await self._of(session, shell_id).attach(socket)
+
+    def _of(self, session: Session, shell_id: str) -> Shell:
+        if session not in self._shells:
+            self._shells[session] = {}
+            session.background(partial(self._forget_at_its_end, session))
+        shells = self._shells[session]
+        if shell_id not in shells:
+            for ended in [known for known in shells.values() if known.has_exited]:
+                if len(shells) >= MAX_SHELLS:
+                    del shells[ended.id]
+            if len(shells) >= MAX_SHELLS:
+                raise runtime_failed(f"Maximum concurrent shell sessions reached ({MAX_SHELLS} open)")
+            shells[shell_id] = Shell(shell_id, session, shells)
+        return shells[shell_id]
+
+    async def _forget_at_its_end(self, session: Session) -> None:
+        await session.ended.wait()
+        del self._shells[session]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.line.exchange import Exchange
     from agentcore_mcp.local.sandbox.session import Session
     from agentcore_mcp.local.sandbox.sessions import Sessions
-    from agentcore_mcp.local.targets import HostedAgent
+    from agentcore_mcp.local.sandbox.targets import HostedAgent
 
 BODY_MAX_BYTES = 4096
 # Repeats come within a client's retries, so within seconds.

@@ -16,7 +16,7 @@ import httpx2
 from agentcore_mcp.local.line.refusals import Refusal, runtime_failed, session_starting
 from agentcore_mcp.local.sandbox.agent import AgentProcess
 from agentcore_mcp.local.sandbox.processes import Processes
-from agentcore_mcp.local.targets import AgentUrl
+from agentcore_mcp.local.sandbox.targets import AgentUrl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from agentcore_mcp.local.limits import Limits
-    from agentcore_mcp.local.operations.shells import Shell
-    from agentcore_mcp.local.targets import AgentApp, AgentCommand, HostedAgent
+    from agentcore_mcp.local.sandbox.limits import Limits
+    from agentcore_mcp.local.sandbox.targets import AgentApp, AgentCommand, HostedAgent
 
 # Between an agent's connection breaking and its process being seen to have exited. If it takes longer, it lives.
 EXIT_NOTICE_S = 2.0
@@ -44,7 +43,6 @@ class Session:
         stopping: Set when it is to end. From then on no answer of it may look complete.
         why: Why it ends, as a sentence for the clients whose requests that breaks.
         ended: Set when its processes and its directory are gone.
-        shells: Its interactive shells, by their ids.
         processes: What has been started in it.
     """
 
@@ -66,7 +64,6 @@ class Session:
         self.stopping = anyio.Event()
         self.why = ""
         self.ended = anyio.Event()
-        self.shells: dict[str, Shell] = {}
         self.processes = Processes(tasks)
         self._agent: AgentProcess | AgentUrl | None = None
         self._tasks = tasks

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import httpx2
     from anyio.abc import TaskGroup
 
-    from agentcore_mcp.local.limits import Limits
-    from agentcore_mcp.local.targets import HostedAgent
+    from agentcore_mcp.local.sandbox.limits import Limits
+    from agentcore_mcp.local.sandbox.targets import HostedAgent
 
 # Each may hold a Python process of some 40 MB; a laptop bears this many, and a runaway test is stopped by it.
 MAX_SESSIONS = 50

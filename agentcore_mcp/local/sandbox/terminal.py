@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from agentcore_mcp.local.operations.commands import SHELL, command_environment
 from agentcore_mcp.local.sandbox.jobs import Job
 from agentcore_mcp.local.sandbox.pipes import OutputPipe
+from agentcore_mcp.local.sandbox.shell import SHELL, command_environment
 
 if TYPE_CHECKING:
     from pathlib import Path

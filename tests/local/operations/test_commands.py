@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agentcore_mcp.local.operations.commands import command_environment
+from agentcore_mcp.local.sandbox.shell import command_environment
 from agentcore_mcp.wire.operations import COMMAND_MAX_CHARS, RuntimeArn, command_request
 from tests.support.agentcore import Boto, Ran, eventually, read_events
 from tests.support.processes import alive, resident_bytes

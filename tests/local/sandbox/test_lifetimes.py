@@ -13,7 +13,7 @@ from urllib3.exceptions import ProtocolError
 
 from agentcore_mcp.cli.local import local
 from agentcore_mcp.local.agentcore import LocalAgentCore
-from agentcore_mcp.local.limits import Limits
+from agentcore_mcp.local.sandbox.limits import Limits
 from tests.support.agentcore import Boto, eventually, new_session_id
 
 if TYPE_CHECKING:

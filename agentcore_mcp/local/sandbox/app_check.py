@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from agentcore_mcp.local.sandbox.agent import AgentProcess
-from agentcore_mcp.local.targets import SAMPLE_APP, AgentApp
+from agentcore_mcp.local.sandbox.targets import SAMPLE_APP, AgentApp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from agentcore_mcp.local.sandbox.jobs import Job
-    from agentcore_mcp.local.targets import HostedAgent
+    from agentcore_mcp.local.sandbox.targets import HostedAgent
 
 # Of launcher.py.
 _FINE, _EXCEPTION, _PROBLEM = 111, 112, 113

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from agentcore_mcp.local.app_check import AppCheck
 from agentcore_mcp.local.sandbox.agent import AgentProcess
+from agentcore_mcp.local.sandbox.app_check import AppCheck
 from agentcore_mcp.local.sandbox.jobs import Job
-from agentcore_mcp.local.targets import AgentApp, HostedAgent
+from agentcore_mcp.local.sandbox.targets import AgentApp, HostedAgent
 from tests.support.agentcore import WAIT_S, Boto, eventually, new_session_id
 from tests.support.processes import alive
 

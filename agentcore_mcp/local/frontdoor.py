@@ -34,9 +34,9 @@ from agentcore_mcp.local.line.validation import check_members, headers_in
 from agentcore_mcp.local.operations.bridge import bridge
 from agentcore_mcp.local.operations.commands import command
 from agentcore_mcp.local.operations.invocations import agent_card, invoke
-from agentcore_mcp.local.operations.shells import shell
+from agentcore_mcp.local.operations.shells import Shells
 from agentcore_mcp.local.operations.stops import Stops
-from agentcore_mcp.local.targets import LOOPBACK_NAMES
+from agentcore_mcp.local.sandbox.targets import LOOPBACK_NAMES
 from agentcore_mcp.wire.operations import SESSION_HEADER
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.callers.gate import Gate
     from agentcore_mcp.local.line.faults import Faults, Plan
     from agentcore_mcp.local.sandbox.sessions import Sessions
-    from agentcore_mcp.local.targets import HostedAgent
+    from agentcore_mcp.local.sandbox.targets import HostedAgent
 
 
 class FrontDoor:
@@ -74,13 +74,14 @@ class FrontDoor:
         faults: Faults,
         tasks: TaskGroup,
     ) -> None:
-        self._agents = agents
+        self._agents = {agent.arn: agent for agent in agents}
         self._gate = gate
         self._faults = faults
         self._tasks = tasks
         self._sessions = sessions
         self._client = client
         self._stops = Stops(sessions)
+        self._shells = Shells()
         self._journal = Journal()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -160,7 +161,7 @@ class FrontDoor:
             # A presigned URL has in its query what it can have in no header.
             members = headers_in(route.query) | members
         check_members(route.operation, members, route.query)
-        hosted = route.find(self._agents)
+        hosted = self._agents[route.find(self._agents)]
         if route.operation == METADATA:
             await self._protected_resource(exchange, hosted, route)
             return
@@ -172,7 +173,7 @@ class FrontDoor:
         with self._sessions.enter(hosted, session_id) as session:
             await session.start(with_agent=route.operation not in (COMMAND, SHELL), delay_s=plan.cold_start_s)
             if socket is not None:
-                connect = shell if route.operation == SHELL else bridge
+                connect = self._shells.connect if route.operation == SHELL else bridge
                 await connect(socket, session, route.query)
             elif route.operation == COMMAND:
                 await command(exchange, session)
