@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import sys
 import tempfile
@@ -11,12 +10,10 @@ from typing import TYPE_CHECKING, cast
 
 import anyio
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.types import INVALID_REQUEST
 
-from agentcore_mcp.server.transports.stdio import LINE_MAX_BYTES, request_id, without_half_characters
+from agentcore_mcp.server.transports.lines import LINE_MAX_BYTES
 from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
 from tests.support.raw_hosts import LIMIT_S, RawHost, raw_host
 from tests.support.runtimes import ARN
@@ -254,26 +251,6 @@ async def test_an_answer_larger_than_a_pipe_arrives_whole() -> None:
     assert answered["result"]["structuredContent"]["text"] == text
 
 
-# Backslashes, letters that follow one in an escape, and halves of pairs, so that they meet.
-HARD_TEXT = st.text(st.sampled_from('\\ud8D"a\n\ud83d\ude00\U0001f600') | st.characters())
-
-
-@given(HARD_TEXT, st.booleans())
-@example("\ud83d", False)
-@example("\\ud83d", False)
-@example("\\\ud83d", False)
-@example("\ud83d\\ude00", False)
-@example("\ud83d\ud83d\ude00\ude00", False)
-def test_a_line_keeps_every_character_but_halves_of_them(text: str, upper: bool) -> None:
-    line = json.dumps(text)
-    if upper:
-        line = re.sub(r"\\(?:u([0-9a-f]{4})|.)", lambda found: rf"\u{found[1].upper()}" if found[1] else found[0], line)
-
-    read = json.loads(without_half_characters(line))
-
-    assert read == text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 async def test_a_prompt_with_half_a_character_is_sent_and_answered() -> None:
     async def answer(exchange: Exchange) -> None:
         await exchange.send(reply(body=b'"hello"', content_type="application/json"))
@@ -288,25 +265,6 @@ async def test_a_prompt_with_half_a_character_is_sent_and_answered() -> None:
 
     assert answered["result"]["structuredContent"]["text"] == "hello"
     assert json.loads(runtime.requests[0].body)["prompt"] == "cut \ufffd"
-
-
-@pytest.mark.parametrize(
-    ("line", "number"),
-    [
-        (b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"id":8}}', 7),
-        (b'{"method":"tools/call","params":{"id":8},"jsonrpc":"2.0","id":7}\r', 7),
-        (b'{"jsonrpc": "2.0", "method": "tools/call", "id": "seven", "params": {}}', "seven"),
-        (b'{"params":{},"id":7,"jsonrpc":"2.0","method":"ping"}', 7),
-        (b'{"jsonrpc":"2.0","method":"note","params":{"a":1,"id":8}}', None),
-        (b'{"jsonrpc":"2.0","method":"note","params":{"id":8}}', None),
-        (b'{"jsonrpc":"2.0","method":"note","params":{"text":",\\"id\\":8}"}}', None),
-        (b'{"jsonrpc":"2.0","id":7.5,"method":"ping"}', None),
-        (b"\xff" * 3_000, None),
-        (b"", None),
-    ],
-)
-def test_the_id_of_a_request_is_found_in_its_ends(line: bytes, number: int | str | None) -> None:
-    assert request_id(line) == number
 
 
 async def test_a_request_that_is_too_long_is_refused_by_its_id_and_the_next_one_answered() -> None:
