@@ -1,4 +1,4 @@
-"""AgentCore calls us: the framework agents are hosted in, and a small AgentCore to call on loopback."""
+"""AgentCore calls us: the framework that agents are hosted in, and a sample agent."""
 
 from __future__ import annotations
 

@@ -1,13 +1,14 @@
 """``BedrockAgentCoreApp``: turns a Python function into an agent that AgentCore can host.
 
-It wires. How a handler is called is ``invocation``'s business, what its values look like on the line ``streaming``'s,
-what ``/ping`` says ``health``'s, what a handler can know about its request ``context``'s. An agent written for the
-published SDK runs under it unchanged; the bytes on the line are the same.
+It wires: ``invocation`` calls the handler, ``streaming`` writes its values, ``health`` decides what ``/ping`` says,
+``context`` tells a handler about its request. An agent written for the published SDK needs only its imports changed. It
+then answers with the same bytes, except where docs/hosting.md says why not.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import os
 import time
@@ -24,9 +25,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
 from agentcore_mcp.hosting.context import enter_request, request_scope
-from agentcore_mcp.hosting.debug import answer_action, requested_action
 from agentcore_mcp.hosting.health import Health, PingStatus
-from agentcore_mcp.hosting.invocation import invoke, is_coroutine_callable
+from agentcore_mcp.hosting.invocation import invoke
 from agentcore_mcp.hosting.logs import app_logger
 from agentcore_mcp.hosting.streaming import EventStream, JSONAnswer
 from agentcore_mcp.hosting.telemetry import trace_context
@@ -47,8 +47,9 @@ Result = TypeVar("Result")
 DEFAULT_PORT = 8080
 # Docker puts this file into every container.
 _CONTAINER_MARKER = Path("/.dockerenv")
-# WebSocket close code "internal error".
-_WS_INTERNAL_ERROR = 1011
+# A debug app answers a payload with this key itself. Not for production: any caller could keep a session alive.
+_DEBUG_ACTION = "_agent_core_app_action"
+_WS_INTERNAL_ERROR = 1011  # RFC 6455, 7.4.1
 
 
 class BedrockAgentCoreApp(Starlette):
@@ -68,8 +69,9 @@ class BedrockAgentCoreApp(Starlette):
         """Make an app; nothing runs yet.
 
         Args:
-            debug: Log in detail, show tracebacks, and answer debug actions in payloads (``hosting.debug``).
-            lifespan: Starlette's lifespan context manager, around the time the app serves.
+            debug: Log in detail, show tracebacks, and answer payloads with ``_agent_core_app_action``: ``ping_status``,
+                ``job_status``, ``force_healthy``, ``force_busy`` or ``clear_forced_status``.
+            lifespan: Starlette's lifespan context manager, entered before the app serves and left afterwards.
             middleware: Starlette middleware; what it puts into ``request.state`` handlers find in ``context.request``.
         """
         super().__init__(
@@ -87,7 +89,7 @@ class BedrockAgentCoreApp(Starlette):
         self._websocket_handler: Callable[..., Any] | None = None
         self._health = Health(self.logger)
         self._worker = WorkerLoop()
-        # A thread that handlers can't take: forty blocked ones occupy all the others.
+        # A thread of its own: forty blocked handlers occupy all of anyio's.
         self._ping_thread = CapacityLimiter(1)
 
     def entrypoint(self, func: Function) -> Function:
@@ -116,7 +118,7 @@ class BedrockAgentCoreApp(Starlette):
 
     def async_task(self, func: Function) -> Function:
         """Count every run of an async function as a background task, during which the status is ``HealthyBusy``."""
-        if not is_coroutine_callable(func):
+        if not any(map(inspect.iscoroutinefunction, (func, type(func).__call__))):
             raise ValueError(f"@async_task needs an async function, not {func!r}")
         name = getattr(func, "__name__", type(func).__name__)
 
@@ -135,7 +137,8 @@ class BedrockAgentCoreApp(Starlette):
 
     def add_async_task(self, name: str, metadata: dict[str, Any] | None = None) -> int:
         """Count a background task as running until ``complete_async_task`` is called with the id returned here."""
-        return self._health.add_task(name, metadata)
+        del metadata  # accepted as the published package does, which has no use for it either
+        return self._health.add_task(name)
 
     def complete_async_task(self, task_id: int) -> bool:
         """Count a background task as finished; False if it was not running."""
@@ -189,10 +192,9 @@ class BedrockAgentCoreApp(Starlette):
             return self._refuse("Invalid JSON", error)
         except ClientDisconnect:
             self.logger.info("the client has gone away before its payload was complete")
-            return Response(status_code=400)  # which nobody reads
-        if self.debug and (action := requested_action(payload)):
-            self.logger.debug("answering a debug action")
-            return await self._beside_handlers(answer_action, action, self._health)
+            return Response(status_code=400)
+        if self.debug and isinstance(payload, dict) and (action := payload.get(_DEBUG_ACTION)):
+            return JSONAnswer(*await self._beside_handlers(self._health.act, action))
         handler = self.handlers.get("main")
         if handler is None:
             self.logger.error("the app has no @entrypoint")

@@ -1,7 +1,7 @@
-"""What an agent can know about the request it is working on: as an argument, and from anywhere below it.
+"""What an agent can know about its request: as a handler's argument, and as context variables.
 
-``RequestContext`` is the handler's second argument. ``BedrockAgentCoreContext`` offers the same and more as context
-variables, so that code many calls deeper needs nothing handed through. The app fills both, from the request's headers.
+``RequestContext`` is the handler's second argument. ``BedrockAgentCoreContext`` offers the same and more to code many
+calls deeper. The app fills both from the request's headers.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class RequestContext:
     """The request, as a handler sees it.
 
     Attributes:
-        session_id: The runtime session that the request belongs to.
+        session_id: The id of the runtime session; None if the request names none.
         request_headers: The headers an agent may see (``hosting.headers``); None if there are none.
-        request: The Starlette request or WebSocket itself, with what middleware has put into its ``state``.
+        request: The Starlette ``Request`` or ``WebSocket``; middleware can pass things on in its ``state``.
     """
 
     session_id: str | None = None
@@ -39,8 +39,8 @@ class RequestContext:
 class BedrockAgentCoreContext:
     """The current request's identity, readable from any function, thread or task that works on it.
 
-    Outside of a request every getter returns None, or what the program has set: a token or headers set before the app
-    runs hold for requests that come without.
+    Outside of a request every getter returns None, or what the program has set. A token, URL or headers that are set
+    before the app runs hold for requests that bring none.
     """
 
     _workload_access_token: ContextVar[str | None] = ContextVar("workload_access_token", default=None)
@@ -51,12 +51,12 @@ class BedrockAgentCoreContext:
 
     @classmethod
     def set_workload_access_token(cls, token: str | None) -> None:
-        """Set the token that stands for the agent's own identity."""
+        """Set the workload access token: the agent's own identity."""
         cls._workload_access_token.set(token)
 
     @classmethod
     def get_workload_access_token(cls) -> str | None:
-        """Return the token that stands for the agent's own identity."""
+        """Return the workload access token: the agent's own identity."""
         return cls._workload_access_token.get()
 
     @classmethod
@@ -116,7 +116,7 @@ def enter_request(connection: HTTPConnection) -> RequestContext:
 
 @contextmanager
 def request_scope() -> Iterator[None]:
-    """Put the context variables back afterwards: where one task serves several requests, none sees the one before."""
+    """Restore the context variables afterwards: one task may serve several requests, as in-process clients do."""
     before = [(variable, variable.get()) for variable in _VARIABLES]
     try:
         yield

@@ -1,8 +1,7 @@
-"""Which request headers mean something to an agent, and which of a caller's headers it gets to see.
+"""The headers of a request from AgentCore to an agent: those with a meaning, and those of the caller that it may see.
 
-The rule is the runtime's header allow-list: everything but the names that HTTP, browsers and proxies reserve, and the
-``x-amz-*`` and ``x-amzn-*`` names, with two exceptions. It reads requests that come from AgentCore; the headers of
-requests to AgentCore are ``wire.operations``' business.
+An agent sees all but the names that HTTP, browsers and proxies reserve and the names under ``x-amz-`` and ``x-amzn-``,
+with two exceptions. The headers of requests to AgentCore are in ``wire``.
 """
 
 from __future__ import annotations
@@ -25,53 +24,36 @@ AUTHORIZATION_HEADER = "Authorization"
 _RESERVED = frozenset(
     """
     proxy-authorization www-authenticate
-
     accept accept-charset accept-encoding accept-language content-type content-length content-encoding
     content-language content-location content-range
-
     cache-control etag expires if-match if-modified-since if-none-match if-range if-unmodified-since last-modified
     pragma vary
-
     connection keep-alive proxy-connection upgrade
-
     host user-agent referer from
-
     range accept-ranges transfer-encoding te trailer
-
     server date location retry-after
-
     set-cookie cookie
-
     content-security-policy content-security-policy-report-only strict-transport-security x-content-type-options
     x-frame-options x-xss-protection referrer-policy permissions-policy cross-origin-embedder-policy
     cross-origin-opener-policy cross-origin-resource-policy
-
     access-control-allow-origin access-control-allow-methods access-control-allow-headers
     access-control-allow-credentials access-control-expose-headers access-control-max-age
     access-control-request-method access-control-request-headers origin
-
     accept-ch accept-ch-lifetime dpr width viewport-width downlink ect rtt save-data
-
     clear-site-data feature-policy expect-ct public-key-pins public-key-pins-report-only
-
     via forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip x-requested-with x-csrf-token
-
     true-client-ip x-client-ip x-cluster-client-ip x-originating-ip x-source-ip x-original-url x-original-host
     x-rewrite-url
-
     cf-ray cf-connecting-ip x-amz-cf-id x-cache x-served-by
-
     :method :path :scheme :authority :status
-
     link
-
     sec-websocket-key sec-websocket-accept sec-websocket-version sec-websocket-protocol sec-websocket-extensions
-    """.split()  # noqa: SIM905 - a hundred names read better without their quotes
+    """.split()  # noqa: SIM905 - a hundred names read better without quotes
 )
 
 
 def is_forwardable(name: str) -> bool:
-    """Tell whether an agent may see the header of that name, in any case."""
+    """Tell whether an agent may see the header of that name, in upper or lower case."""
     name = name.lower()
     if name in _RESERVED:
         return False
@@ -83,8 +65,8 @@ def is_forwardable(name: str) -> bool:
 def forwarded(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the headers an agent may see.
 
-    ``Authorization`` gets this spelling whatever came over the line, so that an agent can look it up; the other names
-    stay as they are (lower case, as ASGI servers hand them on). Of a repeated header the last value counts.
+    ``Authorization`` always has this spelling, for agents to look up; the other names stay as they are (lower case from
+    ASGI servers). The last value of a repeated header counts.
     """
     return {
         AUTHORIZATION_HEADER if name.lower() == "authorization" else name: value

@@ -1,7 +1,7 @@
 """What an agent answers to ``/ping``: whether it is idle or busy, and since when.
 
-AgentCore ends a session that has been idle for long, and keeps one that says it is busy. What counts, in this order:
-a status forced by the agent's code, the answer of its own ``@ping`` function, whether background tasks are running.
+AgentCore ends a session that has been idle for long, and keeps one that says it is busy. A status forced by the
+agent's code comes first, then the answer of its own ``@ping`` function, then whether background tasks are running.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
 
-# Task ids go out in answers, and a JavaScript reader keeps no more than this of an integer.
+# Task ids appear in answers, and JavaScript loses the bits of an integer beyond these.
 _TASK_ID_BITS = 53
 
 
@@ -30,39 +29,29 @@ class PingStatus(str, Enum):  # noqa: UP042 - agents see its str(), which StrEnu
     HEALTHY_BUSY = "HealthyBusy"
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    name: str
-    metadata: dict[str, Any] | None
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def duration_s(self) -> float:
-        return time.monotonic() - self.started
-
-
 class Health:
     """The status of one app and the background tasks behind it. Safe to use from any thread.
 
     Attributes:
         check: The agent's own ``@ping`` function, or None.
+        changed_at: When the status last changed, in seconds since 1970.
     """
 
     def __init__(self, logger: logging.Logger) -> None:
         self.check: Callable[[], Any] | None = None
+        self.changed_at = time.time()
         self._logger = logger
         self._forced: PingStatus | None = None
-        self._tasks: dict[int, _Task] = {}
-        self._lock = threading.Lock()
         self._last: PingStatus | None = None
-        self.changed_at = time.time()
+        self._tasks: dict[int, tuple[str, float]] = {}  # name, and monotonic time of the start, by id
+        self._lock = threading.Lock()
 
     def force(self, status: PingStatus | str | None) -> None:
-        """Answer with this status from now on, whatever runs; None ends that."""
+        """Report this status until the next call; None returns to the status that the agent determines."""
         self._forced = None if status is None else PingStatus(status)
 
     def status(self) -> PingStatus:
-        """Determine the current status, and note the time if it is another one than before."""
+        """Determine the current status, and note the time if it has changed."""
         status = self._forced or self._checked() or (PingStatus.HEALTHY_BUSY if self._tasks else PingStatus.HEALTHY)
         with self._lock:
             if status is not self._last:
@@ -89,11 +78,11 @@ class Health:
             )
             return None
 
-    def add_task(self, name: str, metadata: dict[str, Any] | None = None) -> int:
+    def add_task(self, name: str) -> int:
         """Count a background task as running until ``complete_task``; return its id."""
         task_id = secrets.randbits(_TASK_ID_BITS)
         with self._lock:
-            self._tasks[task_id] = _Task(name, metadata)
+            self._tasks[task_id] = (name, time.monotonic())
         self._logger.info("background task %s has started (id %s)", name, task_id)
         return task_id
 
@@ -104,14 +93,34 @@ class Health:
         if task is None:
             self._logger.warning("no background task with id %s is running", task_id)
             return False
-        self._logger.info("background task %s has ended after %.2f s (id %s)", task.name, task.duration_s, task_id)
+        name, started = task
+        self._logger.info(
+            "background task %s has ended after %.2f s (id %s)", name, time.monotonic() - started, task_id
+        )
         return True
 
     def task_info(self) -> dict[str, Any]:
         """Return how many tasks are running, and each one's name and duration in seconds."""
         with self._lock:
             tasks = list(self._tasks.values())
-        return {
-            "active_count": len(tasks),
-            "running_jobs": [{"name": task.name, "duration": task.duration_s} for task in tasks],
-        }
+        jobs = [{"name": name, "duration": time.monotonic() - started} for name, started in tasks]
+        return {"active_count": len(jobs), "running_jobs": jobs}
+
+    def act(self, action: Any) -> tuple[dict[str, Any], int]:
+        """Do a debug action, and return the body and the HTTP status of its answer."""
+        status: PingStatus | None
+        match action:
+            case "ping_status":
+                return self.report(), 200
+            case "job_status":
+                return self.task_info(), 200
+            case "force_healthy":
+                status = PingStatus.HEALTHY
+            case "force_busy":
+                status = PingStatus.HEALTHY_BUSY
+            case "clear_forced_status":
+                status = None
+            case _:
+                return {"error": f"Unknown action: {action}"}, 400
+        self.force(status)
+        return {"forced_status": status.value if status else "Cleared"}, 200

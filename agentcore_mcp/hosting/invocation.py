@@ -1,14 +1,13 @@
-"""Calling a handler, whatever kind of callable it is, without ever holding up the server's event loop.
+"""Calling a handler, whatever kind of callable it is, without holding up the server's event loop.
 
-Async code runs on the worker loop, other code in threads. There, too, what it makes becomes JSON: that calls the
-values' own code, which may take its time, and a handler may go on altering what it has yielded.
+Coroutines and async generators run on the worker loop, all other code in threads. Their values become JSON there too:
+that calls the values' own code, which may take its time, and a handler may go on altering what it has yielded.
 """
 
 from __future__ import annotations
 
 import inspect
 from contextvars import copy_context
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from anyio import CancelScope, to_thread
@@ -29,17 +28,15 @@ if TYPE_CHECKING:
 async def invoke(
     handler: Callable[..., Any], payload: Any, context: RequestContext, *, worker: WorkerLoop
 ) -> Response | AsyncGenerator[bytes]:
-    """Call a handler with what it takes, and return its answer, or an async generator of its events.
+    """Call a handler with its arguments, and return its answer, or an async generator of its events.
 
     A generator has not begun to run when this returns: its failures come out of the iteration. It will run with the
     context variables of now, whenever it is read.
     """
     args = (payload, context) if _takes_context(handler) else (payload,)
-    result: Any
-    if is_coroutine_callable(handler) or _is(inspect.isasyncgenfunction, handler):
-        result = handler(*args)  # which does not run it yet
-    else:
-        result = await to_thread.run_sync(_called, handler, *args)
+    # Calling an async function only makes its coroutine. Which callables are async can't always be seen from outside:
+    # a plain decorator hides it.
+    result = await to_thread.run_sync(_called, handler, *args)
     if inspect.isawaitable(result):
         result = await worker.run(_awaited, result)
     if inspect.isasyncgen(result):
@@ -48,18 +45,6 @@ async def invoke(
         return _from_threads(result, copy_context())
     response: Response = result
     return response
-
-
-def is_coroutine_callable(function: Callable[..., Any]) -> bool:
-    """Tell whether calling it gives a coroutine."""
-    return _is(inspect.iscoroutinefunction, function)
-
-
-def _is(kind: Callable[[Any], bool], function: Callable[..., Any]) -> bool:
-    """Tell a function's kind, also of what a ``partial`` calls and of objects with a ``__call__`` of that kind."""
-    while isinstance(function, partial):
-        function = function.func
-    return kind(function) or kind(type(function).__call__)
 
 
 def _takes_context(handler: Callable[..., Any]) -> bool:
@@ -73,7 +58,6 @@ def _takes_context(handler: Callable[..., Any]) -> bool:
 def _called(handler: Callable[..., Any], *args: Any) -> Any:
     with contained():
         result = handler(*args)
-        # A decorator that is not async itself hides that its function is.
         return result if inspect.isawaitable(result) else _answer_or_generator(result)
 
 

@@ -1,6 +1,6 @@
-"""The app's log lines: one JSON object each, on stderr, with the ids that belong to it.
+"""The app's log lines: one JSON object each, on stderr, with the ids of request and session.
 
-CloudWatch reads them, so the names of the fields are fixed. Lines carry ids, durations and errors, never payloads.
+CloudWatch reads them, so the names of the fields are fixed. Lines hold ids, durations and errors, never payloads.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class JSONLines(logging.Formatter):
 
 
 def app_logger(*, debug: bool) -> logging.Logger:
-    """Return the app's logger, writing JSON lines to stderr unless the program has given it handlers of its own."""
+    """Return the app's logger, which writes JSON lines to stderr unless the program has configured its handlers."""
     logger = logging.getLogger(LOGGER_NAME)
     if not logger.handlers:
         handler = logging.StreamHandler()

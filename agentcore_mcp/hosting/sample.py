@@ -1,7 +1,7 @@
-"""The bundled sample agent: no model behind it, and every behaviour of an agent to be seen in front.
+"""The bundled sample agent: it shows every behaviour of an agent without a model.
 
-It is also the shortest way to learn how an agent is written: a handler returns a value, which goes out as one JSON
-answer, or a generator, which goes out piece by piece. ``python -m agentcore_mcp.hosting.sample`` serves it alone.
+It is also an example of how to write an agent: a handler returns a value, which is sent as one JSON answer, or a
+generator, which is streamed. ``python -m agentcore_mcp.hosting.sample`` serves it alone.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ I have no model behind me, but I behave like an agent that has. Tell me:
 Anything else I repeat, together with what you said before.
 """
 
-# Slow enough to be seen as a stream, fast enough not to be waited for.
+# Slow enough to be seen as a stream, and fast enough for tests.
 WORD_PAUSE_S = 0.02
 GATE_TIMEOUT_S = 30
 MAX_SECONDS = 300
@@ -43,7 +43,7 @@ TURNS_KEPT = 50
 
 app = BedrockAgentCoreApp()
 
-# AgentCore gives every session a process of its own, and there one list would do. Run by hand, one process serves all.
+# On AgentCore each session has its own process, and one list would do. Elsewhere one process serves all sessions.
 conversations: defaultdict[str | None, deque[str]] = defaultdict(lambda: deque(maxlen=TURNS_KEPT))
 background: set[asyncio.Task[None]] = set()
 
@@ -108,13 +108,13 @@ async def slowly(pieces: int) -> AsyncIterator[str]:
 
 
 async def lines(count: int) -> AsyncIterator[str]:
-    """Stream many lines, as fast as they are read."""
+    """Stream many lines, as fast as the client reads them."""
     for n in range(1, count + 1):
         yield f"This is line {n} of {count} of a long answer.\n"
 
 
 async def gate(name: str) -> AsyncIterator[str]:
-    """Stream the second piece only when a file is there: proof that the first was read while the agent was working."""
+    """Stream the second piece once a file is there: proof that the first arrived while the agent was working."""
     yield f"I am waiting for the file {name}. "
     for _ in range(GATE_TIMEOUT_S * 20):
         if name in files():
@@ -124,7 +124,7 @@ async def gate(name: str) -> AsyncIterator[str]:
 
 
 async def fail() -> AsyncIterator[str]:
-    """Break off in the middle."""
+    """Fail in the middle of a stream."""
     yield "This begins well, "
     yield "but "
     raise RuntimeError("you told me to fail")
@@ -132,17 +132,17 @@ async def fail() -> AsyncIterator[str]:
 
 @app.async_task
 async def work(seconds: int) -> None:
-    """Be busy; AgentCore keeps a session whose health says so."""
+    """Be ``HealthyBusy``, for which AgentCore keeps the session."""
     await asyncio.sleep(seconds)
 
 
 def files() -> list[str]:
-    """Return the names in the working directory, which commands in the same session share."""
+    """Return the names in the working directory, which the session's commands have in common."""
     return sorted(path.name for path in Path().iterdir())
 
 
 def bounded(number: str, most: int) -> int:
-    """Read a number of a prompt, from 0 to ``most``."""
+    """Return the number in a prompt, at most ``most``; 0 for other text."""
     return min(int(number), most) if number.isdecimal() else 0
 
 

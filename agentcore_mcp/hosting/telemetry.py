@@ -1,8 +1,8 @@
 """The caller's OpenTelemetry trace and baggage, made current while a handler works.
 
-OpenTelemetry is no dependency. Where it is installed, the spans a handler opens belong to the caller's trace and
-``opentelemetry.baggage`` answers with the caller's entries. Where instrumentation has done that already, nothing is
-done again. Where OpenTelemetry can't be used, a handler works all the same.
+OpenTelemetry is an optional dependency. Where it is installed, the spans that a handler opens belong to the caller's
+trace and ``opentelemetry.baggage`` returns the caller's entries. A trace that a server instrumentation has made current
+stays. A handler also works without OpenTelemetry.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.datastructures import Headers
 
-# What AgentCore passes on. Without any of them there is nothing to read, and nothing to import.
+# Those that AgentCore passes on. Without any of them there is nothing to read, and OpenTelemetry is not imported.
 _TRACE_HEADERS = ("traceparent", "baggage", "x-amzn-trace-id")
 
 
@@ -31,10 +31,10 @@ def trace_context(headers: Headers) -> Iterator[None]:
         return
     from opentelemetry import context, propagate, trace
 
-    if trace.get_current_span().get_span_context().is_valid:  # a server instrumentation has read them
+    if trace.get_current_span().get_span_context().is_valid:  # from a server instrumentation
         yield
         return
-    # A repeated header is one list (RFC 9110, 5.3), of which the propagators would only see the first part.
+    # A repeated header is one list (RFC 9110, 5.3), of which the propagators read the first part only.
     carrier = {name: ",".join(headers.getlist(name)) for name in headers}
     token = context.attach(propagate.extract(carrier))
     try:
@@ -49,7 +49,7 @@ def _usable() -> bool:
         import opentelemetry.propagate  # noqa: F401 - what this does is to fail
     except ImportError:
         return False
-    except ValueError as error:  # OTEL_PROPAGATORS, which names one that is not installed
+    except ValueError as error:  # OTEL_PROPAGATORS names one that is not installed
         logging.getLogger(LOGGER_NAME).warning("the callers' traces can't be read: %s", error)
         return False
     return True

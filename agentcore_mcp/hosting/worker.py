@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from contextlib import aclosing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
@@ -54,7 +55,7 @@ class WorkerLoop:
                     if finished:
                         producer.result()
                         return
-                    await pieces.more()
+                    await pieces.arrived.wait()
         finally:
             pieces.abandoned = True
             producer.cancel()
@@ -78,20 +79,20 @@ def _run(loop: asyncio.AbstractEventLoop) -> NoReturn:
 
 
 class _Pieces(Generic[T]):
-    """The pieces on their way from one loop to another, in batches: a wake-up costs more than a piece.
+    """The pieces on their way from the writer's loop to the reader's, in batches: a wake-up costs more than a piece.
 
     Attributes:
-        abandoned: Nobody will read on. A generator that takes no notice of its cancellation ends at its next piece.
+        arrived: Set on the reader's loop when there are pieces to take, or the writer has finished.
+        abandoned: The reader has stopped. A generator that ignores its cancellation ends at its next piece.
     """
 
     def __init__(self, *, reader: asyncio.AbstractEventLoop, writer: asyncio.AbstractEventLoop) -> None:
+        self.arrived = asyncio.Event()
+        self.abandoned = False
         self._reader = reader
         self._writer = writer
-        self._lock = threading.Lock()
-        self._waiting: list[T] = []
-        self._arrived = asyncio.Event()  # of the reader's loop
+        self._waiting: deque[T] = deque()  # appending and taking need no lock
         self._taken = asyncio.Event()  # of the writer's loop
-        self.abandoned = False
 
     async def fill(self, source: AsyncGenerator[T, Any]) -> None:
         async with aclosing(source):
@@ -99,28 +100,24 @@ class _Pieces(Generic[T]):
                 if self.abandoned:
                     return
                 self._taken.clear()
-                with self._lock:
-                    self._waiting.append(piece)
-                    count = len(self._waiting)
-                if count == 1:
+                self._waiting.append(piece)
+                if len(self._waiting) == 1:
                     self.wake_reader()
-                if count >= _PIECES_AHEAD:
+                elif len(self._waiting) >= _PIECES_AHEAD:
                     await self._taken.wait()
 
     def take(self) -> list[T]:
-        self._arrived.clear()
-        with self._lock:
-            batch, self._waiting = self._waiting, []
+        self.arrived.clear()
+        batch = []
+        while self._waiting:  # to the end: a writer that has seen a full deque waits to be told
+            batch.append(self._waiting.popleft())
         if len(batch) >= _PIECES_AHEAD:
             self._writer.call_soon_threadsafe(self._taken.set)
         return batch
 
-    async def more(self) -> None:
-        await self._arrived.wait()
-
     def wake_reader(self) -> None:
-        with suppress(RuntimeError):  # the server has shut down, and its loop is closed: nobody reads
-            self._reader.call_soon_threadsafe(self._arrived.set)
+        with suppress(RuntimeError):  # the server has shut down, and its loop is closed
+            self._reader.call_soon_threadsafe(self.arrived.set)
 
 
 async def _contained(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
@@ -137,7 +134,7 @@ async def _contained(function: Callable[..., Coroutine[Any, Any, T]], *args: Any
 
 @contextmanager
 def contained() -> Iterator[None]:
-    """Make an ordinary error of what a handler raises to end the process, or what is made to be caught by nobody."""
+    """Raise an ordinary error in place of one that would end the process or that ``except Exception`` doesn't catch."""
     try:
         yield
     except (Exception, asyncio.CancelledError, GeneratorExit):

@@ -21,7 +21,7 @@ def test_an_app_without_tasks_is_healthy(health: Health) -> None:
 
 
 def test_an_app_is_busy_until_its_last_task_is_complete(health: Health) -> None:
-    first, second = health.add_task("first"), health.add_task("second", {"pages": 3})
+    first, second = health.add_task("first"), health.add_task("second")
     assert health.status() is PingStatus.HEALTHY_BUSY
 
     assert health.complete_task(first)
