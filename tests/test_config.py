@@ -24,8 +24,8 @@ def test_the_environment_names_the_agent() -> None:
     assert str(agent.arn) == ARN
     assert agent.arn.region == "eu-west-1"
     assert agent.qualifier == "prod"
-    assert agent.bearer_token is not None
-    assert agent.bearer_token.get_secret_value() == "not-a-real-token"
+    assert agent.auth.token is not None
+    assert agent.auth.token.get_secret_value() == "not-a-real-token"
     assert agent.endpoint_url == "http://127.0.0.1:8080"
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from agentcore_mcp.config.file import Key
     from agentcore_mcp.config.loading import Loaded
 
-HIDDEN = "***"
 # Origins stand in a column, unless a value is longer than this.
 _COLUMN_MAX = 90
 
@@ -55,7 +54,9 @@ def schema() -> None:
 def _lines(loaded: Loaded) -> Iterator[tuple[str, str]]:
     """Give each setting as a line of TOML, and where it came from."""
     from agentcore_mcp.config.complaints import dotted
+    from agentcore_mcp.config.secrets import shown
 
+    used = () if loaded.file is None else loaded.file.variables
     # By the keys of a file.
     keys = {name: str(field.validation_alias or name) for name, field in type(loaded.settings).model_fields.items()}
     table = {keys[name]: value for name, value in loaded.settings.model_dump().items()}
@@ -65,7 +66,8 @@ def _lines(loaded: Loaded) -> Iterator[tuple[str, str]]:
         if value is None:
             yield f"# {name}", "not set"
         else:
-            yield f"{name} = {_toml(_hidden(key, value, loaded))}", loaded.origin(key)
+            filled = any(place[: len(key)] == key for place in used)
+            yield f"{name} = {_toml(shown(key, value, filled=filled))}", loaded.origin(key)
 
 
 def _leaves(table: dict[str, Any], parents: Key) -> Iterator[tuple[Key, Any]]:
@@ -75,25 +77,6 @@ def _leaves(table: dict[str, Any], parents: Key) -> Iterator[tuple[Key, Any]]:
             yield from _leaves(value, key)
         else:
             yield key, value
-
-
-def _hidden(key: Key, value: Any, loaded: Loaded) -> Any:
-    """Return what may be shown of a value."""
-    from pydantic import SecretStr
-
-    if isinstance(value, SecretStr) or "headers" in key[2:-1]:
-        return HIDDEN
-    used = () if loaded.file is None else loaded.file.variables
-    # What a template takes from a variable may be an API key.
-    if "payload" in key[2:3] and any(filled[: len(key)] == key for filled in used):
-        return HIDDEN
-    match key[-1]:
-        case "token_command":
-            return [value[0], *([HIDDEN] if value[1:] else [])]
-        case "token_url" if "?" in value:
-            return f"{value.partition('?')[0]}?{HIDDEN}"
-        case _:
-            return value
 
 
 def _toml(value: Any) -> str:

@@ -114,7 +114,7 @@ def settings_for(options: AgentOptions) -> Iterator[Settings]:
         return
     if options.config or options.runtime_arn or options.endpoint_url or options.bearer_token or options.qualifier:
         raise ConfigurationError("--local brings its own agent: leave out the flags that name another")
-    from agentcore_mcp.config import Agent, NoAuth, Settings, drop_unset, name_of
+    from agentcore_mcp.config import Agent, Auth, Settings, drop_unset, name_of
     from agentcore_mcp.local.agentcore import LocalAgentCore
 
     drop_unset(os.environ)
@@ -125,7 +125,7 @@ def settings_for(options: AgentOptions) -> Iterator[Settings]:
         import_module("agentcore_mcp.server.assembly")
         local.wait_ready()
         arn = RuntimeArn.parse(local.agent_runtime_arn)
-        agent = Agent(name=name_of(arn), arn=arn, endpoint_url=local.endpoint_url, auth=NoAuth(none=True))
+        agent = Agent(name=name_of(arn), arn=arn, endpoint_url=local.endpoint_url, auth=Auth(none=True))
         settings = Settings(agents=(agent,))
         settings = settings.narrowed(read_only=options.read_only, agents=options.agents, tools=options.tools)
         yield settings.handing_off(options.handoff_after)

@@ -1,17 +1,7 @@
 """Which agents may be called and how: the only room that reads the environment and the configuration file."""
 
 from agentcore_mcp.config.agents import Agent, name_of
-from agentcore_mcp.config.auth import (
-    AwsAuth,
-    ClientCredentials,
-    ClientCredentialsAuth,
-    Cognito,
-    CognitoAuth,
-    NoAuth,
-    TokenAuth,
-    TokenCommandAuth,
-    TokenFileAuth,
-)
+from agentcore_mcp.config.auth import Auth, ClientCredentials, Cognito
 from agentcore_mcp.config.commands import CommandPolicy
 from agentcore_mcp.config.discovery import Discovery
 from agentcore_mcp.config.environment import drop_unset
@@ -21,18 +11,12 @@ __all__ = [
     "HOW_TO_CONFIGURE",
     "TOOL_NAMES",
     "Agent",
-    "AwsAuth",
+    "Auth",
     "ClientCredentials",
-    "ClientCredentialsAuth",
     "Cognito",
-    "CognitoAuth",
     "CommandPolicy",
     "Discovery",
-    "NoAuth",
     "Settings",
-    "TokenAuth",
-    "TokenCommandAuth",
-    "TokenFileAuth",
     "drop_unset",
     "name_of",
 ]

@@ -14,11 +14,10 @@ from pydantic import (
     PlainSerializer,
     PlainValidator,
     PrivateAttr,
-    SecretStr,
     model_validator,
 )
 
-from agentcore_mcp.config.auth import Auth, AwsAuth, NoAuth, TokenAuth
+from agentcore_mcp.config.auth import Auth
 from agentcore_mcp.config.commands import CommandPolicy, Commands
 from agentcore_mcp.config.model import Table, text_like
 from agentcore_mcp.wire.headers import header_fields
@@ -96,7 +95,7 @@ class Agent(Table):
     endpoint_url: str | None = Field(
         default=None, description="Where to send requests instead of AWS: https or loopback http"
     )
-    auth: Auth = Field(default=AwsAuth(), description="How requests prove who sends them; default: AWS credentials")
+    auth: Auth = Field(default=Auth(), description="How requests prove who sends them; default: AWS credentials")
     headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(
         default={},
         repr=False,
@@ -135,7 +134,7 @@ class Agent(Table):
 
     @model_validator(mode="after")
     def _user_goes_with_aws(self) -> Agent:
-        if self.user_id is not None and not isinstance(self.auth, AwsAuth | NoAuth):
+        if self.user_id is not None and not (self.auth.signs or self.auth.none):
             raise ValueError("user_id goes with AWS credentials; with a token, the user is the one that it names")
         return self
 
@@ -143,21 +142,6 @@ class Agent(Table):
         """Keep where the settings are from, if they were validated in the context of a ``Place``."""
         if isinstance(context, Place):
             self._place = context
-
-    @property
-    def bearer_token(self) -> SecretStr | None:
-        """The OAuth access token, if it is one that doesn't change."""
-        return self.auth.token if isinstance(self.auth, TokenAuth) else None
-
-    @property
-    def anonymous(self) -> bool:
-        """Whether no credentials are sent at all."""
-        return isinstance(self.auth, NoAuth)
-
-    @property
-    def signs(self) -> bool:
-        """Whether requests are signed with AWS credentials, and not sent with a token or nothing."""
-        return isinstance(self.auth, AwsAuth)
 
     def setting(self, key: str) -> str:
         """Return what the user calls one of the settings, for messages.

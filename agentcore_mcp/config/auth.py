@@ -1,54 +1,18 @@
 """How an agent's requests prove who sends them, as the configuration says it: one of seven kinds, told by its keys.
 
-These are descriptions without behaviour: ``server.credentials`` makes what signs requests and fetches tokens.
+Descriptions without behaviour: ``server.credentials`` makes what signs requests and fetches tokens.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, SecretStr, Tag, model_validator
+from pydantic import ConfigDict, Field, SecretStr, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from agentcore_mcp.config.model import Table, text_like
 
 _ROLE_ARN = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]+"
 _ROLE_LIKE = "arn:aws:iam::ACCOUNT:role/NAME"
-
-
-class AwsAuth(Table):
-    """Signed with AWS credentials (SigV4): those of the usual places, of a profile, or of a role that they assume."""
-
-    profile: str | None = Field(default=None, description="Profile of ~/.aws/config; default: the usual places")
-    role_arn: Annotated[str, text_like(_ROLE_ARN, "the ARN of a role; it looks like " + _ROLE_LIKE)] | None = Field(
-        default=None, description="Role to assume with those credentials"
-    )
-    external_id: SecretStr | None = Field(default=None, description="What the role's trust policy asks for")
-
-    @model_validator(mode="after")
-    def _external_id_needs_a_role(self) -> AwsAuth:
-        if self.external_id is not None and self.role_arn is None:
-            raise ValueError("external_id goes with role_arn, which is missing")
-        return self
-
-
-class TokenAuth(Table):
-    """An OAuth access token that doesn't change."""
-
-    token: SecretStr = Field(description='The bare token; better a reference such as "${MY_TOKEN}" than itself')
-
-
-class TokenFileAuth(Table):
-    """An OAuth access token in a file that something else keeps fresh."""
-
-    token_file: str = Field(min_length=1, description="Path of the file; ~ is the home folder. Read for each request")
-
-
-class TokenCommandAuth(Table):
-    """An OAuth access token that a program prints."""
-
-    token_command: tuple[str, ...] = Field(
-        min_length=1, description="Program and arguments; no shell is involved. Run when a new token is needed"
-    )
 
 
 class ClientCredentials(Table):
@@ -65,12 +29,6 @@ class ClientCredentials(Table):
     )
 
 
-class ClientCredentialsAuth(Table):
-    """OAuth access tokens for a program."""
-
-    client_credentials: ClientCredentials = Field(description="The client, and where its tokens are issued")
-
-
 class Cognito(Table):
     """A user of an Amazon Cognito user pool."""
 
@@ -82,64 +40,74 @@ class Cognito(Table):
     endpoint_url: str | None = Field(default=None, description="Instead of Cognito's own host for the region")
 
 
-class CognitoAuth(Table):
-    """OAuth access tokens for a user who signs in with name and password."""
-
-    cognito: Cognito = Field(description="The user, and the app client to sign in with")
-
-
-class NoAuth(Table):
-    """Nothing is sent: for the local AgentCore, and refused for any other machine."""
-
-    none: Literal[True] = Field(description="No credentials at all; only with an endpoint_url on this machine")
-
-
-# By what tells a kind. The tags are in the locations of pydantic's errors, where "<" tells them from keys.
-_KINDS = {
-    "token": "<token>",
-    "token_file": "<token_file>",
-    "token_command": "<token_command>",
-    "client_credentials": "<client_credentials>",
-    "cognito": "<cognito>",
-    "none": "<none>",
-}
+# The keys of each kind. Without any, requests are signed with AWS credentials.
+_AWS = ("profile", "role_arn", "external_id")
+_KINDS = (_AWS, ("token",), ("token_file",), ("token_command",), ("client_credentials",), ("cognito",), ("none",))
 # Those of them that a text, which may be empty, can stand for.
 TOKEN_KEYS = frozenset({"token", "token_file"})
-_AWS = "<aws>"
-_BY_MODEL: dict[type, str] = {
-    AwsAuth: _AWS,
-    TokenAuth: "<token>",
-    TokenFileAuth: "<token_file>",
-    TokenCommandAuth: "<token_command>",
-    ClientCredentialsAuth: "<client_credentials>",
-    CognitoAuth: "<cognito>",
-    NoAuth: "<none>",
-}
 
 
-def _kind_of(value: Any) -> str | None:
-    if not isinstance(value, dict):
-        return _BY_MODEL.get(type(value))
-    kinds = {_KINDS[key] for key in value if key in _KINDS}
-    if not AwsAuth.model_fields.keys().isdisjoint(value) or not value:
-        kinds.add(_AWS)
-    return kinds.pop() if len(kinds) == 1 else None
+class Auth(Table):
+    """AWS credentials, an OAuth access token or where one comes from, or nothing: the keys of one kind alone."""
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"propertyNames": {"enum": [*kind]}} for kind in _KINDS]})
 
-Auth = Annotated[
-    Annotated[AwsAuth, Tag(_AWS)]
-    | Annotated[TokenAuth, Tag("<token>")]
-    | Annotated[TokenFileAuth, Tag("<token_file>")]
-    | Annotated[TokenCommandAuth, Tag("<token_command>")]
-    | Annotated[ClientCredentialsAuth, Tag("<client_credentials>")]
-    | Annotated[CognitoAuth, Tag("<cognito>")]
-    | Annotated[NoAuth, Tag("<none>")],
-    Discriminator(
-        _kind_of,
-        custom_error_type="auth_kind",
-        custom_error_message=(
-            "auth says one of: profile, role_arn and external_id; token; token_file; token_command; "
-            "client_credentials; cognito; none"
-        ),
-    ),
-]
+    profile: str | None = Field(default=None, description="Profile of ~/.aws/config; default: the usual places")
+    role_arn: Annotated[str, text_like(_ROLE_ARN, "the ARN of a role; it looks like " + _ROLE_LIKE)] | None = Field(
+        default=None, description="Role to assume with those credentials"
+    )
+    external_id: SecretStr | None = Field(default=None, description="What the role's trust policy asks for")
+    token: SecretStr | None = Field(
+        default=None,
+        description='The bare token, which doesn\'t change; better a reference such as "${MY_TOKEN}" than itself',
+    )
+    token_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Path of a file with the token, which something else keeps fresh; ~ is the home folder. Read for "
+        "each request",
+    )
+    token_command: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="Program that prints the token, and its arguments; no shell is involved. Run when a new token is "
+        "needed",
+    )
+    client_credentials: ClientCredentials | None = Field(
+        default=None, description="An OAuth client, and where its tokens are issued"
+    )
+    cognito: Cognito | None = Field(
+        default=None, description="A user who signs in with name and password, and the app client to sign in with"
+    )
+    none: Literal[True] | None = Field(
+        default=None, description="No credentials at all; only with an endpoint_url on this machine"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _be_of_one_kind(cls, value: Any) -> Any:
+        keys = value.keys() if isinstance(value, dict) else {""}
+        if not isinstance(value, Auth) and not any(keys <= {*kind} for kind in _KINDS):
+            raise ValueError(f"auth says one of: {'; '.join(', '.join(kind) for kind in _KINDS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _external_id_needs_a_role(self) -> Auth:
+        if self.external_id is not None and self.role_arn is None:
+            raise ValueError("external_id goes with role_arn, which is missing")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _of_its_kind(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        given: dict[str, Any] = serialize(self)
+        return {key: given[key] for key in self.kind}
+
+    @property
+    def kind(self) -> tuple[str, ...]:
+        """The keys of its kind."""
+        return next((kind for kind in _KINDS if any(getattr(self, key) is not None for key in kind)), _AWS)
+
+    @property
+    def signs(self) -> bool:
+        """Whether requests are signed with AWS credentials, and not sent with a token or nothing."""
+        return self.kind is _AWS

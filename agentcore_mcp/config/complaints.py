@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from agentcore_mcp.config.secrets import may_be_secret
 from agentcore_mcp.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
     from pydantic import ValidationError
 
-# Where no value is quoted, not even one of the wrong type: it may be what belongs there all the same.
-_MAY_BE_SECRET = frozenset({"auth", "headers", "payload"})
-_NEVER_SECRET = frozenset({"auth_method", "none"})
 _VALUE_MAX_CHARS = 80
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -38,12 +36,12 @@ def configuration_error(error: ValidationError, name_of: Callable[[tuple[str | i
         error: What it raised.
         name_of: Gives what the user calls the setting at a path of keys and indices.
     """
-    lines = []
-    for found in error.errors(include_url=False):
-        # The kind of a union that was tried is no key.
-        path = tuple(key for key in found["loc"] if not str(key).startswith("<"))
-        lines.append(f"{name_of(path)}: {_sentence(found['type'], found['msg'])}{_value(found, path)}")
-    return ConfigurationError("\n".join(lines))
+    return ConfigurationError(
+        "\n".join(
+            f"{name_of(found['loc'])}: {_sentence(found['type'], found['msg'])}{_value(found)}"
+            for found in error.errors(include_url=False)
+        )
+    )
 
 
 def dotted(path: tuple[str | int, ...]) -> str:
@@ -64,11 +62,11 @@ def _sentence(kind: str, message: str) -> str:
     return text.replace("Input should", "should", 1)
 
 
-def _value(found: Any, path: tuple[str | int, ...]) -> str:
+def _value(found: Any) -> str:
     """Return the value as the end of the sentence, unless the sentence has it already or it might be a secret."""
     value = found["input"]
-    may_be_secret = not _MAY_BE_SECRET.isdisjoint(path) and _NEVER_SECRET.isdisjoint(path)
-    if found["type"] in ("value_error", "missing") or may_be_secret or not isinstance(value, str | int | float):
+    told = found["type"] in ("value_error", "missing")
+    if told or may_be_secret(found["loc"]) or not isinstance(value, str | int | float):
         return ""
     shown = repr(value)
     return f", not {shown if len(shown) <= _VALUE_MAX_CHARS else shown[:_VALUE_MAX_CHARS] + '…'}"

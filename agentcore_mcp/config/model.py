@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, model_validator
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,6 +35,14 @@ class Table(BaseModel):
                     shown = [key for key, name in keys.items() if name not in cls.not_in_files]
                     raise ValueError(f"unknown key {key!r}{did_you_mean(str(key), shown)}")
         return value
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what is set by its name, secrets as they are: keyword arguments for what works with it."""
+        return {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in self
+            if value is not None
+        }
 
 
 def text_like(pattern: str, what: str) -> AfterValidator:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
-from agentcore_mcp.config import Agent, AwsAuth
+from agentcore_mcp.config import Agent, Auth
 from agentcore_mcp.errors import CredentialsError, InvalidRequestError
 from agentcore_mcp.server.credentials import (
     Credentials,
@@ -140,9 +140,9 @@ class Agents:
         async with self._discovering:
             if (discovery := self._to_discover) is None:
                 return
-            auth = AwsAuth(profile=discovery.profile)
+            auth = Auth(profile=discovery.profile)
             configured = {target.agent.arn for target in self._targets.values()}
-            signer = self._credentials.of_aws(auth, discovery.region)
+            signer = self._credentials.signer(auth, discovery.region)
             try:
                 from agentcore_mcp.runtime.discovery import list_runtimes
 

@@ -12,16 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx2
+from pydantic import SecretStr
 
-from agentcore_mcp import config as configured
-from agentcore_mcp.config import (
-    AwsAuth,
-    ClientCredentialsAuth,
-    CognitoAuth,
-    TokenAuth,
-    TokenCommandAuth,
-    TokenFileAuth,
-)
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.runtime.auth.flows import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.roles import ConfiguredSession
@@ -31,34 +23,35 @@ from agentcore_mcp.runtime.endpoints import check_endpoint_url, is_loopback
 from agentcore_mcp.runtime.environment import tls_context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from agentcore_mcp.config import Agent
+    from agentcore_mcp import config
+    from agentcore_mcp.config import Agent, Auth
     from agentcore_mcp.runtime.auth.cognito import CognitoPassword
     from agentcore_mcp.runtime.auth.oauth import ClientCredentials
-
-    _TokenAuths = TokenAuth | TokenFileAuth | TokenCommandAuth | ClientCredentialsAuth | CognitoAuth
+    from agentcore_mcp.runtime.auth.tokens import TokenSource
 
 
 class Credentials:
     """What proves who a server's requests are from. Agents with the same ``auth`` share it, and so sign in once."""
 
     def __init__(self) -> None:
-        self._of_aws: dict[tuple[AwsAuth, str | None], SigV4Auth] = {}
-        self._bearers: dict[_TokenAuths, BearerAuth] = {}
+        self._signers: dict[tuple[Auth, str | None], SigV4Auth] = {}
+        self._bearers: dict[Auth, BearerAuth] = {}
 
-    def of_aws(self, aws: AwsAuth, region: str | None) -> SigV4Auth:
+    def signer(self, auth: Auth, region: str | None) -> SigV4Auth:
         """Return what signs requests with AWS credentials.
 
         Args:
-            aws: Whose.
+            auth: Whose.
             region: Where a role of theirs is asked for.
         """
         # In the agent's own region, a role is in the right partition. Nothing else depends on it.
-        key = (aws, region if aws.role_arn is not None else None)
-        if key not in self._of_aws:
-            self._of_aws[key] = _signing(*key)
-        return self._of_aws[key]
+        key = (auth, region if auth.role_arn is not None else None)
+        if key not in self._signers:
+            whose = auth.arguments()
+            self._signers[key] = SigV4Auth(ConfiguredSession(**whose, region=key[1]) if whose else None)
+        return self._signers[key]
 
     def auth_for(self, agent: Agent) -> httpx2.Auth:
         """Return what an agent's requests are sent with.
@@ -67,12 +60,14 @@ class Credentials:
             ConfigurationError: If it can't work. The message begins with what the user calls the setting.
         """
         auth = agent.auth
-        if isinstance(auth, AwsAuth):
-            return self.of_aws(auth, agent.arn.region)
-        if isinstance(auth, configured.NoAuth):
+        if auth.signs:
+            return self.signer(auth, agent.arn.region)
+        if auth.none:
             return _nothing(agent)
         if auth not in self._bearers:
-            self._bearers[auth] = _bearer(agent, auth)
+            (key,) = auth.kind
+            with _told_as(agent, f"auth.{key}"):
+                self._bearers[auth] = BearerAuth(_TOKENS[key](getattr(auth, key)))
         return self._bearers[auth]
 
 
@@ -127,15 +122,6 @@ def _certificates_of(ca_bundle: str) -> Iterator[None]:
         ) from error
 
 
-def _signing(aws: AwsAuth, region: str | None) -> SigV4Auth:
-    if aws.profile is None and aws.role_arn is None:
-        return SigV4Auth()
-    external_id = None if aws.external_id is None else aws.external_id.get_secret_value()
-    return SigV4Auth(
-        ConfiguredSession(profile=aws.profile, role_arn=aws.role_arn, external_id=external_id, region=region)
-    )
-
-
 def _nothing(agent: Agent) -> NoAuth:
     url = endpoint_of(agent)
     if url is None or not is_loopback(httpx2.URL(url).host):
@@ -146,55 +132,35 @@ def _nothing(agent: Agent) -> NoAuth:
     return NoAuth()
 
 
-def _bearer(agent: Agent, auth: _TokenAuths) -> BearerAuth:
-    match auth:
-        case TokenAuth(token=token):
-            with _told_as(agent, "auth.token"):
-                return BearerAuth(token.get_secret_value())
-        case TokenFileAuth(token_file=path):
-            return BearerAuth(TokenFile(_expanded(agent, path)))
-        case TokenCommandAuth(token_command=argv):
-            return BearerAuth(TokenCommand(argv))
-        case ClientCredentialsAuth(client_credentials=client):
-            with _told_as(agent, "auth.client_credentials"):
-                return BearerAuth(_client(client))
-        case CognitoAuth(cognito=user):
-            with _told_as(agent, "auth.cognito"):
-                return BearerAuth(_user(user))
-
-
-def _expanded(agent: Agent, path: str) -> Path:
+def _file(path: str) -> TokenFile:
     try:
-        return Path(path).expanduser()
+        return TokenFile(Path(path).expanduser())
     except RuntimeError as error:
-        raise ConfigurationError(f"{agent.setting('auth.token_file')}: {path!r}: {error}") from error
+        raise ConfigurationError(f"{path!r}: {error}") from error
 
 
-def _client(client: configured.ClientCredentials) -> ClientCredentials:
-    extra = {"audience": client.audience, "resource": client.resource}
+def _client(client: config.ClientCredentials) -> ClientCredentials:
     from agentcore_mcp.runtime.auth.oauth import ClientCredentials
 
-    return ClientCredentials(
-        client.token_url,
-        client.client_id,
-        client.client_secret.get_secret_value(),
-        scope=client.scope,
-        extra={name: value for name, value in extra.items() if value is not None},
-        auth_method=client.auth_method,
-    )
+    given = client.arguments()
+    extra: dict[str, str] = {name: given.pop(name) for name in ("audience", "resource") if name in given}
+    return ClientCredentials(**given, extra=extra)
 
 
-def _user(user: configured.Cognito) -> CognitoPassword:
+def _user(user: config.Cognito) -> CognitoPassword:
     from agentcore_mcp.runtime.auth.cognito import CognitoPassword
 
-    return CognitoPassword(
-        user.region,
-        user.client_id,
-        user.username,
-        user.password.get_secret_value(),
-        client_secret=None if user.client_secret is None else user.client_secret.get_secret_value(),
-        endpoint_url=user.endpoint_url,
-    )
+    return CognitoPassword(**user.arguments())
+
+
+# By the key of an ``auth``: what makes a token, or the source of tokens, of its value.
+_TOKENS: Mapping[str, Callable[..., str | TokenSource]] = {
+    "token": SecretStr.get_secret_value,
+    "token_file": _file,
+    "token_command": TokenCommand,
+    "client_credentials": _client,
+    "cognito": _user,
+}
 
 
 @contextmanager

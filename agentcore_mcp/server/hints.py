@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from agentcore_mcp.config import AwsAuth
 from agentcore_mcp.errors import (
     AgentCoreError,
     AgentError,
@@ -84,7 +83,7 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
         case ServiceError(code="UnauthorizedException" | "AccessDeniedException"):
             return _no_permission(agent)
         case ServiceError(code=code) if code in _CREDENTIAL_CODES:
-            return _renew_aws(agent) if agent.signs else _no_permission(agent)
+            return _renew_aws(agent) if agent.auth.signs else _no_permission(agent)
         case ServiceError(code=code) if code in _BY_CODE:
             return _BY_CODE[code].format(wait=_wait(error))
         case ServiceError(code="ServiceQuotaExceededException"):
@@ -123,7 +122,7 @@ def _refused_credentials(problem: AuthProblem, agent: Agent) -> str:
     auth = agent.settings("auth")
     match problem:
         case AuthProblem.TOKEN_EXPECTED:
-            sent = "signs with AWS credentials" if agent.signs else "sends nothing"
+            sent = "signs with AWS credentials" if agent.auth.signs else "sends nothing"
             return (
                 f"This runtime expects OAuth, and this server {sent}: set {auth} to a token or a source of tokens, "
                 "and restart this server."
@@ -133,7 +132,7 @@ def _refused_credentials(problem: AuthProblem, agent: Agent) -> str:
                 "This runtime expects AWS credentials, and this server sends a token: remove "
                 f"{auth}, and restart this server."
             )
-        case AuthProblem.TOKEN_EXPIRED if agent.bearer_token is not None:
+        case AuthProblem.TOKEN_EXPIRED if agent.auth.token is not None:
             return (
                 f"The token has expired: set {auth} to a fresh one and restart this server, or configure a source of "
                 "tokens, so that they are renewed."
@@ -151,10 +150,10 @@ def _refused_credentials(problem: AuthProblem, agent: Agent) -> str:
 
 
 def _no_permission(agent: Agent) -> str:
-    if agent.anonymous:
+    if agent.auth.none:
         auth = agent.settings("auth")
         return f"What answers at {agent.endpoint_url} asks for credentials, and this server sends none: set {auth}."
-    if not agent.signs:
+    if not agent.auth.signs:
         return _refused_credentials(AuthProblem.TOKEN_REFUSED, agent)
     return (
         f"The AWS credentials of this server{_profile(agent)} aren't allowed to do this: on this runtime they need "
@@ -163,7 +162,7 @@ def _no_permission(agent: Agent) -> str:
 
 
 def _renew_aws(agent: Agent) -> str:
-    sign_in = signing_in_with(agent.auth.profile if isinstance(agent.auth, AwsAuth) else None)
+    sign_in = signing_in_with(agent.auth.profile)
     return (
         f"Renew the AWS credentials of this server{_profile(agent)}, for example with `{sign_in}`, and check this "
         "machine's clock: a signature is valid for five minutes."
@@ -171,7 +170,7 @@ def _renew_aws(agent: Agent) -> str:
 
 
 def _profile(agent: Agent) -> str:
-    if not isinstance(agent.auth, AwsAuth) or agent.auth.profile is None:
+    if agent.auth.profile is None:
         return ""
     return f" (profile {agent.auth.profile}, as {agent.settings('auth.profile')} says)"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from agentcore_mcp.config import Agent, AwsAuth, NoAuth, TokenAuth, name_of
+from agentcore_mcp.config import Agent, Auth, name_of
 from agentcore_mcp.config.agents import TIMEOUT_MAX_S
 from agentcore_mcp.runtime.calls import READ_TIMEOUT_MAX_S
 from agentcore_mcp.wire.operations import RuntimeArn
@@ -123,18 +123,18 @@ def test_an_agent_knows_how_it_proves_who_it_is() -> None:
     arn = RuntimeArn.parse(ARN)
     signing, bearing, nobody = (
         Agent(arn=arn),
-        Agent(arn=arn, auth=TokenAuth(token=SecretStr("x"))),
-        Agent(arn=arn, auth=NoAuth(none=True)),
+        Agent(arn=arn, auth=Auth(token=SecretStr("x"))),
+        Agent(arn=arn, auth=Auth(none=True)),
     )
 
-    assert signing.auth == AwsAuth()
-    assert [(each.signs, each.anonymous) for each in (signing, bearing, nobody)] == [
-        (True, False),
-        (False, False),
+    assert signing.auth == Auth()
+    assert [(each.auth.signs, each.auth.none) for each in (signing, bearing, nobody)] == [
+        (True, None),
+        (False, None),
         (False, True),
     ]
-    assert signing.bearer_token is None
-    assert bearing.bearer_token == SecretStr("x")
+    assert signing.auth.token is None
+    assert bearing.auth.token == SecretStr("x")
 
 
 def test_a_setting_made_in_python_is_called_by_its_key() -> None:

@@ -238,9 +238,8 @@ def test_agents_share_what_is_the_same_for_them(one: Agent, other: Agent, shared
 def test_discovery_shares_with_agents_that_say_the_same() -> None:
     credentials = Credentials()
     found = agent({"profile": "a"})
-    assert found.signs
 
-    signing = credentials.of_aws(found.auth, None)  # type: ignore[arg-type] # checked above
+    signing = credentials.signer(found.auth, None)
 
     assert isinstance(signing, SigV4Auth)
     assert signing is credentials.auth_for(found)

@@ -11,7 +11,7 @@ import botocore.session
 import pytest
 from mcp import Client
 
-from agentcore_mcp.config import Agent, NoAuth, Settings
+from agentcore_mcp.config import Agent, Auth, Settings
 from agentcore_mcp.errors import ServiceError
 from agentcore_mcp.runtime.auth.flows import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
@@ -57,7 +57,7 @@ CALLS: dict[str, dict[str, Any]] = {
 def _settings(endpoint_url: str, *, token: str | None = SECRET) -> Settings:
     if token is None:
         arn = RuntimeArn.parse(ARN)
-        return Settings(agents=(Agent(name="test_agent", arn=arn, endpoint_url=endpoint_url, auth=NoAuth(none=True)),))
+        return Settings(agents=(Agent(name="test_agent", arn=arn, endpoint_url=endpoint_url, auth=Auth(none=True)),))
     return Settings.from_env(
         {
             "AGENTCORE_RUNTIME_ARN": ARN,

@@ -9,7 +9,7 @@ import botocore.loaders
 import pytest
 
 from agentcore_mcp import errors
-from agentcore_mcp.config import Agent, AwsAuth, NoAuth, Settings, TokenAuth
+from agentcore_mcp.config import Agent, Auth, Settings
 from agentcore_mcp.config.file import read_file
 from agentcore_mcp.errors import AgentCoreError, AgentError, AgentRuntimeError, ServiceError
 from agentcore_mcp.server.hints import next_step
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from agentcore_mcp.config.auth import Auth
-
 OPERATIONS = ("InvokeAgentRuntime", "InvokeAgentRuntimeCommand", "StopRuntimeSession")
 # Their own message says what to do.
 SAYS_IT_ITSELF = {"ConfigurationError", "InvalidRequestError", "CredentialsError"}
@@ -32,7 +30,7 @@ def agent(auth: Auth) -> Agent:
     return Agent(arn=RuntimeArn.parse(ARN), auth=auth, endpoint_url="http://127.0.0.1:1")
 
 
-AGENTS = [agent(AwsAuth()), agent(TokenAuth.model_validate({"token": "not-a-real-token"})), agent(NoAuth(none=True))]
+AGENTS = [agent(Auth()), agent(Auth.model_validate({"token": "not-a-real-token"})), agent(Auth(none=True))]
 
 
 def codes() -> dict[str, int]:
@@ -167,7 +165,7 @@ def test_who_sends_no_credentials_is_not_told_to_renew_them() -> None:
 
 @pytest.mark.parametrize(("profile", "quoted"), [("dev", "dev"), ("my team's", """'my team'"'"'s'""")])
 def test_credentials_of_a_profile_are_renewed_by_its_name_as_a_shell_takes_it(profile: str, quoted: str) -> None:
-    signed = Agent(name="review", arn=RuntimeArn.parse(ARN), auth=AwsAuth(profile=profile))
+    signed = Agent(name="review", arn=RuntimeArn.parse(ARN), auth=Auth(profile=profile))
     step = next_step(refusal("ExpiredTokenException"), signed)
 
     assert f"`aws sso login --profile {quoted}`" in step

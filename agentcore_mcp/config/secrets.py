@@ -1,0 +1,42 @@
+"""Which values of a configuration are secrets, or may be: they are neither shown nor quoted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+HIDDEN = "***"
+# Of an ``auth``. All else there is a secret, or has one in it, or may be one that was put in the wrong place.
+_PLAIN = {"profile", "role_arn", "token_file", "none"}
+_PLAIN |= {"client_id", "scope", "audience", "resource", "auth_method", "region", "username", "endpoint_url"}
+
+
+def may_be_secret(path: tuple[str | int, ...]) -> bool:
+    """Tell whether what stands at a path of keys and indices may be a secret."""
+    match path[2:]:
+        case ("auth", *_, key):
+            return key not in _PLAIN
+        case ("auth" | "headers" | "payload", *_):
+            return True
+        case _:
+            return False
+
+
+def shown(path: tuple[str, ...], value: Any, *, filled: bool) -> Any:
+    """Return what may be shown of a value.
+
+    Args:
+        path: Where it stands.
+        value: A valid one.
+        filled: Variables were put into it.
+    """
+    match path[2:], value:
+        case ("auth", "token_command"), (program, *arguments):
+            return [program, *([HIDDEN] if arguments else [])]
+        case ("auth", _, "token_url"), str():
+            url, mark, _ = value.partition("?")
+            return f"{url}?{HIDDEN}" if mark else url
+        # What a template takes from a variable may be an API key.
+        case ("payload", *_), _ if not filled:
+            return value
+        case _:
+            return HIDDEN if may_be_secret(path) else value
