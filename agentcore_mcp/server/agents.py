@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -22,7 +21,7 @@ from agentcore_mcp.wire.headers import TRACE_HEADERS
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
     import httpx2
 
@@ -33,23 +32,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An agent, and what calls it.
+    """An agent, and how it is reached.
 
     Attributes:
         agent: The agent.
-        make_client: Returns its client, and may be asked for it again and again.
+        auth: What proves to it who is calling.
+        endpoint_url: Where it is instead of AWS, if it is; checked.
     """
 
     agent: Agent
-    make_client: Callable[[], Awaitable[RuntimeClient]]
-
-    async def client(self) -> RuntimeClient:
-        """Return what calls the agent, made at the first call; nothing is connected yet.
-
-        Raises:
-            ConfigurationError: If the certificates to trust can't be used.
-        """
-        return await self.make_client()
+    auth: httpx2.Auth
+    endpoint_url: str | None
 
     @property
     def command_headers(self) -> Mapping[str, str]:
@@ -130,9 +123,34 @@ class Agents:
         """Return an agent that was called before."""
         return self._targets[name]
 
+    async def client_of(self, target: Target) -> RuntimeClient:
+        """Return what calls an agent, made at the first call; nothing is connected yet.
+
+        Raises:
+            ConfigurationError: If the certificates to trust can't be used.
+        """
+        key = (id(target.auth), target.endpoint_url)
+        if key not in self._clients:
+            tls = await self._trusted() if uses_tls(target.endpoint_url) else None
+            # Another call may have made it meanwhile.
+            if key not in self._clients:
+                # Here and not above: hosts wait for the start, and it takes 10 ms, with all that reads answers.
+                from agentcore_mcp.runtime.client import RuntimeClient
+
+                self._clients[key] = RuntimeClient(
+                    auth=target.auth,
+                    endpoint_url=target.endpoint_url,
+                    retries=self._retries,
+                    tls=tls,
+                    transport=self._transport,
+                )
+        return self._clients[key]
+
     async def aclose(self) -> None:
-        """Close every connection."""
-        for client in self._clients.values():
+        """Close every connection; a later call makes new ones."""
+        clients = list(self._clients.values())
+        self._clients.clear()
+        for client in clients:
             await client.aclose()
 
     async def _discover(self) -> None:
@@ -163,21 +181,7 @@ class Agents:
             self._to_discover = None
 
     def _target(self, agent: Agent) -> Target:
-        return Target(agent, partial(self._client, self._credentials.auth_for(agent), endpoint_of(agent)))
-
-    async def _client(self, auth: httpx2.Auth, endpoint_url: str | None) -> RuntimeClient:
-        key = (id(auth), endpoint_url)
-        if key not in self._clients:
-            tls = await self._trusted() if uses_tls(endpoint_url) else None
-            # Another call may have made it meanwhile.
-            if key not in self._clients:
-                # Here and not above: hosts wait for the start, and it takes 10 ms, with all that reads answers.
-                from agentcore_mcp.runtime.client import RuntimeClient
-
-                self._clients[key] = RuntimeClient(
-                    auth=auth, endpoint_url=endpoint_url, retries=self._retries, tls=tls, transport=self._transport
-                )
-        return self._clients[key]
+        return Target(agent, self._credentials.auth_for(agent), endpoint_of(agent))
 
     async def _trusted(self) -> ssl.SSLContext:
         """Return the certificates to trust, read once for all agents: it takes 20 ms, and so is done in a thread."""

@@ -9,14 +9,9 @@ from typing import TYPE_CHECKING
 from mcp.server.mcpserver import MCPServer
 
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
-from agentcore_mcp.server.agents import Agents
 from agentcore_mcp.server.arguments import ArgumentCheck
-from agentcore_mcp.server.calls import Calls
 from agentcore_mcp.server.instructions import instructions_for
-from agentcore_mcp.server.ledger import Ledger
-from agentcore_mcp.server.resources import Resources
-from agentcore_mcp.server.sessions import SessionNames
-from agentcore_mcp.server.stops import Stops
+from agentcore_mcp.server.state import ServerState
 from agentcore_mcp.server.tools import build_tools
 
 if TYPE_CHECKING:
@@ -28,10 +23,38 @@ if TYPE_CHECKING:
     from agentcore_mcp.runtime.retries import Retries
 
 
+class AgentCoreServer(MCPServer[ServerState]):
+    """An MCP server that calls agents.
+
+    Attributes:
+        state: What its calls share; a transport tells it when the server is about to end.
+    """
+
+    def __init__(self, state: ServerState) -> None:
+        @asynccontextmanager
+        async def lifespan(_: MCPServer[ServerState]) -> AsyncIterator[ServerState]:
+            async with state.running():
+                yield state
+
+        tools = build_tools(state.settings)
+        super().__init__(
+            "agentcore-mcp",
+            title="Amazon Bedrock AgentCore",
+            instructions=instructions_for(state.settings, [tool.name for tool in tools]),
+            version=version("agentcore-mcp"),
+            lifespan=lifespan,
+            log_level="WARNING",
+            subscriptions=False,
+            tools=tools,
+            middleware=[ArgumentCheck({tool.name: tool.parameters for tool in tools})],
+        )
+        self.state = state
+
+
 def create_server(
     settings: Settings, *, retries: Retries = DEFAULT_RETRIES, transport: httpx2.AsyncBaseTransport | None = None
-) -> MCPServer[Resources]:
-    """Make the MCP server for the configured agent.
+) -> AgentCoreServer:
+    """Make the MCP server for the configured agents.
 
     Nothing is connected, resolved or signed before the first call of a tool.
 
@@ -41,32 +64,6 @@ def create_server(
         transport: Carries the requests to AgentCore instead of the network; for tests.
 
     Raises:
-        ConfigurationError: If the endpoint or the token can't be used.
+        ConfigurationError: If an agent's endpoint or credentials can't be used.
     """
-    # Made once now, so that what can't work is told before a host waits for it, and anew for each run.
-    Agents(settings, retries, transport)
-
-    @asynccontextmanager
-    async def lifespan(_: MCPServer[Resources]) -> AsyncIterator[Resources]:
-        agents, ledger, calls = Agents(settings, retries, transport), Ledger(), Calls()
-        stops = Stops(agents, ledger)
-        try:
-            async with calls.running():
-                yield Resources(settings, agents, SessionNames(), ledger, calls, stops)
-        finally:
-            await stops.finish(all_open=settings.on_exit == "stop")
-            await agents.aclose()
-
-    tools = build_tools(settings)
-    server: MCPServer[Resources] = MCPServer(
-        "agentcore-mcp",
-        title="Amazon Bedrock AgentCore",
-        instructions=instructions_for(settings, [tool.name for tool in tools]),
-        version=version("agentcore-mcp"),
-        lifespan=lifespan,
-        log_level="WARNING",
-        subscriptions=False,
-        tools=tools,
-        middleware=[ArgumentCheck({tool.name: tool.parameters for tool in tools})],
-    )
-    return server
+    return AgentCoreServer(ServerState(settings, retries, transport))

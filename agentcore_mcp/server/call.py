@@ -1,12 +1,13 @@
-"""One call of an agent or of a command: what it has brought in so far, and who is to be told.
+"""One call of an agent or of a command: what it has brought in so far, and what has become of it.
 
-It does not know who waits for it, or how many others there are: ``calls`` does.
+It does not know how many others there are: ``calls`` does, and keeps to the limits.
 """
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,36 @@ if TYPE_CHECKING:
 
 # 72 bits: a handle can't be guessed by another client of the same server.
 _HANDLE_BYTES = 9
+
+
+class Phase(Enum):
+    """Who has a call.
+
+    It is NEW until a request attends to it. That request gets its end, unless it can't wait any longer: it is LEAVING
+    from when this is decided until it has left, and the call goes on UNATTENDED. Another request may attend to it then,
+    or when it is UNCOLLECTED, which is ended and not yet told. A call that was told is KEPT if its results left
+    something out. GONE is one of which nothing is left but why.
+    """
+
+    NEW = auto()
+    ATTENDED = auto()
+    LEAVING = auto()
+    UNATTENDED = auto()
+    UNCOLLECTED = auto()
+    KEPT = auto()
+    GONE = auto()
+
+
+_MAY_BECOME = {
+    Phase.NEW: {Phase.ATTENDED},
+    Phase.ATTENDED: {Phase.LEAVING, Phase.KEPT, Phase.GONE},
+    # It may end in the meantime.
+    Phase.LEAVING: {Phase.UNATTENDED, Phase.KEPT, Phase.GONE},
+    Phase.UNATTENDED: {Phase.ATTENDED, Phase.UNCOLLECTED},
+    Phase.UNCOLLECTED: {Phase.ATTENDED, Phase.GONE},
+    Phase.KEPT: {Phase.GONE},
+    Phase.GONE: set[Phase](),
+}
 
 
 @dataclass(slots=True, eq=False)
@@ -32,10 +63,12 @@ class Call:
         outputs: Its texts by name, the first being the one that is meant without a name.
         timeout_s: After how many seconds the service ends it, if it is a command.
         handle: What a later request names it by.
+        phase: Who has it; the methods change it.
+        gone: Why nothing is left of it, once it is GONE.
         failure: What it ended with, unless it ended well.
         stop: How a command ended.
         finished: Whether nothing more comes.
-        progress: What tells whoever attends to it, while somebody does.
+        progress: What tells the request that attends to it, while one does.
         task: What carries it out.
         deadline: Ends it, if nobody collects it in time.
     """
@@ -47,15 +80,17 @@ class Call:
     outputs: dict[str, Output]
     timeout_s: int | None = None
     handle: str = field(default_factory=lambda: secrets.token_urlsafe(_HANDLE_BYTES))
+    phase: Phase = field(default=Phase.NEW, init=False)
+    gone: str = field(default="", init=False)
     failure: Exception | None = None
     stop: ContentStop | None = None
-    finished: bool = False
-    progress: Progress | None = None
+    finished: bool = field(default=False, init=False)
+    progress: Progress | None = field(default=None, init=False)
     task: asyncio.Task[None] | None = None
-    deadline: asyncio.TimerHandle | None = None
+    deadline: asyncio.TimerHandle | None = field(default=None, init=False)
 
     def add(self, name: str, text: str, *, mark: str = "") -> None:
-        """Take a piece of one of the texts, and pass it on to whoever attends.
+        """Take a piece of one of the texts, and pass it on to the request that attends.
 
         Args:
             name: Of the text.
@@ -71,19 +106,51 @@ class Call:
         if self.progress is not None:
             self.progress.add(text, source="notes")
 
+    def attend(self, progress: Progress) -> None:
+        """Let a request have what comes, and the end, which may have come already."""
+        self._become(Phase.ATTENDED)
+        self._forget_deadline()
+        self.progress = progress
+        if self.finished:
+            progress.close()
+
+    def leave(self) -> None:
+        """Have the request that attends leave it: it is as good as unattended."""
+        self._become(Phase.LEAVING)
+
+    def hand_off(self, deadline: asyncio.TimerHandle) -> None:
+        """Go on with no request that attends, until the deadline."""
+        self._become(Phase.UNATTENDED)
+        self.deadline = deadline
+
     def finish(self) -> None:
         """Take it that nothing more comes."""
         for output in self.outputs.values():
             output.close()
         self.finished = True
-        self.forget_deadline()
+        self._forget_deadline()
+        if self.phase is Phase.UNATTENDED:
+            self._become(Phase.UNCOLLECTED)
         if self.progress is not None:
             self.progress.close()
 
-    def forget_deadline(self) -> None:
-        """Let the call go on for as long as it takes."""
-        if self.deadline is not None:
-            self.deadline.cancel()
+    def keep(self) -> None:
+        """Keep the texts to be read, now that the end was told."""
+        self._become(Phase.KEPT)
+        for output in self.outputs.values():
+            output.keep_all()
+
+    def let_go(self, why: str) -> None:
+        """Give up the texts, also on disk.
+
+        Args:
+            why: What became of the call, after its name in a sentence.
+        """
+        self._become(Phase.GONE)
+        self.gone = why
+        for output in self.outputs.values():
+            output.spool.close()
+        self.outputs.clear()
 
     def cancel(self) -> None:
         """End the call, if it goes on."""
@@ -100,8 +167,12 @@ class Call:
         """How many characters no result shows, the current one or one before."""
         return sum(output.ever_omitted_chars for output in self.outputs.values())
 
+    def _become(self, phase: Phase) -> None:
+        if phase not in _MAY_BECOME[self.phase]:
+            raise RuntimeError(f"a call that is {self.phase.name} can't become {phase.name}")
+        self.phase = phase
 
-def discard(call: Call) -> None:
-    """Give up what is kept of a call."""
-    for output in call.outputs.values():
-        output.spool.close()
+    def _forget_deadline(self) -> None:
+        if self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None

@@ -1,8 +1,8 @@
 """Calls in progress: reading an agent or a command goes on in the server, whoever is waiting for it.
 
-A handler starts a call and attends to it. If the host can't wait any longer, the handler returns what there is with a
-handle, the reading goes on, and a later request attends to the same call again. Everything is bounded: how many calls
-go on unattended, for how long, how much of them is kept, and how many finished ones wait to be collected.
+A request starts a call and attends to it. If the host can't wait any longer, it returns what there is with a handle,
+the reading goes on, and a later request attends to the same call again. Everything is bounded: how many calls go on
+unattended, for how long, how much of them is kept, and how many finished ones wait to be collected.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError, ServerEndingError
-from agentcore_mcp.server.call import Call, discard
+from agentcore_mcp.server.call import Call, Phase
 from agentcore_mcp.server.progress import Progress
 
 if TYPE_CHECKING:
@@ -29,57 +29,56 @@ UNATTENDED_MAX_S = 3600.0
 UNATTENDED_MAX_CALLS = 16
 # How soon a call that would be one too many looks again whether it may be left.
 LEAVE_AGAIN_S = 1.0
-# Calls whose output somebody may still want: the result said that there is more of it.
+# Calls whose output somebody may still want: they were not collected, or the result said that there is more of it.
 KEPT_MAX_CALLS = 32
 # Handles of which it is still known why they are of no use any more.
-_GONE_MAX = 256
+_GONE_MAX_CALLS = 256
 
 
 class Calls:
-    """The calls of one server. Use as an async context manager; leaving it ends what still runs."""
+    """The calls of one server. Use ``running`` as a context manager; leaving it ends what still runs.
+
+    Attributes:
+        ending: The server is about to end. What is cancelled from then on is cancelled by that and not by a caller, and
+            no call begins any more.
+    """
 
     def __init__(self) -> None:
-        self._unattended: dict[str, Call] = {}
-        # Those about to be: they count too, since many may be left at once.
-        self._leaving: set[Call] = set()
-        self._attended: dict[str, Call] = {}
-        self._kept: OrderedDict[str, Call] = OrderedDict()
-        self._gone: OrderedDict[str, str] = OrderedDict()
-        # Not in a task group: what anyio holds of each task is as much as the rest of a call that waits.
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._ending = False
-        # What is cancelled from then on is cancelled by the end of the server, and by nobody who waits for it.
-        self.end_is_near = False
+        self.ending = False
+        # Those that entered their phase last are last.
+        self._calls: OrderedDict[str, Call] = OrderedDict()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Let calls run inside the block."""
+        self.ending = False
         try:
             yield
         finally:
             with anyio.CancelScope(shield=True):
-                await self.end()
-                await asyncio.gather(*self._tasks, return_exceptions=True)
+                await asyncio.gather(*await self.end(), return_exceptions=True)
 
-    async def end(self) -> None:
-        """End what still runs, so that whoever attends to it can say so in time, and begin nothing any more."""
-        self._ending = self.end_is_near = True
+    async def end(self) -> list[asyncio.Task[None]]:
+        """End what still runs, so that the requests that attend can say so in time; return what is about to end."""
+        self.ending = True
         # A task that is cancelled before its first step never tells that it has ended.
         await asyncio.sleep(0)
-        for task in self._tasks:
+        # Not in a task group: what anyio holds of each task is as much as the rest of a call that waits.
+        tasks = [call.task for call in self._calls.values() if call.task is not None and not call.task.done()]
+        for task in tasks:
             task.cancel()
+        return tasks
 
     def start(self, call: Call, work: Callable[[], Awaitable[None]]) -> None:
-        """Begin a call; what its work raises is kept for whoever attends to it.
+        """Begin a call; what its work raises is kept for the request that attends to it.
 
         Raises:
             InvalidRequestError: If the server is ending.
         """
-        if self._ending:
+        if self.ending:
             raise InvalidRequestError("the server is ending, and sent nothing; call again once it is back")
+        self._calls[call.handle] = call
         call.task = asyncio.create_task(self._carry_out(call, work))
-        self._tasks.add(call.task)
-        call.task.add_done_callback(self._tasks.discard)
 
     async def attend(self, call: Call, report: Report, *, first: str, handoff_after_s: float | None) -> bool:
         """Wait for a call with its progress told; return whether it has finished.
@@ -90,15 +89,11 @@ class Calls:
         Raises:
             Exception: What the call failed with.
         """
-        self._unattended.pop(call.handle, None)
-        self._attended[call.handle] = call
-        call.forget_deadline()
-        call.progress = Progress(report, first=first, waiting_for=call.waiting_for)
-        if call.finished:
-            call.progress.close()
+        progress = Progress(report, first=first, waiting_for=call.waiting_for)
+        call.attend(progress)
         try:
             with self._left_after(handoff_after_s, call):
-                await call.progress.run()
+                await progress.run()
         except BaseException:
             call.cancel()
             if call.task is not None:
@@ -107,11 +102,8 @@ class Calls:
             raise
         finally:
             call.progress = None
-            del self._attended[call.handle]
         if not call.finished:
-            self._forget_uncollected()
-            call.deadline = asyncio.get_running_loop().call_later(UNATTENDED_MAX_S, call.cancel)
-            self._unattended[call.handle] = call
+            call.hand_off(asyncio.get_running_loop().call_later(UNATTENDED_MAX_S, call.cancel))
             return False
         if call.failure is not None:
             raise call.failure
@@ -130,9 +122,9 @@ class Calls:
 
         def leave(*, again: bool = False) -> None:
             nonlocal timer
-            going_on = sum(not other.finished for other in self._unattended.values()) + len(self._leaving)
+            going_on = sum(other.phase in (Phase.LEAVING, Phase.UNATTENDED) for other in self._calls.values())
             if going_on < UNATTENDED_MAX_CALLS:
-                self._leaving.add(call)
+                call.leave()
                 scope.cancel()
                 return
             if not again:
@@ -145,7 +137,6 @@ class Calls:
                 yield
         finally:
             timer.cancel()
-            self._leaving.discard(call)
 
     async def _carry_out(self, call: Call, work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -153,7 +144,7 @@ class Calls:
         except asyncio.CancelledError:
             call.failure = (
                 ServerEndingError("the server is ending, and ended the call")
-                if self._ending
+                if self.ending
                 else ResponseTimeoutError(
                     f"the call went on for {UNATTENDED_MAX_S:g} s without being collected, and was ended"
                 )
@@ -161,12 +152,8 @@ class Calls:
         except Exception as error:  # noqa: BLE001 - raised again where the call is attended to
             call.failure = error
         call.finish()
-
-    def _forget_uncollected(self) -> None:
-        ended = [call for call in self._unattended.values() if call.finished]
-        for call in ended[: max(0, len(ended) - KEPT_MAX_CALLS)]:
-            del self._unattended[call.handle]
-            self._let_go(call, f"ended and was not collected; the last {KEPT_MAX_CALLS} such calls are kept")
+        if call.phase is Phase.UNCOLLECTED:
+            self._make_room(call, f"ended and was not collected; the last {KEPT_MAX_CALLS} such calls are kept")
 
     def settle(self, call: Call) -> None:
         """Keep a finished call's texts, if its results left something out; the oldest kept ones have to go."""
@@ -174,18 +161,23 @@ class Calls:
             how = "was collected to its end" if call.failure is None else "ended with an error that was told"
             self._let_go(call, f"{how}, and nothing of it was left out")
             return
-        for output in call.outputs.values():
-            output.keep_all()
-        self._kept[call.handle] = call
-        while len(self._kept) > KEPT_MAX_CALLS:
-            _, oldest = self._kept.popitem(last=False)
-            self._let_go(oldest, f"has ended; what the last {KEPT_MAX_CALLS} calls left out is kept, and no more")
+        call.keep()
+        self._make_room(call, f"has ended; what the last {KEPT_MAX_CALLS} calls left out is kept, and no more")
 
     def _let_go(self, call: Call, why: str) -> None:
-        discard(call)
-        self._gone[call.handle] = why
-        if len(self._gone) > _GONE_MAX:
-            self._gone.popitem(last=False)
+        call.let_go(why)
+        for gone in self._entered(call)[:-_GONE_MAX_CALLS]:
+            del self._calls[gone.handle]
+
+    def _make_room(self, call: Call, why: str) -> None:
+        for oldest in self._entered(call)[:-KEPT_MAX_CALLS]:
+            self._let_go(oldest, why)
+
+    def _entered(self, call: Call) -> list[Call]:
+        """Note that a call is the last to have entered its phase, and return all that are in it."""
+        self._calls[call.handle] = call
+        self._calls.move_to_end(call.handle)
+        return [other for other in self._calls.values() if other.phase is call.phase]
 
     def named(self, handle: str) -> Call:
         """Return a call by its handle.
@@ -193,17 +185,17 @@ class Calls:
         Raises:
             InvalidRequestError: If there is none.
         """
-        call = self._unattended.get(handle) or self._attended.get(handle) or self._kept.get(handle)
-        if call is None and (why := self._gone.get(handle)):
-            raise InvalidRequestError(f"the call {handle!r} {why}")
+        call = self._calls.get(handle)
         if call is None:
             raise InvalidRequestError(
                 f"no call has the handle {handle[:40]!r}; pass one as a result gave it since this server was started"
             )
+        if call.phase is Phase.GONE:
+            raise InvalidRequestError(f"the call {handle!r} {call.gone}")
         return call
 
-    def unattended(self, handle: str, tool: str) -> Call:
-        """Return a call that goes on unattended, to attend to it again.
+    def collectable(self, handle: str, tool: str) -> Call:
+        """Return a call that no request attends to and whose end is still to be told.
 
         Raises:
             InvalidRequestError: If it isn't one, or of another tool.
@@ -211,10 +203,10 @@ class Calls:
         call = self.named(handle)
         if call.tool != tool:
             raise InvalidRequestError(f"the handle {handle!r} is of a call of {call.tool}; pass it there")
-        if handle in self._attended:
+        if call.phase is Phase.KEPT:
+            raise InvalidRequestError(f"the call {handle!r} has ended; read its output with read_output")
+        if call.phase not in (Phase.UNATTENDED, Phase.UNCOLLECTED):
             raise InvalidRequestError(
                 f"the call {handle!r} is being waited for by another request, which gets the rest"
             )
-        if handle not in self._unattended:
-            raise InvalidRequestError(f"the call {handle!r} has ended; read its output with read_output")
         return call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.server.tools import display_name
+from agentcore_mcp.server.tools.invoke_agent import display_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -20,7 +20,7 @@ from agentcore_mcp.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Iterator
 
 # A server that opens more than this has lost count anyway; the oldest idle out by themselves.
 MAX_SESSIONS = 1_000
@@ -89,19 +89,19 @@ class Ledger:
             self._sessions.popitem(last=False)
         return session
 
-    async def run(self, session: Session, work: Callable[[], Awaitable[None]], *, tells_its_end: bool) -> None:
-        """Do what a call does in a session that it uses.
+    @contextmanager
+    def running(self, session: Session, *, tells_its_end: bool) -> Iterator[None]:
+        """Let a call run inside the block, in a session that it uses.
 
         Args:
             session: As ``used`` gave it.
-            work: What the call does.
             tells_its_end: What is read says itself when it is complete, so that one that ends is no doubt.
 
         Raises:
-            SessionStoppedError: Instead of what it fails with, if the session is stopped meanwhile.
+            SessionStoppedError: Instead of what the block fails with, if the session is stopped meanwhile.
         """
         try:
-            await work()
+            yield
         except AgentCoreError as error:
             error.session_id = session.session_id
             if session.stopping:

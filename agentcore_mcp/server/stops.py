@@ -40,7 +40,7 @@ class Stops:
         """
         async with self._free:
             with self._ledger.stopping(session_id, target.agent.name):
-                client = await target.client()
+                client = await self._agents.client_of(target)
                 return await client.stop_session(
                     target.agent.arn,
                     session_id=session_id,

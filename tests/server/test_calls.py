@@ -9,6 +9,7 @@ from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError
 from agentcore_mcp.server.call import Call
 from agentcore_mcp.server.calls import KEPT_MAX_CALLS, UNATTENDED_MAX_CALLS, Calls
 from agentcore_mcp.server.output import Output
+from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.server.spool import Spool
 from tests.support.processes import nameless_files
 
@@ -39,6 +40,12 @@ async def ignore(progress: float, total: float | None, message: str | None) -> N
 async def stall(progress: float, total: float | None, message: str | None) -> None:
     """Never take a notification."""
     await anyio.sleep_forever()
+
+
+def tell(calls: Calls, call: Call) -> None:
+    """Tell a call's end to a request that attends to it."""
+    call.attend(Progress(ignore, first="hello", waiting_for="the agent"))
+    calls.settle(call)
 
 
 async def test_a_host_that_stalls_is_no_hindrance_to_handing_a_call_over() -> None:
@@ -90,7 +97,7 @@ async def test_a_call_that_nobody_collects_in_time_tells_so_when_it_is_collected
         work.call.cancel()  # as its deadline would do
         with anyio.fail_after(LIMIT_S), pytest.raises(ResponseTimeoutError, match="without being collected"):
             await calls.attend(
-                calls.unattended(work.call.handle, "invoke_agent"), ignore, first="", handoff_after_s=None
+                calls.collectable(work.call.handle, "invoke_agent"), ignore, first="", handoff_after_s=None
             )
 
 
@@ -130,7 +137,7 @@ async def test_a_call_of_which_no_result_left_anything_out_leaves_no_file_open()
             call.add("text", "x" * 30_000)
             call.outputs["text"].begin_next()
         assert nameless_files() > before
-        calls.settle(call)
+        tell(calls, call)
         assert nameless_files() == before
 
 
@@ -141,7 +148,7 @@ async def test_however_many_calls_left_something_out_the_files_of_the_last_ones_
         call = Work().call
         call.add("text", "x" * 100_000)
         call.finish()
-        calls.settle(call)
+        tell(calls, call)
         kept.append(call)
 
     assert len(nameless_files() - before) == KEPT_MAX_CALLS
@@ -194,14 +201,14 @@ async def test_a_call_that_is_being_waited_for_can_be_read_and_not_be_collected_
             async with anyio.create_task_group() as tasks:
 
                 async def collect() -> None:
-                    call = calls.unattended(handle, "invoke_agent")
+                    call = calls.collectable(handle, "invoke_agent")
                     assert await calls.attend(call, ignore, first="hello", handoff_after_s=None)
 
                 tasks.start_soon(collect)
                 await anyio.wait_all_tasks_blocked()
                 assert calls.named(handle) is work.call
                 with pytest.raises(InvalidRequestError, match="is being waited for by another request"):
-                    calls.unattended(handle, "invoke_agent")
+                    calls.collectable(handle, "invoke_agent")
                 work.go_on.set()
 
 
@@ -211,7 +218,7 @@ async def test_a_handle_of_no_use_any_more_says_why() -> None:
         whole, cancelled, uncollected = Work(), Work(), Work()
         works = [Work() for _ in range(KEPT_MAX_CALLS + 1)]
         with anyio.fail_after(LIMIT_S):
-            calls.settle(whole.call)
+            tell(calls, whole.call)
             with pytest.raises(InvalidRequestError, match="was collected to its end, and nothing of it was left out"):
                 calls.named(whole.call.handle)
 
@@ -236,6 +243,6 @@ async def test_a_handle_of_no_use_any_more_says_why() -> None:
             cut = [Work().call for _ in range(KEPT_MAX_CALLS + 1)]
             for call in cut:
                 call.add("text", "x" * 100_000)
-                calls.settle(call)
+                tell(calls, call)
             with pytest.raises(InvalidRequestError, match="what the last 32 calls left out is kept, and no more"):
                 calls.named(cut[0].handle)

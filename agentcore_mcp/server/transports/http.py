@@ -18,9 +18,7 @@ from agentcore_mcp.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from mcp.server.mcpserver import MCPServer
-
-    from agentcore_mcp.server.resources import Resources
+    from agentcore_mcp.server.assembly import AgentCoreServer
 
 PATH = "/mcp"
 # After SIGTERM all calls are ended at once; their answers get this long to be read, and so do the streams that clients
@@ -33,7 +31,7 @@ _SCHEMES = ("http", "https")
 
 
 async def serve_http(
-    server: MCPServer[Resources],
+    server: AgentCoreServer,
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
@@ -93,10 +91,7 @@ async def serve_http(
                     # The streams that are cut now end in tracebacks of uvicorn's, which tell nobody anything.
                     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
                     http.should_exit = True
-                    # The SDK gives what the lifespan gave to requests alone. Without it, calls are cut.
-                    shared: Resources | None = getattr(server.session_manager, "_lifespan_state", None)
-                    if shared is not None:
-                        await shared.calls.end()
+                    await server.state.calls.end()
 
             tasks.start_soon(end_on_signal)
             await http.serve(sockets=[listening])

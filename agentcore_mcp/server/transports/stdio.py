@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import sys
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
@@ -24,12 +24,9 @@ from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.server.transports.lines import LINE_MAX_BYTES, Lines, Writer, request_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
-    from mcp.server.lowlevel import Server
-    from mcp.server.mcpserver import MCPServer
-
-    from agentcore_mcp.server.resources import Resources
+    from agentcore_mcp.server.assembly import AgentCoreServer
 
 logger = logging.getLogger(__name__)
 
@@ -38,27 +35,17 @@ logger = logging.getLogger(__name__)
 _END_TIMEOUT_S = 0.5
 
 
-async def serve_stdio(server: MCPServer[Any]) -> None:
+async def serve_stdio(server: AgentCoreServer) -> None:
     """Serve MCP on stdin and stdout until stdin ends, or SIGTERM or SIGINT arrives."""
     if sys.platform == "win32":
         await server.run_stdio_async()
         return
     # The SDK runs a server on streams of one's own choice only through its low-level server.
     lowlevel = server._lowlevel_server  # noqa: SLF001
-    running: list[Resources] = []
-    lifespan = lowlevel.lifespan
-
-    @asynccontextmanager
-    async def known(of: Server[Any]) -> AsyncIterator[Any]:
-        async with lifespan(of) as shared:
-            running.append(shared)
-            yield shared
 
     def end_is_near() -> None:
-        for shared in running:
-            shared.calls.end_is_near = True
+        server.state.calls.ending = True
 
-    lowlevel.lifespan = known
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_cancel_on_signal, tasks.cancel_scope, end_is_near)
         with _claimed_descriptors() as (stdin_fd, stdout_fd):

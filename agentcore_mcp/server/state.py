@@ -1,0 +1,75 @@
+"""What the calls of one server share."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from mcp.server.mcpserver import Context
+
+from agentcore_mcp.server.agents import Agents
+from agentcore_mcp.server.calls import Calls
+from agentcore_mcp.server.ledger import Ledger
+from agentcore_mcp.server.sessions import SessionNames
+from agentcore_mcp.server.stops import Stops
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import httpx2
+
+    from agentcore_mcp.config import Settings
+    from agentcore_mcp.runtime.retries import Retries
+    from agentcore_mcp.server.agents import Target
+    from agentcore_mcp.server.call import Call
+    from agentcore_mcp.server.ledger import Session
+
+
+class ServerState:
+    """What the calls of one server share. Tools get it in their context, transports with the server.
+
+    Args:
+        settings: Which agents there are, and how to reach them.
+        retries: How often a call is sent again that can't have reached an agent.
+        transport: Carries the requests to AgentCore instead of the network; for tests.
+
+    Raises:
+        ConfigurationError: If an agent's endpoint or credentials, or the certificates to trust can't be used.
+    """
+
+    def __init__(self, settings: Settings, retries: Retries, transport: httpx2.AsyncBaseTransport | None) -> None:
+        self.settings = settings
+        self.agents = Agents(settings, retries, transport)
+        self.sessions = SessionNames()
+        self.ledger = Ledger()
+        self.calls = Calls()
+        self.stops = Stops(self.agents, self.ledger)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve inside the block; leaving it ends the calls, and then the sessions if the settings say so."""
+        try:
+            async with self.calls.running():
+                yield
+        finally:
+            await self.stops.finish(all_open=self.settings.on_exit == "stop")
+            await self.agents.aclose()
+
+    async def target(self, agent: str, session_id: str) -> Target:
+        """Return the agent that a call means: the one it names, or that of the session it names.
+
+        Raises:
+            InvalidRequestError: If there is none.
+            AgentCoreError: If the agents have to be listed for it, and can't be.
+        """
+        return await self.agents.named(agent or self.ledger.agent_of(session_id.strip()))
+
+    def answered(self, session: Session, call: Call, session_id: str) -> None:
+        """Note from which session the service answers a call: as a rule from the one that it was asked for."""
+        if session_id != call.session_id:
+            self.ledger.moved(session, session_id)
+            call.session_id = session_id
+            call.note(f"session_id: {session_id}\n")
+
+
+ToolContext = Context[ServerState, Any]

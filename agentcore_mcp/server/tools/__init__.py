@@ -1,0 +1,28 @@
+"""The tools, one to a module: what a host reads of it, its arguments, its check, its work, its result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agentcore_mcp.server.tools import invoke_agent, list_agents, read_output, run_command, stop_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mcp.server.mcpserver.tools import Tool
+
+    from agentcore_mcp.config import Settings
+    from agentcore_mcp.config.settings import ToolName
+
+_PUBLISHED: dict[ToolName, Callable[[Settings], list[Tool]]] = {
+    "invoke_agent": invoke_agent.published,
+    "run_command": run_command.published,
+    "stop_session": stop_session.published,
+    "list_agents": list_agents.published,
+    "read_output": read_output.published,
+}
+
+
+def build_tools(settings: Settings) -> list[Tool]:
+    """Return the tools that the settings allow; one that they forbid is neither listed nor callable."""
+    return [tool for name, published in _PUBLISHED.items() if settings.allows(name) for tool in published(settings)]

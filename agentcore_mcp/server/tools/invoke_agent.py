@@ -1,0 +1,158 @@
+"""The tool ``invoke_agent``, and ``ask_NAME``, which is the same with its agent given."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
+from pydantic import Field
+
+from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.server.call import Call
+from agentcore_mcp.server.output import Output
+from agentcore_mcp.server.results import Result, tool_errors
+from agentcore_mcp.server.spool import Spool
+from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
+from agentcore_mcp.server.tools import handoff
+from agentcore_mcp.server.tools.publishing import Handle, SessionId, publish
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver.tools import Tool
+
+    from agentcore_mcp.config import Agent, Settings
+    from agentcore_mcp.server.agents import Target
+    from agentcore_mcp.server.ledger import Session
+    from agentcore_mcp.server.state import ServerState
+
+DESCRIPTION = """\
+Send a prompt to {agent} and return its answer; the words stream in as progress while it works. The agent may use \
+tools of its own and take minutes. It remembers the conversation of its session. Each call runs the agent once and may \
+have effects, so don't repeat one just because it was slow."""
+
+Prompt = Annotated[str, Field(description="What to ask or tell the agent, in plain language.")]
+RawEvents = Annotated[bool, Field(description="Return the agent's events as JSON lines instead of its words.")]
+
+
+class InvokeAgentResult(Result):
+    """What the agent said."""
+
+    session_id: handoff.SessionId
+    status: Annotated[str, Field(description="COMPLETED or RUNNING.")]
+    text: str
+    omitted_chars: handoff.OmittedChars
+    handle: handoff.Handle
+    note: handoff.Note
+
+    def as_text(self) -> str:
+        """Show the words first."""
+        said = self.text or ("(nothing new)" if self.status == handoff.RUNNING else "(the agent said nothing)")
+        return f"{said}\n\n[session_id: {self.session_id}]{handoff.bracketed(self.note)}"
+
+
+def published(settings: Settings) -> list[Tool]:
+    """Return one tool for all agents, or one for each, as the settings say."""
+    tools = []
+    if settings.expose == "agents":
+        tools += [_ask_tool(agent, settings) for agent in settings.agents]
+    if settings.expose == "tools" or settings.discovery is not None:
+        only = settings.agents[0] if len(settings.agents) == 1 and settings.discovery is None else None
+        who = f"{display_name(only)}, an AI agent on Amazon Bedrock AgentCore," if only else "an AI agent"
+        description = DESCRIPTION.format(agent=who)
+        if only is not None and only.description:
+            description += f" What it is for: {only.description}"
+        tools.append(publish(invoke_agent, "Ask the agent", description, settings, waiting="prompt"))
+    return tools
+
+
+def display_name(agent: Agent) -> str:
+    """Return what tells one configured server from another: the runtime's name, and its endpoint's if there is one."""
+    return f"{agent.arn.runtime_id} ({agent.qualifier})" if agent.qualifier else agent.arn.runtime_id
+
+
+def _ask_tool(agent: Agent, settings: Settings) -> Tool:
+    async def ask(
+        ctx: ToolContext,
+        prompt: Prompt = "",
+        session_id: SessionId = "",
+        raw_events: RawEvents = False,
+        handle: Handle = "",
+    ) -> Annotated[CallToolResult, InvokeAgentResult]:
+        return await invoke_agent(ctx, prompt, agent.name, session_id, raw_events, handle)
+
+    description = DESCRIPTION.format(agent=f"the agent {agent.name}")
+    if agent.description:
+        description = f"{agent.description}\n\n{description}"
+    return publish(ask, f"Ask {agent.name}", description, settings, waiting="prompt", name=f"ask_{agent.name}")
+
+
+async def invoke_agent(
+    ctx: ToolContext,
+    prompt: Prompt = "",
+    agent: str = "",
+    session_id: SessionId = "",
+    raw_events: RawEvents = False,
+    handle: Handle = "",
+) -> Annotated[CallToolResult, InvokeAgentResult]:
+    """Ask the agent and return its words."""
+    state = ctx.request_context.lifespan_context
+    with tool_errors() as facts:
+        begins = {"prompt": prompt, "session_id": session_id, "raw_events": raw_events}
+        target, call = await handoff.wanted(state, facts, "invoke_agent", agent, handle, begins)
+        if call is None:
+            if not prompt.strip():
+                raise InvalidRequestError("the prompt is empty; say what the agent should do")
+            opened = state.sessions.resolve(session_id, target.agent.arn)
+            outputs = {"text": Output(Spool())}
+            call = Call("invoke_agent", target.agent.name, opened, "the agent", outputs)
+            session = state.ledger.used(opened, target.agent.name, session_id.strip())
+            state.calls.start(call, partial(_ask, state, target, session, call, prompt, raw_events=raw_events))
+        text = call.outputs["text"]
+        finished = await handoff.attended(ctx, facts, target, call)
+        result = InvokeAgentResult(
+            session_id=call.session_id,
+            status="COMPLETED" if finished else handoff.RUNNING,
+            text=text.text(),
+            omitted_chars=call.omitted_chars,
+            handle=handoff.handle_of(call),
+            note=handoff.note_of(call, state.settings),
+        )
+        return handoff.handed_over(state, call, result)
+
+
+async def _ask(
+    state: ServerState, target: Target, session: Session, call: Call, prompt: str, *, raw_events: bool
+) -> None:
+    """Send the prompt, and add the agent's words, or its events as JSON lines, to the call."""
+    # Here and not above: with it comes all that reads answers, and hosts wait for the start.
+    from agentcore_mcp.wire.text import AnswerText, event_line
+
+    agent = target.agent
+    answer = AnswerText(path=agent.response)
+    with state.ledger.running(session, tells_its_end=False):
+        client = await state.agents.client_of(target)
+        async with client.invoke(
+            agent.arn,
+            agent.payload_for(prompt, call.session_id),
+            session_id=call.session_id,
+            qualifier=agent.qualifier,
+            user_id=agent.user_id,
+            headers=agent.headers,
+            read_timeout_s=agent.timeout_s,
+        ) as invocation:
+            state.answered(session, call, invocation.session_id)
+            async for pieces in invocation.batches:
+                if raw_events:
+                    call.add("text", "".join([f"{event_line(data)}\n" for data in pieces]))
+                    continue
+                # What came together is added together, as far as no note comes between: that takes a fraction of the
+                # time.
+                words: list[str] = []
+                for data in pieces:
+                    words.append(answer.feed(data))
+                    if notes := answer.take_notes():
+                        call.add("text", "".join(words))
+                        call.note("".join([f"[{note}]\n" for note in notes]))
+                        words.clear()
+                call.add("text", "".join(words))
+        call.add("text", "" if raw_events else answer.close())

@@ -1,0 +1,100 @@
+"""The tool ``list_agents``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import anyio
+from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
+from pydantic import BaseModel, Field
+
+from agentcore_mcp.errors import AgentCoreError
+from agentcore_mcp.server.results import Result, tool_errors
+from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
+from agentcore_mcp.server.tools.publishing import publish
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver.tools import Tool
+
+    from agentcore_mcp.config import Settings
+
+DESCRIPTION = "List the agents, and the sessions that this server has opened and not stopped, with their age."
+# In a result: the ids may have 256 characters each, and a model that has opened so many wants them stopped, not read.
+LISTED_MAX_SESSIONS = 50
+
+
+class AgentInfo(BaseModel):
+    """An agent that may be called."""
+
+    name: str
+    description: str
+    commands: Annotated[str, Field(description="allow, ask (the user confirms each) or off.")]
+
+
+class SessionInfo(BaseModel):
+    """A session that this server opened."""
+
+    session_id: str
+    agent: str
+    age_s: int
+    idle_s: int
+
+
+class ListAgentsResult(Result):
+    """The agents, and the sessions that this server opened."""
+
+    agents: list[AgentInfo]
+    sessions: list[SessionInfo]
+    note: Annotated[str, Field(description="Not empty: what else there may be.")]
+
+    def as_text(self) -> str:
+        """Show a line for each."""
+        agents = [
+            f"- {agent.name}: {agent.description or '(no description)'} [commands: {agent.commands}]"
+            for agent in self.agents
+        ]
+        sessions = [
+            f"- {session.session_id}: {session.agent}, opened {session.age_s} s ago, last used {session.idle_s} s ago"
+            for session in self.sessions
+        ]
+        note = [f"[{self.note}]"] if self.note else []
+        return "\n".join(["agents:", *agents, *note, "open sessions:", *(sessions or ["(none)"])])
+
+
+def published(settings: Settings) -> list[Tool]:
+    """Return the tool."""
+    return [publish(list_agents, "List agents and sessions", DESCRIPTION, settings, read_only=True)]
+
+
+async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsResult]:
+    """List the agents, and the sessions that this server opened."""
+    state = ctx.request_context.lifespan_context
+    now = anyio.current_time()
+    opened = state.ledger.open()
+    notes = []
+    if len(opened) > LISTED_MAX_SESSIONS:
+        notes.append(f"{len(opened)} sessions are open; listed are the {LISTED_MAX_SESSIONS} used last")
+    with tool_errors():
+        try:
+            targets = await state.agents.all()
+        except AgentCoreError as error:
+            # What is configured can be called all the same.
+            if not (targets := state.agents.known_so_far()):
+                raise
+            notes.append(f"there may be more agents: {error.message}")
+    agents = [target.agent for target in targets]
+    return ListAgentsResult(
+        agents=[
+            AgentInfo(name=agent.name, description=agent.description, commands=agent.commands.mode) for agent in agents
+        ],
+        sessions=[
+            SessionInfo(
+                session_id=session.session_id,
+                agent=session.agent,
+                age_s=round(now - session.opened_at),
+                idle_s=round(now - session.used_at),
+            )
+            for session in opened[-LISTED_MAX_SESSIONS:]
+        ],
+        note="; ".join(notes),
+    ).shown()

@@ -1,0 +1,129 @@
+"""A tool as hosts see it: its names, hints and schemas. They are the product's face.
+
+What is published follows from the settings: an argument that has no use with them is not there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import ToolAnnotations
+from pydantic import Field, JsonValue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agentcore_mcp.config import Settings
+
+# What several tools take.
+SessionId = Annotated[
+    str,
+    Field(
+        description="Leave out for a new, empty session. Pass the session_id of an earlier result to go on in that "
+        "one, or a short name of your own, such as 'review': the same session for as long as this server runs."
+    ),
+]
+Handle = Annotated[
+    str, Field(description="The handle of an earlier result. To wait on for a RUNNING call, pass it alone.")
+]
+
+
+def bounded(description: str, least: int, most: int | None = None) -> Any:
+    """Describe a whole number that a tool takes.
+
+    The bounds are stated and not checked: pydantic's own refusal is not a sentence for a model.
+    """
+    bounds: dict[str, JsonValue] = {"minimum": least, "maximum": most}
+    return Field(
+        description=description,
+        json_schema_extra={name: bound for name, bound in bounds.items() if bound is not None},
+    )
+
+
+def publish(
+    function: Callable[..., Any],
+    title: str,
+    description: str,
+    settings: Settings,
+    *,
+    name: str | None = None,
+    waiting: str | None = None,
+    read_only: bool = False,
+    idempotent: bool = False,
+    local: bool = False,
+) -> Tool:
+    """Make a tool.
+
+    Args:
+        function: What it does; the schemas are those of its signature.
+        title: What people call it.
+        description: What a model reads.
+        settings: What it is published for.
+        name: What it is called by; as a rule as the function.
+        waiting: The argument that is required, unless a call is waited for by its handle.
+        read_only: It changes nothing.
+        idempotent: A second call changes nothing more.
+        local: It has effects in what this server opened alone.
+    """
+    annotations = ToolAnnotations(
+        title=title,
+        read_only_hint=read_only,
+        destructive_hint=not read_only,
+        idempotent_hint=idempotent or read_only,
+        open_world_hint=not (read_only or local),
+    )
+    tool = Tool.from_function(function, name=name, title=title, description=description, annotations=annotations)
+    tool.parameters = _arguments(tool.parameters, settings, waiting)
+    # Many tools: what each result looks like would be told once for each agent, and a model's context is paid by the
+    # token. It is optional, and structured content comes all the same.
+    many = settings.expose == "agents"
+    tool.fn_metadata.output_schema = None if many else _result(tool.fn_metadata.output_schema)
+    return tool
+
+
+def _arguments(schema: dict[str, Any], settings: Settings, waiting: str | None) -> dict[str, Any]:
+    properties: dict[str, Any] = _without_titles(schema["properties"])
+    required = list(schema.get("required", []))
+    if "agent" in properties:
+        if settings.discovery is None and len(settings.agents) == 1:
+            del properties["agent"]
+        else:
+            properties["agent"] = _agent(settings, asks="prompt" in properties)
+    if waiting is not None and settings.handoff_after_s is None:
+        del properties["handle"]
+        required.append(waiting)
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def _agent(settings: Settings, *, asks: bool) -> dict[str, Any]:
+    """Return the schema of the argument that names an agent, for the tool that asks one or another."""
+    if settings.discovery is not None:
+        # Which there are is not known before the first call.
+        return {"type": "string", "description": "Which agent, by its name in list_agents."}
+    # What each is for is told once, where one is chosen.
+    told = "As in invoke_agent."
+    if settings.expose == "agents" and settings.allows("invoke_agent"):
+        told = "Which agent; needed for a new session. ask_NAME says what each is for."
+    elif asks or not settings.allows("invoke_agent"):
+        which = "; ".join(f"{agent.name}: {agent.description or 'no description'}" for agent in settings.agents)
+        told = f"Which agent; needed for a new session. {which}"
+    return {"type": "string", "enum": list(settings.names), "description": told}
+
+
+def _result(schema: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the schema of a tool's results without what the tool's own description says."""
+    if schema is None:
+        return None
+    for model in (schema, *schema.get("$defs", {}).values()):
+        model.pop("description", None)
+    return dict(_without_titles(schema))
+
+
+def _without_titles(schema: Any) -> Any:
+    """Return a schema without the titles that pydantic makes of names: they say nothing and cost tokens."""
+    if isinstance(schema, dict):
+        return {
+            key: _without_titles(value) for key, value in schema.items() if key != "title" or not isinstance(value, str)
+        }
+    return [_without_titles(item) for item in schema] if isinstance(schema, list) else schema

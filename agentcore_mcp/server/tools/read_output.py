@@ -1,0 +1,73 @@
+"""The tool ``read_output``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
+from pydantic import Field
+
+from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.server.output import RESULT_MAX_CHARS
+from agentcore_mcp.server.results import Result, tool_errors
+from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
+from agentcore_mcp.server.tools.publishing import Handle, bounded, publish
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver.tools import Tool
+
+    from agentcore_mcp.config import Settings
+
+DESCRIPTION = "Read what a result left out, or what a running call has brought so far, by its handle."
+LIMIT_DEFAULT_CHARS = 20_000
+
+
+class ReadOutputResult(Result):
+    """A part of an output."""
+
+    text: str
+    next_offset: Annotated[int, Field(description="Pass this as offset to read on.")]
+    total_bytes: Annotated[int, Field(description="How much there is to read, so far.")]
+    dropped_bytes: Annotated[int, Field(description="How much more there was than is kept.")]
+    finished: Annotated[bool, Field(description="Whether the call has ended, so that no more will come.")]
+
+    def as_text(self) -> str:
+        """Show the part, then how to go on."""
+        return (
+            f"{self.text}\n[next_offset: {self.next_offset} of {self.total_bytes} bytes"
+            f"{f', {self.dropped_bytes} more were not kept' if self.dropped_bytes else ''}"
+            f"{'' if self.finished else ', and the call goes on'}]"
+        )
+
+
+def published(settings: Settings) -> list[Tool]:
+    """Return the tool."""
+    return [publish(read_output, "Read more output", DESCRIPTION, settings, read_only=True)]
+
+
+async def read_output(
+    handle: Handle,
+    ctx: ToolContext,
+    offset: Annotated[int, bounded("Where to begin: 0, or next_offset of an earlier result.", 0)] = 0,
+    limit: Annotated[int, bounded("How many characters, at most 40,000.", 1, RESULT_MAX_CHARS)] = LIMIT_DEFAULT_CHARS,
+    stream: Annotated[str, Field(description="stdout (unless given) or stderr, of a command.")] = "",
+) -> Annotated[CallToolResult, ReadOutputResult]:
+    """Read a part of what a result left out."""
+    state = ctx.request_context.lifespan_context
+    with tool_errors() as facts:
+        call = state.calls.named(handle)
+        facts.agent, facts.session_id = state.agents.known(call.agent).agent, call.session_id
+        name = stream or next(iter(call.outputs))
+        if name not in call.outputs:
+            raise InvalidRequestError(f"stream is {stream!r}, and has to be one of {', '.join(call.outputs)}")
+        if offset < 0 or not 1 <= limit <= RESULT_MAX_CHARS:
+            raise InvalidRequestError(f"offset has to be 0 or more, and limit 1 to {RESULT_MAX_CHARS}")
+        spool = call.outputs[name].spool
+        text, next_offset = spool.read(offset, limit)
+        return ReadOutputResult(
+            text=text,
+            next_offset=next_offset,
+            total_bytes=spool.kept_bytes,
+            dropped_bytes=spool.dropped_bytes,
+            finished=call.finished,
+        ).shown()

@@ -1,0 +1,246 @@
+"""The tool ``run_command``. A command has the power of the runtime's role, so the user may be asked before it is sent.
+
+Everything that can be checked is checked before: nobody is asked about a command that can't run.
+"""
+# ruff: noqa: ARG001 - the SDK reads the arguments off the tool's signature; the check gets them
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
+from mcp.server.mcpserver import Elicit, Resolve
+from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
+from pydantic import BaseModel, Field
+
+from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
+from agentcore_mcp.server.agents import Target  # noqa: TC001 - the SDK reads it
+from agentcore_mcp.server.call import Call, Phase
+from agentcore_mcp.server.output import Output
+from agentcore_mcp.server.results import Result, tool_errors
+from agentcore_mcp.server.spool import Spool
+from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
+from agentcore_mcp.server.tools import handoff
+from agentcore_mcp.server.tools.publishing import Handle, SessionId, bounded, publish
+from agentcore_mcp.wire.operations import (
+    COMMAND_TIMEOUT_DEFAULT_S,
+    COMMAND_TIMEOUT_MAX_S,
+    COMMAND_TIMEOUT_MIN_S,
+    check_command,
+)
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver.tools import Tool
+
+    from agentcore_mcp.config import Agent, CommandPolicy, Settings
+    from agentcore_mcp.server.ledger import Session
+    from agentcore_mcp.server.state import ServerState
+
+DESCRIPTION = """\
+Run a shell command in the environment of the agent's session and return its stdout, stderr and exit code; the \
+output streams in as progress. Files persist in the session, and are the ones that the agent sees. Each call is a \
+fresh shell: working directory and variables are not kept, so chain with &&. The command has the power of the \
+runtime's IAM role. A non-zero exit code is a result, not an error."""
+
+Command = Annotated[str, Field(description="The command line, at most 65,536 characters.")]
+TimeoutSeconds = Annotated[
+    int, bounded("After how many seconds the command is ended.", COMMAND_TIMEOUT_MIN_S, COMMAND_TIMEOUT_MAX_S)
+]
+
+
+class RunCommandResult(Result):
+    """How the command ended, and what it printed."""
+
+    session_id: handoff.SessionId
+    status: Annotated[str, Field(description="COMPLETED, TIMED_OUT (ended by its timeout) or RUNNING.")]
+    exit_code: int | None
+    stdout: str
+    stderr: str
+    omitted_chars: handoff.OmittedChars
+    handle: handoff.Handle
+    note: handoff.Note
+
+    def as_text(self) -> str:
+        """Show the outcome first, then what was printed, stderr marked."""
+        running = self.status == handoff.RUNNING
+        outcome = "still running" if running else f"exit code {self.exit_code} ({self.status})"
+        printed = handoff.in_one(stdout=self.stdout, stderr=self.stderr) or "(no output)"
+        return f"{outcome} [session_id: {self.session_id}]{handoff.bracketed(self.note)}\n{printed}"
+
+
+class Confirmation(BaseModel):
+    """What the user is asked."""
+
+    run: Annotated[bool, Field(title="Run it", description="Whether this command may be run.")] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a request wants, checked: so what the user is asked about is what is sent.
+
+    Attributes:
+        target: The agent.
+        call: The call, a new one or one to wait for.
+        line: What is sent.
+        command: What the caller passed for it, in a new call.
+        session: What the caller passed as the session, in a new call.
+    """
+
+    target: Target
+    call: Call
+    line: str = ""
+    command: str = ""
+    session: str = ""
+
+
+def published(settings: Settings) -> list[Tool]:
+    """Return the tool, unless commands are off for every agent that there may be."""
+    policies = [agent.commands for agent in settings.agents]
+    policies += [settings.discovery.commands] if settings.discovery is not None else []
+    if all(policy.mode == "off" for policy in policies):
+        return []
+    return [publish(run_command, "Run a shell command", DESCRIPTION, settings, waiting="command")]
+
+
+async def check(
+    ctx: ToolContext,
+    command: str = "",
+    agent: str = "",
+    session_id: str = "",
+    timeout_seconds: int = COMMAND_TIMEOUT_DEFAULT_S,
+    handle: str = "",
+) -> Order:
+    """Check all that can be known without a connection to the agent."""
+    state = ctx.request_context.lifespan_context
+    with tool_errors() as facts:
+        other_timeout = timeout_seconds != COMMAND_TIMEOUT_DEFAULT_S
+        begins = {"command": command, "session_id": session_id, "timeout_seconds": other_timeout}
+        target, call = await handoff.wanted(state, facts, "run_command", agent, handle, begins)
+        if call is not None:
+            return Order(target, call)
+        line = _permitted(command, target.agent)
+        check_command(line, timeout_seconds)
+        opened = state.sessions.resolve(session_id, target.agent.arn)
+        outputs = {name: Output(Spool(), terminal=True) for name in ("stdout", "stderr")}
+        call = Call("run_command", target.agent.name, opened, "the command", outputs, timeout_s=timeout_seconds)
+        return Order(target, call, line, command, session_id.strip())
+
+
+async def ask_user(ctx: ToolContext, order: Annotated[Order, Resolve(check)]) -> Confirmation | Elicit[Confirmation]:
+    """Return what to ask the user before a command is sent, or the answer where nobody is asked."""
+    agent = order.target.agent
+    if order.call.phase is not Phase.NEW or agent.commands.mode != "ask":
+        return Confirmation()
+    capabilities = ctx.client_capabilities
+    # A host that sends no capabilities, as on stateless HTTP before 2026-07-28, is one that can't ask.
+    if capabilities is not None and capabilities.elicitation is not None:
+        where = f"session {order.session}" if order.session else "a new session"
+        return Elicit(f"Run this command in {where} of {agent.name}?\n\n{order.command}", Confirmation)
+    if agent.commands.without_elicitation == "allow":
+        return Confirmation()
+    with tool_errors() as facts:
+        facts.agent = agent
+        raise InvalidRequestError(
+            "commands have to be confirmed by the user, and this host can't ask; the user may set "
+            f"{agent.settings('commands.without_elicitation')} to allow"
+        )
+
+
+async def run_command(
+    ctx: ToolContext,
+    order: Annotated[Order, Resolve(check)],
+    answer: Annotated[ElicitationResult[Confirmation], Resolve(ask_user)],
+    command: Command = "",
+    agent: str = "",
+    session_id: SessionId = "",
+    timeout_seconds: TimeoutSeconds = COMMAND_TIMEOUT_DEFAULT_S,
+    handle: Handle = "",
+) -> Annotated[CallToolResult, RunCommandResult]:
+    """Run a command and return how it ended."""
+    state = ctx.request_context.lifespan_context
+    target, call = order.target, order.call
+    with tool_errors() as facts:
+        facts.agent = target.agent
+        if not isinstance(answer, AcceptedElicitation) or not answer.data.run:
+            raise InvalidRequestError("the user did not allow this command, so it was not run; ask what to do instead")
+        if call.phase is Phase.NEW:
+            session = state.ledger.used(call.session_id, call.agent, order.session)
+            state.calls.start(call, partial(_run, state, target, session, call, order.line))
+        stdout, stderr = call.outputs["stdout"], call.outputs["stderr"]
+        await handoff.attended(ctx, facts, target, call)
+        result = RunCommandResult(
+            session_id=call.session_id,
+            status=call.stop.status if call.stop else handoff.RUNNING,
+            exit_code=call.stop.exit_code if call.stop else None,
+            stdout=stdout.text(),
+            stderr=stderr.text(),
+            omitted_chars=call.omitted_chars,
+            handle=handoff.handle_of(call),
+            note=handoff.note_of(call, state.settings),
+        )
+        return handoff.handed_over(state, call, result)
+
+
+def _permitted(command: str, agent: Agent) -> str:
+    """Check a command against the agent's policy, all but asking; return it as it is sent.
+
+    Raises:
+        InvalidRequestError: If it may not be run.
+    """
+    policy = agent.commands
+    if policy.mode == "off":
+        raise InvalidRequestError(f"commands are switched off for the agent {agent.name}; ask the agent itself instead")
+    if not command.strip():
+        return command
+    if why := policy.refusal(command):
+        place = agent.settings("commands")
+        raise InvalidRequestError(
+            f"this command is not allowed: {why}; run another one, or ask the user to change {place}"
+        )
+    return _wrapped(command, policy)
+
+
+def _wrapped(command: str, policy: CommandPolicy) -> str:
+    """Return a command in a shell and a folder, if the policy says so."""
+    if policy.working_directory is not None:
+        command = f"cd {shlex.quote(policy.working_directory)} && {{ {command}\n}}"
+    if policy.shell or policy.working_directory is not None:
+        return f"/bin/bash {'-lc' if policy.shell else '-c'} {shlex.quote(command)}"
+    return command
+
+
+async def _run(state: ServerState, target: Target, session: Session, call: Call, line: str) -> None:
+    """Send the command, and add what it writes and how it ends to the call.
+
+    Raises:
+        StreamInterruptedError: If that is not said.
+    """
+    # Here and not above: with it comes all that reads answers, and hosts wait for the start.
+    from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop
+
+    assert call.timeout_s is not None  # noqa: S101 - a command has one
+    agent = target.agent
+    with state.ledger.running(session, tells_its_end=True):
+        client = await state.agents.client_of(target)
+        async with client.run_command(
+            agent.arn,
+            line,
+            session_id=call.session_id,
+            timeout_s=call.timeout_s,
+            qualifier=agent.qualifier,
+            headers=target.command_headers,
+        ) as run:
+            state.answered(session, call, run.session_id)
+            async for events in run.batches:
+                for event in events:
+                    match event:
+                        case ContentDelta():
+                            call.add("stdout", event.stdout)
+                            call.add("stderr", event.stderr, mark="[stderr] ")
+                        case ContentStop():
+                            call.stop = event
+        if call.stop is None:
+            raise StreamInterruptedError("the command's stream ended without saying how the command ended")

@@ -1,0 +1,118 @@
+"""The tool ``stop_session``."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
+from pydantic import Field
+
+from agentcore_mcp.errors import AgentCoreError, InvalidRequestError
+from agentcore_mcp.server.results import Result, tool_errors
+from agentcore_mcp.server.sessions import ALL, means_all
+from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
+from agentcore_mcp.server.tools.list_agents import LISTED_MAX_SESSIONS
+from agentcore_mcp.server.tools.publishing import publish
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver.tools import Tool
+
+    from agentcore_mcp.config import Settings
+    from agentcore_mcp.runtime.results import StoppedSession
+    from agentcore_mcp.server.agents import Target
+    from agentcore_mcp.server.results import CallFacts
+    from agentcore_mcp.server.state import ServerState
+
+DESCRIPTION = """\
+End a session: whatever runs in it is stopped, and its memory and files are deleted. Call it when a session is no \
+longer needed, since sessions cost money until they have been idle for a while (15 minutes unless set otherwise). \
+Stopping a session that is already gone is fine."""
+SESSION_ID = "The session_id of an earlier result, the short name you gave, or 'all' that this server opened."
+
+
+class StopSessionResult(Result):
+    """What became of the session, or of all of them."""
+
+    session_id: Annotated[str, Field(description="As resolved, or 'all'.")]
+    status: Annotated[Literal["stopped", "already_gone"], Field(description="already_gone: there was none to stop.")]
+    stopped: Annotated[list[str], Field(description="The sessions that were stopped, or some of them.")]
+    count: Annotated[int, Field(description="How many were stopped.")]
+
+    def as_text(self) -> str:
+        """Show a line for each session that was stopped."""
+        if not self.stopped and self.session_id == ALL:
+            return "no session is open that this server opened; nothing was left to stop"
+        if not self.stopped:
+            return f"session {self.session_id} doesn't exist, or no longer does; nothing was left to stop"
+        return _lines(
+            [f"session {session} is stopped; its files and memory are gone" for session in self.stopped], self.count
+        )
+
+
+def published(settings: Settings) -> list[Tool]:
+    """Return the tool."""
+    return [publish(stop_session, "Stop the session", DESCRIPTION, settings, idempotent=True, local=True)]
+
+
+async def stop_session(
+    session_id: Annotated[str, Field(description=SESSION_ID)], ctx: ToolContext, agent: str = ""
+) -> Annotated[CallToolResult, StopSessionResult]:
+    """Stop one session, or all that this server opened."""
+    state = ctx.request_context.lifespan_context
+    with tool_errors() as facts:
+        facts.stopping = True
+        sessions = await _wanted(state, facts, session_id, agent)
+        # All at once, since each may take seconds and a host does not wait for long.
+        async with asyncio.TaskGroup() as tasks:
+            stops = [tasks.create_task(_outcome(state, session, target)) for session, target in sessions]
+        outcomes = [(session, target, stop.result()) for (session, target), stop in zip(sessions, stops, strict=True)]
+        stopped = [
+            session
+            for session, _, outcome in outcomes
+            if not isinstance(outcome, AgentCoreError) and not outcome.already_gone
+        ]
+        listed = stopped[:LISTED_MAX_SESSIONS]
+        for session, target, outcome in outcomes:
+            if isinstance(outcome, AgentCoreError):
+                facts.agent, facts.session_id = target.agent, session
+                facts.received = _lines([f"session {one} is stopped" for one in listed], len(stopped))
+                raise outcome
+        return StopSessionResult(
+            session_id=ALL if means_all(session_id) else sessions[0][0],
+            status="stopped" if stopped else "already_gone",
+            stopped=listed,
+            count=len(stopped),
+        ).shown()
+
+
+async def _wanted(state: ServerState, facts: CallFacts, session_id: str, agent: str) -> list[tuple[str, Target]]:
+    """Return the sessions that are to be stopped, each with its agent.
+
+    Raises:
+        InvalidRequestError: If ``session_id`` means none.
+        AgentCoreError: If the agents have to be listed for it, and can't be.
+    """
+    if means_all(session_id):
+        if agent:
+            await state.agents.named(agent)
+        opened = [session for session in state.ledger.open() if agent in ("", session.agent)]
+        return [(session.session_id, state.agents.known(session.agent)) for session in opened]
+    if not session_id.strip():
+        raise InvalidRequestError("session_id is empty; pass the session_id of an earlier result, or 'all'")
+    target = await state.target(agent, session_id)
+    facts.agent = target.agent
+    passed = state.sessions.resolve(session_id, target.agent.arn, may_be_new=False)
+    return [(state.ledger.answering(passed, target.agent.name, session_id.strip()), target)]
+
+
+async def _outcome(state: ServerState, session: str, target: Target) -> StoppedSession | AgentCoreError:
+    try:
+        return await state.stops.stop(session, target)
+    except AgentCoreError as error:
+        return error
+
+
+def _lines(lines: list[str], count: int) -> str:
+    """Return lines, and how many more there would be."""
+    return "\n".join([*lines, *([f"and {count - len(lines):,} more"] if count > len(lines) else [])])
