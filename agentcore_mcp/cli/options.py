@@ -126,8 +126,11 @@ def settings_for(options: AgentOptions) -> Iterator[Settings]:
         local.wait_ready()
         arn = RuntimeArn.parse(local.agent_runtime_arn)
         agent = Agent(name=name_of(arn), arn=arn, endpoint_url=local.endpoint_url, auth=Auth(none=True))
-        settings = Settings(agents=(agent,))
-        settings = settings.narrowed(read_only=options.read_only, agents=options.agents, tools=options.tools)
-        yield settings.handing_off(options.handoff_after)
+        yield Settings(agents=(agent,)).changed(
+            read_only=options.read_only,
+            agents=options.agents,
+            tools=options.tools,
+            handoff_after_s=options.handoff_after,
+        )
     finally:
         local.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -33,20 +33,26 @@ def is_unset(value: str) -> bool:
     return _UNSET.fullmatch(value) is not None
 
 
-def value_of(argument: str | None, environ: Mapping[str, str], name: str) -> str | None:
-    """Return a setting: the argument, else the variable, else None."""
-    for value in (argument, environ.get(name)):
-        if value is not None and not is_unset(value):
-            return value.strip()
-    return None
+def value_of(environ: Mapping[str, str], name: str) -> str | None:
+    """Return a variable, or None if it is unset."""
+    value = environ.get(name, "")
+    return None if is_unset(value) else value.strip()
 
 
-def setting_of(key: str, argument: str | None, environ: Mapping[str, str]) -> str:
-    """Return what the user calls a setting of the one agent: the flag or the variable that it is set by, or either."""
-    variable, flag = AGENT_VARIABLES[key]
-    if value_of(argument, {}, "") is not None:
-        return flag
-    return variable if value_of(None, environ, variable) is not None else f"{variable} (or {flag})"
+def agent_settings(environ: Mapping[str, str], arguments: Mapping[str, str | None]) -> dict[str, tuple[str, str]]:
+    """Return what is set of the one agent: by key, the value and the flag or variable that sets it.
+
+    Args:
+        environ: The environment.
+        arguments: By key, what flags say.
+    """
+    found = {}
+    for key, (variable, flag) in AGENT_VARIABLES.items():
+        if (value := value_of(environ, variable)) is not None:
+            found[key] = (value, variable)
+        if (value := value_of({flag: arguments[key] or ""}, flag)) is not None:
+            found[key] = value, flag
+    return found
 
 
 def unfilled(environ: Mapping[str, str]) -> str:
@@ -60,18 +66,3 @@ def drop_unset(environ: MutableMapping[str, str]) -> None:
     """Remove ``AWS_*`` variables that a host passed empty or unexpanded, before botocore takes them at their word."""
     for name in [name for name, value in environ.items() if name.startswith("AWS_") and is_unset(value)]:
         del environ[name]
-
-
-def agent_table(environ: Mapping[str, str], arguments: Mapping[str, str | None]) -> dict[str, Any]:
-    """Return the agent's table as a file would have it; empty if no runtime is named.
-
-    Args:
-        environ: The environment.
-        arguments: By key, what was given instead of the variables.
-    """
-    values = {key: value_of(arguments.get(key), environ, variable) for key, (variable, _) in AGENT_VARIABLES.items()}
-    if values["arn"] is None:
-        return {}
-    token = values.pop("auth.token")
-    table: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
-    return table if token is None else {**table, "auth": {"token": token}}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.config.environment import AGENT_VARIABLES, CA_BUNDLE, CONFIG, RUNTIME_ARN, unfilled, value_of
+from agentcore_mcp.config.environment import CA_BUNDLE, CONFIG, agent_settings, unfilled, value_of
 from agentcore_mcp.config.settings import HOW_TO_CONFIGURE, Settings
 from agentcore_mcp.errors import ConfigurationError
 
@@ -76,7 +76,7 @@ def load(
         qualifier: Its endpoint.
         bearer_token: Its token.
         endpoint_url: Where its requests go.
-        read_only: As for ``Settings.narrowed``, like the next two.
+        read_only: As for ``Settings.changed``, like the next three.
         agents: Only these.
         tools: Only these.
         handoff_after_s: Instead of what the file says.
@@ -85,14 +85,15 @@ def load(
         ConfigurationError: If no agent is named, or a value can't be one.
     """
     arguments = {"arn": runtime_arn, "qualifier": qualifier, "auth.token": bearer_token, "endpoint_url": endpoint_url}
-    given = [flag for key, (_, flag) in AGENT_VARIABLES.items() if value_of(arguments[key], {}, "") is not None]
+    found = agent_settings(environ, arguments)
+    given = [by for _, by in found.values() if by.startswith("--")]
     if config is not None and given:
         raise ConfigurationError(f"--config and {given[0]} can't be combined: agents are named by a file or by flags")
-    if config is None and value_of(runtime_arn, environ, RUNTIME_ARN) is not None:
-        loaded = _from_variables(environ, arguments)
+    if config is None and "arn" in found:
+        loaded = _of_one(environ, found)
     else:
-        loaded = _from_file(environ, config, given)
-    settings = loaded.settings.narrowed(read_only=read_only, agents=agents, tools=tools).handing_off(handoff_after_s)
+        loaded = _from_file(environ, config, given, [by for _, by in found.values()])
+    settings = loaded.settings.changed(read_only=read_only, agents=agents, tools=tools, handoff_after_s=handoff_after_s)
     origins = dict(loaded.origins)
     if read_only:
         origins["read_only",] = "--read-only"
@@ -106,27 +107,15 @@ def load(
     return Loaded(settings, loaded.file, tuple(notes), origins)
 
 
-def _from_variables(environ: Mapping[str, str], arguments: Mapping[str, str | None]) -> Loaded:
-    settings = Settings.from_env(
-        environ,
-        runtime_arn=arguments["arn"],
-        qualifier=arguments["qualifier"],
-        bearer_token=arguments["auth.token"],
-        endpoint_url=arguments["endpoint_url"],
-    )
-    name = settings.agent.name
-    origins: dict[Key, str] = {
-        ("agents", name, *key.split(".")): variable if value_of(arguments[key], {}, "") is None else flag
-        for key, (variable, flag) in AGENT_VARIABLES.items()
-        if value_of(arguments[key], environ, variable) is not None
-    }
+def _of_one(environ: Mapping[str, str], found: Mapping[str, tuple[str, str]]) -> Loaded:
+    settings = Settings.of_one(found, environ)
+    origins = {("agents", settings.agent.name, *key.split(".")): by for key, (_, by) in found.items()}
     path = _file_of(environ)
-    by = origins["agents", name, "arn"]
-    notes = () if path is None else (f"{path} is not read, because {by} names the agent",)
+    notes = () if path is None else (f"{path} is not read, because {found['arn'][1]} names the agent",)
     return Loaded(settings, notes=notes, origins=origins)
 
 
-def _from_file(environ: Mapping[str, str], config: str | None, given: list[str]) -> Loaded:
+def _from_file(environ: Mapping[str, str], config: str | None, given: list[str], ignored: list[str]) -> Loaded:
     path = _file_of(environ) if config is None else Path(config)
     if path is None:
         raise ConfigurationError(HOW_TO_CONFIGURE + unfilled(environ))
@@ -136,14 +125,13 @@ def _from_file(environ: Mapping[str, str], config: str | None, given: list[str])
     from agentcore_mcp.config.file import read_file
 
     file = read_file(path, environ)
-    ignored = [variable for variable, _ in AGENT_VARIABLES.values() if value_of(None, environ, variable) is not None]
     notes = tuple(f"{variable} is ignored, because {path} names the agents" for variable in ignored)
-    settings = file.settings.trusting(value_of(None, environ, CA_BUNDLE))
+    settings = file.settings.trusting(value_of(environ, CA_BUNDLE))
     origins: dict[Key, str] = {}
     discovery = settings.discovery
     if discovery is not None and discovery.region is None:
         for variable in _REGION_VARIABLES:
-            region = value_of(None, environ, variable)
+            region = value_of(environ, variable)
             if region is not None:
                 found = discovery.model_copy(update={"region": region})
                 settings = settings.model_copy(update={"discovery": found})
@@ -154,7 +142,7 @@ def _from_file(environ: Mapping[str, str], config: str | None, given: list[str])
 
 def _file_of(environ: Mapping[str, str]) -> Path | None:
     """Return the file that is read where no flag says otherwise."""
-    named = value_of(None, environ, CONFIG)
+    named = value_of(environ, CONFIG)
     home = environ.get("HOME", "")
     if named is not None:
         # No shell has seen it, if it is from the settings of an MCP host.

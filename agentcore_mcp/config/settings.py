@@ -6,13 +6,13 @@ somewhere must not choose which account is called.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from agentcore_mcp.config.agents import Agent, Place, name_of
 from agentcore_mcp.config.discovery import Discovery  # noqa: TC001 - pydantic reads it
-from agentcore_mcp.config.environment import AGENT_VARIABLES, CA_BUNDLE, agent_table, setting_of, unfilled, value_of
+from agentcore_mcp.config.environment import AGENT_VARIABLES, CA_BUNDLE, agent_settings, unfilled, value_of
 from agentcore_mcp.config.model import Table, did_you_mean
 from agentcore_mcp.errors import ConfigurationError, InvalidRequestError
 from agentcore_mcp.wire.operations import RuntimeArn
@@ -96,23 +96,30 @@ class Settings(Table):
         Raises:
             ConfigurationError: If no agent is named, or a value can't be one.
         """
-        arguments = {
-            "arn": runtime_arn,
-            "qualifier": qualifier,
-            "auth.token": bearer_token,
-            "endpoint_url": endpoint_url,
-        }
-        table = agent_table(environ, arguments)
-        if not table:
+        arguments = {"arn": runtime_arn, "qualifier": qualifier, "auth.token": bearer_token}
+        return cls.of_one(agent_settings(environ, {**arguments, "endpoint_url": endpoint_url}), environ)
+
+    @classmethod
+    def of_one(cls, found: Mapping[str, tuple[str, str]], environ: Mapping[str, str]) -> Settings:
+        """Return the settings of one agent, as ``agent_settings`` found them.
+
+        Raises:
+            ConfigurationError: If no agent is named, or a value can't be one.
+        """
+        if "arn" not in found:
             raise ConfigurationError(HOW_TO_CONFIGURE + unfilled(environ))
-        settings = {key: setting_of(key, arguments[key], environ) for key in AGENT_VARIABLES}
-        settings["auth"] = settings["auth.token"]
+        table: dict[str, Any] = {key: value for key, (value, _) in found.items()}
+        if "auth.token" in table:
+            table["auth"] = {"token": table.pop("auth.token")}
+        places = {key: f"{variable} (or {flag})" for key, (variable, flag) in AGENT_VARIABLES.items()}
+        places |= {key: by for key, (_, by) in found.items()}
+        places["auth"] = places["auth.token"]
         try:
             table["name"] = name_of(RuntimeArn.parse(table["arn"]))
-            found = cls.model_validate({"agents": (table,)}, context=Place(variables=settings))
+            settings = cls.model_validate({"agents": (table,)}, context=Place(variables=places))
         except InvalidRequestError as error:
-            raise ConfigurationError(f"{settings['arn']}: {error}") from error
-        return found.trusting(value_of(None, environ, CA_BUNDLE))
+            raise ConfigurationError(f"{places['arn']}: {error}") from error
+        return settings.trusting(value_of(environ, CA_BUNDLE))
 
     @property
     def ca_bundle(self) -> str | None:
@@ -125,10 +132,6 @@ class Settings(Table):
         trusting._ca_bundle = ca_bundle  # noqa: SLF001 - one of its own kind
         return trusting
 
-    def handing_off(self, after_s: float | None) -> Self:
-        """Return these settings with another ``handoff_after_s``; None leaves it as it is."""
-        return self if after_s is None else self.model_copy(update={"handoff_after_s": after_s})
-
     @property
     def agent(self) -> Agent:
         """The agent, where there is only one.
@@ -140,17 +143,6 @@ class Settings(Table):
             raise ConfigurationError(f"there is not one agent but {len(self.agents)}, and discovery may find more")
         return self.agents[0]
 
-    def named(self, name: str) -> Agent:
-        """Return an agent by its name.
-
-        Raises:
-            InvalidRequestError: If none is called so.
-        """
-        for agent in self.agents:
-            if agent.name == name:
-                return agent
-        raise InvalidRequestError(f"no agent is called {name!r}{did_you_mean(name, self.names)}")
-
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the agents, as they are ordered."""
@@ -160,20 +152,28 @@ class Settings(Table):
         """Tell whether a tool may be offered and called. ``ask_NAME`` is ``invoke_agent`` by another name."""
         return (self.tools is None or tool in self.tools) and not (self.read_only and tool in _NOT_READ_ONLY)
 
-    def narrowed(
-        self, *, read_only: bool = False, agents: Collection[str] | None = None, tools: Collection[str] | None = None
+    def changed(
+        self,
+        *,
+        read_only: bool = False,
+        agents: Collection[str] | None = None,
+        tools: Collection[str] | None = None,
+        handoff_after_s: float | None = None,
     ) -> Settings:
-        """Return these settings with less in them.
+        """Return these settings with what flags change.
 
         Args:
             read_only: No commands, and no session is stopped.
             agents: Only the agents of these names, discovered ones too.
             tools: Only these tools.
+            handoff_after_s: Instead of theirs.
 
         Raises:
             ConfigurationError: If an agent or tool is unknown, or nothing would be left.
         """
         change: dict[str, object] = {"read_only": self.read_only or read_only}
+        if handoff_after_s is not None:
+            change["handoff_after_s"] = handoff_after_s
         if agents is not None:
             change |= self._only(agents)
         if tools is not None:
@@ -181,12 +181,12 @@ class Settings(Table):
                 if tool not in TOOL_NAMES:
                     raise ConfigurationError(f"--tools: unknown tool {tool!r}{did_you_mean(tool, TOOL_NAMES)}")
             change["tools"] = frozenset(tool for tool in TOOL_NAMES if tool in tools and self.allows(tool))
-        narrowed = self.model_copy(update=change)
-        if not any(map(narrowed.allows, TOOL_NAMES)):
+        changed = self.model_copy(update=change)
+        if not any(map(changed.allows, TOOL_NAMES)):
             raise ConfigurationError(
                 "no tool is left: tools, read_only and the flags --tools and --read-only forbid them all"
             )
-        return narrowed
+        return changed
 
     def _only(self, names: Collection[str]) -> dict[str, object]:
         if not names:

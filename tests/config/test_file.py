@@ -58,7 +58,6 @@ def test_agents_are_tables_by_name_in_their_order(read: Read) -> None:
     )
     assert review.auth.client_credentials is not None
     assert review.auth.client_credentials.client_secret.get_secret_value() == SECRET
-    assert settings.named("search") is search
     assert search.payload == {"input": {"text": "{prompt}"}}
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agentcore_mcp.config.loading import DEFAULT, load
+from agentcore_mcp.config import HOW_TO_CONFIGURE, Settings
+from agentcore_mcp.config.loading import DEFAULT, Loaded, load
 from agentcore_mcp.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -57,20 +58,33 @@ def test_flags_win_over_variables_and_an_agent_over_a_file(
     assert load(environ | variables, **flags).settings.names == names
 
 
-@pytest.mark.parametrize("environ", [{}, {"HOME": "/nowhere"}, {"AGENTCORE_QUALIFIER": "x"}])
-def test_without_any_the_ways_to_name_an_agent_are_told(environ: dict[str, str]) -> None:
-    for qualifier in (None, "x"):
-        with pytest.raises(ConfigurationError, match="no agent is configured"):
-            load(environ, qualifier=qualifier)
+UNFILLED = "AGENTCORE_RUNTIME_ARN is '${user_config.arn}' here: a placeholder that the host did not fill in."
 
 
-def test_a_placeholder_that_the_host_did_not_fill_in_is_named() -> None:
-    with pytest.raises(ConfigurationError) as refused:
-        load({"AGENTCORE_RUNTIME_ARN": "${user_config.arn}"})
+@pytest.mark.parametrize(
+    ("environ", "remark"),
+    [
+        ({}, ""),
+        ({"HOME": "/nowhere"}, ""),
+        ({"AGENTCORE_QUALIFIER": "x"}, ""),
+        ({"AGENTCORE_RUNTIME_ARN": "  "}, ""),
+        ({"AGENTCORE_RUNTIME_ARN": " ${user_config.arn}"}, f"\n\n{UNFILLED}"),
+    ],
+)
+def test_without_any_the_ways_to_name_an_agent_are_told_and_a_placeholder_that_was_not_filled_in(
+    environ: dict[str, str], remark: str
+) -> None:
+    def loaded(qualifier: str | None) -> Loaded:
+        return load(environ, qualifier=qualifier)
 
-    assert str(refused.value).endswith(
-        "AGENTCORE_RUNTIME_ARN is '${user_config.arn}' here: a placeholder that the host did not fill in."
-    )
+    def read(qualifier: str | None) -> Settings:
+        return Settings.from_env(environ, qualifier=qualifier)
+
+    for way in (loaded, read):
+        for qualifier in (None, "x"):
+            with pytest.raises(ConfigurationError) as refused:
+                way(qualifier)
+            assert str(refused.value) == HOW_TO_CONFIGURE + remark
 
 
 @pytest.mark.parametrize(

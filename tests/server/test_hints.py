@@ -121,7 +121,7 @@ UNKNOWN = refusal("ResourceNotFoundException")
 def test_the_step_names_the_place_in_the_file_that_the_agent_is_from(error: AgentCoreError, tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text(f'[agents.review]\narn = "{ARN}"\n[agents.other]\narn = "{ARN}"\n', encoding="utf-8")
-    step = next_step(error, read_file(file, {}).settings.named("review"))
+    step = next_step(error, read_file(file, {}).settings.agents[0])
 
     keys = "agents.review.arn and agents.review.qualifier" if error is UNKNOWN else "agents.review.auth"
     assert f"{keys} in {file}" in step
