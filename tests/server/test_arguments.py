@@ -101,22 +101,28 @@ async def test_a_caller_reads_the_sentence_and_nothing_is_sent(
     assert ARN not in result.content[0].text  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("name", [[], {}, None, 5])
-async def test_a_tool_that_is_named_by_no_text_is_told_as_a_wrong_request(name: Any) -> None:
+async def test_a_tool_that_is_named_by_no_text_is_told_as_a_wrong_request() -> None:
+    names: list[Any] = [[], {}, None, 5]
     async with raw_host({"AGENTCORE_RUNTIME_ARN": ARN}) as host:
         await host.initialize()
-        answered = await host.request(1, "tools/call", {"name": name, "arguments": {}})
+        answers = [
+            await host.request(number, "tools/call", {"name": name, "arguments": {}})
+            for number, name in enumerate(names, 1)
+        ]
 
-    assert answered["error"]["code"] == INVALID_PARAMS
+    assert [answer["error"]["code"] for answer in answers] == [INVALID_PARAMS] * len(names)
 
 
-@pytest.mark.parametrize(("arguments", "shown"), [([], "[]"), (False, "false"), ("", "''"), (0, "0")])
-async def test_arguments_that_are_no_object_are_none_that_a_tool_can_be_called_with(arguments: Any, shown: str) -> None:
+async def test_arguments_that_are_no_object_are_none_that_a_tool_can_be_called_with() -> None:
+    shown: dict[str, Any] = {"[]": [], "false": False, "''": "", "0": 0}
     async with raw_host({"AGENTCORE_RUNTIME_ARN": ARN}) as host:
         await host.initialize()
-        answered = await host.request(1, "tools/call", {"name": "list_agents", "arguments": arguments})
+        answers = [
+            await host.request(number, "tools/call", {"name": "list_agents", "arguments": arguments})
+            for number, arguments in enumerate(shown.values(), 1)
+        ]
 
-    assert answered["result"]["isError"]
-    assert answered["result"]["content"][0]["text"] == (
-        f"list_agents was not called: its arguments are {shown}, and have to be an object"
-    )
+    assert all(answer["result"]["isError"] for answer in answers)
+    assert [answer["result"]["content"][0]["text"] for answer in answers] == [
+        f"list_agents was not called: its arguments are {each}, and have to be an object" for each in shown
+    ]

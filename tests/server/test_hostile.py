@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from tests.support.raw_hosts import INITIALIZE, RawHost, raw_host
 from tests.support.runtimes import ARN
+
+if TYPE_CHECKING:
+    import pytest
 
 # Nothing here gets as far as a call to the agent.
 ENV = {"AGENTCORE_RUNTIME_ARN": ARN, "AGENTCORE_BEARER_TOKEN": "not-a-real-token"}
 HUGE_CHARS = 20_000_000
 DEEP = 100_000
-NUMBER = 4711
 
 
 def line(**fields: Any) -> bytes:
@@ -103,27 +103,28 @@ HOSTILE = {
 }
 
 
-async def still_answers(host: RawHost) -> None:
-    answered = await host.request(NUMBER, "tools/list", {})
+async def test_hostile_lines_do_not_keep_the_server_from_its_next_answer(subtests: pytest.Subtests) -> None:
+    async with raw_host(ENV) as host:
+        await host.initialize()
+        for what, lines in HOSTILE.items():
+            with subtests.test(what):
+                for hostile in lines:
+                    await host.send(hostile)
+                await lists_its_tools(host, f"after {what}")
+
+
+async def test_hostile_lines_before_initialize_do_not_keep_a_host_from_connecting(subtests: pytest.Subtests) -> None:
+    async with raw_host(ENV) as host:
+        for what, lines in HOSTILE.items():
+            if not what.startswith("initialize"):  # these would be the handshake itself
+                with subtests.test(what):
+                    for hostile in lines:
+                        await host.send(hostile)
+                    assert (await host.request(f"after {what}", "ping", {}))["result"] == {}
+        await host.initialize()
+        await lists_its_tools(host, "after all")
+
+
+async def lists_its_tools(host: RawHost, number: str) -> None:
+    answered = await host.request(number, "tools/list", {})
     assert "invoke_agent" in [tool["name"] for tool in answered["result"]["tools"]]
-    assert host.process.returncode is None
-
-
-@pytest.mark.parametrize("what", HOSTILE)
-async def test_hostile_lines_do_not_keep_the_server_from_its_next_answer(what: str) -> None:
-    async with raw_host(ENV) as host:
-        await host.initialize()
-        for hostile in HOSTILE[what]:
-            await host.send(hostile)
-        await still_answers(host)
-
-
-@pytest.mark.parametrize("what", HOSTILE)
-async def test_hostile_lines_before_initialize_do_not_keep_a_host_from_connecting(what: str) -> None:
-    if what.startswith("initialize"):
-        pytest.skip("they would be the handshake itself")
-    async with raw_host(ENV) as host:
-        for hostile in HOSTILE[what]:
-            await host.send(hostile)
-        await host.initialize()
-        await still_answers(host)

@@ -42,7 +42,7 @@ class RawHost:
         with anyio.fail_after(LIMIT_S):
             return cast("dict[str, Any]", json.loads(await self._lines.receive_until(b"\n", max_bytes=MAX_LINE_BYTES)))
 
-    async def request(self, number: int, method: str, params: dict[str, Any]) -> dict[str, Any]:
+    async def request(self, number: int | str, method: str, params: dict[str, Any]) -> dict[str, Any]:
         await self.send({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
         while (answer := await self.receive()).get("id") != number:
             pass

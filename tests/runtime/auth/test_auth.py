@@ -361,7 +361,7 @@ def test_whoever_asks_for_the_log_of_botocore_gets_it() -> None:
     code = (
         "import logging\n"
         "from agentcore_mcp.runtime.auth.flows import SigV4Auth\n"
-        "from tests.runtime.test_auth import fake_session, request_to\n"
+        "from tests.runtime.auth.test_auth import fake_session, request_to\n"
         "logging.getLogger('botocore').setLevel(logging.DEBUG)\n"
         "next(SigV4Auth(fake_session()).sync_auth_flow(request_to('https://agents.example.com/')))\n"
         "print(logging.getLogger('botocore').level == logging.DEBUG)\n"
