@@ -13,7 +13,7 @@ from far_side import ARN, SESSION_ID, far_side
 from rounds import medians_s
 
 from agentcore_mcp.runtime import AgentCoreRuntimeClient, RuntimeClient
-from agentcore_mcp.runtime.auth.flows import NoAuth
+from agentcore_mcp.runtime.auth import NoAuth
 from agentcore_mcp.wire.eventstream import CommandDecoder, ContentDelta, encode_command_event
 
 FRAME_BYTES = 8 * 1024

@@ -24,7 +24,7 @@ from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from rounds import medians_s
 
-from agentcore_mcp.runtime.auth.flows import NoAuth
+from agentcore_mcp.runtime.auth import NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.wire.text import AnswerText
 

@@ -10,7 +10,7 @@ from far_side import ARN, EVENT_TEXT, SESSION_ID, far_side
 from rounds import medians_s
 
 from agentcore_mcp.runtime import RuntimeClient
-from agentcore_mcp.runtime.auth.flows import NoAuth
+from agentcore_mcp.runtime.auth import NoAuth
 from agentcore_mcp.wire.sse import encode_sse
 
 EVENTS = 100_000

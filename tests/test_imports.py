@@ -236,7 +236,7 @@ FORBIDDEN = [
     ("local.line.routes", "if TYPE_CHECKING:\n    from agentcore_mcp.local.sandbox.targets import HostedAgent"),
     ("local.callers.gate", "from agentcore_mcp.local.frontdoor import FrontDoor"),
     ("local.callers.gate", "from agentcore_mcp.local import server"),
-    ("config", "from agentcore_mcp.runtime.auth.flows.flows import BearerAuth"),
+    ("config", "from agentcore_mcp.runtime.auth.bearer import BearerAuth"),
     ("server.tools", "from agentcore_mcp.hosting.app import BedrockAgentCoreApp"),
     ("server.tools", "async def f():\n    from agentcore_mcp.cli import main"),
     ("server.tools", "import requests"),

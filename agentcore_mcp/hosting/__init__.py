@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from agentcore_mcp._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from agentcore_mcp.hosting.app import BedrockAgentCoreApp
-    from agentcore_mcp.hosting.context import BedrockAgentCoreContext, RequestContext
-    from agentcore_mcp.hosting.health import PingStatus
+    from agentcore_mcp.hosting.app import BedrockAgentCoreApp as BedrockAgentCoreApp
+    from agentcore_mcp.hosting.context import (
+        BedrockAgentCoreContext as BedrockAgentCoreContext,
+        RequestContext as RequestContext,
+    )
+    from agentcore_mcp.hosting.health import PingStatus as PingStatus
 
-__all__ = ["BedrockAgentCoreApp", "BedrockAgentCoreContext", "PingStatus", "RequestContext"]
-
-__getattr__ = lazy_names(
+__getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
-        "BedrockAgentCoreApp": "agentcore_mcp.hosting.app",
-        "BedrockAgentCoreContext": "agentcore_mcp.hosting.context",
-        "PingStatus": "agentcore_mcp.hosting.health",
-        "RequestContext": "agentcore_mcp.hosting.context",
+        "agentcore_mcp.hosting.app": "BedrockAgentCoreApp",
+        "agentcore_mcp.hosting.context": "BedrockAgentCoreContext RequestContext",
+        "agentcore_mcp.hosting.health": "PingStatus",
     },
 )

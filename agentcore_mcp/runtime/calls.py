@@ -13,7 +13,7 @@ from typing import TypeVar
 import httpx2
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.runtime.auth.flows import REGION_EXTENSION
+from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION
 from agentcore_mcp.wire.operations import Request, Runtime, RuntimeArn
 
 # A TCP and TLS handshake across the world takes under a second; ten leave room for two lost packets and a proxy.

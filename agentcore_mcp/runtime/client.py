@@ -10,7 +10,7 @@ import uuid
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
-from agentcore_mcp.runtime.auth.flows import SigV4Auth
+from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
 from agentcore_mcp.runtime.bodies import check_success, command_batches, invocation_batches
 from agentcore_mcp.runtime.calls import (
     COMMAND_GRACE_S,

@@ -22,7 +22,7 @@ import httpx2
 
 from agentcore_mcp.errors import TransportError
 from agentcore_mcp.runtime import leftovers
-from agentcore_mcp.runtime.auth.flows import ToldApart
+from agentcore_mcp.runtime.auth.authorization import GuardedAuth
 from agentcore_mcp.runtime.calls import CONNECT_TIMEOUT_S
 from agentcore_mcp.runtime.endpoints import check_endpoint_url, endpoint_for
 from agentcore_mcp.runtime.environment import environment_errors, tls_context, trusts_environment
@@ -121,7 +121,7 @@ class AsyncConnections:
     @asynccontextmanager
     async def send(self, call: Call, auth: httpx2.Auth) -> AsyncGenerator[httpx2.Response, None]:
         """Send a call. The block is entered with the head of the answer; leaving it closes the connection."""
-        response = await self._answer(call, ToldApart(auth))
+        response = await self._answer(call, GuardedAuth(auth))
         try:
             yield response
         finally:
@@ -173,7 +173,7 @@ class Connections:
     @contextmanager
     def send(self, call: Call, auth: httpx2.Auth) -> Generator[httpx2.Response, None, None]:
         """Send a call. The block is entered with the head of the answer; leaving it closes the connection."""
-        response = self._answer(call, ToldApart(auth))
+        response = self._answer(call, GuardedAuth(auth))
         try:
             yield response
         finally:

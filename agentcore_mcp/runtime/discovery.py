@@ -20,12 +20,13 @@ from agentcore_mcp.errors import (
     TransportError,
 )
 from agentcore_mcp.runtime.calls import CONNECT_TIMEOUT_S, user_agent
+from agentcore_mcp.wire.masking import masked
 from agentcore_mcp.wire.operations import RuntimeArn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agentcore_mcp.runtime.auth.flows import SigV4Auth
+    from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
 
 # For silence: a list is answered in well under a second.
 LIST_TIMEOUT_S = 30.0
@@ -130,10 +131,8 @@ def _list(
 
 def _refusal(response: Mapping[str, Any], session_token: str | None) -> ServiceError:
     refused, answer = response["Error"], response["ResponseMetadata"]
-    message = str(refused.get("Message", ""))
-    if session_token:
-        # A refused signature is explained with all that was to be signed.
-        message = message.replace(session_token, "…")
+    # A refused signature is explained with all that was to be signed.
+    message = masked(str(refused.get("Message", "")), (session_token or "",))
     return ServiceError(
         message, refused.get("Code", ""), status=answer.get("HTTPStatusCode"), request_id=answer.get("RequestId")
     )

@@ -15,7 +15,7 @@ import httpx2
 from pydantic import SecretStr
 
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.runtime.auth.flows import BearerAuth, NoAuth, SigV4Auth
+from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.roles import ConfiguredSession
 from agentcore_mcp.runtime.auth.token_command import TokenCommand
 from agentcore_mcp.runtime.auth.tokens import TokenFile

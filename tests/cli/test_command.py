@@ -13,7 +13,7 @@ import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from agentcore_mcp.errors import ConfigurationError, ConnectError
-from agentcore_mcp.runtime.auth.flows import BearerAuth, NoAuth
+from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
 from tests.support.mcp_hosts import http_server
 from tests.support.processes import alive, children

@@ -7,8 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentcore_mcp.hosting.streaming import EventStream, JSONAnswer, encode_events, encode_json
 from tests.hosting.agents import ODD_VALUES, PUBLISHED

@@ -25,7 +25,7 @@ from agentcore_mcp.errors import (
     ServiceError,
     TransportError,
 )
-from agentcore_mcp.runtime.auth.flows import BearerAuth, NoAuth, SigV4Auth
+from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.connections import ConnectionSettings
 from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient

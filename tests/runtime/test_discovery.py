@@ -19,7 +19,7 @@ from agentcore_mcp.errors import (
     ServiceError,
     TransportError,
 )
-from agentcore_mcp.runtime.auth.flows import SigV4Auth
+from agentcore_mcp.runtime.auth import SigV4Auth
 from agentcore_mcp.runtime.auth.roles import ConfiguredSession
 from agentcore_mcp.runtime.discovery import DiscoveredRuntime, list_runtimes
 from agentcore_mcp.wire.operations import RuntimeArn
@@ -114,7 +114,7 @@ def test_the_pages_of_these_tests_are_what_the_service_model_says() -> None:
                 x_amzn_requestid="req-1",
             ),
             ServiceError,
-            "AccessDeniedException: no bedrock-agentcore:ListAgentRuntimes for …",
+            "AccessDeniedException: no bedrock-agentcore:ListAgentRuntimes for ***",
         ),
         (reply(body=b"<html>a proxy</html>"), ProtocolError, "not one of ListAgentRuntimes"),
         (

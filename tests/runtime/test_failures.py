@@ -19,7 +19,7 @@ from agentcore_mcp.errors import (
     StreamInterruptedError,
     TransportError,
 )
-from agentcore_mcp.runtime.auth.flows import BearerAuth, NoAuth
+from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient, StoppedSession
 from agentcore_mcp.runtime.failures import ERROR_BODY_MAX_BYTES
 from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentcore_mcp.errors import ServiceError, TransportError
-from agentcore_mcp.runtime.auth.flows import BearerAuth, NoAuth, SigV4Auth
+from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.calls import Call
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.connections import AsyncConnections, Connections, ConnectionSettings

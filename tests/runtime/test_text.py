@@ -6,8 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentcore_mcp.errors import AgentError, InvalidRequestError
 from agentcore_mcp.runtime import iter_text, parse_sse_data

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import anyio
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from agentcore_mcp.server.progress import MESSAGE_MAX_CHARS, Progress
 

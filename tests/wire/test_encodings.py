@@ -7,8 +7,7 @@ import zlib
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentcore_mcp.errors import AgentCoreError, ProtocolError, StreamInterruptedError
 from agentcore_mcp.wire.encodings import PIECE_MAX_BYTES, GzipReader, is_gzip

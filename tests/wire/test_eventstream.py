@@ -11,8 +11,7 @@ import botocore.exceptions
 import pytest
 from botocore.config import Config
 from botocore.loaders import Loader
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentcore_mcp.errors import AgentError, AgentRuntimeError, ProtocolError, ServiceError, StreamInterruptedError
 from agentcore_mcp.wire.eventstream import (

@@ -9,8 +9,7 @@ from zlib import crc32
 import botocore.eventstream
 import pytest
 from botocore.eventstream import EventStreamBuffer
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentcore_mcp.errors import ProtocolError
 from agentcore_mcp.wire.frames import (

@@ -5,8 +5,7 @@ from __future__ import annotations
 import h11
 import pytest
 from botocore.loaders import Loader
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.wire.headers import VALUE_CHARS, header_fields

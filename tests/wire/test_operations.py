@@ -11,8 +11,7 @@ import pytest
 from botocore.awsrequest import prepare_request_dict
 from botocore.loaders import Loader
 from botocore.serialize import create_serializer
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.wire import operations

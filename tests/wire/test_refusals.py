@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agentcore_mcp.errors import ServiceError, error_from_answer
-from agentcore_mcp.runtime.auth.flows import BearerAuth, SigV4Auth
+from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
 from agentcore_mcp.wire.refusals import RETRY_AFTER_MAX_S, AuthProblem, Scheme, auth_problem, retry_after_s, scheme_of
 from tests.support.aws import fake_session
 from tests.support.clients import ARN, SESSION_ID, client_of

@@ -6,8 +6,7 @@ import json
 
 import httpx2
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from agentcore_mcp.errors import ProtocolError
 from agentcore_mcp.wire.sse import MAX_EVENT_BYTES, SSEDecoder, SSEEvent, encode_sse

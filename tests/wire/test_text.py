@@ -7,8 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from agentcore_mcp.wire.characters import valid_unicode
 from agentcore_mcp.wire.text import STREAM_FAILURE_MESSAGE, AnswerText, event_line, stream_failure

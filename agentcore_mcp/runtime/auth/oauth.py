@@ -105,8 +105,7 @@ class ClientCredentials:
 
     def _refusal(self, answer: TokenAnswer) -> str:
         said = (answer.error_type, answer.text("error_description"))
-        secrets = (self.client_secret, quote_plus(self.client_secret), self._basic())
-        detail = explain(": ".join(filter(None, said)), secrets)
+        detail = explain(": ".join(filter(None, said)), (self.client_secret, self._basic()))
         advice = _ADVICE.get(answer.error_type)
         if advice is None:
             advice = "try again later" if answer.status >= 500 or answer.status == 429 else "check token_url"

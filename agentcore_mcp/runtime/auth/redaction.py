@@ -6,12 +6,10 @@ own headers count as well: which of them is a gateway's key nobody has told us, 
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from agentcore_mcp.wire.headers import VALUE_CHARS
+from agentcore_mcp.wire.masking import masked
 from agentcore_mcp.wire.operations import SESSION_HEADER, USER_HEADER
 
 if TYPE_CHECKING:
@@ -38,12 +36,8 @@ _HARMLESS = frozenset(VALUE_CHARS) | {
     "x-amz-signedheaders",
 }
 _SCHEMES = frozenset({"basic", "bearer"})
-_MARK = "***"
 # What is shorter nobody has to guess: it stands in for a token where none is needed, and is a word of the language too.
 _SECRET_MIN_CHARS = 8
-# Enough of a secret to know it by if the rest is cut off or written in another way, and too little to be of use.
-_BEGINNING_CHARS = 16
-_REST = r"[\w.~+/=%-]*"
 
 
 def redacted(text: str, request: httpx2.Request) -> str:
@@ -53,14 +47,7 @@ def redacted(text: str, request: httpx2.Request) -> str:
         text: What quotes the request, or is about it.
         request: What was sent.
     """
-    for secret in sorted(_secrets(request), key=len, reverse=True):
-        quoted = quote(secret, safe="")
-        for spelling in (secret, json.dumps(secret)[1:-1], secret.replace("/", "\\/"), quoted):
-            text = text.replace(spelling, _MARK)
-        if len(secret) > 2 * _BEGINNING_CHARS:
-            for spelling in (secret, quoted):
-                text = re.sub(re.escape(spelling[:_BEGINNING_CHARS]) + _REST, _MARK, text)
-    return text
+    return masked(text, _secrets(request))
 
 
 def _secrets(request: httpx2.Request) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -13,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from agentcore_mcp.errors import ConfigurationError, CredentialsError
 from agentcore_mcp.runtime.auth.tokens import SENDABLE, TOKEN_MAX_BYTES, Token, is_sendable, without_scheme
+from agentcore_mcp.wire.masking import suspects_masked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,18 +27,6 @@ OUTPUT_GRACE_S = 1.0
 _COMPLAINT_MAX_CHARS = 200
 _LINE_MAX_CHARS = 2000
 _CHUNK_BYTES = 65_536
-
-# What may be a secret in it: user and password of a URL, what follows a telling name, and any word with a long run
-# of letters and digits mixed, which people don't write and keys, hashes and JWTs are.
-_NAMES = r"(?:token|secret|passw|passphrase|credential|assertion|authorization|key)\w*"
-_SECRETS = re.compile(
-    r"(//)[^/\s@]+(?=@)"
-    r"|(\b(?:bearer|basic)\s+)\S+"
-    rf"|({_NAMES}[\"']?\s*[=:]\s*)\S.*"
-    rf"|(--[\w-]*{_NAMES}\s+)\S+",
-    re.IGNORECASE,
-)
-_RUN = re.compile(r"[\w+=~-]{16,}")
 
 
 class TokenCommand:
@@ -151,16 +139,10 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _quote(complaint: bytes) -> str:
-    """Return the first line of a complaint in quotes, with "…" for what may be a secret; "" if it has none."""
+    """Return the first line of a complaint in quotes, without what may be a secret; "" if it has none."""
     lines = complaint.decode("utf-8", "replace").split("\n")
     first = next((line for line in lines if line.strip()), "")
     if len(first) > _LINE_MAX_CHARS:
         first = first[:_LINE_MAX_CHARS].rpartition(" ")[0]  # half a secret might not look like one
-    first = "".join(char if char.isprintable() else " " for char in first)
-    first = _SECRETS.sub(lambda found: f"{found[found.lastindex or 0]}…", first)
-    shown = " ".join("…" if any(map(_is_mixed, _RUN.findall(word))) else word for word in first.split())
+    shown = suspects_masked("".join(char if char.isprintable() else " " for char in first))
     return f": {shown[:_COMPLAINT_MAX_CHARS]!r}" if shown else ""
-
-
-def _is_mixed(run: str) -> bool:
-    return any(map(str.isdigit, run)) and any(map(str.isalpha, run))

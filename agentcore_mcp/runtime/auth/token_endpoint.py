@@ -15,6 +15,7 @@ import httpx2
 
 from agentcore_mcp.errors import ConfigurationError, CredentialsError
 from agentcore_mcp.runtime.endpoints import is_loopback, is_safe_for_credentials, url_of
+from agentcore_mcp.wire.masking import masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -143,8 +144,7 @@ async def _post(
 
 def explain(text: str, secrets: Iterable[str]) -> str:
     """Return what an identity provider says about a failure, as the end of a sentence, without any of the secrets."""
-    for secret in filter(None, secrets):
-        text = text.replace(secret, "…")
+    text = masked(text, secrets)
     text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return f" ({text[:_DETAIL_MAX_CHARS].rstrip('.')})" if text else ""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from agentcore_mcp.runtime.auth.flows import SigV4Auth
+from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
 from agentcore_mcp.runtime.connections import AsyncConnections, Connections, ConnectionSettings
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 from agentcore_mcp.runtime.sdk.async_methods import AsyncMethods

@@ -8,7 +8,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from agentcore_mcp.errors import ConfigurationError, InvalidRequestError, ProtocolError
-from agentcore_mcp.runtime.auth.flows import BearerAuth
+from agentcore_mcp.runtime.auth.bearer import BearerAuth
 from agentcore_mcp.runtime.calls import COMMAND_GRACE_S, Call, parsed_arn
 from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES
 from agentcore_mcp.wire.eventstream import CommandEvent, ContentDelta, ContentStop

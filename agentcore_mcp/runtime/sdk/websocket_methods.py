@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from agentcore_mcp.runtime.auth.flows import SigV4Auth
+    from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
     from agentcore_mcp.runtime.connections import ConnectionSettings
     from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket
 

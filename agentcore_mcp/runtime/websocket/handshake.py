@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.runtime.auth.flows import REGION_EXTENSION, SigV4Auth
+from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION, SigV4Auth
 from agentcore_mcp.runtime.calls import user_agent
 from agentcore_mcp.runtime.endpoints import endpoint_for
 from agentcore_mcp.wire.upgrade import websocket_request

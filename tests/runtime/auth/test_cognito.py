@@ -15,8 +15,8 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 from agentcore_mcp.errors import ConfigurationError, CredentialsError
+from agentcore_mcp.runtime.auth import BearerAuth
 from agentcore_mcp.runtime.auth.cognito import CognitoPassword
-from agentcore_mcp.runtime.auth.flows import BearerAuth
 from agentcore_mcp.runtime.auth.tokens import Token, TokenCache
 from tests.support.clients import ARN, SESSION_ID, client_of
 from tests.support.servers import Exchange, LoopbackServer, Recorded, loopback_server, reply
@@ -223,8 +223,8 @@ async def test_a_runtime_is_called_with_the_access_token_and_again_with_a_new_on
         (refused("InvalidParameterException", "USER_PASSWORD_AUTH flow not enabled"), "ALLOW_USER_PASSWORD_AUTH"),
         (refused("TooManyRequestsException", "Too many requests"), "wait a minute"),
         (refused("InternalErrorException", "", "500 Internal Server Error"), "try again later"),
-        (refused("UserLambdaValidationException", f"not {PASSWORD}!"), "(UserLambdaValidationException: not …!)"),
-        (refused("X", f"not {CLIENT_SECRET}!"), "(X: not …!); check region or endpoint_url"),
+        (refused("UserLambdaValidationException", f"not {PASSWORD}!"), "(UserLambdaValidationException: not ***!)"),
+        (refused("X", f"not {CLIENT_SECRET}!"), "(X: not ***!); check region or endpoint_url"),
         (reply("403 Forbidden", b"<html>s3cret</html>"), "HTTP 403; check region or endpoint_url"),
         (reply(body=b"<html>s3cret</html>"), "answers without an access token; check region or endpoint_url"),
         (reply(body=b'{"AuthenticationResult": ["s3cret"]}'), "answers without an access token"),

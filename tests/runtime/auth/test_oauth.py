@@ -13,7 +13,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from agentcore_mcp.errors import ConfigurationError, CredentialsError
-from agentcore_mcp.runtime.auth.flows import BearerAuth
+from agentcore_mcp.runtime.auth import BearerAuth
 from agentcore_mcp.runtime.auth.oauth import ClientCredentials
 from agentcore_mcp.runtime.auth.token_endpoint import ANSWER_MAX_BYTES
 from agentcore_mcp.runtime.auth.tokens import TokenCache, read_claims
@@ -122,7 +122,7 @@ def test_a_wrong_secret_names_the_settings_and_is_not_repeated(server: Authoriza
 
     host = server.token_url.removeprefix("http://").partition("/")[0]
     assert str(caught.value) == (
-        f"{host} gives the client {CLIENT_ID!r} no token: HTTP 401 (invalid_client: no …!); "
+        f"{host} gives the client {CLIENT_ID!r} no token: HTTP 401 (invalid_client: no ***!); "
         "check client_id, client_secret and auth_method"
     )
 
@@ -140,12 +140,16 @@ def test_a_scope_that_is_not_allowed_names_the_setting(server: AuthorizationServ
     [
         ("400 Bad Request", '{"error": "unauthorized_client"}', " (unauthorized_client); allow this client the client"),
         ("400 Bad Request", '{"error": "invalid_target"}', "check the resource or audience in extra"),
-        ("400 Bad Request", '{"error": "invalid_grant", "error_description": "s3cret."}', " (invalid_grant: …); check"),
-        ("400 Bad Request", '{"error": "s3cret"}', "HTTP 400 (…); check token_url"),
+        (
+            "400 Bad Request",
+            '{"error": "invalid_grant", "error_description": "s3cret."}',
+            " (invalid_grant: ***); check",
+        ),
+        ("400 Bad Request", '{"error": "s3cret"}', "HTTP 400 (***); check token_url"),
         ("400 Bad Request", '{"error": "x\\u001b[31m\\r\\ny"}', "HTTP 400 (x [31m y); check token_url"),
         ("400 Bad Request", '{"error": ["s3cret"], "error_description": 1}', "HTTP 400; check token_url"),
         ("401 Unauthorized", '{"error": "x", "error_description": "c3MzY3JldA"}', "(x: c3MzY3JldA)"),
-        ("401 Unauthorized", '{"error": "Y2xpZW50OnMzY3JldA=="}', "HTTP 401 (…)"),
+        ("401 Unauthorized", '{"error": "Y2xpZW50OnMzY3JldA=="}', "HTTP 401 (***)"),
         ("404 Not Found", "<html>s3cret</html>", "HTTP 404; check token_url"),
         ("405 Method Not Allowed", "", "HTTP 405; check token_url"),
         ("429 Too Many Requests", "", "HTTP 429; try again later"),

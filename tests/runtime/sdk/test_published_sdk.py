@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 
 from agentcore_mcp.errors import AgentError, ServiceError
-from agentcore_mcp.runtime.auth.flows import NoAuth
+from agentcore_mcp.runtime.auth import NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
 from tests.support.clients import ARN, SESSION_ID
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from agentcore_mcp.server.transports.lines import LINE_MAX_BYTES, Lines, Writer, request_id, without_half_characters
 

@@ -1,0 +1,87 @@
+"""Authorization: the one way credentials get onto a request, the flow without any, and what a failing flow means."""
+
+from __future__ import annotations
+
+from contextlib import aclosing, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from agentcore_mcp.errors import AgentCoreError, ConfigurationError, CredentialsError
+from agentcore_mcp.runtime.endpoints import is_loopback, is_safe_for_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
+
+
+def authorize(request: httpx2.Request, headers: Mapping[str, str]) -> None:
+    """Add the headers that prove who a request is from.
+
+    Raises:
+        ConfigurationError: If they could be read on the way to its address.
+    """
+    if not is_safe_for_credentials(request.url):
+        raise ConfigurationError(f"credentials are not sent to {request.url.host!r} over {request.url.scheme!r}")
+    request.headers.update(headers)
+
+
+class NoAuth(httpx2.Auth):
+    """Sends nothing: for the local AgentCore, and refused anywhere but on this machine."""
+
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """Pass the request on as it is.
+
+        Raises:
+            ConfigurationError: If it would leave this machine.
+        """
+        if not is_loopback(request.url.host):
+            raise ConfigurationError(
+                f"a request to {request.url.host!r} needs credentials; none are needed on localhost only"
+            )
+        yield request
+
+
+class GuardedAuth(httpx2.Auth):
+    """Another auth flow, perhaps a user's own, whose failures are told from those of the connection.
+
+    Args:
+        auth: The flow.
+    """
+
+    def __init__(self, auth: httpx2.Auth) -> None:
+        self._auth = auth
+
+    def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """Do as the flow does.
+
+        Raises:
+            CredentialsError: If it fails; what it raised is the cause.
+        """
+        with _failures_of_credentials():
+            yield from self._auth.sync_auth_flow(request)
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """Do as the flow does.
+
+        Raises:
+            CredentialsError: If it fails; what it raised is the cause.
+        """
+        with _failures_of_credentials():
+            async with aclosing(self._auth.async_auth_flow(request)) as flow:
+                request = await anext(flow)
+                with suppress(StopAsyncIteration):
+                    while True:
+                        request = await flow.asend((yield request))
+
+
+@contextmanager
+def _failures_of_credentials() -> Iterator[None]:
+    try:
+        yield
+    except AgentCoreError:
+        raise
+    except (OSError, ValueError) as error:
+        # Without its text, which may have a secret in it.
+        raise CredentialsError(
+            f"there are no credentials: the client's auth failed with {type(error).__name__}"
+        ) from error

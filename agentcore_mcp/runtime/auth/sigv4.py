@@ -1,0 +1,110 @@
+"""SigV4: requests and URLs signed with AWS credentials.
+
+botocore finds the credentials and signs; it is imported at the first signature, not before, and on an event loop in a
+worker thread, since finding credentials may ask a metadata service, an SSO portal or another process.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.to_thread
+import httpx2
+
+from agentcore_mcp.runtime.auth.authorization import authorize
+from agentcore_mcp.runtime.auth.aws_credentials import usable_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+
+# Under this name a request's extensions carry the region it is signed for: it belongs to the request, not to the
+# credentials, so one SigV4Auth serves agents in several regions.
+REGION_EXTENSION = "aws_region"
+
+_SERVICE = "bedrock-agentcore"
+
+# botocore adds these after signing, so they are not in its signature and may be changed on the way. What else is
+# left out (trace headers, user agent) is botocore's own list.
+_ADDED_AFTER_SIGNING = frozenset({"accept-encoding", "content-length"})
+
+
+class SigV4Auth(httpx2.Auth):
+    """Signs requests with AWS credentials, as botocore does for the same request.
+
+    The region is taken from ``request.extensions[REGION_EXTENSION]``.
+
+    Args:
+        session: A botocore or boto3 session that knows the credentials. None: a new botocore session and its
+            default chain (environment, profile, SSO, process, container and instance roles).
+    """
+
+    requires_request_body = True
+
+    def __init__(self, session: Any = None) -> None:
+        self._session = session
+        # One resolution at a time: a hundred calls at start must not mean a hundred SSO refreshes. Its own limiter,
+        # so that waiting for credentials never uses up the threads others share. The lock covers the thread of a
+        # cancelled call, which nobody waits for any more, and sync callers.
+        self._turn = anyio.CapacityLimiter(1)
+        self._lock = threading.Lock()
+
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """Sign in this thread.
+
+        Raises:
+            CredentialsError: If there are no usable credentials.
+        """
+        authorize(request, self._sign(request))
+        yield request
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """Sign in a worker thread: credentials may need a refresh, and hashing 100 MB takes a while too.
+
+        Raises:
+            CredentialsError: If there are no usable credentials.
+        """
+        await request.aread()
+        signed = await anyio.to_thread.run_sync(self._sign, request, abandon_on_cancel=True, limiter=self._turn)
+        authorize(request, signed)
+        yield request
+
+    def presign(self, url: str, *, region: str, expires_s: int) -> str:
+        """Return a URL that whoever has it can send a GET request to for a while, as botocore signs it.
+
+        Args:
+            url: Where to.
+            region: The region that is signed for.
+            expires_s: For how many seconds from now.
+
+        Raises:
+            CredentialsError: If there are no usable credentials.
+        """
+        from botocore.auth import SigV4QueryAuth
+        from botocore.awsrequest import AWSRequest
+
+        signed = AWSRequest("GET", url)
+        SigV4QueryAuth(self.credentials(), _SERVICE, region, expires=expires_s).add_auth(signed)
+        return str(signed.url)
+
+    def _sign(self, request: httpx2.Request) -> dict[str, str]:
+        """Return the headers that the signature adds."""
+        from botocore.auth import SigV4Auth as Signer
+        from botocore.awsrequest import AWSRequest
+
+        unsigned = {name: value for name, value in request.headers.items() if name.lower() not in _ADDED_AFTER_SIGNING}
+        signed = AWSRequest(request.method, str(request.url), headers=unsigned, data=request.content)
+        Signer(self.credentials(), _SERVICE, request.extensions[REGION_EXTENSION]).add_auth(signed)
+        return {name: value for name, value in signed.headers.items() if name not in unsigned}
+
+    def credentials(self) -> Any:
+        """Return credentials that are valid now: found at first use, refreshed by botocore when they run out."""
+        import botocore.session
+
+        with self._lock:
+            session = self._session or botocore.session.Session()
+            credentials = usable_credentials(session)
+            # Kept from the first success on: until then each attempt reads the configuration files anew.
+            self._session = session
+            return credentials

@@ -1,0 +1,60 @@
+"""Masking: taking secrets out of a text that somebody else wrote, before it goes into an error or a log.
+
+Two ways, for two questions: ``masked`` for secrets that are known, such as the token that a request was sent with, and
+``suspects_masked`` for a text of another program's, where nobody knows what in it is secret.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MASK = "***"
+
+# Enough of a secret to know it by if the rest is cut off or written in another way, and too little to be of use.
+_BEGINNING_CHARS = 16
+_REST = r"[\w.~+/=%-]*"
+
+# What may be a secret: user and password of a URL, what follows a telling name, and any word with a long run of letters
+# and digits mixed, which people don't write and keys, hashes and JWTs are.
+_NAMES = r"(?:token|secret|passw|passphrase|credential|assertion|authorization|key)\w*"
+_SUSPECTS = re.compile(
+    r"(//)[^/\s@]+(?=@)"
+    r"|(\b(?:bearer|basic)\s+)\S+"
+    rf"|({_NAMES}[\"']?\s*[=:]\s*)\S.*"
+    rf"|(--[\w-]*{_NAMES}\s+)\S+",
+    re.IGNORECASE,
+)
+_RUN = re.compile(r"[\w+=~-]{16,}")
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """Return a text without any of the secrets: as they are, in JSON, percent-encoded, or only the beginning of one.
+
+    Args:
+        text: What may quote them.
+        secrets: Empty ones don't count. Short ones take every word with them that they are a part of.
+    """
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        quoted = quote(secret, safe="")
+        for spelling in (secret, json.dumps(secret)[1:-1], secret.replace("/", "\\/"), quoted, quote_plus(secret)):
+            text = text.replace(spelling, MASK)
+        if len(secret) > 2 * _BEGINNING_CHARS:
+            for spelling in (secret, quoted):
+                text = re.sub(re.escape(spelling[:_BEGINNING_CHARS]) + _REST, MASK, text)
+    return text
+
+
+def suspects_masked(line: str) -> str:
+    """Return a line without what looks like a secret, and with one space between words."""
+    line = _SUSPECTS.sub(lambda found: f"{found[found.lastindex or 0]}{MASK}", line)
+    return " ".join(MASK if any(map(_is_mixed, _RUN.findall(word))) else word for word in line.split())
+
+
+def _is_mixed(run: str) -> bool:
+    return any(map(str.isdigit, run)) and any(map(str.isalpha, run))
