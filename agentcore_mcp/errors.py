@@ -1,4 +1,4 @@
-"""Every failure this package raises, and the one constructor from a runtime's answer.
+"""Every failure this package raises. How an answer becomes one is in ``wire.refusals``.
 
 The first question is whose failure it is: yours, the line's, or the runtime's::
 
@@ -24,35 +24,7 @@ from a credential.
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-# How much of an unreadable error body goes into a message: enough to recognise a proxy's HTML page.
-BODY_EXCERPT_CHARS = 300
-
-# More than any name of AWS's has, and less than whatever else may stand there.
-_CODE_MAX_CHARS = 128
-
-_ERROR_TYPE_HEADER = "x-amzn-errortype"
-_REQUEST_ID_HEADERS = ("x-amzn-requestid", "x-amzn-request-id")
-
-# What a status stands for in the three operations, where it is all that the answer tells (a body from a load balancer,
-# a header lost on the way). As in the service model; 409 is two codes, the retryable one is the usual.
-_CODE_OF_STATUS = {
-    400: "ValidationException",
-    401: "UnauthorizedException",
-    402: "ServiceQuotaExceededException",
-    403: "AccessDeniedException",
-    404: "ResourceNotFoundException",
-    409: "RetryableConflictException",
-    429: "ThrottlingException",
-    500: "InternalServerException",
-}
-
-_AGENT_FAILED = 424
+from enum import StrEnum
 
 
 class AgentCoreError(Exception):
@@ -129,13 +101,36 @@ class ProtocolError(AgentCoreError):
     """Bytes arrived that the wire format does not allow, or more of them than a limit permits."""
 
 
+class AuthProblem(StrEnum):
+    """What is wrong with the credentials of a refused request, and so what has to change."""
+
+    TOKEN_EXPECTED = "token_expected"  # noqa: S105 - a name
+    """The runtime has OAuth, and no token was sent: give one instead of AWS credentials."""
+
+    AWS_CREDENTIALS_EXPECTED = "aws_credentials_expected"
+    """A token was sent, and the runtime has no OAuth: leave the token out."""
+
+    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a name
+    """The token has expired, or will within a minute: get a fresh one."""
+
+    TOKEN_UNREADABLE = "token_unreadable"  # noqa: S105 - a name
+    """It is not a JWT, or not all of one: check where it comes from."""
+
+    TOKEN_MISMATCH = "token_mismatch"  # noqa: S105 - a name
+    """It is good, but not for this runtime: for another client, audience or scope, or from another issuer."""
+
+    TOKEN_REFUSED = "token_refused"  # noqa: S105 - a name
+    """The runtime has OAuth and does not take this token, and its words don't say why."""
+
+
 class AgentRuntimeError(AgentCoreError):
     """The runtime answered with an error.
 
     Attributes:
         error: The error's own text, as the service or the agent sent it.
-        error_type: The code: an AWS exception name, the agent's exception class, or ``HTTP <status>`` if the answer
-            named none.
+        error_type: An AWS exception name, the agent's exception class, or ``HTTP <status>`` if the answer named
+            neither.
+        message: One sentence, which is also ``str()``: type, error, and what else the answer says about it.
         status: The HTTP status, or None for an error inside a stream that began with 200.
         request_id: The id that AWS support asks for, when the answer carried one.
     """
@@ -144,12 +139,13 @@ class AgentRuntimeError(AgentCoreError):
         self,
         error: str,
         error_type: str = "",
+        message: str = "",
         *,
         status: int | None = None,
         request_id: str | None = None,
         session_id: str | None = None,
     ) -> None:
-        super().__init__(f"{error_type}: {error}" if error_type else error, session_id=session_id)
+        super().__init__(message or (f"{error_type}: {error}" if error_type else error), session_id=session_id)
         self.error = error
         self.error_type = error_type
         self.status = status
@@ -160,114 +156,44 @@ class ServiceError(AgentRuntimeError):
     """AgentCore, or something on the way to it, refused the request.
 
     Attributes:
+        code: The code of the service model: ``error_type``, or what the status stands for if the answer named no code.
         reason: ``reason`` of a ValidationException, else None.
         fields: ``(name, message)`` for each entry of a ValidationException's ``fieldList``.
         www_authenticate: The challenge of a 401, which tells an OAuth runtime from a SigV4 one.
-        auth_problem: What is wrong with the credentials that were sent, one of ``wire.refusals.AuthProblem``; None
-            if that isn't it, or can't be told.
-        retry_after_s: After how many seconds the service asks to come back, when it came; None if it doesn't.
+        auth_problem: What is wrong with the credentials that were sent; None if they are not the reason, or nothing
+            tells.
+        retry_after_s: After how many seconds the service asks to come back, counted from when the answer came; None if
+            it doesn't.
+        foreign: Whether nothing shows that AgentCore wrote the answer: a proxy, a gateway or a sign-in page on the way
+            did, or the endpoint URL leads elsewhere.
     """
 
     def __init__(
         self,
         error: str,
         error_type: str = "",
+        message: str = "",
         *,
         status: int | None = None,
         request_id: str | None = None,
         session_id: str | None = None,
+        code: str = "",
         reason: str | None = None,
         fields: tuple[tuple[str, str], ...] = (),
         www_authenticate: str | None = None,
+        auth_problem: AuthProblem | None = None,
+        retry_after_s: float | None = None,
+        foreign: bool = False,
     ) -> None:
-        super().__init__(error, error_type, status=status, request_id=request_id, session_id=session_id)
+        super().__init__(error, error_type, message, status=status, request_id=request_id, session_id=session_id)
+        self.code = code or error_type
         self.reason = reason
         self.fields = fields
         self.www_authenticate = www_authenticate
-        self.auth_problem: str | None = None
-        self.retry_after_s: float | None = None
-
-    @property
-    def code(self) -> str:
-        """The code of the service model: ``error_type``, or what the status stands for if the answer named none."""
-        if self.status is None or self.error_type != f"HTTP {self.status}":
-            return self.error_type
-        return _CODE_OF_STATUS.get(self.status, self.error_type)
+        self.auth_problem = auth_problem
+        self.retry_after_s = retry_after_s
+        self.foreign = foreign
 
 
 class AgentError(AgentRuntimeError):
-    """The agent failed: AgentCore reported 424 for it, or it sent an error event inside its stream."""
-
-
-def error_from_answer(
-    status: int | None, headers: Mapping[str, str], body: bytes, *, session_id: str | None = None
-) -> AgentRuntimeError:
-    """Make the exception for an HTTP answer that is not a success, or for an error frame inside one that was.
-
-    The code is looked for in ``x-amzn-errortype`` (cut at ``:``), then in the body's ``__type`` or ``code``; an answer
-    without one is ``HTTP <status>``, and the agent's failure if that is 424. The message is looked for in ``message``,
-    ``Message``, or a JSON-RPC ``error.message``. Bodies that are not JSON are quoted in part.
-
-    Args:
-        status: The HTTP status; None for an error inside a stream that began with 200.
-        headers: The response headers; names are matched in lower case, so pass a case-insensitive mapping or
-            lower-case names.
-        body: What was read of the body; may be empty or cut.
-        session_id: The session of the call.
-    """
-    parsed = _json_object(body)
-    code = _code(headers.get(_ERROR_TYPE_HEADER) or parsed.get("__type") or parsed.get("code"))
-    error_type = code or (f"HTTP {status}" if status else "UnknownError")
-    error = _message(parsed) or _excerpt(body) or "the runtime gave no message"
-    request_id = next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
-    if code == "RuntimeClientError" or (not code and status == _AGENT_FAILED):
-        return AgentError(error, error_type, status=status, request_id=request_id, session_id=session_id)
-    return ServiceError(
-        error,
-        error_type,
-        status=status,
-        request_id=request_id,
-        session_id=session_id,
-        reason=_text(parsed.get("reason")) or None,
-        fields=_fields(parsed.get("fieldList")),
-        www_authenticate=headers.get("www-authenticate"),
-    )
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _code(value: object) -> str:
-    """Return the bare code of ``Code:http://…`` or ``namespace#Code``."""
-    return _text(value).partition(":")[0].rpartition("#")[2].strip()[:_CODE_MAX_CHARS]
-
-
-def _message(parsed: dict[str, Any]) -> str:
-    nested = parsed.get("error")
-    candidates = (
-        parsed.get("message"),
-        parsed.get("Message"),
-        nested.get("message") if isinstance(nested, dict) else nested,
-    )
-    return next((text for text in map(_text, candidates) if text), "")
-
-
-def _excerpt(body: bytes) -> str:
-    text = " ".join(body[: 4 * BODY_EXCERPT_CHARS].decode("utf-8", "replace").split())
-    return text if len(text) <= BODY_EXCERPT_CHARS else text[:BODY_EXCERPT_CHARS] + "…"
-
-
-def _fields(value: object) -> tuple[tuple[str, str], ...]:
-    if not isinstance(value, list):
-        return ()
-    return tuple((_text(item.get("name")), _text(item.get("message"))) for item in value if isinstance(item, dict))
-
-
-def _text(value: object) -> str:
-    """Return a text that UTF-8 can carry: JSON may escape a lone surrogate, and a message is always passed on."""
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+    """The agent failed: AgentCore reported 424 for it, or its own account of the error came as the answer or in it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -16,6 +17,7 @@ from agentcore_mcp.errors import TransportError
 from agentcore_mcp.runtime import failures as answers
 from agentcore_mcp.runtime.readers import Body, invocation_body
 from agentcore_mcp.wire.eventstream import CommandDecoder, CommandEvent
+from agentcore_mcp.wire.operations import EVENT_STREAM_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -36,7 +38,7 @@ async def invocation_batches(response: httpx2.Response, session_id: str) -> Asyn
     """
     await check_success(response, session_id)
     with answers.transport_errors(response.request, session_id, response):
-        return _batches(response, session_id, invocation_body(response))
+        return _batches(response, session_id, invocation_body(response, session_id))
 
 
 async def command_batches(response: httpx2.Response, session_id: str) -> AsyncGenerator[list[CommandEvent], None]:
@@ -46,46 +48,47 @@ async def command_batches(response: httpx2.Response, session_id: str) -> AsyncGe
         AgentRuntimeError: If it is no success.
         ProtocolError: If it is a success of another kind.
     """
-    await check_success(response, session_id)
-    if not answers.is_command_stream(response):
-        raise answers.no_command_stream(response, await _read_some(response), session_id)
+    await check_success(response, session_id, EVENT_STREAM_TYPE)
     with answers.transport_errors(response.request, session_id, response):
-        return _batches(response, session_id, Body(CommandDecoder(), response))
+        return _batches(response, session_id, _command_body(response, session_id))
 
 
-async def check_success(response: httpx2.Response, session_id: str) -> None:
-    """Raise the error that an answer is, unless it is a success.
+async def check_success(response: httpx2.Response, session_id: str, media: str | None = None) -> None:
+    """Raise the error that an answer is, unless it is a success of the wanted media type.
 
     Raises:
         ServiceError: If AgentCore refused, or something answered with a redirect.
         AgentError: If the agent failed.
+        ProtocolError: If it is a success of another type, or a web page that AgentCore did not send.
     """
-    if not response.is_success:
+    if not answers.is_success(response, media):
         body = b"" if response.has_redirect_location else await _read_some(response)
-        raise answers.refusal(response, body, session_id)
+        raise answers.failure(response, body, session_id, media)
 
 
 def blocking_invocation_pieces(response: httpx2.Response, session_id: str) -> Generator[str, None, None]:
     """Do as ``invocation_batches``, piece by piece."""
     blocking_check_success(response, session_id)
     with answers.transport_errors(response.request, session_id, response):
-        return _blocking_pieces(response, session_id, invocation_body(response))
+        return _blocking_pieces(response, session_id, invocation_body(response, session_id))
 
 
 def blocking_command_events(response: httpx2.Response, session_id: str) -> Generator[CommandEvent, None, None]:
     """Do as ``command_batches``, event by event."""
-    blocking_check_success(response, session_id)
-    if not answers.is_command_stream(response):
-        raise answers.no_command_stream(response, _blocking_read_some(response), session_id)
+    blocking_check_success(response, session_id, EVENT_STREAM_TYPE)
     with answers.transport_errors(response.request, session_id, response):
-        return _blocking_pieces(response, session_id, Body(CommandDecoder(), response))
+        return _blocking_pieces(response, session_id, _command_body(response, session_id))
 
 
-def blocking_check_success(response: httpx2.Response, session_id: str) -> None:
+def blocking_check_success(response: httpx2.Response, session_id: str, media: str | None = None) -> None:
     """Do as ``check_success``."""
-    if not response.is_success:
+    if not answers.is_success(response, media):
         body = b"" if response.has_redirect_location else _blocking_read_some(response)
-        raise answers.refusal(response, body, session_id)
+        raise answers.failure(response, body, session_id, media)
+
+
+def _command_body(response: httpx2.Response, session_id: str) -> Body[CommandEvent]:
+    return Body(CommandDecoder(error_of=partial(answers.frame_error, response, session_id)), response)
 
 
 async def _batches(response: httpx2.Response, session_id: str, body: Body[T]) -> AsyncGenerator[list[T], None]:

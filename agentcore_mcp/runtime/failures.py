@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from agentcore_mcp.errors import (
-    BODY_EXCERPT_CHARS,
     AgentCoreError,
+    AgentError,
     AgentRuntimeError,
     ConnectError,
     CredentialsError,
@@ -23,11 +23,21 @@ from agentcore_mcp.errors import (
     ServiceError,
     StreamInterruptedError,
     TransportError,
-    error_from_answer,
 )
 from agentcore_mcp.runtime.auth.redaction import redacted
-from agentcore_mcp.wire.operations import EVENT_STREAM_TYPE, session_in
-from agentcore_mcp.wire.refusals import auth_problem, retry_after_s, scheme_of
+from agentcore_mcp.wire.challenges import scheme_of
+from agentcore_mcp.wire.operations import session_in
+from agentcore_mcp.wire.refusals import (
+    BODY_EXCERPT_CHARS,
+    FOREIGN,
+    code_in,
+    error_of_answer,
+    error_of_event,
+    error_of_frame,
+    is_foreign_page,
+    media_type,
+    request_id_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,9 +48,6 @@ ERROR_BODY_MAX_BYTES = 65_536
 ERROR_BODY_TIMEOUT_S = 3.0
 # Enough of another library's message to recognise the failure.
 DETAIL_MAX_CHARS = 200
-
-_REQUEST_ID_HEADER = "x-amzn-requestid"
-_ERROR_TYPE_HEADER = "x-amzn-errortype"
 
 # What may happen while a body is read. Of TLS on an event loop httpx2 passes on some failures as they are.
 LINE_FAILURES = (httpx2.RequestError, OSError)
@@ -55,17 +62,10 @@ _NOT_SENT = (
 )
 
 
-def is_command_stream(response: httpx2.Response) -> bool:
-    """Tell whether a successful answer has the events of a command."""
-    return media_type(response) == EVENT_STREAM_TYPE
-
-
-def no_command_stream(response: httpx2.Response, body: bytes, session_id: str) -> ProtocolError:
-    """Return the error that a successful answer to a command is if it has no events."""
-    content_type = redacted(response.headers.get("content-type", ""), response.request)
-    text = redacted(body.decode("utf-8", "replace"), response.request)[:BODY_EXCERPT_CHARS]
-    return ProtocolError(
-        f"the answer to a command is {content_type!r:.200}, not {EVENT_STREAM_TYPE!r}: {text!r}", session_id=session_id
+def is_success(response: httpx2.Response, media: str | None = None) -> bool:
+    """Tell whether an answer is a success of the wanted type, and no web page that something on the way gave."""
+    return (
+        response.is_success and media in (None, media_type(response.headers)) and not is_foreign_page(response.headers)
     )
 
 
@@ -74,8 +74,14 @@ def session_is_gone(response: httpx2.Response) -> bool:
 
     Only if the service itself says so: a bare 404 may be any web server at a wrong endpoint URL.
     """
-    code = response.headers.get(_ERROR_TYPE_HEADER, "").partition(":")[0]
-    return response.status_code == 404 and code == "ResourceNotFoundException"
+    return response.status_code == 404 and code_in(response.headers) == "ResourceNotFoundException"
+
+
+def failure(response: httpx2.Response, body: bytes, session_id: str, media: str | None = None) -> AgentCoreError:
+    """Return the error that an answer is for which ``is_success`` is false, with as much of its body as was read."""
+    if response.is_success:
+        return _unwanted(response, body, session_in(response.headers, session_id), media)
+    return refusal(response, body, session_id)
 
 
 def refusal(response: httpx2.Response, body: bytes, session_id: str) -> AgentRuntimeError:
@@ -94,14 +100,34 @@ def refusal(response: httpx2.Response, body: bytes, session_id: str) -> AgentRun
             f"HTTP {response.status_code}",
             status=response.status_code,
             session_id=session_id,
+            foreign=True,
         )
-    head = {name: redacted(value, response.request) for name, value in response.headers.items()}
-    body = redacted(body.decode("latin-1"), response.request).encode("latin-1")
-    error = error_from_answer(response.status_code, head, body, session_id=session_id)
-    if isinstance(error, ServiceError):
-        error.auth_problem = auth_problem(error, sent=scheme_of(response.request.headers.get("authorization")))
-        error.retry_after_s = retry_after_s(response.headers.get("retry-after", ""), now=time.time())
-    return error
+    return error_of_answer(
+        response.status_code,
+        {name: redacted(value, response.request) for name, value in response.headers.items()},
+        _redacted_bytes(body, response.request),
+        now=time.time(),
+        sent=scheme_of(response.request.headers.get("authorization")),
+        reason_phrase=redacted(response.reason_phrase, response.request),
+        session_id=session_id,
+    )
+
+
+def frame_error(response: httpx2.Response, session_id: str, code: str, body: bytes) -> AgentRuntimeError:
+    """Return the error that a frame of a command's stream carries."""
+    return error_of_frame(
+        redacted(code, response.request),
+        _redacted_bytes(body, response.request),
+        request_id=request_id_of(response),
+        session_id=session_in(response.headers, session_id),
+    )
+
+
+def event_error(response: httpx2.Response, session_id: str, *failure: str) -> AgentError:
+    """Return the error that an event is by which the agent reports its failure: its error, error type and message."""
+    error, error_type, message = (redacted(text, response.request) for text in failure)
+    session_id = session_in(response.headers, session_id)
+    return error_of_event(error, error_type, message, request_id=request_id_of(response), session_id=session_id)
 
 
 @contextmanager
@@ -122,10 +148,13 @@ def transport_errors(
         session_id = session_in(response.headers, session_id)
     try:
         yield
+    except AgentRuntimeError:
+        raise
     except AgentCoreError as error:
         error.session_id = error.session_id or session_id
-        if response is not None:
-            _complete(error, response)
+        error.message = redacted(error.message, request)
+        error.args = (error.message,)
+        error.__cause__ = error.__cause__ and cause_of(error.__cause__, request)
         raise
     except _NOT_SENT as error:
         message = f"can't connect to {host}, nothing was sent: {_detail(error)}"
@@ -154,22 +183,6 @@ def transport_errors(
         raise ProtocolError(message, session_id=session_id) from error
 
 
-def _complete(error: AgentCoreError, response: httpx2.Response) -> None:
-    """Give an error that was found in an answer the answer's id, and take out what the answer quotes of the request."""
-    request = response.request
-    error.message = redacted(error.message, request)
-    error.args = (error.message,)
-    if error.__cause__ is not None:
-        error.__cause__ = cause_of(error.__cause__, request)
-    if isinstance(error, AgentRuntimeError):
-        error.request_id = error.request_id or request_id_of(response)
-        error.error = redacted(error.error, request)
-        error.error_type = redacted(error.error_type, request)
-    if isinstance(error, ServiceError):
-        error.reason = error.reason and redacted(error.reason, request)
-        error.fields = tuple((redacted(name, request), redacted(text, request)) for name, text in error.fields)
-
-
 def cause_of(error: BaseException, request: httpx2.Request) -> BaseException | None:
     """Return what to show as the cause: some libraries quote what they can't read, and that may be the request."""
     link: BaseException | None = error
@@ -190,18 +203,13 @@ def no_head_in_time(request: httpx2.Request, timeout_s: float, session_id: str) 
 
 def request_id_of(response: httpx2.Response) -> str | None:
     """Return the id that AWS support asks for, when there is one."""
-    value = response.headers.get(_REQUEST_ID_HEADER)
+    value = request_id_in(response.headers)
     return value and redacted(value, response.request)
 
 
 def host_of(request: httpx2.Request) -> str:
     """Return host and port as a message shows them."""
     return request.url.netloc.decode("ascii")
-
-
-def media_type(response: httpx2.Response) -> str:
-    """Return the type of an answer, bare and in lower case; "" without one."""
-    return response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _target(response: httpx2.Response) -> str:
@@ -212,6 +220,18 @@ def _target(response: httpx2.Response) -> str:
         return "an unreadable address"
     target = f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}"
     return redacted(target, response.request)[:DETAIL_MAX_CHARS]
+
+
+def _unwanted(response: httpx2.Response, body: bytes, session_id: str, media: str | None) -> ProtocolError:
+    content_type = redacted(response.headers.get("content-type", ""), response.request)
+    text = redacted(body.decode("utf-8", "replace"), response.request)[:BODY_EXCERPT_CHARS]
+    what, wanted = ("the answer", "") if media is None else ("the answer to a command", f", not {media!r}")
+    who = f" ({FOREIGN})" if is_foreign_page(response.headers) else ""
+    return ProtocolError(f"{what} is {content_type!r:.200}{wanted}: {text!r}{who}", session_id=session_id)
+
+
+def _redacted_bytes(body: bytes, request: httpx2.Request) -> bytes:
+    return redacted(body.decode("latin-1"), request).encode("latin-1")
 
 
 def _detail(error: Exception) -> str:

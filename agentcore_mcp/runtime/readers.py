@@ -5,19 +5,23 @@ No I/O: ``exchange`` feeds them, on an event loop or in the calling thread.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from agentcore_mcp.errors import AgentError, ProtocolError
-from agentcore_mcp.runtime.failures import media_type
+from agentcore_mcp.errors import ProtocolError
+from agentcore_mcp.runtime.failures import event_error
 from agentcore_mcp.wire.encodings import GzipReader, is_gzip
 from agentcore_mcp.wire.operations import SSE_TYPE
+from agentcore_mcp.wire.refusals import error_of_event, media_type
 from agentcore_mcp.wire.sse import SSEDecoder
-from agentcore_mcp.wire.text import STREAM_FAILURE_MESSAGE, stream_failure
+from agentcore_mcp.wire.text import FAILURE_MARK, stream_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import httpx2
+
+    from agentcore_mcp.errors import AgentError
 
 # A whole answer is held in memory. This is the service's limit for a request's payload, so an agent may echo one.
 ANSWER_MAX_BYTES = 100_000_000
@@ -41,11 +45,16 @@ class Reader(Protocol[T]):
 
 
 class EventData:
-    """Reads a stream of events: each piece is the data of one, and an agent's report of its failure is raised."""
+    """Reads a stream of events: each piece is the data of one, and an agent's report of its failure is raised.
+
+    Args:
+        error_of: Makes the exception of such a report, of its error, error type and message.
+    """
 
     finished = False
 
-    def __init__(self) -> None:
+    def __init__(self, error_of: Callable[[str, str, str], AgentError] = error_of_event) -> None:
+        self._error_of = error_of
         self._decoder = SSEDecoder()
         self._error: AgentError | None = None
 
@@ -77,12 +86,12 @@ class EventData:
 
     def _until_failure(self, pieces: list[str]) -> list[str]:
         # Nearly always there is none, which one look into all of them tells sooner than one into each.
-        if STREAM_FAILURE_MESSAGE not in "\n".join(pieces):
+        if FAILURE_MARK not in "\n".join(pieces):
             return pieces
         for position, piece in enumerate(pieces):
             failure = stream_failure(piece)
             if failure is not None:
-                self._error = AgentError(*failure)
+                self._error = self._error_of(*failure)
                 if not position:
                     raise self._error
                 return pieces[:position]
@@ -168,8 +177,8 @@ class Body(Generic[T]):
         return self._reader.close() if self._half_is_worth_having else []
 
 
-def invocation_body(response: httpx2.Response) -> Body[str]:
+def invocation_body(response: httpx2.Response, session_id: str) -> Body[str]:
     """Return what reads the successful answer to an invocation."""
-    if media_type(response) == SSE_TYPE:
-        return Body(EventData(), response)
+    if media_type(response.headers) == SSE_TYPE:
+        return Body(EventData(partial(event_error, response, session_id)), response)
     return Body(WholeText(), response, half_is_worth_having=True)

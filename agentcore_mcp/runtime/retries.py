@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from agentcore_mcp.errors import ConnectError, ResponseTimeoutError
-from agentcore_mcp.wire.refusals import retry_after_s
+from agentcore_mcp.wire.refusals import code_in, retry_after_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,11 +74,10 @@ class Retries:
             status: The status of the answer.
             headers: Those of the answer, by lower-case name.
         """
-        code = headers.get("x-amzn-errortype", "").partition(":")[0].rpartition("#")[2]
         if (
             status == _TOO_MANY_REQUESTS
             # Only if the service itself says so: a bare 409 may be anybody's, the agent's included.
-            or (status == _CONFLICT and code == _CONFLICT_CODE)
+            or (status == _CONFLICT and code_in(headers) == _CONFLICT_CODE)
             or (status in _SERVER_ERRORS and request.idempotent)
         ):
             asked_s = retry_after_s(headers.get("retry-after", ""), now=self.clock())

@@ -10,6 +10,7 @@ import httpx2
 from agentcore_mcp.errors import (
     AgentCoreError,
     AgentError,
+    AuthProblem,
     ConnectError,
     CredentialsError,
     ProtocolError,
@@ -21,7 +22,6 @@ from agentcore_mcp.errors import (
 )
 from agentcore_mcp.runtime.auth.aws_credentials import signing_in_with
 from agentcore_mcp.runtime.endpoints import is_loopback
-from agentcore_mcp.wire.refusals import AuthProblem
 
 if TYPE_CHECKING:
     from agentcore_mcp.config import Agent
@@ -45,6 +45,7 @@ _BY_CODE = {
     "ConflictException": "Another request is changing this session. Wait {wait} and call again.",
     "ThrottlingException": "Too many requests at once. Wait {wait} and call again.",
 }
+_TOO_MANY_REQUESTS = 429
 _WAIT_S = 5
 _THROTTLED_WAIT_S = 10
 # Whoever asks for more than this means something else than to wait for it.
@@ -78,8 +79,10 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
         case ServiceError(status=None):
             # Inside a stream, so the work had begun: none of the advice to call again applies.
             return may_go_on
-        case ServiceError(auth_problem=str(problem)):
-            return _refused_credentials(AuthProblem(problem), agent)
+        case ServiceError(foreign=True, status=int(status)) if status != _TOO_MANY_REQUESTS:
+            return " ".join([_answered_elsewhere(agent), *([may_go_on] if status >= 500 else [])])
+        case ServiceError(auth_problem=AuthProblem() as problem):
+            return _refused_credentials(problem, agent)
         case ServiceError(code="UnauthorizedException" | "AccessDeniedException"):
             return _no_permission(agent)
         case ServiceError(code=code) if code in _CREDENTIAL_CODES:
@@ -104,7 +107,10 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
         case ResponseTimeoutError() | StreamInterruptedError() | TransportError():
             return may_go_on
         case ProtocolError():
-            return f"{may_go_on} If this happens again, check that the endpoint is AgentCore and what the agent sends."
+            return (
+                f"{may_go_on} If this happens again, check that the endpoint is AgentCore, that no proxy or sign-in "
+                "page answers in its place, and what the agent sends."
+            )
         case _:
             return ""
 
@@ -202,6 +208,18 @@ def _unreachable(agent: Agent) -> str:
             "server."
         )
     return f"{safe} Check the network, any proxy settings, and {set_by}, which is {agent.endpoint_url}."
+
+
+def _answered_elsewhere(agent: Agent) -> str:
+    where = (
+        f", and that {agent.endpoint_url} ({agent.settings('endpoint_url')}) is AgentCore's"
+        if agent.endpoint_url
+        else ""
+    )
+    return (
+        "Something on the way to AgentCore answered, such as a proxy, a gateway or a sign-in page: check the network, "
+        f"HTTPS_PROXY and NO_PROXY, whether you have to sign in somewhere first{where}."
+    )
 
 
 def _agent_failed(agent: Agent) -> str:

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.errors import AgentRuntimeError, ProtocolError, StreamInterruptedError, error_from_answer
+from agentcore_mcp.errors import AgentRuntimeError, ProtocolError, StreamInterruptedError
 from agentcore_mcp.wire.characters import WholeCharacters, valid_unicode
 from agentcore_mcp.wire.frames import MAX_FRAME_BYTES, MAX_HEADER_VALUE_BYTES, FrameReader, encode_frame
+from agentcore_mcp.wire.refusals import error_of_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STATUS_COMPLETED = "COMPLETED"
 STATUS_TIMED_OUT = "TIMED_OUT"
@@ -66,9 +70,16 @@ class CommandDecoder:
     Args:
         max_frame_bytes: How many bytes one frame may have. This is a security limit: it bounds the memory that a
             stream can take.
+        error_of: Makes the exception of an error frame, of its code and its JSON body.
     """
 
-    def __init__(self, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        max_frame_bytes: int = MAX_FRAME_BYTES,
+        error_of: Callable[[str, bytes], AgentRuntimeError] = error_of_frame,
+    ) -> None:
+        self._error_of = error_of
         self._frames = FrameReader(max_frame_bytes=max_frame_bytes)
         self._stdout, self._stderr = WholeCharacters(), WholeCharacters()  # an output may be cut within a character
         self._stopped = False
@@ -125,6 +136,8 @@ class CommandDecoder:
         if self._stopped:
             return
         for headers, payload in self._frames.feed(data):
+            if error := _error(headers, payload):
+                raise self._error_of(*error)
             for event in _events(headers, payload):
                 if isinstance(event, ContentDelta):
                     events.append(ContentDelta(self._stdout.feed(event.stdout), self._stderr.feed(event.stderr)))
@@ -167,18 +180,12 @@ def encode_error(code: str, message: str) -> bytes:
 
 
 def _events(headers: dict[str, str], payload: bytes) -> list[CommandEvent]:
-    """Return what a frame says, nothing if it is of a kind unknown to this package, or raise the error it carries.
+    """Return what a frame says, or nothing if it is of a kind unknown to this package.
 
     The outputs are as JSON has them, perhaps with half a character.
     """
-    message_type = headers.get(":message-type", "event")
-    if message_type == "exception":
-        raise _error(headers.get(":exception-type", ""), payload)
-    if message_type == "error":
-        message = headers.get(":error-message")
-        raise _error(headers.get(":error-code", ""), json.dumps({"message": message}).encode() if message else b"")
     event_type = headers.get(":event-type", "chunk")
-    if message_type != "event" or (event_type != "chunk" and event_type not in _MEMBERS):
+    if headers.get(":message-type", "event") != "event" or (event_type != "chunk" and event_type not in _MEMBERS):
         return []
     value = _object(_json(payload), "a frame's payload")
     if isinstance(value.get("chunk"), dict):
@@ -201,9 +208,15 @@ def _events(headers: dict[str, str], payload: bytes) -> list[CommandEvent]:
     return events
 
 
-def _error(code: str, body: bytes) -> AgentRuntimeError:
-    """Return the exception for a code, which the wire writes in camelCase and the service model in PascalCase."""
-    return error_from_answer(None, {"x-amzn-errortype": code[:1].upper() + code[1:]}, body)
+def _error(headers: dict[str, str], payload: bytes) -> tuple[str, bytes] | None:
+    """Return the code and the JSON body of the error that a frame carries; None if it carries none."""
+    match headers.get(":message-type"):
+        case "exception":
+            return headers.get(":exception-type", ""), payload
+        case "error":
+            message = headers.get(":error-message")
+            return headers.get(":error-code", ""), json.dumps({"message": message}).encode() if message else b""
+    return None
 
 
 def _json(payload: bytes) -> object:

@@ -1,92 +1,168 @@
-"""What a refusal says besides its code: what is wrong with the credentials that were sent, and when to come back.
-
-Refused credentials look alike: 401 or 403, with a code that says little. What tells them apart are the challenge, which
-only a runtime with OAuth sends, and words, which come from captures of the real service reported in public:
-
-- ``Authorization method mismatch. …``: AWS credentials where a token is expected, or the reverse
-- ``Missing Authentication Token`` with a challenge: no token, or something that doesn't look like one
-- ``OAuth authorization failed: Failed to parse token``: garbage
-- ``Ineffectual token, will expire within the next minute``: expired, or nearly
-- ``Claim 'client_id' value mismatch with configuration.``: for another client, audience, or from another issuer
-
-Older answers put ``OAuth authorization failed:`` in front of each. Words that nobody has seen yet leave it open.
-"""
+"""An error answer → its exception, complete: code, message, what is wrong with the credentials, when to come back."""
 
 from __future__ import annotations
 
 import email.utils
-import re
+import json
 from datetime import UTC
-from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Final
+
+from agentcore_mcp.errors import AgentError, ServiceError
+from agentcore_mcp.wire.challenges import auth_problem
+from agentcore_mcp.wire.characters import valid_unicode
 
 if TYPE_CHECKING:
-    from agentcore_mcp.errors import ServiceError
+    from collections.abc import Mapping
 
-Scheme = Literal["sigv4", "bearer"]
+    from agentcore_mcp.wire.challenges import Scheme
 
-_METHOD_MISMATCH = re.compile(r"authorization method mismatch|requires oauth bearer", re.IGNORECASE)
-_EXPIRED = re.compile(r"\bexpired?\b|ineffectual", re.IGNORECASE)
-_UNREADABLE = re.compile(r"pars(?:e|ing)|malformed|missing authentication token", re.IGNORECASE)
-_MISMATCH = re.compile(r"claim|audience|issuer|scope|signature verification|authorization denied", re.IGNORECASE)
-# RFC 6750, 3: of a challenge only these two are for us. A URL in it may have any word in a runtime's name.
-_CHALLENGE_WORDS = re.compile(r'\berror(?:_description)?="([^"]*)"')
+# The errors of the three operations in the service model.
+STATUS_OF_CODE: Final = {
+    "ValidationException": 400,
+    "UnauthorizedException": 401,
+    "ServiceQuotaExceededException": 402,
+    "AccessDeniedException": 403,
+    "ResourceNotFoundException": 404,
+    "ConflictException": 409,
+    "RetryableConflictException": 409,
+    "RuntimeClientError": 424,
+    "ThrottlingException": 429,
+    "InternalServerException": 500,
+}
+# What AWS answers before an operation is reached. No service model has them.
+STATUS_OF_COMMON_CODE: Final = {
+    "ExpiredTokenException": 403,
+    "IncompleteSignatureException": 403,
+    "InvalidSignatureException": 403,
+    "MissingAuthenticationTokenException": 403,
+    "UnrecognizedClientException": 403,
+    "UnknownOperationException": 404,
+}
+# What a status stands for where it is all that the answer tells. Of the two for 409 the retryable one is the usual.
+_CODE_OF_STATUS = {status: code for code, status in STATUS_OF_CODE.items()}
+_AGENT_FAILED = "RuntimeClientError"
+_UNKNOWN_OPERATION = "UnknownOperationException"
 
+ERROR_TYPE_HEADER = "x-amzn-errortype"
+REQUEST_ID_HEADER = "x-amzn-requestid"
+_AWS_HEADERS = "x-amzn-"
+
+# How much of an unreadable error body goes into a message: enough to recognise a proxy's HTML page.
+BODY_EXCERPT_CHARS = 300
+# Longer than any name of AWS's, and too short for much else.
+_CODE_MAX_CHARS = 128
 # A year, which is longer than anybody waits. What asks for more gets this, so that it can be calculated with.
 RETRY_AFTER_MAX_S = 31_536_000.0
 
-
-class AuthProblem(StrEnum):
-    """What is wrong with the credentials of a refused request, and so what has to change."""
-
-    TOKEN_EXPECTED = "token_expected"  # noqa: S105 - a name
-    """The runtime has OAuth, and no token was sent: give one instead of AWS credentials."""
-
-    AWS_CREDENTIALS_EXPECTED = "aws_credentials_expected"
-    """A token was sent, and the runtime has no OAuth: leave the token out."""
-
-    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a name
-    """The token is over, or will be within a minute: get a fresh one."""
-
-    TOKEN_UNREADABLE = "token_unreadable"  # noqa: S105 - a name
-    """It is no JWT, or not all of one: check where it comes from."""
-
-    TOKEN_MISMATCH = "token_mismatch"  # noqa: S105 - a name
-    """It is good, but not for this runtime: for another client, audience or scope, or from another issuer."""
-
-    TOKEN_REFUSED = "token_refused"  # noqa: S105 - a name
-    """The runtime has OAuth and does not take this token, and its words don't say why."""
+_WEB_PAGES = ("text/html", "application/xhtml+xml")
+FOREIGN = "it does not look like AgentCore's answer: something on the way gave it, or the endpoint URL leads elsewhere"
+# The members by which AWS, and a runtime in its own account of an error, say what happened.
+_TELLING_MEMBERS = {"message", "Message", "error", "__type", "code"}
 
 
-def auth_problem(error: ServiceError, *, sent: Scheme | None) -> AuthProblem | None:
-    """Tell what is wrong with the credentials of a refused request; None if that isn't it, or can't be told.
+def error_of_answer(
+    status: int | None,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    now: float,
+    sent: Scheme | None = None,
+    reason_phrase: str = "",
+    session_id: str | None = None,
+) -> ServiceError | AgentError:
+    """Make the exception for an answer that is not a success, or that AgentCore did not write.
 
-    A refusal for want of a permission is none of these.
+    The code is looked for in ``x-amzn-errortype`` (cut at ``:``), then in the body's ``__type`` or ``code``. The text
+    is the body's ``error`` or ``error.message``, else ``message`` or ``Message``, else the beginning of a body without
+    these, else the reason phrase. A body with an ``error_type`` and no code is the agent's own account.
 
     Args:
-        error: The refusal.
-        sent: What the request proved its sender with, as ``scheme_of`` says.
+        status: The HTTP status; None for an error inside a stream that began with 200.
+        headers: The response headers; names are matched in lower case, so pass a case-insensitive mapping or
+            lower-case names.
+        body: What was read of the body; may be empty or cut.
+        now: Seconds since the epoch, for a ``Retry-After`` that is a date.
+        sent: How the request proved its sender, as ``challenges.scheme_of`` says.
+        reason_phrase: That of the status line.
+        session_id: The session of the call.
     """
-    if error.status not in (401, 403):
-        return None
-    challenge = error.www_authenticate or ""
-    has_oauth = challenge.lower().startswith("bearer") or error.error.startswith("OAuth authorization failed")
-    if sent != "bearer":
-        return AuthProblem.TOKEN_EXPECTED if has_oauth or _METHOD_MISMATCH.search(error.error) else None
-    if _METHOD_MISMATCH.search(error.error):
-        return AuthProblem.AWS_CREDENTIALS_EXPECTED
-    if has_oauth or error.status == 401:
-        words = " ".join([error.error, *_CHALLENGE_WORDS.findall(challenge)])
-        return next((problem for pattern, problem in _BY_WORDS if pattern.search(words)), AuthProblem.TOKEN_REFUSED)
-    # A runtime without OAuth doesn't know what a token is. Only AWS can tell that; a proxy may refuse anything.
-    is_permission = "not authorized to perform" in error.error
-    return AuthProblem.AWS_CREDENTIALS_EXPECTED if error.request_id and not is_permission else None
+    parsed = _json_object(body)
+    code = code_in(headers) or bare_code(parsed.get("__type") or parsed.get("code"))
+    own_type = _text(parsed.get("error_type"))
+    error_type = code or own_type or (f"HTTP {status}" if status else "UnknownError")
+    error, said = _error_and_message(parsed)
+    error = error or _excerpt(body) or reason_phrase or "the runtime gave no message"
+    request_id = request_id_in(headers)
+    if code == _AGENT_FAILED or (not code and (own_type or status == STATUS_OF_CODE[_AGENT_FAILED])):
+        message = _sentence(error_type, error, said)
+        return AgentError(error, error_type, message, status=status, request_id=request_id, session_id=session_id)
+    challenge = headers.get("www-authenticate", "")
+    foreign = code == _UNKNOWN_OPERATION or not (_is_of_aws(headers, challenge) or parsed.keys() & _TELLING_MEMBERS)
+    return ServiceError(
+        error,
+        error_type,
+        _sentence(error_type, error, FOREIGN if foreign else said),
+        status=status,
+        request_id=request_id,
+        session_id=session_id,
+        code=code or _CODE_OF_STATUS.get(status or 0, error_type),
+        reason=_text(parsed.get("reason")) or None,
+        fields=_fields(parsed.get("fieldList")),
+        www_authenticate=challenge or None,
+        auth_problem=None
+        if foreign
+        else auth_problem(status, f"{error} {said}", challenge, sent=sent, is_of_aws=request_id is not None),
+        retry_after_s=retry_after_s(headers.get("retry-after", ""), now=now),
+        foreign=foreign,
+    )
 
 
-def scheme_of(authorization: str | None) -> Scheme | None:
-    """Return what an Authorization header proves its sender with; None if there is none, or another."""
-    scheme = (authorization or "").partition(" ")[0].lower()
-    return "bearer" if scheme == "bearer" else "sigv4" if scheme.startswith("aws4-") else None
+def error_of_frame(
+    code: str, body: bytes, *, request_id: str | None = None, session_id: str | None = None
+) -> ServiceError | AgentError:
+    """Make the exception for an error frame of an event stream.
+
+    Args:
+        code: The wire writes it in camelCase and the service model in PascalCase.
+        body: As of an HTTP answer.
+        request_id: That of the HTTP answer.
+        session_id: The session of the call.
+    """
+    headers = {ERROR_TYPE_HEADER: code[:1].upper() + code[1:], REQUEST_ID_HEADER: request_id or ""}
+    return error_of_answer(None, headers, body, now=0.0, session_id=session_id)
+
+
+def error_of_event(
+    error: str, error_type: str, message: str, *, request_id: str | None = None, session_id: str | None = None
+) -> AgentError:
+    """Make the exception for an event by which an agent reports its failure, after its stream has begun."""
+    sentence = _sentence(error_type, error, message)
+    return AgentError(error, error_type, sentence, request_id=request_id, session_id=session_id)
+
+
+def is_foreign_page(headers: Mapping[str, str]) -> bool:
+    """Tell whether a successful answer is a web page that AgentCore did not send, such as a proxy's sign-in page."""
+    return media_type(headers) in _WEB_PAGES and not _is_of_aws(headers, "")
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    """Return the type of a body, bare and in lower case; "" without one."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def code_in(headers: Mapping[str, str]) -> str:
+    """Return the error code in the headers of an answer, bare; "" without one."""
+    return bare_code(headers.get(ERROR_TYPE_HEADER))
+
+
+def bare_code(value: object) -> str:
+    """Return the bare code of ``Code:http://…`` or ``namespace#Code``; "" for anything but a text."""
+    return _text(value).partition(":")[0].rpartition("#")[2].strip()[:_CODE_MAX_CHARS]
+
+
+def request_id_in(headers: Mapping[str, str]) -> str | None:
+    """Return the id that AWS support asks for, when there is one."""
+    return headers.get(REQUEST_ID_HEADER) or headers.get("x-amzn-request-id") or None
 
 
 def retry_after_s(value: str, *, now: float) -> float | None:
@@ -110,8 +186,47 @@ def retry_after_s(value: str, *, now: float) -> float | None:
         return None
 
 
-_BY_WORDS = (
-    (_EXPIRED, AuthProblem.TOKEN_EXPIRED),
-    (_UNREADABLE, AuthProblem.TOKEN_UNREADABLE),
-    (_MISMATCH, AuthProblem.TOKEN_MISMATCH),
-)
+def _is_of_aws(headers: Mapping[str, str], challenge: str) -> bool:
+    """Tell whether an answer carries what AWS alone sends: one of its headers, or the challenge of an OAuth runtime."""
+    return challenge.lower().startswith("bearer") or any(name.startswith(_AWS_HEADERS) for name in headers)
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    # AWS's front door wraps what it answers before it knows the operation: {"Output": {"__type": …}, "Version": "1.0"}
+    inner = value.get("Output") if isinstance(value, dict) else None
+    return inner if isinstance(inner, dict) else value if isinstance(value, dict) else {}
+
+
+def _error_and_message(parsed: dict[str, Any]) -> tuple[str, str]:
+    """Return what the answer says of the error, and what it says besides; "" for what is missing."""
+    error = parsed.get("error")
+    named = _text(error.get("message") if isinstance(error, dict) else error)
+    said = _text(parsed.get("message")) or _text(parsed.get("Message"))
+    return (named, "" if said == named else said) if named else (said, "")
+
+
+def _sentence(error_type: str, error: str, said: str) -> str:
+    named = f"{error_type}: {error}" if error_type else error
+    return f"{named} ({said})" if said else named
+
+
+def _excerpt(body: bytes) -> str:
+    text = " ".join(body[: 4 * BODY_EXCERPT_CHARS].decode("utf-8", "replace").split())
+    if text == "{}":
+        return ""
+    return text if len(text) <= BODY_EXCERPT_CHARS else text[:BODY_EXCERPT_CHARS] + "…"
+
+
+def _fields(value: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, list):
+        return ()
+    return tuple((_text(item.get("name")), _text(item.get("message"))) for item in value if isinstance(item, dict))
+
+
+def _text(value: object) -> str:
+    """Return a text that UTF-8 can carry: JSON may escape a lone surrogate, and a message is always passed on."""
+    return valid_unicode(value) if isinstance(value, str) else ""

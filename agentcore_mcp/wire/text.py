@@ -18,12 +18,12 @@ from agentcore_mcp.wire.dialects import reprs
 from agentcore_mcp.wire.dialects.content import SPEAKERS, text_of
 from agentcore_mcp.wire.speech import Speech, as_json
 
-__all__ = ["STREAM_FAILURE_MESSAGE", "AnswerText", "event_line", "stream_failure"]
+__all__ = ["FAILURE_MARK", "AnswerText", "event_line", "stream_failure"]
 
-# The message of the event by which a BedrockAgentCoreApp reports an error after its stream has begun.
-STREAM_FAILURE_MESSAGE = "An error occurred during streaming"
+# What the data has of each event by which a BedrockAgentCoreApp reports an error after its stream has begun.
+FAILURE_MARK = '"error_type"'
 
-_STREAM_FAILURE_KEYS = {"error", "error_type", "message"}
+_STREAM_FAILURE_KEYS = ("error", "error_type", "message")
 _STREAM_END = "[DONE]"  # how OpenAI-like streams say that nothing follows
 # What authors call the member of their own objects that holds the words, the surest name first.
 _ANSWER_NAMES = ("result", "response", "output", "answer", "message", "text", "content", "completion", "chunk", "delta")
@@ -191,23 +191,22 @@ class AnswerText:
         return dialects.read(answer, self._speech)
 
 
-def stream_failure(data: str) -> tuple[str, str] | None:
-    """Return error and error type if an event is the report of a failure, else None.
+def stream_failure(data: str) -> tuple[str, str, str] | None:
+    """Return error, error type and message if an event is the report of a failure, else None.
 
-    Only the exact object that BedrockAgentCoreApp sends counts; an agent may have its own events with an ``error``.
+    Only the object with these three texts that BedrockAgentCoreApp sends counts; an agent may have its own events with
+    an ``error``.
     """
-    if STREAM_FAILURE_MESSAGE not in data:  # spares the parsing for nearly every event
+    if FAILURE_MARK not in data:  # spares the parsing for nearly every event
         return None
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(value, dict) or value.keys() != _STREAM_FAILURE_KEYS:
+    if not isinstance(value, dict) or value.keys() != set(_STREAM_FAILURE_KEYS):
         return None
-    error, error_type = value["error"], value["error_type"]
-    if value["message"] != STREAM_FAILURE_MESSAGE or not isinstance(error, str) or not isinstance(error_type, str):
-        return None
-    return valid_unicode(error), valid_unicode(error_type)
+    texts = [valid_unicode(text) for text in map(value.get, _STREAM_FAILURE_KEYS) if isinstance(text, str)]
+    return (texts[0], texts[1], texts[2]) if len(texts) == len(_STREAM_FAILURE_KEYS) else None
 
 
 def event_line(data: str) -> str:

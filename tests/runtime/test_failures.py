@@ -13,6 +13,7 @@ import pytest
 from agentcore_mcp.errors import (
     AgentCoreError,
     AgentError,
+    AgentRuntimeError,
     ProtocolError,
     ResponseTimeoutError,
     ServiceError,
@@ -31,6 +32,7 @@ from agentcore_mcp.wire.eventstream import (
     encode_command_event,
     encode_exception,
 )
+from agentcore_mcp.wire.refusals import FOREIGN
 from tests.support.clients import ARN, SESSION_ID, client_of
 from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked, head, loopback_server, reply
 
@@ -150,6 +152,33 @@ async def test_a_compressed_answer_is_read_though_none_was_asked_for() -> None:
 
 
 # Invocations that break.
+
+
+@pytest.mark.parametrize("operation", ["invoke", "run", "stop"])
+async def test_a_sign_in_page_is_not_an_agents_answer(operation: str) -> None:
+    page = reply(body=b"<html><title>Sign in</title></html>", content_type="text/html")
+    async with client_of(sending(page)) as (client, _):
+        with pytest.raises(ProtocolError, match=r"the answer.* is 'text/html'.*<title>Sign in") as caught:
+            match operation:
+                case "invoke":
+                    await invoke(client, [])
+                case "run":
+                    await run(client, [])
+                case "stop":
+                    await client.stop_session(ARN, session_id=SESSION_ID)
+
+    assert str(caught.value).endswith(f"({FOREIGN})")
+    assert caught.value.session_id == SESSION_ID
+
+
+async def test_the_runtimes_own_account_of_its_error_is_kept() -> None:
+    body = b'{"error":"bad","error_type":"Validation","message":"details"}'
+    async with client_of(sending(reply("400 Bad Request", body, content_type="application/json"))) as (client, _):
+        with pytest.raises(AgentRuntimeError) as caught:
+            await invoke(client, [])
+
+    assert (caught.value.error, caught.value.error_type, caught.value.status) == ("bad", "Validation", 400)
+    assert str(caught.value) == "Validation: bad (details)"
 
 
 async def test_an_error_event_is_the_agents_error() -> None:
@@ -307,11 +336,11 @@ async def test_a_failing_agent_is_an_agent_error() -> None:
 
 REFUSALS = {
     "html": (reply("502 Bad Gateway", b"<html><h1>Bad Gateway</h1></html>"), "HTTP 502: <html><h1>Bad Gateway"),
-    "empty": (reply("503 Service Unavailable"), "HTTP 503: the runtime gave no message"),
+    "empty": (reply("503 Service Unavailable"), "HTTP 503: Service Unavailable"),
     "endless": (head("503 Slow Down", content_type="text/html") + b"x" * (ERROR_BODY_MAX_BYTES * 8), "HTTP 503: xxxx"),
     "cut": (head("500 Internal", content_length="99") + b"half a mess", "HTTP 500: half a mess"),
-    "odd header": (reply("429 Slow Down", x_amzn_errortype="Thröttling"), "Thröttling: the runtime gave no message"),
-    "broken gzip": (reply("500 Internal", b"no gzip", content_encoding="gzip"), "the runtime gave no message"),
+    "odd header": (reply("429 Slow Down", x_amzn_errortype="Thröttling"), "Thröttling: Slow Down"),
+    "broken gzip": (reply("500 Internal", b"no gzip", content_encoding="gzip"), "HTTP 500: Internal"),
 }
 
 
@@ -445,7 +474,8 @@ async def test_a_command_answered_with_anything_else_is_a_protocol_error(content
         with pytest.raises(ProtocolError) as caught:
             await run(client, [])
 
-    assert str(caught.value) == f"the answer to a command is {content_type!r}, not {EVENT_STREAM!r}: {body.decode()!r}"
+    told = f"the answer to a command is {content_type!r}, not {EVENT_STREAM!r}: {body.decode()!r}"
+    assert str(caught.value) == (f"{told} ({FOREIGN})" if content_type == "text/html" else told)
     assert caught.value.session_id == SESSION_ID
 
 

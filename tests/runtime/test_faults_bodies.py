@@ -69,6 +69,10 @@ BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
         {"content_type": "application/json"},
     ),
     "html": (f"<html><h1>{WORDS}</h1></html>".encode(), {"content_type": "text/html"}),
+    "an agent's html": (
+        f"<html><h1>{WORDS}</h1></html>".encode(),
+        {"content_type": "text/html", "x_amzn_requestid": "r-1"},
+    ),
     "sse": (f"data: {WORDS}\n\n".encode(), {"content_type": "text/event-stream"}),
     "gzip": (
         gzip.compress(json.dumps({"message": WORDS}).encode()),
@@ -85,7 +89,7 @@ BODIES: dict[str, tuple[bytes, dict[str, str]]] = {
     "empty": (b"", {}),
 }
 # A refusal is told as well as it can be read.
-TOLD = {"json", "json-rpc", "html", "sse", "gzip", "cut gzip", "rot13", "no type"}
+TOLD = {"json", "json-rpc", "html", "an agent's html", "sse", "gzip", "cut gzip", "rot13", "no type"}
 REFUSALS = [
     300,
     302,
@@ -136,7 +140,8 @@ async def test_every_refusal_is_told_with_its_status_whatever_its_body(manner: M
 SUCCESSES: dict[str, list[str] | type[AgentCoreError]] = {
     "json": [json.dumps({"message": WORDS})],
     "json-rpc": [json.dumps({"jsonrpc": "2.0", "error": {"code": -1, "message": WORDS}})],
-    "html": [f"<html><h1>{WORDS}</h1></html>"],
+    "html": ProtocolError,
+    "an agent's html": [f"<html><h1>{WORDS}</h1></html>"],
     "sse": [WORDS],
     "gzip": [json.dumps({"message": WORDS})],
     "cut gzip": StreamInterruptedError,

@@ -25,7 +25,9 @@ def test_events_are_their_data() -> None:
 def test_the_report_of_a_failure_ends_the_stream(end: str) -> None:
     stream = f"data: 1\n\ndata: {FAILURE}{end}".encode()
 
-    assert decode_every_way(EventData, stream, ["1"], error=AgentError) == "KeyError: oh"
+    said = decode_every_way(EventData, stream, ["1"], error=AgentError)
+
+    assert said == "KeyError: oh (An error occurred during streaming)"
 
 
 def test_a_failure_is_raised_by_every_further_call() -> None:
@@ -64,6 +66,6 @@ def test_a_whole_text_has_a_limit() -> None:
     ],
 )
 def test_the_type_of_an_answer_says_how_it_is_read(content_type: str, pieces: list[str]) -> None:
-    body = invocation_body(httpx2.Response(200, headers={"content-type": content_type}))
+    body = invocation_body(httpx2.Response(200, headers={"content-type": content_type}), "s-1")
 
     assert [*chain.from_iterable(body.feed(b"data: 1\n\n")), *body.close()] == pieces

@@ -11,10 +11,9 @@ import pytest
 from agentcore_mcp import errors
 from agentcore_mcp.config import Agent, Auth, Settings
 from agentcore_mcp.config.file import read_file
-from agentcore_mcp.errors import AgentCoreError, AgentError, AgentRuntimeError, ServiceError
+from agentcore_mcp.errors import AgentCoreError, AgentError, AgentRuntimeError, AuthProblem, ServiceError
 from agentcore_mcp.server.hints import next_step
 from agentcore_mcp.wire.operations import RuntimeArn
-from agentcore_mcp.wire.refusals import AuthProblem
 from tests.support.runtimes import ARN
 
 if TYPE_CHECKING:
@@ -66,8 +65,7 @@ def test_every_class_of_ours_has_a_next_step_or_says_it_itself(called: Agent, ki
 
 @pytest.mark.parametrize("problem", AuthProblem)
 def test_every_problem_with_credentials_names_what_to_change(problem: AuthProblem) -> None:
-    error = ServiceError("words", "AccessDeniedException", status=403)
-    error.auth_problem = problem
+    error = ServiceError("words", "AccessDeniedException", status=403, auth_problem=problem)
 
     assert "token" in next_step(error, AGENTS[0]).lower()
 
@@ -86,10 +84,27 @@ def test_every_problem_with_credentials_names_what_to_change(problem: AuthProble
     ],
 )
 def test_it_is_as_long_to_wait_as_the_service_asks_for_in_reason(asked_s: float | None, told: str) -> None:
-    throttled = ServiceError("words", "ThrottlingException", status=429)
-    throttled.retry_after_s = asked_s
+    throttled = ServiceError("words", "ThrottlingException", status=429, retry_after_s=asked_s)
 
     assert f"Wait {told} and" in next_step(throttled, AGENTS[0])
+
+
+@pytest.mark.parametrize("called", AGENTS, ids=["AWS credentials", "token", "local"])
+@pytest.mark.parametrize("status", [302, 401, 403, 404, 407, 502, 511])
+def test_an_answer_that_agentcore_did_not_write_says_what_to_check(called: Agent, status: int) -> None:
+    step = next_step(ServiceError("words", f"HTTP {status}", status=status, foreign=True), called)
+
+    assert "Something on the way to AgentCore answered" in step
+    assert "HTTPS_PROXY" in step
+    assert "http://127.0.0.1:1" in step
+    assert ("before you start it again" in step) == (status >= 500)
+    assert "the token" not in step
+
+
+def test_who_asks_to_wait_is_waited_for_whoever_it_is() -> None:
+    error = ServiceError("words", "HTTP 429", status=429, code="ThrottlingException", retry_after_s=7, foreign=True)
+
+    assert "Wait 7 seconds" in next_step(error, AGENTS[0])
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
@@ -107,9 +122,7 @@ def test_an_agent_that_failed_is_told_with_its_log_group_and_the_usual_causes() 
 
 
 def refusal(code: str, problem: AuthProblem | None = None) -> ServiceError:
-    error = ServiceError("words", code, status=403)
-    error.auth_problem = problem
-    return error
+    return ServiceError("words", code, status=403, auth_problem=problem)
 
 
 EXPECTED = refusal("AccessDeniedException", AuthProblem.TOKEN_EXPECTED)

@@ -16,6 +16,7 @@ import httpx2
 from agentcore_mcp.errors import ConfigurationError, CredentialsError
 from agentcore_mcp.runtime.endpoints import is_loopback, is_safe_for_credentials, url_of
 from agentcore_mcp.wire.masking import masked
+from agentcore_mcp.wire.refusals import bare_code, code_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -137,8 +138,7 @@ async def _post(
         detail = type(error).__name__
         raise CredentialsError(f"the exchange with {host} failed: {detail}; check {setting} and the network") from None
     members = _members(bytes(received))
-    code = answer.headers.get("x-amzn-errortype") or members.get("__type") or members.get("error")
-    error_type = code.partition(":")[0].rpartition("#")[2] if isinstance(code, str) else ""
+    error_type = code_in(answer.headers) or bare_code(members.get("__type") or members.get("error"))
     return TokenAnswer(host, answer.status_code, members, error_type)
 
 
