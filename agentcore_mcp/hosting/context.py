@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.hosting import headers as names
-from agentcore_mcp.wire.operations import SESSION_HEADER
+from agentcore_mcp.wire.headers import SESSION_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

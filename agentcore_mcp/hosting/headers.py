@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.wire.operations import CUSTOM_HEADER_PREFIX
+from agentcore_mcp.wire.headers import CUSTOM_HEADER_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from agentcore_mcp.hosting.streaming import encode_event, encode_events, encode_json
 from agentcore_mcp.hosting.worker import contained
-from agentcore_mcp.wire.operations import JSON_TYPE
+from agentcore_mcp.wire.headers import JSON_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, StreamingResponse
 
-from agentcore_mcp.wire.operations import SSE_TYPE
+from agentcore_mcp.wire.headers import SSE_TYPE
 
 if TYPE_CHECKING:
     import logging

@@ -37,7 +37,7 @@ from agentcore_mcp.local.operations.invocations import agent_card, invoke
 from agentcore_mcp.local.operations.shells import Shells
 from agentcore_mcp.local.operations.stops import Stops
 from agentcore_mcp.local.sandbox.targets import LOOPBACK_NAMES
-from agentcore_mcp.wire.operations import SESSION_HEADER
+from agentcore_mcp.wire.headers import SESSION_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

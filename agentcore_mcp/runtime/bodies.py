@@ -17,7 +17,7 @@ from agentcore_mcp.errors import TransportError
 from agentcore_mcp.runtime import failures as answers
 from agentcore_mcp.runtime.readers import Body, invocation_body
 from agentcore_mcp.wire.eventstream import CommandDecoder, CommandEvent
-from agentcore_mcp.wire.operations import EVENT_STREAM_TYPE
+from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator

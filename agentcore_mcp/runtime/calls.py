@@ -8,13 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import httpx2
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION
-from agentcore_mcp.wire.operations import Request, Runtime, RuntimeArn
+from agentcore_mcp.wire.arns import Runtime, RuntimeArn
+
+if TYPE_CHECKING:
+    from agentcore_mcp.wire.operations import Request
 
 # A TCP and TLS handshake across the world takes under a second; ten leave room for two lost packets and a proxy.
 CONNECT_TIMEOUT_S = 10.0

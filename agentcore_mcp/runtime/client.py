@@ -24,16 +24,10 @@ from agentcore_mcp.runtime.connections import AsyncConnections, ConnectionSettin
 from agentcore_mcp.runtime.failures import session_is_gone
 from agentcore_mcp.runtime.results import CommandRun, Invocation, StoppedSession, answer_of
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
-from agentcore_mcp.wire.operations import (
-    COMMAND_TIMEOUT_DEFAULT_S,
-    JSON_TYPE,
-    SSE_TYPE,
-    Runtime,
-    command_request,
-    invoke_request,
-    session_in,
-    stop_request,
-)
+from agentcore_mcp.wire.headers import JSON_TYPE, SSE_TYPE
+from agentcore_mcp.wire.ids import session_in
+from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S
+from agentcore_mcp.wire.operations import command_request, invoke_request, stop_request
 
 if TYPE_CHECKING:
     import ssl
@@ -41,6 +35,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     import httpx2
+
+    from agentcore_mcp.wire.arns import Runtime
 
 __all__ = ["CommandRun", "Invocation", "RuntimeClient", "StoppedSession"]
 

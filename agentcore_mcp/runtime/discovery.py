@@ -20,8 +20,8 @@ from agentcore_mcp.errors import (
     TransportError,
 )
 from agentcore_mcp.runtime.calls import CONNECT_TIMEOUT_S, user_agent
+from agentcore_mcp.wire.arns import RuntimeArn
 from agentcore_mcp.wire.masking import masked
-from agentcore_mcp.wire.operations import RuntimeArn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

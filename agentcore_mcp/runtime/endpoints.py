@@ -15,7 +15,7 @@ import httpx2
 from agentcore_mcp.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from agentcore_mcp.wire.operations import Runtime
+    from agentcore_mcp.wire.arns import Runtime
 
 # The standard partition is spelled out, because botocore's partition data costs its import (70 ms) and a server
 # with a bearer token needs nothing else from botocore. A test compares it with botocore's.

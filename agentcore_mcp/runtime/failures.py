@@ -26,7 +26,8 @@ from agentcore_mcp.errors import (
 )
 from agentcore_mcp.runtime.auth.redaction import redacted
 from agentcore_mcp.wire.challenges import scheme_of
-from agentcore_mcp.wire.operations import session_in
+from agentcore_mcp.wire.headers import media_type
+from agentcore_mcp.wire.ids import session_in
 from agentcore_mcp.wire.refusals import (
     BODY_EXCERPT_CHARS,
     FOREIGN,
@@ -35,7 +36,6 @@ from agentcore_mcp.wire.refusals import (
     error_of_event,
     error_of_frame,
     is_foreign_page,
-    media_type,
     request_id_in,
 )
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from agentcore_mcp.errors import ProtocolError
 from agentcore_mcp.runtime.failures import event_error
 from agentcore_mcp.wire.encodings import GzipReader, is_gzip
-from agentcore_mcp.wire.operations import SSE_TYPE
-from agentcore_mcp.wire.refusals import error_of_event, media_type
+from agentcore_mcp.wire.headers import SSE_TYPE, media_type
+from agentcore_mcp.wire.refusals import error_of_event
 from agentcore_mcp.wire.sse import SSEDecoder
 from agentcore_mcp.wire.text import FAILURE_MARK, stream_failure
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from agentcore_mcp.runtime.failures import request_id_of
 from agentcore_mcp.wire.eventstream import CommandEvent
-from agentcore_mcp.wire.operations import session_in
+from agentcore_mcp.wire.ids import session_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator

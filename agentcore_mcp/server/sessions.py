@@ -13,10 +13,11 @@ import uuid
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.wire.operations import SESSION_ID_MIN_CHARS, check_session_id
+from agentcore_mcp.wire.ids import check_session_id
+from agentcore_mcp.wire.limits import SESSION_ID_MIN_CHARS
 
 if TYPE_CHECKING:
-    from agentcore_mcp.wire.operations import RuntimeArn
+    from agentcore_mcp.wire.arns import RuntimeArn
 
 # What stop_session takes for all sessions that this server opened.
 ALL = "all"

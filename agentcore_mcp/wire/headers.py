@@ -14,6 +14,14 @@ from agentcore_mcp.errors import InvalidRequestError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
+USER_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-User-Id"
+CUSTOM_HEADER_PREFIX = "X-Amzn-Bedrock-AgentCore-Runtime-Custom-"
+
+EVENT_STREAM_TYPE = "application/vnd.amazon.eventstream"
+SSE_TYPE = "text/event-stream"
+JSON_TYPE = "application/json"
+
 # How many characters, from and to, by the lower-case name. From the service model; X-Ray's and the W3C's own limits
 # for the trace headers are not smaller.
 VALUE_CHARS = {
@@ -56,6 +64,11 @@ _NOT_FOR_CALLERS = frozenset(
 _RESERVED = re.compile(r"x-amz-|x-amzn-(?!trace-id$|bedrock-agentcore-runtime-custom-.)")
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    """Return the type of a body, bare and in lower case; "" without one."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def header_fields(fields: Mapping[str, str], extra: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:

@@ -1,109 +1,39 @@
 """The three operations as requests: which path, query, headers and body each puts on the line.
 
-A request here has no host and no signature: ``runtime.endpoints`` adds the one, ``runtime.auth`` the other. Names,
-limits and statuses are those of botocore's ``bedrock-agentcore`` 2024-02-28 service model unless noted.
+A request here has no host and no signature: ``runtime.endpoints`` adds the one, ``runtime.auth`` the other. As in
+botocore's ``bedrock-agentcore`` 2024-02-28 service model unless noted; its names and limits are in ``headers``,
+``limits`` and ``ids``.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.wire.headers import header_fields
+from agentcore_mcp.wire.arns import Runtime, RuntimeArn, RuntimeId
+from agentcore_mcp.wire.headers import (
+    EVENT_STREAM_TYPE,
+    JSON_TYPE,
+    SESSION_HEADER,
+    SSE_TYPE,
+    USER_HEADER,
+    header_fields,
+)
+from agentcore_mcp.wire.ids import check_client_token, check_session_id
+from agentcore_mcp.wire.limits import (
+    COMMAND_MAX_CHARS,
+    COMMAND_TIMEOUT_DEFAULT_S,
+    COMMAND_TIMEOUT_MAX_S,
+    COMMAND_TIMEOUT_MIN_S,
+    PAYLOAD_MAX_BYTES,
+    USER_ID_MAX_CHARS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
-USER_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-User-Id"
-CUSTOM_HEADER_PREFIX = "X-Amzn-Bedrock-AgentCore-Runtime-Custom-"
-
-EVENT_STREAM_TYPE = "application/vnd.amazon.eventstream"
-SSE_TYPE = "text/event-stream"
-JSON_TYPE = "application/json"
-
-SESSION_ID_MIN_CHARS = 33
-SESSION_ID_MAX_CHARS = 256
-USER_ID_MAX_CHARS = 1024
-PAYLOAD_MAX_BYTES = 100_000_000
-COMMAND_MAX_CHARS = 65_536
-COMMAND_TIMEOUT_MIN_S = 1
-COMMAND_TIMEOUT_MAX_S = 3600
-COMMAND_TIMEOUT_DEFAULT_S = 300
-
-_ARN = re.compile(
-    r"arn:(aws(?:-[a-z]+)*):bedrock-agentcore:([a-z0-9-]{1,63}):([0-9]{12}):(runtime|harness)/([A-Za-z][A-Za-z0-9_-]{0,127})"
-)
-# The model gives session ids no pattern. A header value can carry visible ASCII without any escaping, so that is
-# what is let through; in particular no CR, LF or space.
-_SESSION_ID = re.compile(r"[!-~]{33,256}")
-# In answers the model has 1 to 100 of fewer characters, but who sends more may mean it.
-_ANSWERED_ID = re.compile(r"[!-~]{1,256}")
-_CLIENT_TOKEN = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,256}")
-
-
-@dataclass(frozen=True, slots=True)
-class RuntimeArn:
-    """The ARN of an agent runtime, in parts, or that of a harness, which has a runtime of its own.
-
-    The grammar is the service model's, except that the ten-character suffix of the id is not insisted on: the
-    documentation's own examples lack it, and the service is the judge of what exists.
-
-    Commands in a harness are run under its own ARN, says AWS's developer guide ("Environment and filesystem"); the
-    runtime behind it refuses them. Asking it is another operation, InvokeHarness. How its sessions are stopped is
-    documented nowhere, so that is left to the service.
-    """
-
-    partition: str
-    region: str
-    account_id: str
-    runtime_id: str
-    is_harness: bool = False
-
-    @classmethod
-    def parse(cls, text: str) -> RuntimeArn:
-        """Read an ARN.
-
-        Raises:
-            InvalidRequestError: If it is not the ARN of an agent runtime or a harness.
-        """
-        match = _ARN.fullmatch(text)
-        if match is None:
-            raise InvalidRequestError(
-                f"not the ARN of an agent runtime: {text!r}; it looks like "
-                "arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/NAME-ID, with an ACCOUNT of 12 digits"
-            )
-        partition, region, account_id, kind, runtime_id = match.groups()
-        return cls(partition, region, account_id, runtime_id, kind == "harness")
-
-    def __str__(self) -> str:
-        kind = "harness" if self.is_harness else "runtime"
-        return f"arn:{self.partition}:bedrock-agentcore:{self.region}:{self.account_id}:{kind}/{self.runtime_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class RuntimeId:
-    """An agent runtime by its id and account, the other form that InvokeAgentRuntime and its commands take.
-
-    Raises:
-        InvalidRequestError: If a part is not what it would be in an ARN.
-    """
-
-    runtime_id: str
-    account_id: str
-    region: str
-    partition: str = "aws"
-
-    def __post_init__(self) -> None:
-        if not _ARN.fullmatch(str(RuntimeArn(self.partition, self.region, self.account_id, self.runtime_id))):
-            raise InvalidRequestError(f"not the id of an agent runtime with its account of 12 digits: {self}")
-
-
-Runtime = RuntimeArn | RuntimeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +151,7 @@ def stop_request(
     """
     if isinstance(runtime, RuntimeId):
         raise InvalidRequestError(f"sessions are stopped by the ARN of their runtime, not by its id: {runtime}")
-    if not 33 <= len(client_token) <= 256 or not _CLIENT_TOKEN.fullmatch(client_token):
-        raise InvalidRequestError(f"not a client token: {client_token!r}; it has 33 to 256 letters, digits and dashes")
-    body = json.dumps({"clientToken": client_token}).encode()
+    body = json.dumps({"clientToken": check_client_token(client_token)}).encode()
     fields = {"Content-Type": JSON_TYPE, SESSION_HEADER: check_session_id(session_id)}
     target = target_of(runtime, "stopruntimesession", {"qualifier": qualifier})
     return Request(target, header_fields(fields, headers), body, idempotent=True)
@@ -244,26 +172,6 @@ def check_command(command: str, timeout_s: int) -> None:
             f"the command timeout is {timeout_s!r} s, {COMMAND_TIMEOUT_MIN_S} to {COMMAND_TIMEOUT_MAX_S} are allowed"
             f"{'' if isinstance(timeout_s, int) else ', in whole seconds'}"
         )
-
-
-def check_session_id(session_id: str) -> str:
-    """Return a session id that the service accepts and a header can carry.
-
-    Raises:
-        InvalidRequestError: If it is not 33 to 256 visible ASCII characters.
-    """
-    if not _SESSION_ID.fullmatch(session_id):
-        raise InvalidRequestError(
-            f"not a session id: {session_id[:SESSION_ID_MAX_CHARS]!r} ({len(session_id)} characters); it "
-            f"has {SESSION_ID_MIN_CHARS} to {SESSION_ID_MAX_CHARS} letters, digits and punctuation marks, no spaces"
-        )
-    return session_id
-
-
-def session_in(headers: Mapping[str, str], asked: str) -> str:
-    """Return the session that an answer comes from: the one that was asked, unless its headers name another."""
-    named = headers.get(SESSION_HEADER, "")
-    return named if _ANSWERED_ID.fullmatch(named) else asked
 
 
 def target_of(runtime: Runtime, operation: str, query: Mapping[str, str | None]) -> str:

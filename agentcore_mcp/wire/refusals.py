@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agentcore_mcp.errors import AgentError, ServiceError
 from agentcore_mcp.wire.challenges import auth_problem
 from agentcore_mcp.wire.characters import valid_unicode
+from agentcore_mcp.wire.headers import media_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,11 +144,6 @@ def error_of_event(
 def is_foreign_page(headers: Mapping[str, str]) -> bool:
     """Tell whether a successful answer is a web page that AgentCore did not send, such as a proxy's sign-in page."""
     return media_type(headers) in _WEB_PAGES and not _is_of_aws(headers, "")
-
-
-def media_type(headers: Mapping[str, str]) -> str:
-    """Return the type of a body, bare and in lower case; "" without one."""
-    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def code_in(headers: Mapping[str, str]) -> str:

@@ -5,18 +5,18 @@ Only what AgentCore reads of it. The headers of the upgrade itself are the WebSo
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.wire.headers import header_fields
-from agentcore_mcp.wire.operations import SESSION_HEADER, Request, RuntimeArn, check_session_id, target_of
+from agentcore_mcp.wire.headers import SESSION_HEADER, header_fields
+from agentcore_mcp.wire.ids import check_session_id, check_shell_id
+from agentcore_mcp.wire.operations import Request, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-command-shell.html
-_SHELL_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,127}")
+    from agentcore_mcp.wire.arns import RuntimeArn
+
 # Beginnings of names that mean something to the upgrade or to its signature, as a header or in the query.
 _RESERVED = ("connection", "upgrade", "sec-websocket-", "x-amz-", "qualifier", "shellid")
 
@@ -47,11 +47,8 @@ def websocket_request(
     Raises:
         InvalidRequestError: If an argument is outside these limits.
     """
-    if shell_id is not None and not _SHELL_ID.fullmatch(shell_id):
-        raise InvalidRequestError(
-            f"not a shell id: {shell_id!r}; it has 1 to 128 letters, digits, dashes and underscores, and begins with "
-            "a letter or digit"
-        )
+    if shell_id is not None:
+        check_shell_id(shell_id)
     for name in headers or {}:
         if name.lower().startswith(_RESERVED):
             raise InvalidRequestError(f"the parameter {name!r} is set by the request itself")

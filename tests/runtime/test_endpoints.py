@@ -12,7 +12,7 @@ from botocore.loaders import create_loader
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.runtime.endpoints import endpoint_for, is_loopback
-from agentcore_mcp.wire.operations import RuntimeArn
+from agentcore_mcp.wire.arns import RuntimeArn
 
 ARN = RuntimeArn("aws", "us-west-2", "123456789012", "demo-abcdefghij")
 

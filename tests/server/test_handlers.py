@@ -15,8 +15,8 @@ from mcp.types import ElicitResult
 from agentcore_mcp.config import Agent, Settings
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
+from agentcore_mcp.wire.arns import RuntimeArn
 from agentcore_mcp.wire.eventstream import CommandEvent, ContentDelta, ContentStop, encode_command_event
-from agentcore_mcp.wire.operations import RuntimeArn
 from agentcore_mcp.wire.sse import encode_sse
 from tests.support.mcp_hosts import MODES
 from tests.support.servers import LAST_CHUNK, Exchange, LoopbackServer, chunk, chunked, loopback_server, reply

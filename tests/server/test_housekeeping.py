@@ -13,7 +13,7 @@ from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
 from agentcore_mcp.server.stops import STOPS_AT_ONCE
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
-from agentcore_mcp.wire.operations import SESSION_HEADER
+from agentcore_mcp.wire.headers import SESSION_HEADER
 from agentcore_mcp.wire.sse import encode_sse
 from tests.server.test_handlers import SESSION, data_of, say_hello, settings, text_of
 from tests.support.servers import Exchange, chunk, head, loopback_server, reply

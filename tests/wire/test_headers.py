@@ -8,8 +8,7 @@ from botocore.loaders import Loader
 from hypothesis import given, strategies as st
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.wire.headers import VALUE_CHARS, header_fields
-from agentcore_mcp.wire.operations import CUSTOM_HEADER_PREFIX, SESSION_HEADER, USER_HEADER
+from agentcore_mcp.wire.headers import CUSTOM_HEADER_PREFIX, SESSION_HEADER, USER_HEADER, VALUE_CHARS, header_fields
 
 SHAPES = Loader().load_service_model("bedrock-agentcore", "service-2")["shapes"]
 OWN = {"Content-Type": "application/json", SESSION_HEADER: "s" * 33}

@@ -14,20 +14,10 @@ from botocore.serialize import create_serializer
 from hypothesis import given, strategies as st
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.wire import operations
-from agentcore_mcp.wire.operations import (
-    EVENT_STREAM_TYPE,
-    JSON_TYPE,
-    SESSION_HEADER,
-    SSE_TYPE,
-    Request,
-    RuntimeArn,
-    RuntimeId,
-    check_session_id,
-    command_request,
-    invoke_request,
-    stop_request,
-)
+from agentcore_mcp.wire.arns import RuntimeArn, RuntimeId
+from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE, JSON_TYPE, SESSION_HEADER, SSE_TYPE
+from agentcore_mcp.wire.ids import check_session_id
+from agentcore_mcp.wire.operations import Request, command_request, invoke_request, stop_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,26 +199,7 @@ def test_only_a_stop_can_be_sent_twice() -> None:
         assert ours.idempotent == IDEMPOTENT[operation]
 
 
-# --- names and limits
-
-
-def test_header_names_are_those_of_the_service_model() -> None:
-    members = SHAPES["InvokeAgentRuntimeRequest"]["members"]
-
-    assert members["runtimeSessionId"]["locationName"] == operations.SESSION_HEADER
-    assert members["runtimeUserId"]["locationName"] == operations.USER_HEADER
-    assert operations.CUSTOM_HEADER_PREFIX == "X-Amzn-Bedrock-AgentCore-Runtime-Custom-"  # documented, not modelled
-
-
-def test_limits_are_those_of_the_service_model() -> None:
-    session, user = SHAPES["SessionType"], SHAPES["StringType"]
-    command = SHAPES["InvokeAgentRuntimeCommandRequestBodyCommandString"]
-
-    assert (session["min"], session["max"]) == (operations.SESSION_ID_MIN_CHARS, operations.SESSION_ID_MAX_CHARS)
-    assert (user["min"], user["max"]) == (1, operations.USER_ID_MAX_CHARS)
-    assert (command["min"], command["max"]) == (1, operations.COMMAND_MAX_CHARS)
-    assert (SHAPES["Body"]["min"], SHAPES["Body"]["max"]) == (0, operations.PAYLOAD_MAX_BYTES)
-    assert (SHAPES["ClientToken"]["min"], SHAPES["ClientToken"]["max"]) == (33, 256)
+# --- limits
 
 
 def invoke(**changes: Any) -> Request:

@@ -9,7 +9,7 @@ from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.local.callers import issuer, sigv4
 from agentcore_mcp.local.callers.authorizer import AuthMode, Authorizer, Incoming
 from agentcore_mcp.local.callers.bearer import TokenAuthorizer
-from agentcore_mcp.wire.operations import PAYLOAD_MAX_BYTES
+from agentcore_mcp.wire.limits import PAYLOAD_MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from agentcore_mcp.local.line.refusals import Refusal, invalid_field
-from agentcore_mcp.wire.operations import JSON_TYPE, SESSION_HEADER
+from agentcore_mcp.wire.headers import JSON_TYPE, SESSION_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, unquote
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.local.line.refusals import Refusal, invalid_field, not_found
-from agentcore_mcp.wire.operations import RuntimeArn
+from agentcore_mcp.wire.arns import RuntimeArn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,13 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from agentcore_mcp.local.line.refusals import invalid_fields
 from agentcore_mcp.local.line.routes import CARD, COMMAND, INVOKE, SHELL, SOCKET, STOP
-from agentcore_mcp.wire.operations import (
-    CUSTOM_HEADER_PREFIX,
-    SESSION_HEADER,
-    SESSION_ID_MAX_CHARS,
-    SESSION_ID_MIN_CHARS,
-    USER_HEADER,
-)
+from agentcore_mcp.wire.headers import CUSTOM_HEADER_PREFIX, SESSION_HEADER, USER_HEADER
+from agentcore_mcp.wire.limits import SESSION_ID_MAX_CHARS, SESSION_ID_MIN_CHARS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -25,12 +25,12 @@ from agentcore_mcp.wire.eventstream import (
     ContentStop,
     encode_command_event,
 )
-from agentcore_mcp.wire.operations import (
+from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE
+from agentcore_mcp.wire.limits import (
     COMMAND_MAX_CHARS,
     COMMAND_TIMEOUT_DEFAULT_S,
     COMMAND_TIMEOUT_MAX_S,
     COMMAND_TIMEOUT_MIN_S,
-    EVENT_STREAM_TYPE,
 )
 
 if TYPE_CHECKING:

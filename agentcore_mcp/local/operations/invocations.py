@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from agentcore_mcp.local.line.refusals import Refusal, runtime_failed
-from agentcore_mcp.wire.operations import CUSTOM_HEADER_PREFIX, PAYLOAD_MAX_BYTES, SESSION_HEADER, USER_HEADER
+from agentcore_mcp.wire.headers import CUSTOM_HEADER_PREFIX, SESSION_HEADER, USER_HEADER
+from agentcore_mcp.wire.limits import PAYLOAD_MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.wire.headers import VALUE_CHARS
+from agentcore_mcp.wire.headers import SESSION_HEADER, USER_HEADER, VALUE_CHARS
 from agentcore_mcp.wire.masking import masked
-from agentcore_mcp.wire.operations import SESSION_HEADER, USER_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

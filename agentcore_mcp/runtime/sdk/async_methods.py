@@ -14,7 +14,7 @@ from agentcore_mcp.runtime.environment import tls_context
 from agentcore_mcp.runtime.sdk import orders
 from agentcore_mcp.runtime.text import EventText
 from agentcore_mcp.wire.eventstream import command_event_value
-from agentcore_mcp.wire.operations import JSON_TYPE
+from agentcore_mcp.wire.headers import JSON_TYPE
 
 if TYPE_CHECKING:
     import ssl

@@ -12,21 +12,16 @@ from agentcore_mcp.runtime.auth.bearer import BearerAuth
 from agentcore_mcp.runtime.calls import COMMAND_GRACE_S, Call, parsed_arn
 from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES
 from agentcore_mcp.wire.eventstream import CommandEvent, ContentDelta, ContentStop
-from agentcore_mcp.wire.operations import (
-    JSON_TYPE,
-    SSE_TYPE,
-    command_request,
-    invoke_request,
-    session_in,
-    stop_request,
-)
+from agentcore_mcp.wire.headers import JSON_TYPE, SSE_TYPE
+from agentcore_mcp.wire.ids import session_in
+from agentcore_mcp.wire.operations import command_request, invoke_request, stop_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import httpx2
 
-    from agentcore_mcp.wire.operations import Runtime
+    from agentcore_mcp.wire.arns import Runtime
 
 # As proposed in the published package's pull request 422: commands may take longer than the service's default.
 COMMAND_TIMEOUT_S = 600

@@ -20,7 +20,7 @@ from agentcore_mcp.wire.upgrade import websocket_request
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from agentcore_mcp.wire.operations import RuntimeArn
+    from agentcore_mcp.wire.arns import RuntimeArn
 
 # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-websocket.html
 PRESIGNED_MAX_S = 300

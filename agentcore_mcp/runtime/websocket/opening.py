@@ -27,8 +27,8 @@ from agentcore_mcp.runtime.calls import check_timeout, user_agent
 from agentcore_mcp.runtime.endpoints import is_safe_for_credentials, url_of
 from agentcore_mcp.runtime.environment import environment_error, tls_context, trusts_environment
 from agentcore_mcp.runtime.failures import DETAIL_MAX_CHARS, cause_of, refusal
-from agentcore_mcp.wire.headers import check_header
-from agentcore_mcp.wire.operations import SESSION_HEADER, session_in
+from agentcore_mcp.wire.headers import SESSION_HEADER, check_header
+from agentcore_mcp.wire.ids import session_in
 from agentcore_mcp.wire.sse import MAX_EVENT_BYTES
 
 if TYPE_CHECKING:

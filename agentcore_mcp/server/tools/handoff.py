@@ -12,7 +12,7 @@ from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
-from agentcore_mcp.wire.operations import COMMAND_TIMEOUT_MAX_S
+from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_MAX_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

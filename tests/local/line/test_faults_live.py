@@ -20,7 +20,8 @@ from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.local.line.refusals import STATUS_OF_CODE
 from agentcore_mcp.runtime.auth import NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
-from agentcore_mcp.wire.operations import RuntimeArn, invoke_request
+from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.operations import invoke_request
 from tests.support.agentcore import WAIT_S, Boto, error_code, eventually, new_session_id
 
 if TYPE_CHECKING:

@@ -10,13 +10,10 @@ import httpx2
 import pytest
 
 from agentcore_mcp.local.line import refusals
-from agentcore_mcp.wire.operations import (
-    COMMAND_MAX_CHARS,
-    PAYLOAD_MAX_BYTES,
-    SESSION_HEADER,
-    RuntimeArn,
-    command_request,
-)
+from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.headers import SESSION_HEADER
+from agentcore_mcp.wire.limits import COMMAND_MAX_CHARS, PAYLOAD_MAX_BYTES
+from agentcore_mcp.wire.operations import command_request
 from tests.support.agentcore import Boto, error_code, new_session_id
 
 if TYPE_CHECKING:

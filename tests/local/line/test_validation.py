@@ -11,7 +11,7 @@ import pytest
 from agentcore_mcp.local.line.refusals import Refusal
 from agentcore_mcp.local.line.routes import SHELL, SOCKET
 from agentcore_mcp.local.line.validation import ACCOUNT_ID, MEMBERS_OF, check_members
-from agentcore_mcp.wire.operations import SESSION_HEADER
+from agentcore_mcp.wire.headers import SESSION_HEADER
 from tests.support.agentcore import Boto, error_code
 
 if TYPE_CHECKING:

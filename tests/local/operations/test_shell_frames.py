@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from agentcore_mcp.local.operations import shell_frames
-from agentcore_mcp.wire.operations import SESSION_HEADER
+from agentcore_mcp.wire.headers import SESSION_HEADER
 from tests.support.agentcore import WAIT_S, Boto
 
 if TYPE_CHECKING:
