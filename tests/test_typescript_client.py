@@ -8,26 +8,24 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
 import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agentcore_mcp.local.agentcore import LocalAgentCore
 from tests.support.mcp_hosts import TRANSPORTS, http_server
-from tests.support.node import require_node
+from tests.support.node import INSTALL_LIMIT_S, install, require_node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from agentcore_mcp.local.agentcore import LocalAgentCore
 
 FOLDER = Path(__file__).parent / "typescript"
-INSTALL_LIMIT_S = 240
 CLIENT_LIMIT_S = 45
 # Under --timeout's patience, installing counts as part of the first test.
-pytestmark = pytest.mark.timeout(INSTALL_LIMIT_S + CLIENT_LIMIT_S)
+pytestmark = [pytest.mark.timeout(INSTALL_LIMIT_S + CLIENT_LIMIT_S), pytest.mark.usefixtures("sdk")]
 
 SESSION_ID = "typescript-sdk-session-0123456789abcdef"
 CANCELLED_ASK = "typescript-sdk-cancelled-ask-0123456789"
@@ -36,24 +34,8 @@ CANCELLED_COMMAND = "typescript-sdk-cancelled-command-012345"
 
 @pytest.fixture(scope="module")
 def sdk() -> None:
-    """Install the SDK beside the script; a second time, npm only looks whether it is still there."""
     require_node()
-    npm = subprocess.run(
-        ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"],
-        cwd=FOLDER,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=INSTALL_LIMIT_S,
-        check=False,
-    )
-    assert npm.returncode == 0, npm.stderr
-
-
-@pytest.fixture(scope="module")
-def runtime(sdk: None) -> Iterator[LocalAgentCore]:
-    with LocalAgentCore(stderr=subprocess.DEVNULL) as local:
-        yield local
+    install(FOLDER)
 
 
 async def host(transport: str, runtime: LocalAgentCore, *calls: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +52,7 @@ async def host(transport: str, runtime: LocalAgentCore, *calls: dict[str, Any]) 
         else:
             plan |= {"command": sys.executable, "args": ["-m", "agentcore_mcp"], "env": {**os.environ, **env}}
         node = await asyncio.create_subprocess_exec(
-            "node", "client.mjs", json.dumps(plan), cwd=FOLDER, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+            "node", "client.mjs", json.dumps(plan), cwd=FOLDER, stdin=DEVNULL, stdout=PIPE
         )
         try:
             output, _ = await asyncio.wait_for(node.communicate(), CLIENT_LIMIT_S)
@@ -100,13 +82,13 @@ def text_of(result: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_the_typescript_sdk_uses_every_tool_and_sees_progress_before_each_result(
-    transport: str, runtime: LocalAgentCore
+    transport: str, local_agentcore: LocalAgentCore
 ) -> None:
     # The command works a while: this SDK drops progress that it reads in one piece with the result that follows it.
     command_line = "echo out; sleep 0.5; echo err >&2; exit 7"
     saw = await host(
         transport,
-        runtime,
+        local_agentcore,
         {"name": "invoke_agent", "arguments": {"prompt": "count to 9"}},
         {"name": "invoke_agent", "arguments": {"prompt": "slow 2", "session_id": SESSION_ID}},
         {"name": "run_command", "arguments": {"command": command_line, "session_id": SESSION_ID}},
@@ -154,11 +136,11 @@ async def test_the_typescript_sdk_uses_every_tool_and_sees_progress_before_each_
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_a_call_cancelled_midway_closes_its_upstream_connection_and_the_server_goes_on(
-    transport: str, runtime: LocalAgentCore
+    transport: str, local_agentcore: LocalAgentCore
 ) -> None:
     saw = await host(
         transport,
-        runtime,
+        local_agentcore,
         {"name": "invoke_agent", "arguments": {"prompt": "slow 60", "session_id": CANCELLED_ASK}, "cancel": "piece 1"},
         {
             "name": "run_command",

@@ -1,15 +1,21 @@
-"""Node.js for the judges that are written for it: where it is, and what to do where it is not."""
+"""Node.js for the judges that are written for it: where it is, what to do where it is not, and their packages."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 # Set by `.ci/run`, which installs Node: there a judge that stays away is a failure.
 REQUIRE = "AGENTCORE_MCP_REQUIRE_NODE"
+INSTALL_LIMIT_S = 240
 
 
 def require_node(least: int = 18) -> None:
@@ -24,3 +30,25 @@ def require_node(least: int = 18) -> None:
         pytest.fail(f"{REQUIRE} is set, and needs Node.js {least} with npm: {problem}")
     if problem:
         pytest.skip(f"needs Node.js {least} or later with npm: {problem}")
+
+
+def install(folder: Path) -> None:
+    """Install the packages of a folder's ``package.json`` beside it, unless that has been done since it changed.
+
+    Of several workers of pytest-xdist, one installs and the others wait.
+    """
+    done = folder / "node_modules" / ".package-lock.json"
+    with (folder / "package.json").open() as manifest:
+        fcntl.flock(manifest, fcntl.LOCK_EX)
+        if done.exists() and done.stat().st_mtime > os.fstat(manifest.fileno()).st_mtime:
+            return
+        npm = subprocess.run(
+            ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_LIMIT_S,
+            check=False,
+        )
+    assert npm.returncode == 0, npm.stderr
