@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncio
 
+    from agentcore_mcp.server.ledger import Session
     from agentcore_mcp.server.output import Output
     from agentcore_mcp.server.progress import Progress
     from agentcore_mcp.wire.eventstream import ContentStop
@@ -24,15 +25,13 @@ _HANDLE_BYTES = 9
 class Phase(Enum):
     """Who has a call.
 
-    It is NEW until a request attends to it. That request gets its end, unless it can't wait any longer: it is LEAVING
-    from when this is decided until it has left, and the call goes on UNATTENDED. Another request may attend to it then,
-    or when it is UNCOLLECTED, which is ended and not yet told. A call that was told is KEPT if its results left
-    something out. GONE is one of which nothing is left but why.
+    It is NEW until a request attends to it. If that can't wait any longer, the call goes on UNATTENDED, and is
+    UNCOLLECTED once it has ended; another request may attend to it in either. A call whose end was told is KEPT if its
+    results left something out. Of one that is GONE, nothing is left but why.
     """
 
     NEW = auto()
     ATTENDED = auto()
-    LEAVING = auto()
     UNATTENDED = auto()
     UNCOLLECTED = auto()
     KEPT = auto()
@@ -41,9 +40,7 @@ class Phase(Enum):
 
 _MAY_BECOME = {
     Phase.NEW: {Phase.ATTENDED},
-    Phase.ATTENDED: {Phase.LEAVING, Phase.KEPT, Phase.GONE},
-    # It may end in the meantime.
-    Phase.LEAVING: {Phase.UNATTENDED, Phase.KEPT, Phase.GONE},
+    Phase.ATTENDED: {Phase.UNATTENDED, Phase.KEPT, Phase.GONE},
     Phase.UNATTENDED: {Phase.ATTENDED, Phase.UNCOLLECTED},
     Phase.UNCOLLECTED: {Phase.ATTENDED, Phase.GONE},
     Phase.KEPT: {Phase.GONE},
@@ -57,8 +54,8 @@ class Call:
 
     Attributes:
         tool: The tool that it is a call of.
-        agent: The name of the agent that is called.
-        session_id: The session that it runs in.
+        session: The session that it runs in.
+        sent: The prompt or the command, as it is sent.
         waiting_for: What a heartbeat says it is waiting for.
         outputs: Its texts by name, the first being the one that is meant without a name.
         timeout_s: After how many seconds the service ends it, if it is a command.
@@ -74,8 +71,8 @@ class Call:
     """
 
     tool: str
-    agent: str
-    session_id: str
+    session: Session
+    sent: str
     waiting_for: str
     outputs: dict[str, Output]
     timeout_s: int | None = None
@@ -113,10 +110,6 @@ class Call:
         self.progress = progress
         if self.finished:
             progress.close()
-
-    def leave(self) -> None:
-        """Have the request that attends leave it: it is as good as unattended."""
-        self._become(Phase.LEAVING)
 
     def hand_off(self, deadline: asyncio.TimerHandle) -> None:
         """Go on with no request that attends, until the deadline."""

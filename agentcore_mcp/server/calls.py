@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from contextlib import asynccontextmanager, contextmanager
-from functools import partial
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import anyio
@@ -20,7 +19,7 @@ from agentcore_mcp.server.call import Call, Phase
 from agentcore_mcp.server.progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from agentcore_mcp.server.progress import Report
 
@@ -63,7 +62,6 @@ class Calls:
         self.ending = True
         # A task that is cancelled before its first step never tells that it has ended.
         await asyncio.sleep(0)
-        # Not in a task group: what anyio holds of each task is as much as the rest of a call that waits.
         tasks = [call.task for call in self._calls.values() if call.task is not None and not call.task.done()]
         for task in tasks:
             task.cancel()
@@ -78,6 +76,7 @@ class Calls:
         if self.ending:
             raise InvalidRequestError("the server is ending, and sent nothing; call again once it is back")
         self._calls[call.handle] = call
+        # Not in a task group: what anyio holds of each task is as much as the rest of a call that waits.
         call.task = asyncio.create_task(self._carry_out(call, work))
 
     async def attend(self, call: Call, report: Report, *, first: str, handoff_after_s: float | None) -> bool:
@@ -91,9 +90,21 @@ class Calls:
         """
         progress = Progress(report, first=first, waiting_for=call.waiting_for)
         call.attend(progress)
+        wait_s = handoff_after_s
         try:
-            with self._left_after(handoff_after_s, call):
-                await progress.run()
+            while True:
+                # Without a scope where it takes as long as it takes: it is a good part of what a call that waits holds.
+                with nullcontext() if wait_s is None else anyio.move_on_after(wait_s):
+                    await progress.run()
+                if call.finished:
+                    break
+                going_on = sum(other.phase is Phase.UNATTENDED for other in self._calls.values())
+                if going_on < UNATTENDED_MAX_CALLS:
+                    call.hand_off(asyncio.get_running_loop().call_later(UNATTENDED_MAX_S, call.cancel))
+                    return False
+                if wait_s == handoff_after_s:
+                    call.note(f"[{going_on} other calls go on unattended already, so this one has to be waited for]\n")
+                wait_s = LEAVE_AGAIN_S
         except BaseException:
             call.cancel()
             if call.task is not None:
@@ -102,41 +113,9 @@ class Calls:
             raise
         finally:
             call.progress = None
-        if not call.finished:
-            call.hand_off(asyncio.get_running_loop().call_later(UNATTENDED_MAX_S, call.cancel))
-            return False
         if call.failure is not None:
             raise call.failure
         return True
-
-    @contextmanager
-    def _left_after(self, handoff_after_s: float | None, call: Call) -> Iterator[None]:
-        """Leave the block after some time, as soon as there is room for the call among those that nobody attends to."""
-        if handoff_after_s is None:
-            # Without a scope: of a call that waits, it would be a good part of what is held.
-            yield
-            return
-        scope = anyio.CancelScope()
-        loop = asyncio.get_running_loop()
-        timer: asyncio.TimerHandle
-
-        def leave(*, again: bool = False) -> None:
-            nonlocal timer
-            going_on = sum(other.phase in (Phase.LEAVING, Phase.UNATTENDED) for other in self._calls.values())
-            if going_on < UNATTENDED_MAX_CALLS:
-                call.leave()
-                scope.cancel()
-                return
-            if not again:
-                call.note(f"[{going_on} other calls go on unattended already, so this one has to be waited for]\n")
-            timer = loop.call_later(LEAVE_AGAIN_S, partial(leave, again=True))
-
-        timer = loop.call_later(handoff_after_s, leave)
-        try:
-            with scope:
-                yield
-        finally:
-            timer.cancel()
 
     async def _carry_out(self, call: Call, work: Callable[[], Awaitable[None]]) -> None:
         try:

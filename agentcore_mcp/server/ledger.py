@@ -22,6 +22,8 @@ from agentcore_mcp.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from agentcore_mcp.server.call import Call
+
 # A server that opens more than this has lost count anyway; the oldest idle out by themselves.
 MAX_SESSIONS = 1_000
 # What the service answers before it looks for a session.
@@ -66,40 +68,37 @@ def _stopped(session: Session) -> SessionStoppedError:
 
 
 class Ledger:
-    """Remembers sessions from their first call until they are stopped, and of which agent they were after that.
+    """Remembers sessions from their first call on, after they were stopped, too: of which agent they were.
 
     By agent and id: a caller may use one id with several agents, and each has an environment of its own for it.
     """
 
     def __init__(self) -> None:
         self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
-        self._stopped: OrderedDict[tuple[str, str], Session] = OrderedDict()
 
-    def used(self, session_id: str, agent: str, called: str) -> Session:
-        """Note that a session is used, and by what it was called."""
-        key = agent, session_id
-        session = self._sessions.get(key)
-        if session is None or session.stopping:
-            session = self._sessions[key] = Session(session_id, agent)
-        session.called = called
-        session.calls += 1
-        session.used_at = anyio.current_time()
-        self._sessions.move_to_end(key)
+    def used(self, session: Session) -> Session:
+        """Note that a session is used; return it as it is known, which may be from earlier calls."""
+        known = self._sessions.get(session.key)
+        if known is None or known.stopping:
+            known = self._sessions[session.key] = session
+        known.called = session.called
+        known.calls += 1
+        known.used_at = anyio.current_time()
+        self._sessions.move_to_end(known.key)
         if len(self._sessions) > MAX_SESSIONS:
-            self._sessions.popitem(last=False)
-        return session
+            stopped = (one for one in self._sessions.values() if one.stopping)
+            del self._sessions[next(stopped, next(iter(self._sessions.values()))).key]
+        return known
 
     @contextmanager
-    def running(self, session: Session, *, tells_its_end: bool) -> Iterator[None]:
-        """Let a call run inside the block, in a session that it uses.
-
-        Args:
-            session: As ``used`` gave it.
-            tells_its_end: What is read says itself when it is complete, so that one that ends is no doubt.
+    def running(self, call: Call) -> Iterator[None]:
+        """Let a call run inside the block.
 
         Raises:
-            SessionStoppedError: Instead of what the block fails with, if the session is stopped meanwhile.
+            SessionStoppedError: Instead of what the block fails with, if the session is stopped meanwhile, and where
+                nothing tells whether what was read is complete.
         """
+        session = call.session
         try:
             yield
         except AgentCoreError as error:
@@ -109,7 +108,7 @@ class Ledger:
             if session.calls == 1 and _opened_nothing(error):
                 self._sessions.pop(session.key, None)
             raise
-        if session.stopping and not tells_its_end:
+        if session.stopping and call.stop is None:
             raise _stopped(session)
 
     def moved(self, session: Session, session_id: str) -> None:
@@ -125,7 +124,7 @@ class Ledger:
         """Return the id of the session that a caller means: the one passed, unless another one answered for it."""
         if (agent, session_id) in self._sessions:
             return session_id
-        moved = [session for session in self._sessions.values() if (session.agent, session.called) == (agent, called)]
+        moved = [session for session in self.open() if (session.agent, session.called) == (agent, called)]
         return moved[-1].session_id if moved else session_id
 
     @contextmanager
@@ -142,26 +141,16 @@ class Ledger:
         except BaseException:
             session.stopping = False
             raise
-        if self._sessions.get(session.key) is session:
-            self._stopped[session.key] = self._sessions.pop(session.key)
-            if len(self._stopped) > MAX_SESSIONS:
-                self._stopped.popitem(last=False)
 
     def agent_of(self, called: str) -> str:
         """Return the name of the agent of a session, given by its id or the name it was last called by.
 
         Nothing, if this process did not open it, or opened it with several agents.
         """
-        for sessions in (self._sessions, self._stopped):
-            agents = {
-                session.agent
-                for session in sessions.values()
-                if called and called in (session.session_id, session.called)
-            }
-            if agents:
-                return agents.pop() if len(agents) == 1 else ""
-        return ""
+        named = [one for one in self._sessions.values() if called and called in (one.session_id, one.called)]
+        agents = {one.agent for one in named if not one.stopping} or {one.agent for one in named}
+        return agents.pop() if len(agents) == 1 else ""
 
     def open(self) -> list[Session]:
         """Return the sessions that were not stopped, the last used one last."""
-        return list(self._sessions.values())
+        return [session for session in self._sessions.values() if not session.stopping]

@@ -96,8 +96,12 @@ class Progress:
         self._wake()
 
     async def run(self) -> None:
-        """Send until closed, even if the host is gone by then: whoever waits for this waits for the call."""
-        await self._send(self._first)
+        """Send until closed, even if the host is gone by then: whoever waits for this waits for the call.
+
+        If it is cancelled, it may be run again.
+        """
+        if not self._sent:
+            await self._send(self._first)
         last_text_at = anyio.current_time()
         while self._has_news or not self._closed:
             if not self._has_news:

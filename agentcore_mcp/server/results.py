@@ -30,9 +30,9 @@ class Result(BaseModel):
     """What a tool comes back with."""
 
     def shown(self) -> CallToolResult:
-        """Return the result of the tool, complete in either channel."""
+        """Return the result of the tool, complete in either channel; members that may be left out are, if empty."""
         text = TextContent(type="text", text=self.as_text())
-        return CallToolResult(content=[text], structured_content=self.model_dump())
+        return CallToolResult(content=[text], structured_content=self.model_dump(exclude_defaults=True))
 
     def as_text(self) -> str:
         """Return the whole answer as a text."""

@@ -9,12 +9,12 @@ from mcp.server.mcpserver import Context
 
 from agentcore_mcp.server.agents import Agents
 from agentcore_mcp.server.calls import Calls
-from agentcore_mcp.server.ledger import Ledger
+from agentcore_mcp.server.ledger import Ledger, Session
 from agentcore_mcp.server.sessions import SessionNames
 from agentcore_mcp.server.stops import Stops
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     import httpx2
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from agentcore_mcp.runtime.retries import Retries
     from agentcore_mcp.server.agents import Target
     from agentcore_mcp.server.call import Call
-    from agentcore_mcp.server.ledger import Session
 
 
 class ServerState:
@@ -64,11 +63,27 @@ class ServerState:
         """
         return await self.agents.named(agent or self.ledger.agent_of(session_id.strip()))
 
-    def answered(self, session: Session, call: Call, session_id: str) -> None:
+    def session(self, target: Target, session_id: str) -> Session:
+        """Return the session that a call means, which nobody has used yet.
+
+        Raises:
+            InvalidRequestError: If it is none.
+        """
+        return Session(self.sessions.resolve(session_id, target.agent.arn), target.agent.name, session_id.strip())
+
+    def begin(self, call: Call, work: Callable[[], Awaitable[None]]) -> None:
+        """Begin a call in its session.
+
+        Raises:
+            InvalidRequestError: If the server is ending.
+        """
+        call.session = self.ledger.used(call.session)
+        self.calls.start(call, work)
+
+    def answered(self, call: Call, session_id: str) -> None:
         """Note from which session the service answers a call: as a rule from the one that it was asked for."""
-        if session_id != call.session_id:
-            self.ledger.moved(session, session_id)
-            call.session_id = session_id
+        if session_id != call.session.session_id:
+            self.ledger.moved(call.session, session_id)
             call.note(f"session_id: {session_id}\n")
 
 

@@ -8,6 +8,7 @@ import pytest
 from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError
 from agentcore_mcp.server.call import Call
 from agentcore_mcp.server.calls import KEPT_MAX_CALLS, UNATTENDED_MAX_CALLS, Calls
+from agentcore_mcp.server.ledger import Session
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.server.spool import Spool
@@ -20,7 +21,7 @@ class Work:
     """Says a word, and then waits until it is told to end; knows whether it has cleaned up."""
 
     def __init__(self) -> None:
-        self.call = Call("invoke_agent", "far", "session", "the agent", {"text": Output(Spool())})
+        self.call = Call("invoke_agent", Session("session", "far"), "hi", "the agent", {"text": Output(Spool())})
         self.go_on = anyio.Event()
         self.cleaned_up = False
 

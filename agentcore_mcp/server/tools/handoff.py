@@ -12,6 +12,7 @@ from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
+from agentcore_mcp.server.results import Result
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_MAX_S
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Settings
     from agentcore_mcp.server.agents import Target
     from agentcore_mcp.server.call import Call
-    from agentcore_mcp.server.results import CallFacts, Result
+    from agentcore_mcp.server.results import CallFacts
     from agentcore_mcp.server.state import ServerState, ToolContext
 
 # The status of a call that goes on; the others are the service's own.
@@ -30,10 +31,19 @@ RUNNING = "RUNNING"
 # Of a result, where both texts of a command are long: stdout is where it says what it was run for.
 STDERR_MAX_CHARS = RESULT_MAX_CHARS // 4
 
-SessionId = Annotated[str, Field(description="Pass this as session_id to go on in the same session.")]
-OmittedChars = Annotated[int, Field(description="Characters left out where a gap is marked.")]
-Handle = Annotated[str, Field(description="For read_output, or to wait on if RUNNING.")]
-Note = Annotated[str, Field(description="Not empty: how to go on.")]
+
+class CallResult(Result):
+    """What has come of a call."""
+
+    session_id: Annotated[str, Field(description="Pass this as session_id to go on in the same session.")]
+    status: str
+    omitted_chars: Annotated[int, Field(description="If set, so many characters are left out at marked gaps.")] = 0
+    handle: Annotated[str, Field(description="If set, for read_output, or to wait on if RUNNING.")] = ""
+    note: Annotated[str, Field(description="If set, how to continue.")] = ""
+
+    def trailer(self) -> str:
+        """Return the session, and how to continue, each on a line."""
+        return f"[session_id: {self.session_id}]" + (f"\n[{self.note}]" if self.note else "")
 
 
 async def wanted(
@@ -53,15 +63,15 @@ async def wanted(
         InvalidRequestError: If there is none, or a handle comes with something that waiting would leave unheeded.
         AgentCoreError: If the agents have to be listed for it, and can't be.
     """
-    if not handle:
-        target = await state.target(agent, str(begins["session_id"]))
-        facts.agent = target.agent
-        return target, None
-    call = state.calls.collectable(handle, tool)
-    target = state.agents.known(call.agent)
+    call = state.calls.collectable(handle, tool) if handle else None
+    target = (
+        await state.target(agent, str(begins["session_id"])) if call is None else state.agents.known(call.session.agent)
+    )
     facts.agent = target.agent
-    if agent not in ("", call.agent):
-        raise InvalidRequestError(f"the handle {handle!r} is of a call of {call.agent}, not of {agent}")
+    if call is None:
+        return target, None
+    if agent not in ("", target.agent.name):
+        raise InvalidRequestError(f"the handle {handle!r} is of a call of {target.agent.name}, not of {agent}")
     if unheeded := [name for name, value in begins.items() if value]:
         raise InvalidRequestError(
             f"a handle waits for the rest of its call and nothing else, so {', '.join(unheeded)} can't go with it; "
@@ -70,25 +80,25 @@ async def wanted(
     return target, call
 
 
-async def attended(ctx: ToolContext, facts: CallFacts, target: Target, call: Call) -> bool:
-    """Wait for a call for as long as the host can; return whether it has finished.
+async def attended(ctx: ToolContext, facts: CallFacts, target: Target, call: Call) -> None:
+    """Wait for a call for as long as the host can.
 
     Raises:
         Exception: What the call failed with.
     """
     state = ctx.request_context.lifespan_context
-    facts.session_id = call.session_id
+    facts.session_id = call.session.session_id
     try:
-        finished = await state.calls.attend(
+        await state.calls.attend(
             call,
             ctx.report_progress,
-            first=f"session_id: {call.session_id}",
+            first=f"session_id: {call.session.session_id}",
             handoff_after_s=state.settings.handoff_after_s,
         )
     except anyio.get_cancelled_exc_class():
         # What the end of the server does to sessions is for on_exit to say.
         if target.agent.on_cancel == "stop" and not state.calls.ending:
-            state.stops.begin(call.session_id, target.agent.name)
+            state.stops.begin(call.session.session_id, target.agent.name)
         raise
     except Exception:
         _fit(call)
@@ -97,15 +107,34 @@ async def attended(ctx: ToolContext, facts: CallFacts, target: Target, call: Cal
         facts.received = "\n".join(filter(None, [in_one(**texts), f"[{left_out}]" if left_out else ""]))
         state.calls.settle(call)
         raise
-    if not finished:
+    if not call.finished:
         for output in call.outputs.values():
             output.show_unfinished()
     _fit(call)
-    return finished
 
 
-def handed_over(state: ServerState, call: Call, result: Result) -> CallToolResult:
-    """Return a call's result, and keep or let go of what the call holds."""
+def handed_over(state: ServerState, call: Call, kind: type[CallResult], **others: object) -> CallToolResult:
+    """Return a call's result, and keep or let go of what the call holds.
+
+    Args:
+        state: What has the call.
+        call: The call.
+        kind: What kind of result it has.
+        others: What else that is made of, besides the call's texts.
+    """
+    result = kind.model_validate(
+        {
+            "session_id": call.session.session_id,
+            "status": call.stop.status if call.stop else "COMPLETED" if call.finished else RUNNING,
+            "omitted_chars": call.omitted_chars,
+            "handle": call.handle if call.ever_omitted_chars or not call.finished else "",
+            "note": "; ".join(
+                filter(None, [_going_on(call, state.settings), _timed_out(call), _left_out(call, state.settings)])
+            ),
+            **{name: output.text() for name, output in call.outputs.items()},
+            **others,
+        }
+    )
     if call.finished:
         state.calls.settle(call)
     else:
@@ -119,35 +148,24 @@ def in_one(text: str = "", stdout: str = "", stderr: str = "") -> str:
     return "\n".join(filter(None, [text, stdout, f"[stderr]\n{stderr}" if stderr else ""]))
 
 
-def handle_of(call: Call) -> str:
-    """Return the handle of a call, if there is more to have by it."""
-    return call.handle if call.ever_omitted_chars or not call.finished else ""
+def _going_on(call: Call, settings: Settings) -> str:
+    if call.finished:
+        return ""
+    agent = call.session.agent
+    asked = call.tool == "invoke_agent" and settings.expose == "agents" and agent in settings.names
+    tool = f"ask_{agent}" if asked else call.tool
+    return f"still running: call {tool} with handle {call.handle!r} alone to wait for the rest"
 
 
-def note_of(call: Call, settings: Settings) -> str:
-    """Return what to do for the rest, if there is one."""
-    notes = []
-    if not call.finished:
-        asked = call.tool == "invoke_agent" and settings.expose == "agents" and call.agent in settings.names
-        tool = f"ask_{call.agent}" if asked else call.tool
-        notes.append(f"still running: call {tool} with handle {call.handle!r} alone to wait for the rest")
-    if call.stop is not None and call.stop.timed_out:
-        longer = (
-            "start it in the background and look at it later"
-            if call.timeout_s == COMMAND_TIMEOUT_MAX_S
-            else f"pass a larger timeout_seconds, at most {COMMAND_TIMEOUT_MAX_S}"
-        )
-        notes.append(
-            f"it was ended after {call.timeout_s} s, and printed this until then; if it needs longer, {longer}"
-        )
-    if rest := _left_out(call, settings):
-        notes.append(rest)
-    return "; ".join(notes)
-
-
-def bracketed(note: str) -> str:
-    """Return a note as a line of its own, after others."""
-    return f"\n[{note}]" if note else ""
+def _timed_out(call: Call) -> str:
+    if call.stop is None or not call.stop.timed_out:
+        return ""
+    longer = (
+        "start it in the background and look at it later"
+        if call.timeout_s == COMMAND_TIMEOUT_MAX_S
+        else f"pass a larger timeout_seconds, at most {COMMAND_TIMEOUT_MAX_S}"
+    )
+    return f"it was ended after {call.timeout_s} s, and printed this until then; if it needs longer, {longer}"
 
 
 def _left_out(call: Call, settings: Settings) -> str:

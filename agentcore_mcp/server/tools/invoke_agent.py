@@ -11,7 +11,7 @@ from pydantic import Field
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.call import Call
 from agentcore_mcp.server.output import Output
-from agentcore_mcp.server.results import Result, tool_errors
+from agentcore_mcp.server.results import tool_errors
 from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.tools import handoff
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.config import Agent, Settings
     from agentcore_mcp.server.agents import Target
-    from agentcore_mcp.server.ledger import Session
     from agentcore_mcp.server.state import ServerState
 
 DESCRIPTION = """\
@@ -34,20 +33,16 @@ Prompt = Annotated[str, Field(description="What to ask or tell the agent, in pla
 RawEvents = Annotated[bool, Field(description="Return the agent's events as JSON lines instead of its words.")]
 
 
-class InvokeAgentResult(Result):
+class InvokeAgentResult(handoff.CallResult):
     """What the agent said."""
 
-    session_id: handoff.SessionId
     status: Annotated[str, Field(description="COMPLETED or RUNNING.")]
     text: str
-    omitted_chars: handoff.OmittedChars
-    handle: handoff.Handle
-    note: handoff.Note
 
     def as_text(self) -> str:
         """Show the words first."""
         said = self.text or ("(nothing new)" if self.status == handoff.RUNNING else "(the agent said nothing)")
-        return f"{said}\n\n[session_id: {self.session_id}]{handoff.bracketed(self.note)}"
+        return f"{said}\n\n{self.trailer()}"
 
 
 def published(settings: Settings) -> list[Tool]:
@@ -102,45 +97,32 @@ async def invoke_agent(
         if call is None:
             if not prompt.strip():
                 raise InvalidRequestError("the prompt is empty; say what the agent should do")
-            opened = state.sessions.resolve(session_id, target.agent.arn)
-            outputs = {"text": Output(Spool())}
-            call = Call("invoke_agent", target.agent.name, opened, "the agent", outputs)
-            session = state.ledger.used(opened, target.agent.name, session_id.strip())
-            state.calls.start(call, partial(_ask, state, target, session, call, prompt, raw_events=raw_events))
-        text = call.outputs["text"]
-        finished = await handoff.attended(ctx, facts, target, call)
-        result = InvokeAgentResult(
-            session_id=call.session_id,
-            status="COMPLETED" if finished else handoff.RUNNING,
-            text=text.text(),
-            omitted_chars=call.omitted_chars,
-            handle=handoff.handle_of(call),
-            note=handoff.note_of(call, state.settings),
-        )
-        return handoff.handed_over(state, call, result)
+            session = state.session(target, session_id)
+            call = Call("invoke_agent", session, prompt, "the agent", {"text": Output(Spool())})
+            state.begin(call, partial(_ask, state, target, call, raw_events=raw_events))
+        await handoff.attended(ctx, facts, target, call)
+        return handoff.handed_over(state, call, InvokeAgentResult)
 
 
-async def _ask(
-    state: ServerState, target: Target, session: Session, call: Call, prompt: str, *, raw_events: bool
-) -> None:
+async def _ask(state: ServerState, target: Target, call: Call, *, raw_events: bool) -> None:
     """Send the prompt, and add the agent's words, or its events as JSON lines, to the call."""
     # Here and not above: with it comes all that reads answers, and hosts wait for the start.
     from agentcore_mcp.wire.text import AnswerText, event_line
 
-    agent = target.agent
+    agent, session_id = target.agent, call.session.session_id
     answer = AnswerText(path=agent.response)
-    with state.ledger.running(session, tells_its_end=False):
+    with state.ledger.running(call):
         client = await state.agents.client_of(target)
         async with client.invoke(
             agent.arn,
-            agent.payload_for(prompt, call.session_id),
-            session_id=call.session_id,
+            agent.payload_for(call.sent, session_id),
+            session_id=session_id,
             qualifier=agent.qualifier,
             user_id=agent.user_id,
             headers=agent.headers,
             read_timeout_s=agent.timeout_s,
         ) as invocation:
-            state.answered(session, call, invocation.session_id)
+            state.answered(call, invocation.session_id)
             async for pieces in invocation.batches:
                 if raw_events:
                     call.add("text", "".join([f"{event_line(data)}\n" for data in pieces]))

@@ -45,7 +45,7 @@ class ListAgentsResult(Result):
 
     agents: list[AgentInfo]
     sessions: list[SessionInfo]
-    note: Annotated[str, Field(description="Not empty: what else there may be.")]
+    note: Annotated[str, Field(description="If set, what else there may be.")] = ""
 
     def as_text(self) -> str:
         """Show a line for each."""

@@ -7,7 +7,6 @@ Everything that can be checked is checked before: nobody is asked about a comman
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,10 +16,9 @@ from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import BaseModel, Field
 
 from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
-from agentcore_mcp.server.agents import Target  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.call import Call, Phase
 from agentcore_mcp.server.output import Output
-from agentcore_mcp.server.results import Result, tool_errors
+from agentcore_mcp.server.results import tool_errors
 from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.tools import handoff
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
     from agentcore_mcp.config import Agent, CommandPolicy, Settings
-    from agentcore_mcp.server.ledger import Session
+    from agentcore_mcp.server.agents import Target
     from agentcore_mcp.server.state import ServerState
 
 DESCRIPTION = """\
@@ -47,49 +45,26 @@ TimeoutSeconds = Annotated[
 ]
 
 
-class RunCommandResult(Result):
+class RunCommandResult(handoff.CallResult):
     """How the command ended, and what it printed."""
 
-    session_id: handoff.SessionId
     status: Annotated[str, Field(description="COMPLETED, TIMED_OUT (ended by its timeout) or RUNNING.")]
     exit_code: int | None
     stdout: str
     stderr: str
-    omitted_chars: handoff.OmittedChars
-    handle: handoff.Handle
-    note: handoff.Note
 
     def as_text(self) -> str:
         """Show the outcome first, then what was printed, stderr marked."""
         running = self.status == handoff.RUNNING
         outcome = "still running" if running else f"exit code {self.exit_code} ({self.status})"
         printed = handoff.in_one(stdout=self.stdout, stderr=self.stderr) or "(no output)"
-        return f"{outcome} [session_id: {self.session_id}]{handoff.bracketed(self.note)}\n{printed}"
+        return f"{outcome} {self.trailer()}\n{printed}"
 
 
 class Confirmation(BaseModel):
     """What the user is asked."""
 
     run: Annotated[bool, Field(title="Run it", description="Whether this command may be run.")] = True
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What a request wants, checked: so what the user is asked about is what is sent.
-
-    Attributes:
-        target: The agent.
-        call: The call, a new one or one to wait for.
-        line: What is sent.
-        command: What the caller passed for it, in a new call.
-        session: What the caller passed as the session, in a new call.
-    """
-
-    target: Target
-    call: Call
-    line: str = ""
-    command: str = ""
-    session: str = ""
 
 
 def published(settings: Settings) -> list[Tool]:
@@ -108,33 +83,34 @@ async def check(
     session_id: str = "",
     timeout_seconds: int = COMMAND_TIMEOUT_DEFAULT_S,
     handle: str = "",
-) -> Order:
-    """Check all that can be known without a connection to the agent."""
+) -> Call:
+    """Return the call that a request wants, which is as yet unheard of or goes on, after checking all but the user."""
     state = ctx.request_context.lifespan_context
     with tool_errors() as facts:
         other_timeout = timeout_seconds != COMMAND_TIMEOUT_DEFAULT_S
         begins = {"command": command, "session_id": session_id, "timeout_seconds": other_timeout}
         target, call = await handoff.wanted(state, facts, "run_command", agent, handle, begins)
         if call is not None:
-            return Order(target, call)
+            return call
         line = _permitted(command, target.agent)
         check_command(line, timeout_seconds)
-        opened = state.sessions.resolve(session_id, target.agent.arn)
+        session = state.session(target, session_id)
         outputs = {name: Output(Spool(), terminal=True) for name in ("stdout", "stderr")}
-        call = Call("run_command", target.agent.name, opened, "the command", outputs, timeout_s=timeout_seconds)
-        return Order(target, call, line, command, session_id.strip())
+        return Call("run_command", session, line, "the command", outputs, timeout_s=timeout_seconds)
 
 
-async def ask_user(ctx: ToolContext, order: Annotated[Order, Resolve(check)]) -> Confirmation | Elicit[Confirmation]:
+async def ask_user(
+    ctx: ToolContext, call: Annotated[Call, Resolve(check)], command: str = ""
+) -> Confirmation | Elicit[Confirmation]:
     """Return what to ask the user before a command is sent, or the answer where nobody is asked."""
-    agent = order.target.agent
-    if order.call.phase is not Phase.NEW or agent.commands.mode != "ask":
+    agent = ctx.request_context.lifespan_context.agents.known(call.session.agent).agent
+    if call.phase is not Phase.NEW or agent.commands.mode != "ask":
         return Confirmation()
     capabilities = ctx.client_capabilities
     # A host that sends no capabilities, as on stateless HTTP before 2026-07-28, is one that can't ask.
     if capabilities is not None and capabilities.elicitation is not None:
-        where = f"session {order.session}" if order.session else "a new session"
-        return Elicit(f"Run this command in {where} of {agent.name}?\n\n{order.command}", Confirmation)
+        where = f"session {call.session.called}" if call.session.called else "a new session"
+        return Elicit(f"Run this command in {where} of {agent.name}?\n\n{command}", Confirmation)
     if agent.commands.without_elicitation == "allow":
         return Confirmation()
     with tool_errors() as facts:
@@ -147,7 +123,7 @@ async def ask_user(ctx: ToolContext, order: Annotated[Order, Resolve(check)]) ->
 
 async def run_command(
     ctx: ToolContext,
-    order: Annotated[Order, Resolve(check)],
+    call: Annotated[Call, Resolve(check)],
     answer: Annotated[ElicitationResult[Confirmation], Resolve(ask_user)],
     command: Command = "",
     agent: str = "",
@@ -157,27 +133,16 @@ async def run_command(
 ) -> Annotated[CallToolResult, RunCommandResult]:
     """Run a command and return how it ended."""
     state = ctx.request_context.lifespan_context
-    target, call = order.target, order.call
+    target = state.agents.known(call.session.agent)
     with tool_errors() as facts:
         facts.agent = target.agent
         if not isinstance(answer, AcceptedElicitation) or not answer.data.run:
             raise InvalidRequestError("the user did not allow this command, so it was not run; ask what to do instead")
         if call.phase is Phase.NEW:
-            session = state.ledger.used(call.session_id, call.agent, order.session)
-            state.calls.start(call, partial(_run, state, target, session, call, order.line))
-        stdout, stderr = call.outputs["stdout"], call.outputs["stderr"]
+            state.begin(call, partial(_run, state, target, call))
         await handoff.attended(ctx, facts, target, call)
-        result = RunCommandResult(
-            session_id=call.session_id,
-            status=call.stop.status if call.stop else handoff.RUNNING,
-            exit_code=call.stop.exit_code if call.stop else None,
-            stdout=stdout.text(),
-            stderr=stderr.text(),
-            omitted_chars=call.omitted_chars,
-            handle=handoff.handle_of(call),
-            note=handoff.note_of(call, state.settings),
-        )
-        return handoff.handed_over(state, call, result)
+        exit_code = call.stop.exit_code if call.stop else None
+        return handoff.handed_over(state, call, RunCommandResult, exit_code=exit_code)
 
 
 def _permitted(command: str, agent: Agent) -> str:
@@ -208,7 +173,7 @@ def _wrapped(command: str, policy: CommandPolicy) -> str:
     return command
 
 
-async def _run(state: ServerState, target: Target, session: Session, call: Call, line: str) -> None:
+async def _run(state: ServerState, target: Target, call: Call) -> None:
     """Send the command, and add what it writes and how it ends to the call.
 
     Raises:
@@ -219,17 +184,17 @@ async def _run(state: ServerState, target: Target, session: Session, call: Call,
 
     assert call.timeout_s is not None  # noqa: S101 - a command has one
     agent = target.agent
-    with state.ledger.running(session, tells_its_end=True):
+    with state.ledger.running(call):
         client = await state.agents.client_of(target)
         async with client.run_command(
             agent.arn,
-            line,
-            session_id=call.session_id,
+            call.sent,
+            session_id=call.session.session_id,
             timeout_s=call.timeout_s,
             qualifier=agent.qualifier,
             headers=target.command_headers,
         ) as run:
-            state.answered(session, call, run.session_id)
+            state.answered(call, run.session_id)
             async for events in run.batches:
                 for event in events:
                     match event:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import Field
 
-from agentcore_mcp.errors import AgentCoreError, InvalidRequestError
+from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.results import Result, tool_errors
 from agentcore_mcp.server.sessions import ALL, means_all
 from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
     from agentcore_mcp.config import Settings
-    from agentcore_mcp.runtime.results import StoppedSession
     from agentcore_mcp.server.agents import Target
     from agentcore_mcp.server.results import CallFacts
     from agentcore_mcp.server.state import ServerState
@@ -64,17 +63,16 @@ async def stop_session(
         facts.stopping = True
         sessions = await _wanted(state, facts, session_id, agent)
         # All at once, since each may take seconds and a host does not wait for long.
-        async with asyncio.TaskGroup() as tasks:
-            stops = [tasks.create_task(_outcome(state, session, target)) for session, target in sessions]
-        outcomes = [(session, target, stop.result()) for (session, target), stop in zip(sessions, stops, strict=True)]
+        stops = [state.stops.stop(session, target) for session, target in sessions]
+        outcomes = await asyncio.gather(*stops, return_exceptions=True)
         stopped = [
             session
-            for session, _, outcome in outcomes
-            if not isinstance(outcome, AgentCoreError) and not outcome.already_gone
+            for (session, _), outcome in zip(sessions, outcomes, strict=True)
+            if not isinstance(outcome, BaseException) and not outcome.already_gone
         ]
         listed = stopped[:LISTED_MAX_SESSIONS]
-        for session, target, outcome in outcomes:
-            if isinstance(outcome, AgentCoreError):
+        for (session, target), outcome in zip(sessions, outcomes, strict=True):
+            if isinstance(outcome, BaseException):
                 facts.agent, facts.session_id = target.agent, session
                 facts.received = _lines([f"session {one} is stopped" for one in listed], len(stopped))
                 raise outcome
@@ -104,13 +102,6 @@ async def _wanted(state: ServerState, facts: CallFacts, session_id: str, agent: 
     facts.agent = target.agent
     passed = state.sessions.resolve(session_id, target.agent.arn, may_be_new=False)
     return [(state.ledger.answering(passed, target.agent.name, session_id.strip()), target)]
-
-
-async def _outcome(state: ServerState, session: str, target: Target) -> StoppedSession | AgentCoreError:
-    try:
-        return await state.stops.stop(session, target)
-    except AgentCoreError as error:
-        return error
 
 
 def _lines(lines: list[str], count: int) -> str:
