@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncio
 
-    from agentcore_mcp.server.ledger import Session
     from agentcore_mcp.server.output import Output
     from agentcore_mcp.server.progress import Progress
+    from agentcore_mcp.server.sessions import Session
     from agentcore_mcp.wire.eventstream import ContentStop
 
 # 72 bits: a handle can't be guessed by another client of the same server.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agentcore_mcp.server.call import Call
+    from agentcore_mcp.server.sessions import Session
 
 # A server that opens more than this has lost count anyway; the oldest idle out by themselves.
 MAX_SESSIONS = 1_000
@@ -35,32 +35,6 @@ def _opened_nothing(error: AgentCoreError) -> bool:
     if isinstance(error, ServiceError):
         return error.status in _REFUSED
     return isinstance(error, ConfigurationError | ConnectError | CredentialsError | InvalidRequestError)
-
-
-@dataclass(slots=True, eq=False)
-class Session:
-    """A session as this process knows it. Times are on the event loop's clock, in seconds.
-
-    Attributes:
-        session_id: Its id.
-        agent: The name of its agent.
-        called: What a caller last passed for it: the id, or a short name.
-        calls: How many calls were made in it.
-        stopping: It is being stopped, or was.
-    """
-
-    session_id: str
-    agent: str
-    called: str = ""
-    opened_at: float = field(default_factory=anyio.current_time)
-    used_at: float = field(default_factory=anyio.current_time)
-    calls: int = 0
-    stopping: bool = False
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What it is told from all others by."""
-        return self.agent, self.session_id
 
 
 def _stopped(session: Session) -> SessionStoppedError:

@@ -10,7 +10,10 @@ import hmac
 import re
 import secrets
 import uuid
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import anyio
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.wire.ids import check_session_id
@@ -26,6 +29,32 @@ _SHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 # 128 bits: no two names or processes meet by chance. The whole id stays below the 100 characters that the service
 # model allows in its answers.
 _TAG_CHARS = 32
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """A session as this process knows it. Times are on the event loop's clock, in seconds.
+
+    Attributes:
+        session_id: Its id.
+        agent: The name of its agent.
+        called: What a caller last passed for it: the id, or a short name.
+        calls: How many calls were made in it.
+        stopping: It is being stopped, or was.
+    """
+
+    session_id: str
+    agent: str
+    called: str = ""
+    opened_at: float = field(default_factory=anyio.current_time)
+    used_at: float = field(default_factory=anyio.current_time)
+    calls: int = 0
+    stopping: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is told from all others by."""
+        return self.agent, self.session_id
 
 
 def means_all(text: str) -> bool:

@@ -9,8 +9,8 @@ from mcp.server.mcpserver import Context
 
 from agentcore_mcp.server.agents import Agents
 from agentcore_mcp.server.calls import Calls
-from agentcore_mcp.server.ledger import Ledger, Session
-from agentcore_mcp.server.sessions import SessionNames
+from agentcore_mcp.server.ledger import Ledger
+from agentcore_mcp.server.sessions import Session, SessionNames
 from agentcore_mcp.server.stops import Stops
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import pytest
 from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError
 from agentcore_mcp.server.call import Call
 from agentcore_mcp.server.calls import KEPT_MAX_CALLS, UNATTENDED_MAX_CALLS, Calls
-from agentcore_mcp.server.ledger import Session
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.progress import Progress
+from agentcore_mcp.server.sessions import Session
 from agentcore_mcp.server.spool import Spool
 from tests.support.processes import nameless_files
 
