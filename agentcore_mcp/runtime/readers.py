@@ -5,6 +5,9 @@ No I/O: ``exchange`` feeds them, on an event loop or in the calling thread.
 
 from __future__ import annotations
 
+import codecs
+import re
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -12,9 +15,10 @@ from agentcore_mcp.errors import ProtocolError
 from agentcore_mcp.runtime.failures import event_error
 from agentcore_mcp.wire.encodings import GzipReader, is_gzip
 from agentcore_mcp.wire.headers import SSE_TYPE, media_type
+from agentcore_mcp.wire.pieces import WHOLE_MAX_BYTES, TextPieces, is_line_type, is_text_type, whole
 from agentcore_mcp.wire.refusals import error_of_event
+from agentcore_mcp.wire.reports import FAILURE_MARK, stream_failure
 from agentcore_mcp.wire.sse import SSEDecoder
-from agentcore_mcp.wire.text import FAILURE_MARK, stream_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,8 +27,16 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.errors import AgentError
 
-# A whole answer is held in memory. This is the service's limit for a request's payload, so an agent may echo one.
-ANSWER_MAX_BYTES = 100_000_000
+ANSWER_MAX_BYTES = WHOLE_MAX_BYTES
+
+# How a body that may be a stream of events begins, before its first field: also with a field that no standard knows.
+_MAY_BE_A_FIELD = re.compile(rb"(?:\xef(?:\xbb\xbf?)?)?\s{0,1000}[A-Za-z-]{0,30}(?::|\Z)")
+# Encodings of text that agents may use instead of UTF-8; Python has others, not all of them for text.
+_CHARSET = re.compile(
+    r"""charset\s*=\s*["']?(iso[-_]?8859-\d+|latin-?1|(?:windows-|cp)\d+|utf-?(?:16|32)(?:[lb]e)?|koi8-[ru]|big5"""
+    r"""|gb(?:k|2312|18030)|shift[-_]jis|euc-(?:jp|kr)|iso-2022-jp)\b""",
+    re.IGNORECASE,
+)
 
 T = TypeVar("T")
 
@@ -47,6 +59,8 @@ class Reader(Protocol[T]):
 class EventData:
     """Reads a stream of events: each piece is the data of one, and an agent's report of its failure is raised.
 
+    A body without one field of an event is read as the text that it is, whatever its type says.
+
     Args:
         error_of: Makes the exception of such a report, of its error, error type and message.
     """
@@ -55,13 +69,15 @@ class EventData:
 
     def __init__(self, error_of: Callable[[str, str, str], AgentError] = error_of_event) -> None:
         self._error_of = error_of
-        self._decoder = SSEDecoder()
+        self._decoder = SSEDecoder(keeps_blanks=True)
         self._error: AgentError | None = None
+        self._begin = bytearray()  # of the body, until its first field
+        self._text: TextPieces | None = None
 
     @property
     def failed(self) -> bool:
         """Whether an error was found; every further call raises it."""
-        return self._error is not None or self._decoder.failed
+        return self._error is not None or (self._text is None and self._decoder.failed)
 
     def feed(self, data: bytes) -> list[str]:
         """Take the next bytes and return the data of the events that they complete.
@@ -72,7 +88,15 @@ class EventData:
         """
         if self._error is not None:
             raise self._error
-        return self._until_failure(self._decoder.feed_data(data))
+        if self._text is not None:
+            return self._text.feed(data)
+        pieces = self._decoder.feed_data(data)
+        if not self._decoder.has_fields:
+            self._begin += data
+            if not _MAY_BE_A_FIELD.match(self._begin):
+                self._text = TextPieces()
+                return self._text.feed(bytes(self._begin))
+        return self._until_failure(pieces)
 
     def close(self) -> list[str]:
         """End the stream and return the data of the event that was left unfinished.
@@ -82,11 +106,17 @@ class EventData:
         """
         if self._error is not None:
             raise self._error
-        return self._until_failure(self._decoder.close_data())
+        if self._text is not None:
+            return self._text.close()
+        pieces = self._decoder.close_data()
+        if self._begin.strip() and not self._decoder.has_fields:
+            self._text = TextPieces()
+            return self._text.feed(bytes(self._begin)) + self._text.close()
+        return self._until_failure(pieces)
 
     def _until_failure(self, pieces: list[str]) -> list[str]:
         # Nearly always there is none, which one look into all of them tells sooner than one into each.
-        if FAILURE_MARK not in "\n".join(pieces):
+        if not self._decoder.has_names and FAILURE_MARK not in "\n".join(pieces):
             return pieces
         for position, piece in enumerate(pieces):
             failure = stream_failure(piece)
@@ -99,12 +129,17 @@ class EventData:
 
 
 class WholeText:
-    """Reads any other answer: one piece of text, once all of it has arrived, or none if it is empty."""
+    """Reads an answer that means nothing before all of it has arrived: one piece, or none if it is empty.
+
+    Args:
+        media_type: The type of the answer.
+    """
 
     failed = False
     finished = False
 
-    def __init__(self) -> None:
+    def __init__(self, media_type: str = "") -> None:
+        self._media_type = media_type
         self._body = bytearray()
 
     def feed(self, data: bytes) -> list[str]:
@@ -120,7 +155,7 @@ class WholeText:
 
     def close(self) -> list[str]:
         """Return the text as far as it has come: of an answer that broke off, what there is is worth having."""
-        return [self._body.decode("utf-8", "replace")] if self._body else []
+        return [whole(bytes(self._body), self._media_type)] if self._body else []
 
 
 class Body(Generic[T]):
@@ -130,13 +165,22 @@ class Body(Generic[T]):
         reader: Makes the pieces.
         response: The answer, for its headers.
         half_is_worth_having: Whether what there is of a body that broke off is handed over before the error.
+        charset: The encoding of its text, if that is not UTF-8.
 
     Raises:
         ProtocolError: If it has a content encoding that nobody asked for, other than gzip.
     """
 
-    def __init__(self, reader: Reader[T], response: httpx2.Response, *, half_is_worth_having: bool = False) -> None:
+    def __init__(
+        self,
+        reader: Reader[T],
+        response: httpx2.Response,
+        *,
+        half_is_worth_having: bool = False,
+        charset: str | None = None,
+    ) -> None:
         self._reader = reader
+        self._characters = codecs.getincrementaldecoder(charset)("replace") if charset else None
         self._half_is_worth_having = half_is_worth_having
         self._gzip = GzipReader() if is_gzip(response.headers.get("content-encoding", "")) else None
 
@@ -157,6 +201,8 @@ class Body(Generic[T]):
             ProtocolError: If they can't be decompressed; and whatever the reader raises.
         """
         for part in (data,) if self._gzip is None else self._gzip.feed(data):
+            if self._characters is not None:
+                part = self._characters.decode(part).encode()  # noqa: PLW2901
             if pieces := self._reader.feed(part):
                 yield pieces
             if self.is_over:
@@ -179,6 +225,17 @@ class Body(Generic[T]):
 
 def invocation_body(response: httpx2.Response, session_id: str) -> Body[str]:
     """Return what reads the successful answer to an invocation."""
-    if media_type(response.headers) == SSE_TYPE:
-        return Body(EventData(partial(event_error, response, session_id)), response)
-    return Body(WholeText(), response, half_is_worth_having=True)
+    kind, charset = media_type(response.headers), _charset(response.headers.get("content-type", ""))
+    if kind == SSE_TYPE:
+        return Body(EventData(partial(event_error, response, session_id)), response, charset=charset)
+    if is_text_type(kind):
+        return Body(TextPieces(in_lines=is_line_type(kind)), response, half_is_worth_having=True, charset=charset)
+    return Body(WholeText(kind), response, half_is_worth_having=True)
+
+
+def _charset(content_type: str) -> str | None:
+    """Return the encoding that the type of an answer names, None if it is UTF-8 or unknown."""
+    found = _CHARSET.search(content_type)
+    with suppress(LookupError):
+        return codecs.lookup(found[1]).name if found else None
+    return None

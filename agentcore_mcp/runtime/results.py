@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from agentcore_mcp.runtime.failures import request_id_of
 from agentcore_mcp.wire.eventstream import CommandEvent
 from agentcore_mcp.wire.ids import session_in
+from agentcore_mcp.wire.sse import SSEEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -43,8 +44,15 @@ class Answer(Generic[T]):
     def __aiter__(self) -> AsyncIterator[T]:
         return self.pieces
 
+    async def events(self: Answer[str]) -> AsyncGenerator[SSEEvent, None]:
+        """Iterate an agent's answer as events with their types and ids; what is no stream of events has neither."""
+        async for piece in self.pieces:
+            yield SSEEvent.of(piece)
 
-# Each piece is the data of one SSE event, as the agent sent it, or the one whole body of any other answer.
+
+# Each piece is the data of one SSE event, a line of JSON, a piece of text, or a whole body, always as a string. Those
+# that have more to tell are of types of their own: ``wire.sse.NamedData`` has an event's type and id,
+# ``wire.pieces.Text`` is nothing but text, also where it looks like JSON, ``wire.pieces.Binary`` has an image's bytes.
 Invocation = Answer[str]
 CommandRun = Answer[CommandEvent]
 

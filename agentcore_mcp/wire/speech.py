@@ -1,15 +1,18 @@
 """What an agent has said so far in one answer, and what of the next event is new to that.
 
 Agents say the same words several times: piece by piece, again as a complete message, again in the state of a graph,
-again as the result. Pieces are always new; a complete message is a copy if its id came before or if the words so far
-end with it; so the reader misses nothing but a repetition. Used by ``wire.text`` and ``wire.dialects``, which know who
+again as the result. Pieces are always new. A complete message is a copy if the words so far end with it; if its id came
+before, what is new is what it has grown by, or all of it if it was rewritten. So the reader misses nothing but a
+repetition. Used by ``wire.text`` and ``wire.dialects``, which know who
 says what; here is no framework.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from agentcore_mcp.wire.characters import WholeCharacters, valid_unicode
 from agentcore_mcp.wire.tooluse import Memory, ToolUse
@@ -23,14 +26,40 @@ _RECENT_PIECES_MAX = 64  # then they are joined and cut: an answer's length must
 _WHITE_SPACE_CHARS = 100  # how much more of it there may be in the words so far
 
 
+@dataclass(slots=True)
+class Said:
+    """What was said of a message that may come again: enough to tell what is new, whatever its length."""
+
+    chars: int = 0
+    digest: int = 0
+    packed: int = 0  # the digest without white space: complete messages may have less of it than their pieces had
+
+    def add(self, text: str) -> None:
+        """Take note of more of the message."""
+        data = text.encode("utf-8", "surrogatepass")
+        self.chars += len(text)
+        self.digest = crc32(data, self.digest)
+        self.packed = crc32(b"".join(data.split()), self.packed)
+
+    def rest_of(self, text: str) -> str | None:
+        """Return what a later version of the message adds, None if it doesn't begin with what was said."""
+        version = Said()
+        version.add(text[: self.chars])
+        if version.digest == self.digest and len(text) >= self.chars:
+            return text[self.chars :]
+        version.add(text[self.chars :])
+        return "" if version.packed == self.packed else None
+
+
 class Speech:
     """Collects the words of one answer; each method returns what its call adds to them."""
 
     def __init__(self) -> None:
         self.tools = ToolUse()
         self.muted = False  # while true nothing but failures is said
-        self._known = Memory()
-        self._written: object = None  # the id of the message that is being written
+        self._known: Memory[Any] = Memory()  # versions of messages, and what is said once
+        self._messages: Memory[Said] = Memory()
+        self._latest: object = None  # the id of the message that the last words were of
         self._mark: object = None
         self._voice: object = None
         self._rank = 0
@@ -43,11 +72,10 @@ class Speech:
 
     def piece(self, text: str, message_id: object = None) -> str:
         """Say a piece of a message that is being written."""
-        if message_id != self._written and text:
-            self._written = message_id
-            self._known.is_new(message_id)
+        if message_id is not None and text:
+            self._messages.of(message_id, Said)[0].add(text)
         self._voice = None
-        return self._add(text)
+        return self._add(text, message_id)
 
     def ranked(self, text: str, rank: int) -> str:
         """Say a piece, unless the same pieces came by a way of a higher rank: those were said already."""
@@ -80,12 +108,24 @@ class Speech:
 
     def messages(self, messages: Sequence[tuple[str, object]]) -> str:
         """Say the messages of a conversation, in its order, each a text and its id, as far as they are new."""
-        new = [text for text, message_id in messages if self._known.is_new(message_id) and text]
+        new: list[tuple[str, object, bool]] = []
+        for text, message_id in messages:
+            rest, grows = self._new_of(text, message_id)
+            if rest:
+                new.append((rest, message_id, grows and message_id == self._latest))
         if not messages:
             return ""
-        is_copy = bool(new) and self._piecewise and self._ends_with(new[-1])
-        self.turn()
-        words = "" if is_copy else "".join(map(self._own_line, new))
+        is_copy = bool(new) and not new[-1][2] and self._piecewise and self._ends_with(new[-1][0])
+        self.tools.end()
+        words = ""
+        for rest, message_id, continues in () if is_copy else new:
+            if continues:
+                self._break = False
+            else:
+                self._begin_line()
+            words += self._add(rest, message_id)
+        self._begin_line()
+        self._mark = None
         self._piecewise = False
         return words
 
@@ -140,6 +180,23 @@ class Speech:
         self.tools.end()
         return self._characters.close()
 
+    def _new_of(self, text: str, message_id: object) -> tuple[str, bool]:
+        """Return what is new of a complete message, and whether that continues what was said of it before."""
+        if not isinstance(message_id, str) or not message_id:
+            return text, False
+        if not self._known.is_new(f"{message_id} {hash(text)}"):
+            return "", False
+        said, came_before = self._messages.of(message_id, Said)
+        rest = said.rest_of(text)
+        grows = came_before and bool(said.chars) and rest is not None
+        if rest is None:  # rewritten
+            said.chars = said.digest = said.packed = 0
+            rest = "" if self._ends_with(text) else text
+            said.add(text)
+        else:
+            said.add(rest)
+        return rest, grows
+
     def _own_line(self, text: str) -> str:
         self._begin_line()
         words = self._add(text)
@@ -149,9 +206,11 @@ class Speech:
     def _begin_line(self) -> None:
         self._break = self._break or not self.muted
 
-    def _add(self, text: str, *, is_aside: bool = False) -> str:
+    def _add(self, text: str, message_id: object = None, *, is_aside: bool = False) -> str:
         if self.muted:
             return ""
+        if text:
+            self._latest = message_id
         text = self._characters.feed(text)
         if not text:
             return ""

@@ -1,7 +1,7 @@
 """The words of an agent's answer: what a reader should see of each event, whatever framework the agent is built with.
 
 Knows plain text and strings, the events and answers of the frameworks in ``wire.dialects``, and the objects that
-authors return: ``{"result": …}``, ``{"response": …}`` and their like. Whatever else comes is passed on as its JSON
+authors return, as ``wire.authors`` reads them. Whatever else comes is passed on as its JSON
 text, on a line of its own: nothing is dropped but what is known to carry no words, or to repeat words that were passed
 on before. Not a renderer: nothing is folded, cut or styled here.
 """
@@ -13,23 +13,17 @@ from contextlib import suppress
 from typing import Any
 
 from agentcore_mcp.wire import dialects
+from agentcore_mcp.wire.authors import Authors, is_other_kind
 from agentcore_mcp.wire.characters import valid_unicode
-from agentcore_mcp.wire.dialects import reprs
-from agentcore_mcp.wire.dialects.content import SPEAKERS, text_of
+from agentcore_mcp.wire.dialects import frameworks, langchain, reprs
+from agentcore_mcp.wire.pieces import DATA_STREAM_LINE, Binary, Text
+from agentcore_mcp.wire.reports import FAILURE_MARK, event_line, says_nothing, stream_failure
 from agentcore_mcp.wire.speech import Speech, as_json
+from agentcore_mcp.wire.sse import NamedData, SSEEvent
 
 __all__ = ["FAILURE_MARK", "AnswerText", "event_line", "stream_failure"]
 
-# What the data has of each event by which a BedrockAgentCoreApp reports an error after its stream has begun.
-FAILURE_MARK = '"error_type"'
-
-_STREAM_FAILURE_KEYS = ("error", "error_type", "message")
 _STREAM_END = "[DONE]"  # how OpenAI-like streams say that nothing follows
-# What authors call the member of their own objects that holds the words, the surest name first.
-_ANSWER_NAMES = ("result", "response", "output", "answer", "message", "text", "content", "completion", "chunk", "delta")
-_KIND_NAMES = ("type", "event", "role")  # and the one that says what kind of words these are
-_DATA_MEMBERS = {"type", "event", "data"}  # "data" alone may be anything, but not beside a kind
-_OTHER_KINDS = ("think", "reason", "tool", "status", "error")  # in a "type": what authors tell apart from the answer
 _WHITE_SPACE = " \t\r\n"  # of JSON
 _JSON_BEGINNINGS = frozenset('{["n')  # that matter: a number or a truth value is a word like any other
 _OBJECT_BEGINNINGS = frozenset("{[deicmRAF")  # of strings that may hold an event: JSON, a "data: " line, a repr
@@ -53,26 +47,29 @@ class AnswerText:
                 if there were no path.
         """
         self._speech = Speech()
+        self._authors = Authors(self._speech)
         self._path = path.split(".") if path else []
         self._has_path = False  # whether an event had it
         self._held: list[str] | None = []
         self._held_chars = 0
 
-    def feed(self, data: str) -> str:
+    def feed(self, data: str | SSEEvent) -> str:
         """Return the words that an event adds, ready to be appended to those before.
 
         Args:
-            data: The data of one server-sent event, or a whole answer that is not a stream.
+            data: One piece of an answer: a server-sent event or the data of one, a line, a text, or a whole answer.
         """
-        if data == _STREAM_END:
+        if isinstance(data, SSEEvent):
+            data = NamedData.of(data.data, data.event)
+        if data.endswith(_STREAM_END) and data.strip() == _STREAM_END:
             return ""
         value: Any = data
-        if data.lstrip()[:1] in _JSON_BEGINNINGS:
+        if data.lstrip()[:1] in _JSON_BEGINNINGS and not isinstance(data, Text):
             try:  # contextlib.suppress would cost as much as the parsing
                 value = _parsed(data)
             except (ValueError, RecursionError):
                 value = data
-        return self._by_path(value, data) if self._path else self._words(value, data)
+        return self._by_path(value, data) if self._path else self._piece(value, data)
 
     def take_notes(self) -> list[str]:
         """Return what is new about tools since the last time: short lines such as ``using tool add(a=1, b=2)``.
@@ -84,7 +81,7 @@ class AnswerText:
 
     def close(self) -> str:
         """Return what only the end of the answer settles."""
-        return self._release() + self._speech.close()
+        return self._release() + self._authors.interrupt(None) + self._speech.close()
 
     def _by_path(self, value: Any, data: str) -> str:
         found = _at(value, self._path)
@@ -96,7 +93,7 @@ class AnswerText:
             return words if found is None else words + self._words(found, as_json(found))
         if self._held is None:
             self._speech.muted = self._has_path
-            words = self._words(value, data)
+            words = self._piece(value, data)
             self._speech.muted = False
             return words
         self._held.append(data)
@@ -107,13 +104,46 @@ class AnswerText:
         held, self._held = self._held, None
         return "".join(map(self.feed, held or ()))
 
+    def _piece(self, value: Any, data: str) -> str:
+        if type(data) is str:  # as nearly all are
+            return self._words(value, data)
+        before = self._authors.interrupt(value)
+        if isinstance(data, NamedData) and data.event != "message":
+            return before + self._named(value, data)
+        if isinstance(data, Binary):
+            return before + self._speech.line(data)
+        return before + (self._speech.piece(data) if isinstance(data, Text) else self._words(value, data))
+
+    def _named(self, value: Any, data: NamedData) -> str:
+        """Return the words of an event whose type may say more than its data."""
+        name, words = data.event, None
+        if failure := stream_failure(data):
+            error, error_type, message = failure
+            return self._speech.failure(": ".join(filter(None, (error_type, error, message))))
+        if says_nothing(data):
+            return ""
+        mode, _, form = name.partition("|")[0].partition("/")
+        if mode in langchain.MODES or mode == "metadata":
+            words = langchain.served(mode, form, value, self._speech)
+        if words is None and isinstance(value, dict) and "type" not in value and "event" not in value:
+            with suppress(RecursionError):
+                data = NamedData.of(as_json({"event": name, **value}), name)
+                value = {"event": name, **value}
+        if words is None and isinstance(value, str) and is_other_kind(name):
+            return self._speech.line(f"{name}: {value}")
+        return self._words(value, data) if words is None else words
+
     def _words(self, value: Any, data: str) -> str:
+        before = self._authors.interrupt(value)
+        return before + self._of(value, data) if before else self._of(value, data)
+
+    def _of(self, value: Any, data: str) -> str:
         if isinstance(value, str):
             return self._string(value)
         try:
             if isinstance(value, dict):
                 words = dialects.read(value, self._speech)
-                return self._authors(value, data.strip()) if words is None else words
+                return self._authors.read(value, data.strip()) if words is None else words
             if isinstance(value, list):
                 words = dialects.items(value, self._speech)
                 return self._speech.line(data.strip()) if words is None else words
@@ -124,6 +154,9 @@ class AnswerText:
 
     def _string(self, text: str) -> str:
         """Return the words of a string: nearly always it is some."""
+        if text[1:2] == ":" and DATA_STREAM_LINE.match(text):
+            with suppress(ValueError, RecursionError):
+                return frameworks.ai_data_stream(text[0], _parsed(text[2:]), self._speech)
         if text[:1] in _OBJECT_BEGINNINGS:
             words = reprs.words_of(text, self._speech)
             if words is None:
@@ -156,70 +189,6 @@ class AnswerText:
                 return None
             events.append(data)
         return "".join(map(self.feed, events))
-
-    def _authors(self, value: dict[str, Any], whole: str) -> str:
-        """Return the words of an object that an agent's author has made, and then whatever else it holds."""
-        kind = value.get("type", value.get("event"))
-        name = next((name for name in _ANSWER_NAMES if name in value), None)
-        if name is None and value.keys() <= _DATA_MEMBERS and isinstance(value.get("data"), str):
-            name = "data"
-        if name is None or (isinstance(kind, str) and any(other in kind.lower() for other in _OTHER_KINDS)):
-            return self._speech.line(whole)
-        rest = {key: other for key, other in value.items() if key not in (name, *_KIND_NAMES)}
-        rest_as_json = as_json(rest) if rest else ""
-        answer = value[name]
-        if isinstance(answer, str):
-            # Pieces of a kind follow each other; what is of another kind may be all of them once more.
-            words = self._speech.voiced(answer, (kind, *value), is_whole=name == "result")
-        else:
-            found = "" if answer is None else self._inner(answer)
-            if found is None:
-                return self._speech.line(whole)
-            words = found
-        return words + self._speech.line(rest_as_json) if rest else words
-
-    def _inner(self, answer: object) -> str | None:
-        """Return the words of an answer that is no string: a message, or an object around one, or a framework's."""
-        if not isinstance(answer, dict):
-            text = text_of(answer)
-            return None if text is None else self._speech.result(text)
-        message = answer.get("message", answer)
-        if isinstance(message, dict) and message.get("role") in SPEAKERS:
-            message = text_of(message.get("content"))
-        if isinstance(message, str):
-            return self._speech.result(message)
-        return dialects.read(answer, self._speech)
-
-
-def stream_failure(data: str) -> tuple[str, str, str] | None:
-    """Return error, error type and message if an event is the report of a failure, else None.
-
-    Only the object with these three texts that BedrockAgentCoreApp sends counts; an agent may have its own events with
-    an ``error``.
-    """
-    if FAILURE_MARK not in data:  # spares the parsing for nearly every event
-        return None
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict) or value.keys() != set(_STREAM_FAILURE_KEYS):
-        return None
-    texts = [valid_unicode(text) for text in map(value.get, _STREAM_FAILURE_KEYS) if isinstance(text, str)]
-    return (texts[0], texts[1], texts[2]) if len(texts) == len(_STREAM_FAILURE_KEYS) else None
-
-
-def event_line(data: str) -> str:
-    """Return an event's data for a list with an event on each line: JSON of several lines is the same on one.
-
-    What is no JSON is left as it is: it may be lines of JSON, or a text, whose lines are its own.
-    """
-    data = valid_unicode(data)
-    if "\n" in data:
-        with suppress(ValueError, RecursionError):
-            _parsed(data)
-            return data.strip(_WHITE_SPACE).replace("\r", " ").replace("\n", " ")
-    return data
 
 
 def _parsed(text: str) -> Any:

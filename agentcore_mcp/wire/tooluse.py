@@ -9,6 +9,12 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
 
 NOTE_MAX_CHARS = 160  # with what a progress line begins with, it fits the 200 characters that hosts show
 _NAME_MAX_CHARS = 80
@@ -19,22 +25,26 @@ _NOTES_MAX = 100
 _IDS_MAX = 10_000  # about 1 MB; an answer with more messages than this may repeat one of its first
 
 
-class Memory:
-    """Knows which ids came before, as far back as its bound."""
+class Memory(Generic[T]):
+    """Knows which ids came before, as far back as its bound, and something of each."""
 
     def __init__(self) -> None:
-        self._ids: dict[str, None] = {}
+        self._ids: dict[str, T] = {}
+
+    def of(self, value: object, begin: Callable[[], T]) -> tuple[T, bool]:
+        """Return what is known of an id, and whether it came before; what is no id never did."""
+        if not isinstance(value, str) or not value:
+            return begin(), False
+        if value in self._ids:
+            return self._ids[value], True
+        self._ids[value] = begin()
+        if len(self._ids) > _IDS_MAX:
+            del self._ids[next(iter(self._ids))]
+        return self._ids[value], False
 
     def is_new(self, value: object) -> bool:
         """Return whether this id comes for the first time; what is no id is always new."""
-        if not isinstance(value, str) or not value:
-            return True
-        if value in self._ids:
-            return False
-        self._ids[value] = None
-        if len(self._ids) > _IDS_MAX:
-            del self._ids[next(iter(self._ids))]
-        return True
+        return not self.of(value, _anything)[1]
 
 
 @dataclass(slots=True)
@@ -50,7 +60,7 @@ class ToolUse:
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._unfinished: dict[str | int | None, _Call] = {}
-        self._known = Memory()
+        self._known: Memory[Any] = Memory()
 
     def called(self, name: object, arguments: object, call_id: object = None) -> None:
         """Take note of a whole call; its arguments are an object, or the text of one."""
@@ -101,6 +111,10 @@ class ToolUse:
             return []
         lines, self._lines = self._lines, []
         return lines
+
+
+def _anything() -> Any:
+    return None
 
 
 def _key(value: object) -> str | int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,11 +19,14 @@ from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.publishing import Handle, SessionId, publish
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mcp.server.mcpserver.tools import Tool
 
     from agentcore_mcp.config import Agent, Settings
     from agentcore_mcp.server.agents import Target
     from agentcore_mcp.server.state import ServerState
+    from agentcore_mcp.wire.text import AnswerText
 
 DESCRIPTION = """\
 Send a prompt to {agent} and return its answer; the words stream in as progress while it works. The agent may use \
@@ -107,11 +111,12 @@ async def invoke_agent(
 async def _ask(state: ServerState, target: Target, call: Call, *, raw_events: bool) -> None:
     """Send the prompt, and add the agent's words, or its events as JSON lines, to the call."""
     # Here and not above: with it comes all that reads answers, and hosts wait for the start.
+    from agentcore_mcp.wire.pieces import Text
     from agentcore_mcp.wire.text import AnswerText, event_line
 
     agent, session_id = target.agent, call.session.session_id
     answer = AnswerText(path=agent.response)
-    with state.ledger.running(call):
+    with _to_the_last_word(call, answer), state.ledger.running(call):
         client = await state.agents.client_of(target)
         async with client.invoke(
             agent.arn,
@@ -125,7 +130,8 @@ async def _ask(state: ServerState, target: Target, call: Call, *, raw_events: bo
             state.answered(call, invocation.session_id)
             async for pieces in invocation.batches:
                 if raw_events:
-                    call.add("text", "".join([f"{event_line(data)}\n" for data in pieces]))
+                    lines = [data if isinstance(data, Text) else f"{event_line(data)}\n" for data in pieces]
+                    call.add("text", "".join(lines))
                     continue
                 # What came together is added together, as far as no note comes between: that takes a fraction of the
                 # time.
@@ -137,4 +143,12 @@ async def _ask(state: ServerState, target: Target, call: Call, *, raw_events: bo
                         call.note("".join([f"[{note}]\n" for note in notes]))
                         words.clear()
                 call.add("text", "".join(words))
-        call.add("text", "" if raw_events else answer.close())
+
+
+@contextmanager
+def _to_the_last_word(call: Call, answer: AnswerText) -> Iterator[None]:
+    """Add what the end of an answer settles, also if it ends with a failure."""
+    try:
+        yield
+    finally:
+        call.add("text", answer.close())

@@ -37,7 +37,7 @@ def event(value: dict[str, Any], speech: Speech) -> str | None:
             return _status(status, speech)
         case "artifact-update" if isinstance(artifact := value.get("artifact"), dict):
             if value.get("append"):
-                return _parts(artifact, speech, piecewise=True)
+                return _artifact(artifact, speech, piecewise=True)
             return speech.opened(_artifact(artifact, speech))
         case "task" if isinstance(status := value.get("status"), dict):
             words = "".join(_artifact(artifact, speech) for artifact in dicts(value.get("artifacts")))
@@ -67,14 +67,14 @@ def _message(message: dict[str, Any], speech: Speech) -> str:
     return _parts(message, speech, message_id=pick(message, "messageId", "message_id"))
 
 
-def _artifact(artifact: dict[str, Any], speech: Speech) -> str:
-    return _parts(artifact, speech, message_id=pick(artifact, "artifactId", "artifact_id"))
+def _artifact(artifact: dict[str, Any], speech: Speech, *, piecewise: bool = False) -> str:
+    return _parts(artifact, speech, message_id=pick(artifact, "artifactId", "artifact_id"), piecewise=piecewise)
 
 
 def _parts(holder: dict[str, Any], speech: Speech, *, message_id: object = None, piecewise: bool = False) -> str:
     """Return the words of a message or an artifact, and as JSON what else it holds."""
     text = _text(holder)
-    words = speech.piece(text) if piecewise else speech.message(text, message_id)
+    words = speech.piece(text, message_id) if piecewise else speech.message(text, message_id)
     others = [part for part in dicts(holder.get("parts")) if not isinstance(part.get("text"), str)]
     return words + "".join(speech.once(as_json(part)) for part in others)
 

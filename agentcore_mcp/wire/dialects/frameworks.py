@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.wire.dialects.content import SPEAKERS, dicts, pick, text_of
+from agentcore_mcp.wire.speech import as_json
 
 if TYPE_CHECKING:
     from agentcore_mcp.wire.speech import Speech
@@ -185,6 +186,27 @@ def ai_sdk(value: dict[str, Any], speech: Speech) -> str | None:
     return ""
 
 
+def ai_data_stream(code: str, value: Any, speech: Speech) -> str:
+    """Read a line of the AI SDK's data stream protocol, version 1: a code, and the JSON behind it."""
+    match code, value:
+        case "0", str(text):
+            return speech.piece(text)
+        case "3", str(text):
+            return speech.failure(text)
+        case "2", list(parts):
+            return "".join(speech.line(as_json(part)) for part in parts)
+        case (("9" | "b"), {"toolName": name, "toolCallId": call_id, **rest}):
+            if code == "9":
+                speech.tools.called(name, rest.get("args"), call_id)
+            else:
+                speech.tools.begins(call_id, name, call_id)
+        case "c", {"toolCallId": call_id, "argsTextDelta": delta}:
+            speech.tools.continues(call_id, delta)
+        case (("a" | "e" | "f"), _):
+            speech.turn()
+    return ""
+
+
 _AI_SDK_EDGE_MEMBERS = {
     "type",
     "messageId",
@@ -196,4 +218,6 @@ _AI_SDK_EDGE_MEMBERS = {
     "runId",
     "from",
     "isContinued",
+    "rawFinishReason",
+    "abortReason",
 }

@@ -109,6 +109,15 @@ def part(value: dict[str, Any], speech: Speech) -> str | None:
     return _mode(value["type"], value["data"], speech) if "ns" in value and "data" in value else None
 
 
+def served(mode: str, form: str, value: Any, speech: Speech) -> str | None:
+    """Read an event of LangGraph's server: its type is a mode, and what form of it; metadata come in events too."""
+    if mode == "metadata" or form == "metadata":
+        return "" if isinstance(value, dict) and (form or not any(map(_holds, value.values()))) else None
+    if mode == "messages" and isinstance(value, list) and form:
+        return conversation(value, speech)
+    return _mode(mode, value, speech)
+
+
 def protocol_event(value: dict[str, Any], speech: Speech) -> str | None:
     """Read an event of version 3 of ``astream_events``."""
     params = value.get("params")
@@ -206,6 +215,10 @@ def _mode(name: str, payload: Any, speech: Speech) -> str | None:
     return speech.line(as_json(payload)) if words is None else words
 
 
+def _holds(value: object) -> bool:
+    return isinstance(value, (list, dict)) and bool(value)
+
+
 def _plain(value: dict[str, Any]) -> dict[str, Any] | None:
     """Return a message with its members where a dump has them, None if it is no message."""
     if value.get("lc") == 1 and isinstance(value.get("kwargs"), dict):
@@ -233,7 +246,7 @@ def _speaks(plain: dict[str, Any]) -> bool:
 
 def _id(plain: dict[str, Any], place: int) -> object:
     # The state of a graph comes again and again: a message without an id is known by its place in the conversation.
-    return plain.get("id") or f"{place} {hash(text_of(plain.get('content')))}"
+    return plain.get("id") or f"message {place}"
 
 
 def _calls(plain: dict[str, Any], speech: Speech) -> None:

@@ -1,0 +1,148 @@
+"""The objects that an agent's author has made up: words, and what else comes with them.
+
+``{"result": …}``, ``{"response": …}`` and their like, whole or piece by piece. No framework's: those are read first, by
+``wire.dialects``. What comes with every piece is said once, behind the pieces; what changes from piece to piece and is
+no more than a number, an id or a time is said as it was at last; a sum of all pieces so far beside a piece, and a text
+that grows from event to event, are said by what is new.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from agentcore_mcp.wire import dialects
+from agentcore_mcp.wire.dialects.content import SPEAKERS, text_of
+from agentcore_mcp.wire.speech import Said, Speech, as_json
+
+# What authors call the member of their own objects that holds the words, the surest name first.
+_ANSWER_NAMES = (
+    "result", "response", "output", "answer", "message", "text", "content", "completion", "chunk", "delta", "token",
+)  # fmt: skip
+_KIND_NAMES = ("type", "event", "role")  # and the one that says what kind of words these are
+_DATA_MEMBERS = {"type", "event", "data"}  # "data" alone may be anything, but not beside a kind
+_OTHER_KINDS = ("think", "reason", "tool", "status", "error")  # in a "type": what authors tell apart from the answer
+# Members that may be another one with every piece and mean nothing to a reader.
+_BOOKKEEPING = re.compile(r"(?:.*_)?(?:id|uuid|time|timestamp|ts|date|created|at)|.*(?:[a-z]Id|At|Time)|Date")
+_GROWN_CHARS = 20  # that nobody says twice by chance, at the beginning of two pieces
+
+
+def is_other_kind(kind: object) -> bool:
+    """Return whether the type of an event says that its text is no part of the answer."""
+    return isinstance(kind, str) and any(other in kind.lower() for other in _OTHER_KINDS)
+
+
+class Authors:
+    """Reads the objects of one answer, in their order."""
+
+    def __init__(self, speech: Speech) -> None:
+        self._speech = speech
+        self._shape: tuple[object, ...] | None = None  # of the last object
+        self._run = Said()  # what the objects of this shape have said
+        self._grows = False  # whether each holds all of the text so far
+        self._held = ""  # a text that may be the next piece, or all of the text so far
+        self._rest: dict[str, Any] = {}  # what else they held
+
+    def interrupt(self, value: object) -> str:
+        """Return what waits for the end of a run of objects, unless the next event belongs to it."""
+        if self._shape is None or (isinstance(value, dict) and _shape(value) == self._shape):
+            return ""
+        held, self._held = self._held, ""
+        words = self._speech.piece(held) if held else ""
+        rest, self._rest = self._rest, {}
+        self._shape = None
+        return words + (self._speech.once(as_json(rest)) if rest else "")
+
+    def read(self, value: dict[str, Any], whole: str) -> str:
+        """Return the words of an object, which ``interrupt`` was asked about before.
+
+        Args:
+            value: The object.
+            whole: Its JSON, to be passed on if it has no words.
+
+        Raises:
+            RecursionError: If it is nested so deeply that it could just be read.
+        """
+        name = next((name for name in _ANSWER_NAMES if name in value), None)
+        if name is None and value.keys() <= _DATA_MEMBERS and isinstance(value.get("data"), str):
+            name = "data"
+        if name is None or is_other_kind(value.get("type", value.get("event"))):
+            return self._speech.line(whole)
+        rest = {key: other for key, other in value.items() if key not in (name, *_KIND_NAMES) and other is not None}
+        answer = value[name]
+        if not isinstance(answer, str):
+            found = "" if answer is None else self._inner(answer)
+            if found is None:
+                return self._speech.line(whole)
+            return found + (self._speech.line(as_json(rest)) if rest else "")
+        if rest != self._rest:
+            as_json(rest)  # raises now what it would raise when it is said
+        shape = _shape(value)
+        if shape != self._shape:
+            self._shape, self._run, self._grows = shape, Said(), False
+        words = self._flush_if_changed(rest)
+        if total := self._sum_in(value):
+            piece, sum_name = total
+            self._rest = {key: other for key, other in rest.items() if key != sum_name and other != piece}
+            words += self._say(piece, shape)
+        else:
+            self._rest = rest
+            words += self._grown(answer, shape, is_whole=name == "result")
+        return words
+
+    def _flush_if_changed(self, rest: dict[str, Any]) -> str:
+        """Say what came with the pieces so far if something else comes with the next."""
+        for key, before in self._rest.items():
+            now = rest.get(key)
+            if now != before and not isinstance(now, (int, float)) and not _BOOKKEEPING.fullmatch(key):
+                return self._speech.once(as_json(self._rest))
+        return ""
+
+    def _sum_in(self, value: dict[str, Any]) -> tuple[str, str] | None:
+        """Return the piece in an object that has all pieces so far too, and the name of the member with them."""
+        texts = [(key, text) for key, text in value.items() if isinstance(text, str) and key not in _KIND_NAMES]
+        for sum_name, total in texts:
+            rest = self._run.rest_of(total)
+            for key, text in texts:
+                if text == rest and key != sum_name and {key, sum_name} & {*_ANSWER_NAMES} and len(total) >= len(text):
+                    return text, sum_name
+        return None
+
+    def _grown(self, answer: str, shape: tuple[object, ...], *, is_whole: bool) -> str:
+        """Say a text that is the next piece, or all of the text so far and more."""
+        held, self._held = self._held, ""
+        if held and answer.startswith(held):
+            self._grows = True
+        elif held:
+            return self._say(held, shape) + self._say(answer, shape)
+        rest = self._run.rest_of(answer) if self._run.chars else None
+        if rest is None:
+            return self._say(answer, shape, is_whole=is_whole)
+        if self._grows or (rest and (self._run.chars >= _GROWN_CHARS or " " in rest)):
+            self._grows = True
+            return self._say(rest, shape)
+        if not rest or not answer.strip():  # the same again: a piece, unless texts are known to grow
+            return self._say(answer, shape)
+        self._held = answer
+        return ""
+
+    def _say(self, text: str, shape: tuple[object, ...], *, is_whole: bool = False) -> str:
+        self._run.add(text)
+        # Pieces of a kind follow each other; what is of another kind may be all of them once more.
+        return self._speech.voiced(text, shape, is_whole=is_whole)
+
+    def _inner(self, answer: object) -> str | None:
+        """Return the words of an answer that is no string: a message, or an object around one, or a framework's."""
+        if not isinstance(answer, dict):
+            text = text_of(answer)
+            return None if text is None else self._speech.result(text)
+        message = answer.get("message", answer)
+        if isinstance(message, dict) and message.get("role") in SPEAKERS:
+            message = text_of(message.get("content"))
+        if isinstance(message, str):
+            return self._speech.result(message)
+        return dialects.read(answer, self._speech)
+
+
+def _shape(value: dict[str, Any]) -> tuple[object, ...]:
+    return value.get("type", value.get("event")), *value
