@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_LIFETIME_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +75,7 @@ def _finite(_context: click.Context, _parameter: click.Parameter, seconds: float
 @click.option(
     "--idle-timeout",
     "idle_timeout_s",
-    default=900.0,
+    default=IDLE_TIMEOUT_S,
     show_default=True,
     type=_SECONDS,
     callback=_finite,
@@ -84,7 +85,7 @@ def _finite(_context: click.Context, _parameter: click.Parameter, seconds: float
 @click.option(
     "--max-lifetime",
     "max_lifetime_s",
-    default=28_800.0,
+    default=SESSION_LIFETIME_S,
     show_default=True,
     type=_SECONDS,
     callback=_finite,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.hosting import headers as names
-from agentcore_mcp.wire.headers import SESSION_HEADER
+from agentcore_mcp.wire.headers import AGENT_REQUEST_ID_HEADER, SESSION_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,7 +104,7 @@ def enter_request(connection: HTTPConnection) -> RequestContext:
     here = BedrockAgentCoreContext
     headers = connection.headers
     session_id = headers.get(SESSION_HEADER)
-    here.set_request_context(headers.get(names.REQUEST_ID_HEADER) or str(uuid.uuid4()), session_id)
+    here.set_request_context(headers.get(AGENT_REQUEST_ID_HEADER) or str(uuid.uuid4()), session_id)
     if token := headers.get(names.IDENTITY_TOKEN_HEADER) or headers.get(names.ACCESS_TOKEN_HEADER):
         here.set_workload_access_token(token)
     if url := headers.get(names.OAUTH2_CALLBACK_HEADER):

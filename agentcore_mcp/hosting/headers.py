@@ -13,7 +13,6 @@ from agentcore_mcp.wire.headers import CUSTOM_HEADER_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-REQUEST_ID_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Request-Id"
 # Two names for the workload access token: the newer one wins where both came.
 IDENTITY_TOKEN_HEADER = "X-Amz-Bedrock-AgentCore-Identity-WAT"  # noqa: S105 - a header's name
 ACCESS_TOKEN_HEADER = "WorkloadAccessToken"  # noqa: S105 - a header's name

@@ -13,20 +13,19 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.hosting.logs import LOGGER_NAME
+from agentcore_mcp.wire.headers import TRACE_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from starlette.datastructures import Headers
 
-# Those that AgentCore passes on. Without any of them there is nothing to read, and OpenTelemetry is not imported.
-_TRACE_HEADERS = ("traceparent", "baggage", "x-amzn-trace-id")
-
 
 @contextmanager
 def trace_context(headers: Headers) -> Iterator[None]:
     """Make the trace and baggage of a request's headers current."""
-    if not any(name in headers for name in _TRACE_HEADERS) or not _usable():
+    # Without any of them there is nothing to read, and OpenTelemetry is not imported.
+    if not any(name in headers for name in TRACE_HEADERS) or not _usable():
         yield
         return
     from opentelemetry import context, propagate, trace

@@ -36,8 +36,8 @@ from agentcore_mcp.local.operations.commands import command
 from agentcore_mcp.local.operations.invocations import agent_card, invoke
 from agentcore_mcp.local.operations.shells import Shells
 from agentcore_mcp.local.operations.stops import Stops
-from agentcore_mcp.local.sandbox.targets import LOOPBACK_NAMES
 from agentcore_mcp.wire.headers import SESSION_HEADER
+from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -197,5 +197,5 @@ def _check_origin(headers: dict[str, str]) -> None:
         host = urlsplit(f"//{headers.get('host', '')}").hostname
     except ValueError:
         host = None
-    if host not in LOOPBACK_NAMES or "origin" in headers:
+    if not is_loopback(host or "") or "origin" in headers:
         raise Refusal("AccessDeniedException", "The local AgentCore does not answer web pages or other hosts' names")

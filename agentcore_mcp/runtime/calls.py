@@ -15,6 +15,7 @@ import httpx2
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION
 from agentcore_mcp.wire.arns import Runtime, RuntimeArn
+from agentcore_mcp.wire.limits import SYNCHRONOUS_MAX_S
 
 if TYPE_CHECKING:
     from agentcore_mcp.wire.operations import Request
@@ -24,8 +25,8 @@ CONNECT_TIMEOUT_S = 10.0
 # How long the other side may refuse to take the next piece of a request. 100 MB at once are allowed, so the network
 # may be slow, but a minute without any progress is an end.
 WRITE_TIMEOUT_S = 60.0
-# Silence while an agent works. The service ends a synchronous request after 15 minutes itself, so nothing comes later.
-READ_TIMEOUT_S = 900.0
+# Silence while an agent works. The service ends a synchronous request then, so nothing comes later.
+READ_TIMEOUT_S = SYNCHRONOUS_MAX_S
 # Longer than any session lives. Some systems count the milliseconds of a wait with 31 bits, which is 24 days.
 READ_TIMEOUT_MAX_S = 86_400.0
 # A command may be silent for as long as it may run; then the service needs time to end it and to say so.

@@ -6,13 +6,14 @@ https anywhere, plain http only to the machine itself.
 
 from __future__ import annotations
 
-import ipaddress
 from functools import cache
 from typing import TYPE_CHECKING
 
 import httpx2
 
 from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.wire.arns import SERVICE
+from agentcore_mcp.wire.loopback import LOOPBACK_IN_WORDS, is_loopback
 
 if TYPE_CHECKING:
     from agentcore_mcp.wire.arns import Runtime
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 # with a bearer token needs nothing else from botocore. A test compares it with botocore's.
 _STANDARD_PARTITION = "aws"
 _STANDARD_DNS_SUFFIXES = ("amazonaws.com", "api.aws")
-
-_LOOPBACK_V4 = ipaddress.IPv4Network("127.0.0.0/8")
-_LOOPBACK_V6 = ipaddress.IPv6Address("::1")
 
 
 def endpoint_for(
@@ -42,7 +40,7 @@ def endpoint_for(
     """
     if override is not None:
         return check_endpoint_url(override, use_fips=use_fips, use_dualstack=use_dualstack)
-    name = "bedrock-agentcore-fips" if use_fips else "bedrock-agentcore"
+    name = f"{SERVICE}-fips" if use_fips else SERVICE
     return f"https://{name}.{runtime.region}.{_dns_suffixes(runtime.partition)[use_dualstack]}"
 
 
@@ -63,8 +61,7 @@ def check_endpoint_url(text: str, *, use_fips: bool = False, use_dualstack: bool
         raise ConfigurationError(f"not an endpoint URL: {text!r}; it looks like https://HOST or https://HOST/PATH")
     if not is_safe_for_credentials(url):
         raise ConfigurationError(
-            f"the endpoint URL {text!r} would send credentials unencrypted; "
-            "use https, or http with localhost, 127.0.0.0/8 or [::1]"
+            f"the endpoint URL {text!r} would send credentials unencrypted; use https, or http with {LOOPBACK_IN_WORDS}"
         )
     return str(url).rstrip("/")
 
@@ -83,17 +80,6 @@ def url_of(text: str) -> httpx2.URL | None:
 def is_safe_for_credentials(url: httpx2.URL) -> bool:
     """Tell whether nobody between here and there can read what is sent: https, or http that stays on this machine."""
     return url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host))
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host, as ``httpx2.URL.host`` gives it, is this machine. Names other than localhost are not."""
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address == _LOOPBACK_V6 or address in _LOOPBACK_V4
 
 
 @cache

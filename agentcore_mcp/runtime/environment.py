@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.runtime.endpoints import is_loopback
+from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
     import ssl

@@ -19,8 +19,9 @@ from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.roles import ConfiguredSession
 from agentcore_mcp.runtime.auth.token_command import TokenCommand
 from agentcore_mcp.runtime.auth.tokens import TokenFile
-from agentcore_mcp.runtime.endpoints import check_endpoint_url, is_loopback
+from agentcore_mcp.runtime.endpoints import check_endpoint_url
 from agentcore_mcp.runtime.environment import tls_context
+from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

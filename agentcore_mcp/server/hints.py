@@ -21,7 +21,8 @@ from agentcore_mcp.errors import (
     TransportError,
 )
 from agentcore_mcp.runtime.auth.aws_credentials import signing_in_with
-from agentcore_mcp.runtime.endpoints import is_loopback
+from agentcore_mcp.wire.arns import DEFAULT_QUALIFIER
+from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
     from agentcore_mcp.config import Agent
@@ -223,7 +224,8 @@ def _answered_elsewhere(agent: Agent) -> str:
 
 
 def _agent_failed(agent: Agent) -> str:
-    log_group = f"log group /aws/bedrock-agentcore/runtimes/{agent.arn.runtime_id}-{agent.qualifier or 'DEFAULT'}"
+    endpoint = f"{agent.arn.runtime_id}-{agent.qualifier or DEFAULT_QUALIFIER}"
+    log_group = f"log group /aws/bedrock-agentcore/runtimes/{endpoint}"
     local = _is_local(agent)
     where = f"in the logs of what answers at {agent.endpoint_url}" if local else f"in CloudWatch, {log_group}"
     return (

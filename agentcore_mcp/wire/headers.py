@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
 USER_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-User-Id"
 CUSTOM_HEADER_PREFIX = "X-Amzn-Bedrock-AgentCore-Runtime-Custom-"
+SHELL_ID_HEADER = "X-Amzn-Bedrock-AgentCore-Shell-Id"
+# Of every answer; and of what an agent gets, the id of the request.
+REQUEST_ID_HEADER = "x-amzn-requestid"
+ERROR_TYPE_HEADER = "x-amzn-errortype"
+AGENT_REQUEST_ID_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Request-Id"
 
 EVENT_STREAM_TYPE = "application/vnd.amazon.eventstream"
 SSE_TYPE = "text/event-stream"

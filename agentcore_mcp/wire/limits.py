@@ -4,6 +4,10 @@ From botocore's ``bedrock-agentcore`` 2024-02-28 service model unless a page of 
 single headers are in ``headers``.
 """
 
+from __future__ import annotations
+
+from datetime import timedelta
+
 SESSION_ID_MIN_CHARS = 33
 SESSION_ID_MAX_CHARS = 256
 USER_ID_MAX_CHARS = 1024
@@ -12,3 +16,26 @@ COMMAND_MAX_CHARS = 65_536
 COMMAND_TIMEOUT_MIN_S = 1
 COMMAND_TIMEOUT_MAX_S = 3600
 COMMAND_TIMEOUT_DEFAULT_S = 300
+
+# https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html: when an answer that is
+# not a stream has to be there, and when a session ends that is idle, or however busy it is.
+SYNCHRONOUS_MAX_S = 900.0
+IDLE_TIMEOUT_S = 900.0
+SESSION_LIFETIME_S = 28_800.0
+
+# https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-websocket.html: how long a presigned
+# URL is valid at most, and how large a frame may be: 32 KB, whichever KB.
+PRESIGNED_MAX_S = 300
+FRAME_MAX_BYTES = 32_000
+
+# https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-command-shell.html: shells of a
+# session, what is kept for a client that comes back, and the frames of its terminal.
+SHELLS_MAX = 10
+SHELL_REPLAY_BYTES = 256 * 1024
+SHELL_FRAME_MAX_BYTES = 64 * 1024
+SHELL_TEXT_FRAMES_MAX = 5
+
+# AWS's rule for the time in a signature (IAM user guide, "Troubleshoot signed requests"), in both directions.
+SIGNATURE_SKEW = timedelta(minutes=5)
+# The service refuses tokens that have less time left (captures of the real service).
+TOKEN_MIN_LEFT_S = 60

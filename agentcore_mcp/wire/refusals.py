@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agentcore_mcp.errors import AgentError, ServiceError
 from agentcore_mcp.wire.challenges import auth_problem
 from agentcore_mcp.wire.characters import valid_unicode
-from agentcore_mcp.wire.headers import media_type
+from agentcore_mcp.wire.headers import ERROR_TYPE_HEADER, REQUEST_ID_HEADER, media_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,13 +39,16 @@ STATUS_OF_COMMON_CODE: Final = {
     "UnrecognizedClientException": 403,
     "UnknownOperationException": 404,
 }
+# Why a request is a ValidationException.
+CANNOT_PARSE = "CannotParse"
+FIELD_VALIDATION_FAILED = "FieldValidationFailed"
+IDEMPOTENT_PARAMETER_MISMATCH = "IdempotentParameterMismatchException"
+
 # What a status stands for where it is all that the answer tells. Of the two for 409 the retryable one is the usual.
 _CODE_OF_STATUS = {status: code for code, status in STATUS_OF_CODE.items()}
 _AGENT_FAILED = "RuntimeClientError"
 _UNKNOWN_OPERATION = "UnknownOperationException"
 
-ERROR_TYPE_HEADER = "x-amzn-errortype"
-REQUEST_ID_HEADER = "x-amzn-requestid"
 _AWS_HEADERS = "x-amzn-"
 
 # How much of an unreadable error body goes into a message: enough to recognise a proxy's HTML page.

@@ -11,7 +11,7 @@ from botocore.endpoint_provider import EndpointProvider
 from botocore.loaders import create_loader
 
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.runtime.endpoints import endpoint_for, is_loopback
+from agentcore_mcp.runtime.endpoints import endpoint_for
 from agentcore_mcp.wire.arns import RuntimeArn
 
 ARN = RuntimeArn("aws", "us-west-2", "123456789012", "demo-abcdefghij")
@@ -147,16 +147,6 @@ def test_user_name_query_and_fragment_are_refused_and_not_repeated(override: str
         endpoint_for(ARN, override)
 
     assert "s3cret" not in str(caught.value)
-
-
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.255.255.255", "::1"])
-def test_loopback_is_this_machine(host: str) -> None:
-    assert is_loopback(host)
-
-
-@pytest.mark.parametrize("host", ["", "localhost.", "0.0.0.0", "::", "128.0.0.1", "fe80::1", "example.com"])
-def test_everything_else_is_not(host: str) -> None:
-    assert not is_loopback(host)
 
 
 def test_the_standard_partition_needs_no_botocore() -> None:

@@ -15,6 +15,8 @@ from urllib.parse import quote, unquote
 from agentcore_mcp.local.callers.authorizer import Incoming, method_mismatch
 from agentcore_mcp.local.callers.issuer import ALGORITHM, CLIENT_ID, Issuer
 from agentcore_mcp.local.line.refusals import Refusal
+from agentcore_mcp.wire.arns import DEFAULT_QUALIFIER
+from agentcore_mcp.wire.limits import TOKEN_MIN_LEFT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 # A browser can set no headers on a WebSocket; it brings its token as a subprotocol, in base64url without padding.
 _SUBPROTOCOL: Final = "base64UrlBearerAuthorization."
 METADATA_PATH: Final = "invocations/.well-known/oauth-protected-resource"
-# The service refuses tokens that have less time left.
-MIN_LEFT_S: Final = 60
 # The claims are checked here, in the service's order and with its words.
 _SIGNATURE_ONLY: Final[Options] = {
     "verify_exp": False,
@@ -67,7 +67,7 @@ class TokenAuthorizer:
             raise _unauthorized(request, "MissingAuthenticationTokenException", "Missing Authentication Token")
         claims = self._claims(request, token.strip())
         expires = claims.get("exp")
-        if type(expires) is not int or expires < self._now() + MIN_LEFT_S:
+        if type(expires) is not int or expires < self._now() + TOKEN_MIN_LEFT_S:
             raise _refused(request, "Ineffectual token, will expire within the next minute")
         for name, wanted in (("iss", self._issuer.url), ("client_id", CLIENT_ID)):
             if claims.get(name) != wanted:
@@ -89,7 +89,7 @@ def challenge(request: Incoming) -> str:
     runtime = request.path.split("/")[2]
     # One form for every spelling of the same runtime.
     url = f"http://{request.headers.get('host', '')}/runtimes/{quote(unquote(runtime), safe='')}/{METADATA_PATH}"
-    return f'Bearer resource_metadata="{url}?qualifier=DEFAULT"'
+    return f'Bearer resource_metadata="{url}?qualifier={DEFAULT_QUALIFIER}"'
 
 
 def _authorization(headers: Mapping[str, str]) -> str:

@@ -13,15 +13,12 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from agentcore_mcp.local.callers.authorizer import Incoming, method_mismatch
 from agentcore_mcp.local.line.refusals import Refusal
+from agentcore_mcp.wire.limits import PRESIGNED_MAX_S, SIGNATURE_SKEW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
-# AWS's rule for the time in a signed header, in both directions; S3 alone allows 15 minutes.
-SKEW: Final = timedelta(minutes=5)
-# AgentCore's limit for a presigned URL. Elsewhere AWS allows seven days.
-PRESIGNED_MAX_S: Final = 300
 TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 _PARAMETER = re.compile(r"([A-Za-z-]+)=([^,\s]*)")
 
@@ -83,7 +80,7 @@ def _header_claim(authorization: str, request: Incoming) -> Claim:
         problems.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
     if problems or not date:
         raise _incomplete(" ".join(problems))
-    return _claim_of(parameters, _time(date), SKEW, parse_qsl(request.query, keep_blank_values=True))
+    return _claim_of(parameters, _time(date), SIGNATURE_SKEW, parse_qsl(request.query, keep_blank_values=True))
 
 
 def _query_claim(request: Incoming) -> Claim:

@@ -14,15 +14,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from agentcore_mcp.local.callers.claims import SKEW, TIME_FORMAT, Claim, invalid_signature, read_claim
+from agentcore_mcp.local.callers.claims import TIME_FORMAT, Claim, invalid_signature, read_claim
 from agentcore_mcp.local.line.refusals import Refusal
+from agentcore_mcp.wire.arns import SERVICE
+from agentcore_mcp.wire.limits import SIGNATURE_SKEW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agentcore_mcp.local.callers.authorizer import Incoming
 
-SERVICE: Final = "bedrock-agentcore"
 _TERMINATOR: Final = "aws4_request"
 _MISMATCH: Final = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
@@ -84,8 +85,8 @@ class SignatureAuthorizer:
 
     def _check_time(self, claim: Claim) -> None:
         now = self._now()
-        if claim.time - SKEW > now:
-            limit = (now + SKEW).strftime(TIME_FORMAT)
+        if claim.time - SIGNATURE_SKEW > now:
+            limit = (now + SIGNATURE_SKEW).strftime(TIME_FORMAT)
             rule = f"{now.strftime(TIME_FORMAT)} + 5 min."
             raise invalid_signature(
                 f"Signature not yet current: {claim.timestamp} is still later than {limit} ({rule})"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from agentcore_mcp.local.line.refusals import Refusal, invalid_field
-from agentcore_mcp.wire.headers import JSON_TYPE, SESSION_HEADER
+from agentcore_mcp.wire.headers import JSON_TYPE, REQUEST_ID_HEADER, SESSION_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from agentcore_mcp.local.line.journal import Entry, State
-
-REQUEST_ID_HEADER = "x-amzn-RequestId"
 
 
 class ClientGoneError(Exception):

@@ -14,13 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.local.line.refusals import (
-    FIELD_VALIDATION_FAILED,
-    STATUS_OF_CODE,
-    STATUS_OF_COMMON_CODE,
-    Refusal,
-    invalid_field,
-)
+from agentcore_mcp.local.line.refusals import Refusal, invalid_field
+from agentcore_mcp.wire.refusals import FIELD_VALIDATION_FAILED, STATUS_OF_CODE, STATUS_OF_COMMON_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -9,40 +9,21 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from agentcore_mcp.wire.headers import ERROR_TYPE_HEADER
+from agentcore_mcp.wire.refusals import (
+    CANNOT_PARSE,
+    FIELD_VALIDATION_FAILED,
+    STATUS_OF_CODE,
+    STATUS_OF_COMMON_CODE,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# The errors of the three operations in the service model.
-STATUS_OF_CODE: Final = {
-    "ValidationException": 400,
-    "UnauthorizedException": 401,
-    "ServiceQuotaExceededException": 402,
-    "AccessDeniedException": 403,
-    "ResourceNotFoundException": 404,
-    "ConflictException": 409,
-    "RetryableConflictException": 409,
-    "RuntimeClientError": 424,
-    "ThrottlingException": 429,
-    "InternalServerException": 500,
-}
-# What AWS answers before an operation is reached. No service model has them.
-STATUS_OF_COMMON_CODE: Final = {
-    "ExpiredTokenException": 403,
-    "IncompleteSignatureException": 403,
-    "InvalidSignatureException": 403,
-    "MissingAuthenticationTokenException": 403,
-    "UnrecognizedClientException": 403,
-    "UnknownOperationException": 404,
-}
 # AWS has this after these codes, and a client that does not cut it off sees a code that it does not know.
 _COMMON_CODE_NAMESPACE: Final = ":http://internal.amazon.com/coral/com.amazon.coral.service/"
 # The code that runtimes with OAuth have in a JSON-RPC answer, whatever protocol the agent speaks.
 _JSON_RPC_CODE: Final = -32001
-
-# Values of ValidationExceptionReason in the service model.
-CANNOT_PARSE = "CannotParse"
-FIELD_VALIDATION_FAILED = "FieldValidationFailed"
-IDEMPOTENT_PARAMETER_MISMATCH = "IdempotentParameterMismatchException"
 
 
 class Refusal(Exception):  # noqa: N818  it is an answer, and named for what it says
@@ -78,7 +59,7 @@ class Refusal(Exception):  # noqa: N818  it is an answer, and named for what it 
         """Return the headers that say what kind of error it is."""
         suffix = _COMMON_CODE_NAMESPACE if self.code in STATUS_OF_COMMON_CODE else ""
         challenge = [("www-authenticate", self.challenge)] if self.challenge else []
-        return [("x-amzn-errortype", self.code + suffix), *challenge]
+        return [(ERROR_TYPE_HEADER, self.code + suffix), *challenge]
 
     def body(self) -> bytes:
         """Return the JSON body of the answer."""

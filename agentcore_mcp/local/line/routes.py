@@ -12,12 +12,10 @@ from urllib.parse import parse_qs, unquote
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.local.line.refusals import Refusal, invalid_field, not_found
-from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.arns import ACCOUNT_ID, DEFAULT_QUALIFIER, RuntimeArn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-DEFAULT_QUALIFIER: Final = "DEFAULT"
 
 # Operations are named as the permissions for them are: the service model has no WebSockets.
 INVOKE: Final = "InvokeAgentRuntime"
@@ -65,7 +63,7 @@ class Route:
         else:
             # The bare id names its account beside it.
             account = self.query.get("accountId", "")
-            if self.operation not in _BY_ID_TOO or not (len(account) == 12 and account.isdecimal()):
+            if self.operation not in _BY_ID_TOO or not ACCOUNT_ID.fullmatch(account):
                 raise invalid_field("agentRuntimeArn", "an agent id needs the query parameter accountId (12 digits)")
             named = (account, self.runtime)
             found = next((arn for arn in arns if (arn.account_id, arn.runtime_id) == named), None)

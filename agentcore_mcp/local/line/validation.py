@@ -5,12 +5,12 @@ The tables are the model's, and a test compares them with it. The bodies are che
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from agentcore_mcp.local.line.refusals import invalid_fields
 from agentcore_mcp.local.line.routes import CARD, COMMAND, INVOKE, SHELL, SOCKET, STOP
+from agentcore_mcp.wire.arns import ACCOUNT_ID
 from agentcore_mcp.wire.headers import CUSTOM_HEADER_PREFIX, SESSION_HEADER, USER_HEADER
 from agentcore_mcp.wire.limits import SESSION_ID_MAX_CHARS, SESSION_ID_MIN_CHARS
 
@@ -63,7 +63,6 @@ MEMBERS_OF: Final[Mapping[str, tuple[Member, ...]]] = {
     SOCKET: (_SESSION,),
     SHELL: (_SESSION,),
 }
-ACCOUNT_ID: Final = re.compile(r"[0-9]{12}")
 
 
 def headers_in(query: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from agentcore_mcp.local.line.refusals import Refusal, runtime_failed
-from agentcore_mcp.wire.headers import CUSTOM_HEADER_PREFIX, SESSION_HEADER, USER_HEADER
+from agentcore_mcp.wire.headers import (
+    AGENT_REQUEST_ID_HEADER,
+    CUSTOM_HEADER_PREFIX,
+    SESSION_HEADER,
+    TRACE_HEADERS,
+    USER_HEADER,
+)
 from agentcore_mcp.wire.limits import PAYLOAD_MAX_BYTES
 
 if TYPE_CHECKING:
@@ -20,17 +26,15 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.line.exchange import Exchange
     from agentcore_mcp.local.sandbox.session import Session
 
-AGENT_REQUEST_ID_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Request-Id"
-_TRACE_HEADERS = ("x-amzn-trace-id", "traceparent", "tracestate", "baggage")
 _MCP_HEADERS = ("mcp-session-id", "mcp-protocol-version")
 # What the agent gets to see: the members of the service model's request, and the custom headers. Everything else,
 # Authorization first, only reaches an agent whose runtime has it on its allow list.
 _PASSED_IN = frozenset(
     {"content-type", "content-length", "accept", USER_HEADER.lower(), "mcp-method", "mcp-name"}
-    | {*_TRACE_HEADERS, *_MCP_HEADERS}
+    | {*TRACE_HEADERS, *_MCP_HEADERS}
 )
 # What the client gets to see: the members of the service model's response, and how the body is framed.
-_PASSED_OUT = frozenset({"content-type", "content-length", "content-encoding", *_TRACE_HEADERS, *_MCP_HEADERS})
+_PASSED_OUT = frozenset({"content-type", "content-length", "content-encoding", *TRACE_HEADERS, *_MCP_HEADERS})
 
 
 def agent_client() -> httpx2.AsyncClient:

@@ -6,7 +6,6 @@ frames in `shell_frames`. Not limited here are the duration of a connection and 
 
 from __future__ import annotations
 
-import re
 import signal
 import uuid
 from contextlib import suppress
@@ -27,19 +26,15 @@ from agentcore_mcp.local.line.sockets import (
 )
 from agentcore_mcp.local.operations import shell_frames as frames
 from agentcore_mcp.local.sandbox.terminal import SIZE_MAX, Terminal
+from agentcore_mcp.wire.headers import SHELL_ID_HEADER
+from agentcore_mcp.wire.ids import SHELL_ID
+from agentcore_mcp.wire.limits import SHELL_FRAME_MAX_BYTES, SHELL_REPLAY_BYTES, SHELL_TEXT_FRAMES_MAX, SHELLS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
     from agentcore_mcp.local.sandbox.session import Session
 
-SHELL_ID_HEADER = "X-Amzn-Bedrock-AgentCore-Shell-Id"
-# Limits and numbers are the service's.
-MAX_SHELLS = 10
-REPLAY_BYTES = 256 * 1024
-FRAME_MAX_BYTES = 64 * 1024
-MAX_TEXT_FRAMES = 5
-_SHELL_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,127}")
 _READ_BYTES = 16_384
 # Between being asked to hang up and being killed.
 _HANG_UP_GRACE_S = 1.0
@@ -140,14 +135,14 @@ class Shell:
 
     async def _take_input(self, socket: ClientSocket, terminal: Terminal) -> None:
         texts = 0
-        while texts < MAX_TEXT_FRAMES:
+        while texts < SHELL_TEXT_FRAMES_MAX:
             message = await socket.receive()
             if isinstance(message, str):
                 texts += 1
                 continue
             texts = 0
-            if len(message) > FRAME_MAX_BYTES:
-                await socket.close(MESSAGE_TOO_BIG, f"A frame has at most {FRAME_MAX_BYTES} bytes.")
+            if len(message) > SHELL_FRAME_MAX_BYTES:
+                await socket.close(MESSAGE_TOO_BIG, f"A frame has at most {SHELL_FRAME_MAX_BYTES} bytes.")
                 return
             await self._obey(message, socket, terminal)
         await socket.close(UNSUPPORTED_DATA, "Frames are binary.")
@@ -182,7 +177,7 @@ class Shell:
     async def _read(self, terminal: Terminal) -> bytes:
         data = await terminal.read(_READ_BYTES)
         self._recent += data
-        del self._recent[:-REPLAY_BYTES]
+        del self._recent[:-SHELL_REPLAY_BYTES]
         return data
 
     async def _hang_up(self, terminal: Terminal) -> None:
@@ -211,10 +206,8 @@ class Shells:
             SocketClosedError: If the client leaves before it is accepted.
         """
         shell_id = query.get("shellId") or str(uuid.uuid4())
-        if not _SHELL_ID.fullmatch(shell_id):
-            raise runtime_failed(
-                f"Invalid shell ID: {shell_id}; it has 1 to 128 letters, digits, underscores and hyphens"
-            )
+        if not SHELL_ID.fullmatch(shell_id):
+            raise runtime_failed(f"Invalid shell ID: {shell_id}; it matches {SHELL_ID.pattern}")
         await self._of(session, shell_id).attach(socket)
 
     def _of(self, session: Session, shell_id: str) -> Shell:
@@ -224,10 +217,10 @@ class Shells:
         shells = self._shells[session]
         if shell_id not in shells:
             for ended in [known for known in shells.values() if known.has_exited]:
-                if len(shells) >= MAX_SHELLS:
+                if len(shells) >= SHELLS_MAX:
                     del shells[ended.id]
-            if len(shells) >= MAX_SHELLS:
-                raise runtime_failed(f"Maximum concurrent shell sessions reached ({MAX_SHELLS} open)")
+            if len(shells) >= SHELLS_MAX:
+                raise runtime_failed(f"Maximum concurrent shell sessions reached ({SHELLS_MAX} open)")
             shells[shell_id] = Shell(shell_id, session, shells)
         return shells[shell_id]
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.local.line.refusals import (
-    IDEMPOTENT_PARAMETER_MISMATCH,
     Refusal,
     invalid_field,
     not_found,
     session_starting,
     unreadable,
 )
+from agentcore_mcp.wire.ids import CLIENT_TOKEN
+from agentcore_mcp.wire.refusals import IDEMPOTENT_PARAMETER_MISMATCH
 
 if TYPE_CHECKING:
     from agentcore_mcp.local.line.exchange import Exchange
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 BODY_MAX_BYTES = 4096
 # Repeats come within a client's retries, so within seconds.
 TOKENS_KEPT = 1000
-# Model: 33 to 256 characters of this pattern.
-_CLIENT_TOKEN = re.compile(r"(?=.{33,256}$)[a-zA-Z0-9](?:-*[a-zA-Z0-9])*")
 
 
 class Stops:
@@ -82,6 +80,6 @@ def _client_token(body: bytes) -> str | None:
     if not isinstance(members, dict):
         raise unreadable("the request body is not a JSON object")
     token = members.get("clientToken")
-    if token is not None and not (isinstance(token, str) and _CLIENT_TOKEN.fullmatch(token)):
-        raise invalid_field("clientToken", "Member must have 33 to 256 letters, digits and dashes")
+    if token is not None and not (isinstance(token, str) and CLIENT_TOKEN.fullmatch(token)):
+        raise invalid_field("clientToken", f"Member must satisfy regular expression pattern: {CLIENT_TOKEN.pattern}")
     return token

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_LIFETIME_S
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -15,6 +17,6 @@ class Limits:
         start_timeout_s: How long an agent may take until it answers, and an app to be imported.
     """
 
-    idle_timeout_s: float = 900.0
-    max_lifetime_s: float = 28_800.0
+    idle_timeout_s: float = IDLE_TIMEOUT_S
+    max_lifetime_s: float = SESSION_LIFETIME_S
     start_timeout_s: float = 60.0

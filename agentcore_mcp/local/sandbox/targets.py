@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SAMPLE_APP: Final = "agentcore_mcp.hosting.sample:app"
 DEFAULT_NAME: Final = "local_agent"
-LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 # Account and region are those of AWS's examples. An id is the name and, as the service model wants it, ten more
 # characters, which the service draws at random; here they are always the same, so that an ARN can be written down.
@@ -84,7 +84,7 @@ class AgentUrl:
         """
         try:
             url = urlsplit(text)
-            usable = url.scheme == "http" and url.hostname in LOOPBACK_NAMES and url.port != 0
+            usable = url.scheme == "http" and is_loopback(url.hostname or "") and url.port != 0
         except ValueError:
             usable = False
         if not usable or url.username is not None or url.query or url.fragment:

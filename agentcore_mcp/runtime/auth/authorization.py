@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from agentcore_mcp.errors import AgentCoreError, ConfigurationError, CredentialsError
-from agentcore_mcp.runtime.endpoints import is_loopback, is_safe_for_credentials
+from agentcore_mcp.runtime.endpoints import is_safe_for_credentials
+from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Iterator, Mapping

@@ -14,7 +14,8 @@ import anyio
 import httpx2
 
 from agentcore_mcp.errors import ConfigurationError, CredentialsError
-from agentcore_mcp.runtime.endpoints import is_loopback, is_safe_for_credentials, url_of
+from agentcore_mcp.runtime.endpoints import is_safe_for_credentials, url_of
+from agentcore_mcp.wire.loopback import LOOPBACK_IN_WORDS, is_loopback
 from agentcore_mcp.wire.masking import masked
 from agentcore_mcp.wire.refusals import bare_code, code_in
 
@@ -72,8 +73,7 @@ def check_token_url(text: str, setting: str) -> httpx2.URL:
         )
     if not is_safe_for_credentials(url):
         raise ConfigurationError(
-            f"{setting} would send secrets to {url.host!r} unencrypted; "
-            "use https, or http with localhost, 127.0.0.0/8 or [::1]"
+            f"{setting} would send secrets to {url.host!r} unencrypted; use https, or http with {LOOPBACK_IN_WORDS}"
         )
     return url
 

@@ -13,7 +13,8 @@ import anyio.to_thread
 from agentcore_mcp.errors import ServiceError
 from agentcore_mcp.runtime.calls import OPEN_TIMEOUT_S, parsed_arn
 from agentcore_mcp.runtime.sdk import orders
-from agentcore_mcp.runtime.websocket.handshake import PRESIGNED_MAX_S, Handshake, handshakes, presigned_url
+from agentcore_mcp.runtime.websocket.handshake import Handshake, handshakes, presigned_url
+from agentcore_mcp.wire.limits import PRESIGNED_MAX_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Mapping

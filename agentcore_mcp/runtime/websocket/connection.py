@@ -19,15 +19,12 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 from agentcore_mcp.errors import InvalidRequestError, ProtocolError, WebSocketClosedError
 from agentcore_mcp.runtime.calls import OPEN_TIMEOUT_S
 from agentcore_mcp.runtime.websocket.opening import MESSAGE_MAX_BYTES, open_connection
+from agentcore_mcp.wire.limits import FRAME_MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 
     from websockets.asyncio.client import ClientConnection
-
-# AgentCore closes a connection over a frame of more than 32 KB, whichever KB, so longer messages go in several.
-# https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-websocket.html
-FRAME_MAX_BYTES = 32_000
 
 # What an endpoint may close with, of RFC 6455, 7.4, and how much it may say then (5.5).
 _NORMAL_CLOSURE = 1000
@@ -174,6 +171,7 @@ class RuntimeWebSocket:
 
     async def _send(self, data: bytes, *, text: bool) -> None:
         with self._closed_errors():
+            # AgentCore closes a connection over a longer frame.
             if len(data) <= FRAME_MAX_BYTES:
                 await self._connection.send(data, text=text)
             else:

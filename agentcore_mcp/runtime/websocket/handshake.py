@@ -15,15 +15,13 @@ from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION, SigV4Auth
 from agentcore_mcp.runtime.calls import user_agent
 from agentcore_mcp.runtime.endpoints import endpoint_for
+from agentcore_mcp.wire.limits import PRESIGNED_MAX_S
 from agentcore_mcp.wire.upgrade import websocket_request
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
     from agentcore_mcp.wire.arns import RuntimeArn
-
-# https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-websocket.html
-PRESIGNED_MAX_S = 300
 
 # A URL to connect to, and the headers to do it with.
 Handshake = tuple[str, dict[str, str]]

@@ -29,6 +29,7 @@ from agentcore_mcp.runtime.environment import environment_error, tls_context, tr
 from agentcore_mcp.runtime.failures import DETAIL_MAX_CHARS, cause_of, refusal
 from agentcore_mcp.wire.headers import SESSION_HEADER, check_header
 from agentcore_mcp.wire.ids import session_in
+from agentcore_mcp.wire.loopback import LOOPBACK_IN_WORDS
 from agentcore_mcp.wire.sse import MAX_EVENT_BYTES
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _http_request(url: str, headers: Mapping[str, str]) -> httpx2.Request:
     if not is_safe_for_credentials(request.url):
         raise ConfigurationError(
             f"a WebSocket to {request.url.host!r} would send everything unencrypted; "
-            "use wss, or ws with localhost, 127.0.0.0/8 or [::1]"
+            f"use wss, or ws with {LOOPBACK_IN_WORDS}"
         )
     return request
 

@@ -6,7 +6,6 @@ import logging
 import signal
 import socket
 from contextlib import contextmanager
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, cast
 
 import anyio
@@ -14,6 +13,7 @@ import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 
 from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.wire.loopback import LOOPBACK_HOSTS, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,6 @@ PATH = "/mcp"
 GRACEFUL_SHUTDOWN_S = 0.3
 # Connections that may wait to be accepted while the server starts or is busy.
 _BACKLOG = 2048
-_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _SCHEMES = ("http", "https")
 
 
@@ -52,7 +51,7 @@ async def serve_http(
     Raises:
         ConfigurationError: If the address can't be bound, or needs ``allowed_hosts``.
     """
-    if not _is_loopback(host) and not allowed_hosts:
+    if not is_loopback(host) and not allowed_hosts:
         raise ConfigurationError(
             f"--host {host} is reachable by others: name the host that they use with --allowed-host NAME. There is no "
             "authentication in this server, so whoever reaches it can use its agent; keep it behind something that has"
@@ -60,7 +59,7 @@ async def serve_http(
     listening = _bind(host, port)
     bound_host, bound_port = listening.getsockname()[:2]
     bound_host = f"[{bound_host}]" if ":" in bound_host else bound_host
-    names = {*_LOOPBACK_NAMES, bound_host, *allowed_hosts}
+    names = {*LOOPBACK_HOSTS, bound_host, *allowed_hosts}
     app = server.streamable_http_app(
         streamable_http_path=PATH,
         transport_security=TransportSecuritySettings(
@@ -122,10 +121,3 @@ def _bind(host: str, port: int) -> socket.socket:
     listening.listen(_BACKLOG)
     listening.setblocking(False)
     return listening
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -15,9 +15,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
 from agentcore_mcp.local.callers.authorizer import Incoming
-from agentcore_mcp.local.callers.claims import PRESIGNED_MAX_S
-from agentcore_mcp.local.callers.sigv4 import LOCAL_KEYS, SERVICE, KeyPair, SignatureAuthorizer
+from agentcore_mcp.local.callers.sigv4 import LOCAL_KEYS, KeyPair, SignatureAuthorizer
 from agentcore_mcp.local.line.refusals import Refusal
+from agentcore_mcp.wire.arns import SERVICE
+from agentcore_mcp.wire.limits import PRESIGNED_MAX_S
 
 with warnings.catch_warnings():
     # The published package still defines a model in pydantic's old way, which is not for us to fix.

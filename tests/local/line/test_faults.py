@@ -9,7 +9,8 @@ import pytest
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.local.line.faults import Fault, Faults, Plan, SpoiltSend
-from agentcore_mcp.local.line.refusals import STATUS_OF_CODE, STATUS_OF_COMMON_CODE, Refusal
+from agentcore_mcp.local.line.refusals import Refusal
+from agentcore_mcp.wire.refusals import STATUS_OF_CODE, STATUS_OF_COMMON_CODE
 
 if TYPE_CHECKING:
     from starlette.types import Message

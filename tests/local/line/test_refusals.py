@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from agentcore_mcp.local.line import refusals
+from agentcore_mcp.wire import refusals
 from agentcore_mcp.wire.arns import RuntimeArn
 from agentcore_mcp.wire.headers import SESSION_HEADER
 from agentcore_mcp.wire.limits import COMMAND_MAX_CHARS, PAYLOAD_MAX_BYTES

@@ -10,7 +10,8 @@ import pytest
 
 from agentcore_mcp.local.line.refusals import Refusal
 from agentcore_mcp.local.line.routes import SHELL, SOCKET
-from agentcore_mcp.local.line.validation import ACCOUNT_ID, MEMBERS_OF, check_members
+from agentcore_mcp.local.line.validation import MEMBERS_OF, check_members
+from agentcore_mcp.wire.arns import ACCOUNT_ID
 from agentcore_mcp.wire.headers import SESSION_HEADER
 from tests.support.agentcore import Boto, error_code
 

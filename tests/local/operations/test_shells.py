@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from agentcore_mcp.local.operations.shells import MAX_SHELLS
+from agentcore_mcp.wire.limits import SHELLS_MAX
 from tests.support.agentcore import WAIT_S, Boto, eventually
 from tests.support.processes import alive
 from tests.support.shells import (
@@ -234,7 +234,7 @@ async def test_stopping_the_session_ends_its_shells(
 
 
 async def test_one_shell_too_many_is_424_also_when_the_others_are_left(open_shell: Callable[..., ShellSession]) -> None:
-    for number in range(MAX_SHELLS):
+    for number in range(SHELLS_MAX):
         async with open_shell(shell_id=f"shell-{number}"):
             pass
     with pytest.raises(InvalidStatus) as caught:
