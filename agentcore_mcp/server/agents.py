@@ -80,7 +80,6 @@ class Agents:
         self._credentials = Credentials()
         self._clients: dict[tuple[int, str | None], RuntimeClient] = {}
         self._certificates: ssl.SSLContext | None = None
-        self._reading_certificates = anyio.Lock()
         self._targets = {agent.name: self._target(agent) for agent in settings.agents}
         self._to_discover = settings.discovery
         # What is discovered is on AWS.
@@ -118,10 +117,6 @@ class Agents:
     def known_so_far(self) -> list[Target]:
         """Return the agents that need no listing any more."""
         return list(self._targets.values())
-
-    def known(self, name: str) -> Target:
-        """Return an agent that was called before."""
-        return self._targets[name]
 
     async def client_of(self, target: Target) -> RuntimeClient:
         """Return what calls an agent, made at the first call; nothing is connected yet.
@@ -185,7 +180,6 @@ class Agents:
 
     async def _trusted(self) -> ssl.SSLContext:
         """Return the certificates to trust, read once for all agents: it takes 20 ms, and so is done in a thread."""
-        async with self._reading_certificates:
-            if self._certificates is None:
-                self._certificates = await anyio.to_thread.run_sync(trusted_certificates, self._ca_bundle)
-            return self._certificates
+        if self._certificates is None:
+            self._certificates = await anyio.to_thread.run_sync(trusted_certificates, self._ca_bundle)
+        return self._certificates

@@ -23,6 +23,7 @@ from agentcore_mcp.errors import (
 from agentcore_mcp.runtime.auth.aws_credentials import signing_in_with
 from agentcore_mcp.wire.arns import DEFAULT_QUALIFIER
 from agentcore_mcp.wire.loopback import is_loopback
+from agentcore_mcp.wire.refusals import STATUS_OF_COMMON_CODE
 
 if TYPE_CHECKING:
     from agentcore_mcp.config import Agent
@@ -51,15 +52,6 @@ _WAIT_S = 5
 _THROTTLED_WAIT_S = 10
 # Whoever asks for more than this means something else than to wait for it.
 _ASKED_WAIT_MAX_S = 3_600
-# What AWS's front door says of signatures, outside the service model.
-_CREDENTIAL_CODES = {
-    "ExpiredTokenException",
-    "IncompleteSignatureException",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "MissingAuthenticationTokenException",
-    "UnrecognizedClientException",
-}
 _AUTHORIZER = "the runtime's authorizer configuration (discovery URL, allowed clients, audiences and scopes)"
 
 
@@ -86,7 +78,7 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
             return _refused_credentials(problem, agent)
         case ServiceError(code="UnauthorizedException" | "AccessDeniedException"):
             return _no_permission(agent)
-        case ServiceError(code=code) if code in _CREDENTIAL_CODES:
+        case ServiceError(code=code) if code in STATUS_OF_COMMON_CODE:
             return _renew_aws(agent) if agent.auth.signs else _no_permission(agent)
         case ServiceError(code=code) if code in _BY_CODE:
             return _BY_CODE[code].format(wait=_wait(error))

@@ -42,37 +42,20 @@ def _stopped(session: Session) -> SessionStoppedError:
 
 
 class Ledger:
-    """Remembers sessions from their first call on, after they were stopped, too: of which agent they were.
-
-    By agent and id: a caller may use one id with several agents, and each has an environment of its own for it.
-    """
+    """Remembers sessions from their first call on, and after they were stopped, of which agent they were."""
 
     def __init__(self) -> None:
         self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
 
-    def used(self, session: Session) -> Session:
-        """Note that a session is used; return it as it is known, which may be from earlier calls."""
-        known = self._sessions.get(session.key)
-        if known is None or known.stopping:
-            known = self._sessions[session.key] = session
-        known.called = session.called
-        known.calls += 1
-        known.used_at = anyio.current_time()
-        self._sessions.move_to_end(known.key)
-        if len(self._sessions) > MAX_SESSIONS:
-            stopped = (one for one in self._sessions.values() if one.stopping)
-            del self._sessions[next(stopped, next(iter(self._sessions.values()))).key]
-        return known
-
     @contextmanager
     def running(self, call: Call) -> Iterator[None]:
-        """Let a call run inside the block.
+        """Let a call run inside the block, in its session, which may be known from earlier ones.
 
         Raises:
             SessionStoppedError: Instead of what the block fails with, if the session is stopped meanwhile, and where
                 nothing tells whether what was read is complete.
         """
-        session = call.session
+        session = call.session = self._used(call.session)
         try:
             yield
         except AgentCoreError as error:
@@ -85,36 +68,36 @@ class Ledger:
         if session.stopping and call.stop is None:
             raise _stopped(session)
 
-    def moved(self, session: Session, session_id: str) -> None:
-        """Note that the service answers from another session than it was asked for: that one is open, then."""
+    def _used(self, session: Session) -> Session:
+        known = self._sessions.get(session.key)
+        if known is None or known.stopping:
+            known = self._sessions[session.key] = session
+        known.called = session.called
+        known.calls += 1
+        known.used_at = anyio.current_time()
+        self._sessions.move_to_end(known.key)
+        if len(self._sessions) > MAX_SESSIONS:
+            stopped = (one for one in self._sessions.values() if one.stopping)
+            del self._sessions[next(stopped, next(iter(self._sessions.values()))).key]
+        return known
+
+    def answered(self, call: Call, session_id: str) -> None:
+        """Note from which session the service answers a call. If it isn't the one asked for, that one is open."""
+        session = call.session
+        if session_id == session.session_id:
+            return
         if self._sessions.get(session.key) is session:
             del self._sessions[session.key]
         session.session_id = session_id
         if (known := self._sessions.pop(session.key, None)) is not None:
             session.opened_at = known.opened_at
         self._sessions[session.key] = session
+        call.note(f"session_id: {session_id}\n")
 
-    def answering(self, session_id: str, agent: str, called: str) -> str:
-        """Return the id of the session that a caller means: the one passed, unless another one answered for it."""
-        if (agent, session_id) in self._sessions:
-            return session_id
-        moved = [session for session in self.open() if (session.agent, session.called) == (agent, called)]
-        return moved[-1].session_id if moved else session_id
-
-    @contextmanager
-    def stopping(self, session_id: str, agent: str) -> Iterator[None]:
-        """Note that a session is no more, once the block that stops it has succeeded."""
-        session = self._sessions.get((agent, session_id))
-        if session is None:
-            yield
-            return
-        # Before: a call in it may see its end sooner than the answer to the stop is here.
-        session.stopping = True
-        try:
-            yield
-        except BaseException:
-            session.stopping = False
-            raise
+    def known(self, session: Session) -> Session:
+        """Return a session as it is known: under its id, or as the one that answered for it, or else itself."""
+        answered = [one for one in self.open() if (one.agent, one.called) == (session.agent, session.called)]
+        return self._sessions.get(session.key) or (answered[-1] if answered else session)
 
     def agent_of(self, called: str) -> str:
         """Return the name of the agent of a session, given by its id or the name it was last called by.

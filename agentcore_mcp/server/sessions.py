@@ -20,6 +20,7 @@ from agentcore_mcp.wire.ids import check_session_id
 from agentcore_mcp.wire.limits import SESSION_ID_MIN_CHARS
 
 if TYPE_CHECKING:
+    from agentcore_mcp.server.agents import Target
     from agentcore_mcp.wire.arns import RuntimeArn
 
 # What stop_session takes for all sessions that this server opened.
@@ -37,14 +38,14 @@ class Session:
 
     Attributes:
         session_id: Its id.
-        agent: The name of its agent.
+        target: Its agent.
         called: What a caller last passed for it: the id, or a short name.
         calls: How many calls were made in it.
         stopping: It is being stopped, or was.
     """
 
     session_id: str
-    agent: str
+    target: Target
     called: str = ""
     opened_at: float = field(default_factory=anyio.current_time)
     used_at: float = field(default_factory=anyio.current_time)
@@ -52,8 +53,13 @@ class Session:
     stopping: bool = False
 
     @property
+    def agent(self) -> str:
+        """The name of its agent."""
+        return self.target.agent.name
+
+    @property
     def key(self) -> tuple[str, str]:
-        """What it is told from all others by."""
+        """What it is told from all others by: a caller may use one id with several agents, each with its own."""
         return self.agent, self.session_id
 
 

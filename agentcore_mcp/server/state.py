@@ -14,14 +14,13 @@ from agentcore_mcp.server.sessions import Session, SessionNames
 from agentcore_mcp.server.stops import Stops
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     import httpx2
 
     from agentcore_mcp.config import Settings
     from agentcore_mcp.runtime.retries import Retries
     from agentcore_mcp.server.agents import Target
-    from agentcore_mcp.server.call import Call
 
 
 class ServerState:
@@ -63,28 +62,14 @@ class ServerState:
         """
         return await self.agents.named(agent or self.ledger.agent_of(session_id.strip()))
 
-    def session(self, target: Target, session_id: str) -> Session:
-        """Return the session that a call means, which nobody has used yet.
+    def session(self, target: Target, session_id: str, *, may_be_new: bool = True) -> Session:
+        """Return the session that a call means, as far as it has been used not at all.
 
         Raises:
             InvalidRequestError: If it is none.
         """
-        return Session(self.sessions.resolve(session_id, target.agent.arn), target.agent.name, session_id.strip())
-
-    def begin(self, call: Call, work: Callable[[], Awaitable[None]]) -> None:
-        """Begin a call in its session.
-
-        Raises:
-            InvalidRequestError: If the server is ending.
-        """
-        call.session = self.ledger.used(call.session)
-        self.calls.start(call, work)
-
-    def answered(self, call: Call, session_id: str) -> None:
-        """Note from which session the service answers a call: as a rule from the one that it was asked for."""
-        if session_id != call.session.session_id:
-            self.ledger.moved(call.session, session_id)
-            call.note(f"session_id: {session_id}\n")
+        resolved = self.sessions.resolve(session_id, target.agent.arn, may_be_new=may_be_new)
+        return Session(resolved, target, session_id.strip())
 
 
 ToolContext = Context[ServerState, Any]

@@ -12,8 +12,9 @@ from agentcore_mcp.errors import AgentCoreError
 
 if TYPE_CHECKING:
     from agentcore_mcp.runtime.results import StoppedSession
-    from agentcore_mcp.server.agents import Agents, Target
+    from agentcore_mcp.server.agents import Agents
     from agentcore_mcp.server.ledger import Ledger
+    from agentcore_mcp.server.sessions import Session
 
 # A host kills the server two seconds after it has closed stdin.
 EXIT_LIMIT_S = 1.2
@@ -32,27 +33,33 @@ class Stops:
         self._going_on: dict[asyncio.Task[None], str] = {}
         self._free = asyncio.Semaphore(STOPS_AT_ONCE)
 
-    async def stop(self, session_id: str, target: Target) -> StoppedSession:
+    async def stop(self, session: Session) -> StoppedSession:
         """Stop a session now.
 
         Raises:
             AgentCoreError: If it can't be stopped.
         """
+        target = session.target
         async with self._free:
-            with self._ledger.stopping(session_id, target.agent.name):
+            # Before: a call in it may see its end sooner than the answer to the stop is here.
+            stopped, session.stopping = session.stopping, True
+            try:
                 client = await self._agents.client_of(target)
                 return await client.stop_session(
                     target.agent.arn,
-                    session_id=session_id,
+                    session_id=session.session_id,
                     qualifier=target.agent.qualifier,
                     headers=target.stop_headers,
                 )
+            except BaseException:
+                session.stopping = stopped
+                raise
 
-    def begin(self, session_id: str, agent: str) -> None:
+    def begin(self, session: Session) -> None:
         """Begin to stop a session; a failure is logged, because nobody waits for it."""
         # Not in a task group: those of the request and of the server are being cancelled when this is called.
-        task = asyncio.create_task(self._stop(session_id, agent))
-        self._going_on[task] = session_id
+        task = asyncio.create_task(self._stop(session))
+        self._going_on[task] = session.session_id
         task.add_done_callback(self._going_on.pop)
 
     async def finish(self, *, all_open: bool) -> None:
@@ -62,15 +69,15 @@ class Stops:
             all_open: Stop every session that is still open, too, the last used one first: the others end sooner.
         """
         for session in reversed(self._ledger.open()) if all_open else []:
-            self.begin(session.session_id, session.agent)
+            self.begin(session)
         begun = dict(self._going_on)
         with anyio.move_on_after(EXIT_LIMIT_S, shield=True):
             await asyncio.gather(*begun)
         if left := [session_id for task, session_id in begun.items() if task.cancelled()]:
             logger.warning("%d sessions were not stopped in time: %s", len(left), ", ".join(left))
 
-    async def _stop(self, session_id: str, agent: str) -> None:
+    async def _stop(self, session: Session) -> None:
         try:
-            await self.stop(session_id, self._agents.known(agent))
+            await self.stop(session)
         except AgentCoreError as error:
-            logger.warning("session %s was not stopped: %s", session_id, error)
+            logger.warning("session %s was not stopped: %s", session.session_id, error)

@@ -5,23 +5,29 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from agentcore_mcp.config import Agent
 from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError
+from agentcore_mcp.runtime.auth.authorization import NoAuth
+from agentcore_mcp.server.agents import Target
 from agentcore_mcp.server.call import Call
 from agentcore_mcp.server.calls import KEPT_MAX_CALLS, UNATTENDED_MAX_CALLS, Calls
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.server.sessions import Session
 from agentcore_mcp.server.spool import Spool
+from agentcore_mcp.wire.arns import RuntimeArn
 from tests.support.processes import nameless_files
+from tests.support.runtimes import ARN
 
 LIMIT_S = 5
+FAR = Target(Agent(name="far", arn=RuntimeArn.parse(ARN)), NoAuth(), None)
 
 
 class Work:
     """Says a word, and then waits until it is told to end; knows whether it has cleaned up."""
 
     def __init__(self) -> None:
-        self.call = Call("invoke_agent", Session("session", "far"), "hi", "the agent", {"text": Output(Spool())})
+        self.call = Call("invoke_agent", Session("session", FAR), "hi", "the agent", {"text": Output(Spool())})
         self.go_on = anyio.Event()
         self.cleaned_up = False
 

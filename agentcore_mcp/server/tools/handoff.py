@@ -16,12 +16,9 @@ from agentcore_mcp.server.results import Result
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_MAX_S
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mcp.types import CallToolResult
 
     from agentcore_mcp.config import Settings
-    from agentcore_mcp.server.agents import Target
     from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.results import CallFacts
     from agentcore_mcp.server.state import ServerState, ToolContext
@@ -46,42 +43,40 @@ class CallResult(Result):
         return f"[session_id: {self.session_id}]" + (f"\n[{self.note}]" if self.note else "")
 
 
-async def wanted(
-    state: ServerState, facts: CallFacts, tool: str, agent: str, handle: str, begins: Mapping[str, object]
-) -> tuple[Target, Call | None]:
-    """Return the agent that a request is for, and the call that it waits for, if it names one.
+def earlier(state: ServerState, facts: CallFacts, tool: str, agent: str, handle: str, **others: object) -> Call:
+    """Return the call that a request is to wait for.
 
     Args:
-        state: What knows them.
-        facts: Where the agent is noted.
+        state: What has it.
+        facts: Where its agent is noted.
         tool: The tool that is called.
         agent: The argument.
         handle: The argument.
-        begins: The other arguments, which begin a call, by name; those that are not given are false.
+        others: The arguments that begin a call, in their order; false if they are not given.
 
     Raises:
-        InvalidRequestError: If there is none, or a handle comes with something that waiting would leave unheeded.
-        AgentCoreError: If the agents have to be listed for it, and can't be.
+        InvalidRequestError: If there is none, or one of the other arguments would be left unheeded.
     """
-    call = state.calls.collectable(handle, tool) if handle else None
-    target = (
-        await state.target(agent, str(begins["session_id"])) if call is None else state.agents.known(call.session.agent)
-    )
-    facts.agent = target.agent
-    if call is None:
-        return target, None
-    if agent not in ("", target.agent.name):
-        raise InvalidRequestError(f"the handle {handle!r} is of a call of {target.agent.name}, not of {agent}")
-    if unheeded := [name for name, value in begins.items() if value]:
+    call = state.calls.collectable(handle, tool)
+    facts.agent = call.session.target.agent
+    if agent not in ("", call.session.agent):
+        raise InvalidRequestError(f"the handle {handle!r} is of a call of {call.session.agent}, not of {agent}")
+    if unheeded := [name for name, value in others.items() if value]:
         raise InvalidRequestError(
             f"a handle waits for the rest of its call and nothing else, so {', '.join(unheeded)} can't go with it; "
             "pass the handle alone, or leave it out to begin a new call"
         )
-    return target, call
+    return call
 
 
-async def attended(ctx: ToolContext, facts: CallFacts, target: Target, call: Call) -> None:
-    """Wait for a call for as long as the host can.
+async def outcome(ctx: ToolContext, facts: CallFacts, call: Call, kind: type[CallResult]) -> CallToolResult:
+    """Wait for a call for as long as the host can, and return its result or, if it goes on, what there is.
+
+    Args:
+        ctx: Of the request.
+        facts: Where is noted what an error has to say.
+        call: The call.
+        kind: What its result is made as, of its texts by their names.
 
     Raises:
         Exception: What the call failed with.
@@ -97,50 +92,39 @@ async def attended(ctx: ToolContext, facts: CallFacts, target: Target, call: Cal
         )
     except anyio.get_cancelled_exc_class():
         # What the end of the server does to sessions is for on_exit to say.
-        if target.agent.on_cancel == "stop" and not state.calls.ending:
-            state.stops.begin(call.session.session_id, target.agent.name)
+        if call.session.target.agent.on_cancel == "stop" and not state.calls.ending:
+            state.stops.begin(call.session)
         raise
     except Exception:
         _fit(call)
         left_out = _left_out(call, state.settings)
-        texts = {name: output.text() for name, output in call.outputs.items()}
-        facts.received = "\n".join(filter(None, [in_one(**texts), f"[{left_out}]" if left_out else ""]))
+        facts.received = "\n".join(filter(None, [in_one(**_texts(call)), f"[{left_out}]" if left_out else ""]))
         state.calls.settle(call)
         raise
     if not call.finished:
         for output in call.outputs.values():
             output.show_unfinished()
     _fit(call)
-
-
-def handed_over(state: ServerState, call: Call, kind: type[CallResult], **others: object) -> CallToolResult:
-    """Return a call's result, and keep or let go of what the call holds.
-
-    Args:
-        state: What has the call.
-        call: The call.
-        kind: What kind of result it has.
-        others: What else that is made of, besides the call's texts.
-    """
-    result = kind.model_validate(
-        {
-            "session_id": call.session.session_id,
-            "status": call.stop.status if call.stop else "COMPLETED" if call.finished else RUNNING,
-            "omitted_chars": call.omitted_chars,
-            "handle": call.handle if call.ever_omitted_chars or not call.finished else "",
-            "note": "; ".join(
-                filter(None, [_going_on(call, state.settings), _timed_out(call), _left_out(call, state.settings)])
-            ),
-            **{name: output.text() for name, output in call.outputs.items()},
-            **others,
-        }
-    )
+    notes = [_going_on(call, state.settings), _timed_out(call), _left_out(call, state.settings)]
+    members = {
+        "session_id": call.session.session_id,
+        "status": call.stop.status if call.stop else "COMPLETED" if call.finished else RUNNING,
+        "exit_code": call.stop.exit_code if call.stop else None,
+        "omitted_chars": call.omitted_chars,
+        "handle": call.handle if call.ever_omitted_chars or not call.finished else "",
+        "note": "; ".join(filter(None, notes)),
+    }
+    result = kind.model_validate(members | _texts(call))
     if call.finished:
         state.calls.settle(call)
     else:
         for output in call.outputs.values():
             output.begin_next()
     return result.shown()
+
+
+def _texts(call: Call) -> dict[str, str]:
+    return {name: output.text() for name, output in call.outputs.items()}
 
 
 def in_one(text: str = "", stdout: str = "", stderr: str = "") -> str:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
     from agentcore_mcp.config import Agent, Settings
-    from agentcore_mcp.server.agents import Target
     from agentcore_mcp.server.state import ServerState
     from agentcore_mcp.wire.text import AnswerText
 
@@ -96,28 +95,31 @@ async def invoke_agent(
     """Ask the agent and return its words."""
     state = ctx.request_context.lifespan_context
     with tool_errors() as facts:
-        begins = {"prompt": prompt, "session_id": session_id, "raw_events": raw_events}
-        target, call = await handoff.wanted(state, facts, "invoke_agent", agent, handle, begins)
-        if call is None:
+        if handle:
+            call = handoff.earlier(
+                state, facts, "invoke_agent", agent, handle, prompt=prompt, session_id=session_id, raw_events=raw_events
+            )
+        else:
+            target = await state.target(agent, session_id)
+            facts.agent = target.agent
             if not prompt.strip():
                 raise InvalidRequestError("the prompt is empty; say what the agent should do")
             session = state.session(target, session_id)
             call = Call("invoke_agent", session, prompt, "the agent", {"text": Output(Spool())})
-            state.begin(call, partial(_ask, state, target, call, raw_events=raw_events))
-        await handoff.attended(ctx, facts, target, call)
-        return handoff.handed_over(state, call, InvokeAgentResult)
+            state.calls.start(call, partial(_ask, state, call, raw_events=raw_events))
+        return await handoff.outcome(ctx, facts, call, InvokeAgentResult)
 
 
-async def _ask(state: ServerState, target: Target, call: Call, *, raw_events: bool) -> None:
+async def _ask(state: ServerState, call: Call, *, raw_events: bool) -> None:
     """Send the prompt, and add the agent's words, or its events as JSON lines, to the call."""
     # Here and not above: with it comes all that reads answers, and hosts wait for the start.
     from agentcore_mcp.wire.pieces import Text
     from agentcore_mcp.wire.text import AnswerText, event_line
 
-    agent, session_id = target.agent, call.session.session_id
+    agent, session_id = call.session.target.agent, call.session.session_id
     answer = AnswerText(path=agent.response)
     with _to_the_last_word(call, answer), state.ledger.running(call):
-        client = await state.agents.client_of(target)
+        client = await state.agents.client_of(call.session.target)
         async with client.invoke(
             agent.arn,
             agent.payload_for(call.sent, session_id),
@@ -127,7 +129,7 @@ async def _ask(state: ServerState, target: Target, call: Call, *, raw_events: bo
             headers=agent.headers,
             read_timeout_s=agent.timeout_s,
         ) as invocation:
-            state.answered(call, invocation.session_id)
+            state.ledger.answered(call, invocation.session_id)
             async for pieces in invocation.batches:
                 if raw_events:
                     lines = [data if isinstance(data, Text) else f"{event_line(data)}\n" for data in pieces]

@@ -56,7 +56,7 @@ async def read_output(
     state = ctx.request_context.lifespan_context
     with tool_errors() as facts:
         call = state.calls.named(handle)
-        facts.agent, facts.session_id = state.agents.known(call.session.agent).agent, call.session.session_id
+        facts.agent, facts.session_id = call.session.target.agent, call.session.session_id
         name = stream or next(iter(call.outputs))
         if name not in call.outputs:
             raise InvalidRequestError(f"stream is {stream!r}, and has to be one of {', '.join(call.outputs)}")

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
     from agentcore_mcp.config import Agent, CommandPolicy, Settings
-    from agentcore_mcp.server.agents import Target
     from agentcore_mcp.server.state import ServerState
 
 DESCRIPTION = """\
@@ -87,11 +86,20 @@ async def check(
     """Return the call that a request wants, which is as yet unheard of or goes on, after checking all but the user."""
     state = ctx.request_context.lifespan_context
     with tool_errors() as facts:
-        other_timeout = timeout_seconds != COMMAND_TIMEOUT_DEFAULT_S
-        begins = {"command": command, "session_id": session_id, "timeout_seconds": other_timeout}
-        target, call = await handoff.wanted(state, facts, "run_command", agent, handle, begins)
-        if call is not None:
-            return call
+        if handle:
+            other_timeout = timeout_seconds != COMMAND_TIMEOUT_DEFAULT_S
+            return handoff.earlier(
+                state,
+                facts,
+                "run_command",
+                agent,
+                handle,
+                command=command,
+                session_id=session_id,
+                timeout_seconds=other_timeout,
+            )
+        target = await state.target(agent, session_id)
+        facts.agent = target.agent
         line = _permitted(command, target.agent)
         check_command(line, timeout_seconds)
         session = state.session(target, session_id)
@@ -103,7 +111,7 @@ async def ask_user(
     ctx: ToolContext, call: Annotated[Call, Resolve(check)], command: str = ""
 ) -> Confirmation | Elicit[Confirmation]:
     """Return what to ask the user before a command is sent, or the answer where nobody is asked."""
-    agent = ctx.request_context.lifespan_context.agents.known(call.session.agent).agent
+    agent = call.session.target.agent
     if call.phase is not Phase.NEW or agent.commands.mode != "ask":
         return Confirmation()
     capabilities = ctx.client_capabilities
@@ -133,16 +141,13 @@ async def run_command(
 ) -> Annotated[CallToolResult, RunCommandResult]:
     """Run a command and return how it ended."""
     state = ctx.request_context.lifespan_context
-    target = state.agents.known(call.session.agent)
     with tool_errors() as facts:
-        facts.agent = target.agent
+        facts.agent = call.session.target.agent
         if not isinstance(answer, AcceptedElicitation) or not answer.data.run:
             raise InvalidRequestError("the user did not allow this command, so it was not run; ask what to do instead")
         if call.phase is Phase.NEW:
-            state.begin(call, partial(_run, state, target, call))
-        await handoff.attended(ctx, facts, target, call)
-        exit_code = call.stop.exit_code if call.stop else None
-        return handoff.handed_over(state, call, RunCommandResult, exit_code=exit_code)
+            state.calls.start(call, partial(_run, state, call))
+        return await handoff.outcome(ctx, facts, call, RunCommandResult)
 
 
 def _permitted(command: str, agent: Agent) -> str:
@@ -173,7 +178,7 @@ def _wrapped(command: str, policy: CommandPolicy) -> str:
     return command
 
 
-async def _run(state: ServerState, target: Target, call: Call) -> None:
+async def _run(state: ServerState, call: Call) -> None:
     """Send the command, and add what it writes and how it ends to the call.
 
     Raises:
@@ -183,18 +188,18 @@ async def _run(state: ServerState, target: Target, call: Call) -> None:
     from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop
 
     assert call.timeout_s is not None  # noqa: S101 - a command has one
-    agent = target.agent
+    target = call.session.target
     with state.ledger.running(call):
         client = await state.agents.client_of(target)
         async with client.run_command(
-            agent.arn,
+            target.agent.arn,
             call.sent,
             session_id=call.session.session_id,
             timeout_s=call.timeout_s,
-            qualifier=agent.qualifier,
+            qualifier=target.agent.qualifier,
             headers=target.command_headers,
         ) as run:
-            state.answered(call, run.session_id)
+            state.ledger.answered(call, run.session_id)
             async for events in run.batches:
                 for event in events:
                     match event:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
     from agentcore_mcp.config import Settings
-    from agentcore_mcp.server.agents import Target
     from agentcore_mcp.server.results import CallFacts
+    from agentcore_mcp.server.sessions import Session
     from agentcore_mcp.server.state import ServerState
 
 DESCRIPTION = """\
@@ -63,29 +63,28 @@ async def stop_session(
         facts.stopping = True
         sessions = await _wanted(state, facts, session_id, agent)
         # All at once, since each may take seconds and a host does not wait for long.
-        stops = [state.stops.stop(session, target) for session, target in sessions]
-        outcomes = await asyncio.gather(*stops, return_exceptions=True)
+        outcomes = await asyncio.gather(*map(state.stops.stop, sessions), return_exceptions=True)
         stopped = [
-            session
-            for (session, _), outcome in zip(sessions, outcomes, strict=True)
+            session.session_id
+            for session, outcome in zip(sessions, outcomes, strict=True)
             if not isinstance(outcome, BaseException) and not outcome.already_gone
         ]
         listed = stopped[:LISTED_MAX_SESSIONS]
-        for (session, target), outcome in zip(sessions, outcomes, strict=True):
+        for session, outcome in zip(sessions, outcomes, strict=True):
             if isinstance(outcome, BaseException):
-                facts.agent, facts.session_id = target.agent, session
+                facts.agent, facts.session_id = session.target.agent, session.session_id
                 facts.received = _lines([f"session {one} is stopped" for one in listed], len(stopped))
                 raise outcome
         return StopSessionResult(
-            session_id=ALL if means_all(session_id) else sessions[0][0],
+            session_id=ALL if means_all(session_id) else sessions[0].session_id,
             status="stopped" if stopped else "already_gone",
             stopped=listed,
             count=len(stopped),
         ).shown()
 
 
-async def _wanted(state: ServerState, facts: CallFacts, session_id: str, agent: str) -> list[tuple[str, Target]]:
-    """Return the sessions that are to be stopped, each with its agent.
+async def _wanted(state: ServerState, facts: CallFacts, session_id: str, agent: str) -> list[Session]:
+    """Return the sessions that are to be stopped.
 
     Raises:
         InvalidRequestError: If ``session_id`` means none.
@@ -94,14 +93,12 @@ async def _wanted(state: ServerState, facts: CallFacts, session_id: str, agent: 
     if means_all(session_id):
         if agent:
             await state.agents.named(agent)
-        opened = [session for session in state.ledger.open() if agent in ("", session.agent)]
-        return [(session.session_id, state.agents.known(session.agent)) for session in opened]
+        return [session for session in state.ledger.open() if agent in ("", session.agent)]
     if not session_id.strip():
         raise InvalidRequestError("session_id is empty; pass the session_id of an earlier result, or 'all'")
     target = await state.target(agent, session_id)
     facts.agent = target.agent
-    passed = state.sessions.resolve(session_id, target.agent.arn, may_be_new=False)
-    return [(state.ledger.answering(passed, target.agent.name, session_id.strip()), target)]
+    return [state.ledger.known(state.session(target, session_id, may_be_new=False))]
 
 
 def _lines(lines: list[str], count: int) -> str:
