@@ -151,13 +151,13 @@ async def test_over_http_a_page_from_elsewhere_is_refused() -> None:
     assert cross_site.status_code == 403
 
 
-@pytest.mark.parametrize("host", ["mcp.example.com", "mcp.example.com:8000", "localhost", "127.0.0.2:8000"])
-async def test_over_http_the_hosts_that_are_allowed_get_in(host: str) -> None:
+async def test_over_http_the_hosts_that_are_allowed_get_in() -> None:
     flags = ("--runtime-arn", ARN, "--host", "127.0.0.2", "--allowed-host", "mcp.example.com")
     async with http_server(*flags, env={}) as url, httpx2.AsyncClient() as client:
-        answer = await client.post(url, json={}, headers={"Host": host, "Origin": f"http://{host}"})
+        for host in ("mcp.example.com", "mcp.example.com:8000", "localhost", "127.0.0.2:8000"):
+            answer = await client.post(url, json={}, headers={"Host": host, "Origin": f"http://{host}"})
 
-    assert answer.status_code not in {421, 403}
+            assert answer.status_code not in {421, 403}, host
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
