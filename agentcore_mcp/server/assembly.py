@@ -13,6 +13,7 @@ from agentcore_mcp.server.arguments import ArgumentCheck
 from agentcore_mcp.server.instructions import instructions_for
 from agentcore_mcp.server.state import ServerState
 from agentcore_mcp.server.tools import build_tools
+from agentcore_mcp.server.transports.cancellation import Cancellations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -46,7 +47,7 @@ class AgentCoreServer(MCPServer[ServerState]):
             log_level="WARNING",
             subscriptions=False,
             tools=tools,
-            middleware=[ArgumentCheck({tool.name: tool.parameters for tool in tools})],
+            middleware=[Cancellations(), ArgumentCheck({tool.name: tool.parameters for tool in tools})],
         )
         self.state = state
 

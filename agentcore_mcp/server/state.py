@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from mcp.server.mcpserver import Context
 
 from agentcore_mcp.server.agents import Agents
 from agentcore_mcp.server.calls import Calls
 from agentcore_mcp.server.ledger import Ledger
 from agentcore_mcp.server.sessions import Session, SessionNames
-from agentcore_mcp.server.stops import Stops
+from agentcore_mcp.server.stops import EXIT_LIMIT_S, Stops
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator
 
     import httpx2
@@ -42,16 +45,29 @@ class ServerState:
         self.ledger = Ledger()
         self.calls = Calls()
         self.stops = Stops(self.agents, self.ledger)
+        self._end_by = math.inf
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Serve inside the block; leaving it ends the calls, and then the sessions if the settings say so."""
-        try:
-            async with self.calls.running():
+        """Serve inside the block; leaving it ends the calls, and the sessions if the settings say so."""
+        self._end_by = math.inf
+        async with self.calls.running():
+            try:
                 yield
-        finally:
-            await self.stops.finish(all_open=self.settings.on_exit == "stop")
-            await self.agents.aclose()
+            finally:
+                with anyio.CancelScope(shield=True):
+                    calls = await self.end()
+                    await self.stops.finish(calls, deadline=self._end_by)
+                    await self.agents.aclose()
+
+    async def end(self) -> list[asyncio.Task[None]]:
+        """Begin all that has to be done at the end, at once; return the calls that are about to end."""
+        calls = await self.calls.end()
+        if self._end_by == math.inf:
+            self._end_by = anyio.current_time() + EXIT_LIMIT_S
+            if self.settings.on_exit == "stop":
+                self.stops.begin_all()
+        return calls
 
     async def target(self, agent: str, session_id: str) -> Target:
         """Return the agent that a call means: the one it names, or that of the session it names.

@@ -11,12 +11,14 @@ import anyio
 from agentcore_mcp.errors import AgentCoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agentcore_mcp.runtime.results import StoppedSession
     from agentcore_mcp.server.agents import Agents
     from agentcore_mcp.server.ledger import Ledger
     from agentcore_mcp.server.sessions import Session
 
-# A host kills the server two seconds after it has closed stdin.
+# Counted from the signal or the end of stdin. A host kills the server two seconds after that.
 EXIT_LIMIT_S = 1.2
 # Measured with 600 sessions whose stops take 50 ms each: 16 at once got 320 done in time, 64 or 128 all, 1,000 got 346.
 STOPS_AT_ONCE = 64
@@ -62,17 +64,21 @@ class Stops:
         self._going_on[task] = session.session_id
         task.add_done_callback(self._going_on.pop)
 
-    async def finish(self, *, all_open: bool) -> None:
+    def begin_all(self) -> None:
+        """Begin to stop every session that is open, the last used one first: the others end sooner."""
+        for session in reversed(self._ledger.open()):
+            self.begin(session)
+
+    async def finish(self, calls: Sequence[asyncio.Task[None]], *, deadline: float) -> None:
         """Wait, but not for long, for what was begun; what is not done by then is logged.
 
         Args:
-            all_open: Stop every session that is still open, too, the last used one first: the others end sooner.
+            calls: Those that are ending meanwhile, which are waited for as well.
+            deadline: Until when, on the event loop's clock.
         """
-        for session in reversed(self._ledger.open()) if all_open else []:
-            self.begin(session)
         begun = dict(self._going_on)
-        with anyio.move_on_after(EXIT_LIMIT_S, shield=True):
-            await asyncio.gather(*begun)
+        with anyio.CancelScope(deadline=deadline, shield=True):
+            await asyncio.gather(*begun, *calls, return_exceptions=True)
         if left := [session_id for task, session_id in begun.items() if task.cancelled()]:
             logger.warning("%d sessions were not stopped in time: %s", len(left), ", ".join(left))
 

@@ -54,8 +54,8 @@ class RawHost:
 
 
 @asynccontextmanager
-async def raw_host(env: Mapping[str, str]) -> AsyncIterator[RawHost]:
-    process = await anyio.open_process([sys.executable, "-m", "agentcore_mcp"], env=env, stderr=None)
+async def raw_host(env: Mapping[str, str], *, stderr: int | None = None) -> AsyncIterator[RawHost]:
+    process = await anyio.open_process([sys.executable, "-m", "agentcore_mcp"], env=env, stderr=stderr)
     async with process:
         try:
             yield RawHost(process)

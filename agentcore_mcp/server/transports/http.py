@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
@@ -13,6 +12,8 @@ import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 
 from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.server.transports.cancellation import giving_session_ids
+from agentcore_mcp.server.transports.signals import end_signals
 from agentcore_mcp.wire.loopback import LOOPBACK_HOSTS, is_loopback
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ async def serve_http(
     names = {*LOOPBACK_HOSTS, bound_host, *allowed_hosts}
     app = server.streamable_http_app(
         streamable_http_path=PATH,
+        stateless_http=True,
         transport_security=TransportSecuritySettings(
             enable_dns_rebinding_protection=True,
             allowed_hosts=[f"{name}{port}" for name in names for port in ("", ":*")],
@@ -71,7 +73,7 @@ async def serve_http(
         ),
     )
     config = uvicorn.Config(
-        app,
+        giving_session_ids(app),
         log_level="warning",
         access_log=False,
         # Nothing here asks who a proxy says is calling.
@@ -81,20 +83,17 @@ async def serve_http(
         ws="none",
     )
     http = _Server(config)
-    with listening, anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        announce(f"http://{bound_host}:{bound_port}{PATH}")
-        async with anyio.create_task_group() as tasks:
 
-            async def end_on_signal() -> None:
-                async for _ in signals:
-                    # The streams that are cut now end in tracebacks of uvicorn's, which tell nobody anything.
-                    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-                    http.should_exit = True
-                    await server.state.calls.end()
+    def on_signal() -> None:
+        # The streams that are cut now end in tracebacks of uvicorn's, which tell nobody anything.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        http.should_exit = True
+        tasks.start_soon(server.state.end)
 
-            tasks.start_soon(end_on_signal)
+    async with anyio.create_task_group() as tasks:
+        with listening, end_signals(on_signal):
+            announce(f"http://{bound_host}:{bound_port}{PATH}")
             await http.serve(sockets=[listening])
-            tasks.cancel_scope.cancel()
 
 
 class _Server(uvicorn.Server):

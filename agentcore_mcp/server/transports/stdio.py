@@ -10,21 +10,34 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
+from mcp.server.runner import serve_dual_era_loop, serve_loop
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
-from mcp.types import INVALID_REQUEST, ErrorData, JSONRPCError
+from mcp.types import (
+    INVALID_REQUEST,
+    PROTOCOL_VERSION_META_KEY,
+    ErrorData,
+    JSONRPCError,
+    JSONRPCNotification,
+    JSONRPCRequest,
+)
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.server.transports.lines import LINE_MAX_BYTES, Lines, Writer, request_id
+from agentcore_mcp.server.transports.signals import end_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+    from anyio.streams.memory import MemoryObjectSendStream
+    from mcp.shared._context_streams import ContextSendStream
+    from mcp.shared._stream_protocols import ReadStream
 
     from agentcore_mcp.server.assembly import AgentCoreServer
 
@@ -36,40 +49,69 @@ _END_TIMEOUT_S = 0.5
 
 
 async def serve_stdio(server: AgentCoreServer) -> None:
-    """Serve MCP on stdin and stdout until stdin ends, or SIGTERM or SIGINT arrives."""
+    """Serve MCP on stdin and stdout until stdin ends, or SIGTERM, SIGINT or SIGHUP arrives."""
     if sys.platform == "win32":
         await server.run_stdio_async()
         return
-    # The SDK runs a server on streams of one's own choice only through its low-level server.
-    lowlevel = server._lowlevel_server  # noqa: SLF001
 
-    def end_is_near() -> None:
+    def on_signal() -> None:
         server.state.calls.ending = True
+        serving.cancel_scope.cancel()
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_cancel_on_signal, tasks.cancel_scope, end_is_near)
-        with _claimed_descriptors() as (stdin_fd, stdout_fd):
+    def on_end() -> None:
+        serving.cancel_scope.deadline = anyio.current_time() + _END_TIMEOUT_S
+        serving.start_soon(server.state.end)
 
-            def on_end() -> None:
-                end_is_near()
-                tasks.cancel_scope.deadline = anyio.current_time() + _END_TIMEOUT_S
+    def on_excess(line: bytes) -> None:
+        # Not waited for: a host that does not read must not keep its end from being noticed.
+        serving.start_soon(_refuse, line, write_stream.send)
 
-            def on_excess(line: bytes) -> None:
-                # Not waited for: a host that does not read must not keep its end from being noticed.
-                tasks.start_soon(_refuse, line, write_stream.send)
-
+    with end_signals(on_signal), _claimed_descriptors() as (stdin_fd, stdout_fd):
+        async with server.state.running(), anyio.create_task_group() as serving:
             # Anything that reads lines and writes text will do for the SDK, whatever its annotation says.
             stdin, stdout = cast("Any", Lines(stdin_fd, on_end, on_excess)), cast("Any", Writer(stdout_fd))
-            async with stdio_server(stdin, stdout) as (read_stream, write_stream):
-                await lowlevel.run(read_stream, write_stream, lowlevel.create_initialization_options())
-        tasks.cancel_scope.cancel()
+            async with stdio_server(stdin, stdout) as (read_stream, write_stream), write_stream:
+                await _serve_each_version(server, read_stream, write_stream)
+            serving.cancel_scope.cancel()
 
 
-async def _cancel_on_signal(scope: anyio.CancelScope, before: Callable[[], None]) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
-            before()
-            scope.cancel()
+async def _serve_each_version(
+    server: AgentCoreServer,
+    messages: ReadStream[SessionMessage | Exception],
+    answers: ContextSendStream[SessionMessage],
+) -> None:
+    """Serve each message in the protocol version that it is of, so that no message decides for those that follow.
+
+    ``Server.run`` serves a pipe in the version of its first request alone. Hosts try ``server/discover`` first, and
+    some send ``initialize`` without waiting for its answer: https://github.com/modelcontextprotocol/python-sdk/issues/3152
+    """
+    # The SDK has no other way to serve on a state that is there already.
+    lowlevel = server._lowlevel_server  # noqa: SLF001
+    serve = {False: serve_loop, True: serve_dual_era_loop}
+    versions: dict[bool, MemoryObjectSendStream[SessionMessage | Exception]] = {}
+    async with anyio.create_task_group() as tasks:
+        async for message in messages:
+            for modern in _versions_of(message, versions):
+                if modern not in versions:
+                    versions[modern], incoming = anyio.create_memory_object_stream[SessionMessage | Exception]()
+                    run = partial(serve[modern], lifespan_state=server.state)
+                    tasks.start_soon(run, lowlevel, incoming, answers.clone())
+                await versions[modern].send(message)
+        for version in versions.values():
+            version.close()
+
+
+def _versions_of(message: SessionMessage | Exception, known: Iterable[bool]) -> Iterable[bool]:
+    """Return whether a message is of 2026-07-28; both, for a notification, which doesn't say it."""
+    match message:
+        case SessionMessage(message=JSONRPCRequest(method=method, params={"_meta": {**meta}})) if (
+            method != "initialize"
+        ):
+            return [PROTOCOL_VERSION_META_KEY in meta]
+        case SessionMessage(message=JSONRPCNotification()):
+            return [*known]
+        case _:
+            return [False]
 
 
 async def _refuse(line: bytes, send: Callable[[SessionMessage], Awaitable[None]]) -> None:

@@ -1,4 +1,4 @@
-"""The server on streamable HTTP as a process: how it ends."""
+"""The server on streamable HTTP as a process: whom it answers, and how it ends."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import httpx2
 import pytest
 from mcp import Client
 
 from agentcore_mcp.server.stops import EXIT_LIMIT_S
 from agentcore_mcp.wire.sse import encode_sse
 from tests.support.mcp_hosts import MODES, http_server
+from tests.support.raw_hosts import INITIALIZE
 from tests.support.runtimes import ARN
 from tests.support.servers import Exchange, chunk, chunked, loopback_server
 
@@ -69,3 +71,89 @@ async def test_calls_that_run_at_the_end_are_answered_with_what_they_have_and_it
     for result in results:
         assert "the server is ending" in result.content[0].text
         assert result.content[0].text.endswith("so far")
+
+
+ACCEPT = {"Accept": "application/json, text/event-stream"}
+META = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "0"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+def message(answer: httpx2.Response) -> dict[str, Any]:
+    """Return the JSON-RPC message of an answer, which is on a stream of its own."""
+    assert answer.status_code == 200, answer.text
+    lines = [line.removeprefix("data: ") for line in answer.text.split("\n") if line.startswith("data: {")]
+    found: dict[str, Any] = json.loads(lines[-1] if lines else answer.text)
+    return found
+
+
+async def test_requests_without_a_session_of_the_server_are_answered() -> None:
+    """As claude.ai sends them, with the version of one protocol and the parameters of another; and as platforms do."""
+    foreign = {"Mcp-Session-Id": "of-the-platform-0123456789"}
+    asked: list[tuple[dict[str, str], str, dict[str, Any] | None]] = [
+        ({}, "ping", None),
+        (foreign, "ping", None),
+        ({"Mcp-Protocol-Version": "2025-11-25"}, "tools/list", {"_meta": META}),
+        ({"Mcp-Protocol-Version": "2025-11-25", **foreign}, "tools/list", {}),
+        ({"Mcp-Protocol-Version": "2025-06-18"}, "tools/list", {}),
+        ({"Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list", **foreign}, "tools/list", {"_meta": META}),
+        (foreign, "initialize", INITIALIZE),
+    ]
+    async with http_server("--runtime-arn", ARN, env={}) as url, httpx2.AsyncClient(headers=ACCEPT) as client:
+        for number, (headers, method, params) in enumerate(asked):
+            body = {"jsonrpc": "2.0", "id": number, "method": method, **({} if params is None else {"params": params})}
+            answered = message(await client.post(url, json=body, headers=headers))
+
+            assert answered["id"] == number
+            assert "error" not in answered
+            if method == "tools/list":
+                assert answered["result"]["tools"]
+
+
+async def test_a_notification_cancels_the_request_of_its_own_session_alone() -> None:
+    """In 2025-11-25, where it comes on a connection of its own."""
+    asked, hung_up, ended = anyio.Semaphore(0), anyio.Semaphore(0), anyio.Semaphore(0)
+
+    async def silent(exchange: Exchange) -> None:
+        await exchange.send(chunked("text/event-stream"))
+        asked.release()
+        await exchange.peer_closed()
+        hung_up.release()
+
+    async def call(client: httpx2.AsyncClient, url: str, session: dict[str, str]) -> None:
+        params = {"name": "invoke_agent", "arguments": {"prompt": "hi"}}
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        answered[session["Mcp-Session-Id"]] = message(await client.post(url, json=body, headers=session))
+        ended.release()
+
+    answered: dict[str, dict[str, Any]] = {}
+    version = {"Mcp-Protocol-Version": "2025-11-25"}
+    cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
+    async with loopback_server(silent) as runtime:
+        environ = {"AGENTCORE_RUNTIME_ARN": ARN, "AGENTCORE_ENDPOINT_URL": runtime.endpoint_url}
+        async with (
+            http_server(env={**environ, "AGENTCORE_BEARER_TOKEN": "not-a-real-token"}) as url,
+            httpx2.AsyncClient(headers=ACCEPT, timeout=LIMIT_S) as client,
+        ):
+            opening = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": INITIALIZE}
+            given = [(await client.post(url, json=opening)).headers["Mcp-Session-Id"] for _ in range(2)]
+            sessions = [{"Mcp-Session-Id": session, **version} for session in given]
+            with anyio.fail_after(LIMIT_S):
+                async with anyio.create_task_group() as tasks:
+                    for session in sessions:
+                        tasks.start_soon(call, client, url, session)
+                    for _ in sessions:
+                        await asked.acquire()
+                    for nobody in (version, {"Mcp-Session-Id": "another", **version}):
+                        assert (await client.post(url, json=cancelled, headers=nobody)).status_code == 202
+                    await client.post(url, json=cancelled, headers=sessions[1])
+                    await hung_up.acquire()
+                    await ended.acquire()
+                    assert [*answered] == [given[1]]
+                    await client.post(url, json=cancelled, headers=sessions[0])
+                    await hung_up.acquire()
+
+    assert given[0] != given[1]
+    assert all("error" in answer for answer in answered.values())

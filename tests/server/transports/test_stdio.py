@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import tempfile
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import pytest
@@ -15,7 +15,7 @@ from mcp.types import INVALID_REQUEST
 
 from agentcore_mcp.server.transports.lines import LINE_MAX_BYTES
 from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
-from tests.support.raw_hosts import LIMIT_S, RawHost, raw_host
+from tests.support.raw_hosts import INITIALIZE, LIMIT_S, RawHost, raw_host
 from tests.support.runtimes import ARN
 from tests.support.servers import Exchange, chunked, loopback_server, reply
 
@@ -28,7 +28,7 @@ def _environment(endpoint_url: str, **more: str) -> dict[str, str]:
     return {"AGENTCORE_RUNTIME_ARN": ARN, "AGENTCORE_ENDPOINT_URL": endpoint_url, **more}
 
 
-@pytest.mark.parametrize("way", ["SIGTERM", "SIGINT", "end of stdin"])
+@pytest.mark.parametrize("way", ["SIGTERM", "SIGINT", "SIGHUP", "end of stdin"])
 async def test_it_ends_and_hangs_up_on_the_agent(way: str) -> None:
     asked, hung_up = anyio.Event(), anyio.Event()
 
@@ -126,6 +126,80 @@ async def test_what_the_end_does_to_sessions_is_for_on_exit_alone_to_say(
     assert [request.target.rpartition("/")[2] for request in runtime.requests[2:]] == ["stopruntimesession"] * stops
 
 
+@pytest.mark.parametrize(
+    ("first", "others"),
+    [("SIGINT", ["SIGTERM"]), ("SIGTERM", ["SIGTERM", "SIGINT", "SIGHUP"]), ("SIGHUP", ["SIGINT", "SIGINT"])],
+)
+async def test_further_signals_do_not_end_its_clean_up(first: str, others: list[str], tmp_path: Path) -> None:
+    """Hosts send another one 14 to 100 ms after the first."""
+    stopping, go_on = anyio.Event(), anyio.Event()
+
+    async def answer(exchange: Exchange) -> None:
+        if exchange.request.target.endswith("/stopruntimesession"):
+            stopping.set()
+            await go_on.wait()
+        await exchange.send(reply(body=b"{}", content_type="application/json"))
+
+    async with loopback_server(answer) as runtime:
+        config = tmp_path / "config.toml"
+        config.write_text(
+            f'on_exit = "stop"\n[agents.one]\narn = "{ARN}"\nendpoint_url = "{runtime.endpoint_url}"\n'
+            'auth = { token = "not-a-real-token" }\n',
+            encoding="utf-8",
+        )
+        async with raw_host({"AGENTCORE_CONFIG": str(config)}) as host:
+            await host.initialize()
+            await host.request(1, "tools/call", {"name": "invoke_agent", "arguments": {"prompt": "hi"}})
+            host.process.send_signal(getattr(signal, first))
+            with anyio.fail_after(LIMIT_S):
+                await stopping.wait()
+                for other in others:
+                    host.process.send_signal(getattr(signal, other))
+                go_on.set()
+                await host.process.wait()
+
+    assert host.process.returncode == 0
+
+
+async def test_one_session_that_cannot_be_stopped_at_the_end_is_told_and_the_others_are_stopped(tmp_path: Path) -> None:
+    stopped: list[str | None] = []
+
+    async def answer(exchange: Exchange) -> None:
+        session = exchange.request.header("X-Amzn-Bedrock-AgentCore-Runtime-Session-Id")
+        if exchange.request.target.endswith("/stopruntimesession"):
+            stopped.append(session)
+            if session == sessions[1]:
+                refusal = reply("403 Forbidden", b'{"message":"no"}', x_amzn_ErrorType="AccessDeniedException")
+                await exchange.send(refusal)
+                return
+        await exchange.send(reply(body=b"{}", content_type="application/json"))
+
+    async with loopback_server(answer) as runtime:
+        config = tmp_path / "config.toml"
+        config.write_text(
+            f'on_exit = "stop"\n[agents.one]\narn = "{ARN}"\nendpoint_url = "{runtime.endpoint_url}"\n'
+            'auth = { token = "not-a-real-token" }\n',
+            encoding="utf-8",
+        )
+        async with raw_host({"AGENTCORE_CONFIG": str(config)}, stderr=-1) as host:
+            await host.initialize()
+            sessions = []
+            for number in range(1, 4):
+                call = {"name": "invoke_agent", "arguments": {"prompt": "hi"}}
+                answered = await host.request(number, "tools/call", call)
+                sessions.append(answered["result"]["structuredContent"]["session_id"])
+            host.process.terminate()
+            assert host.process.stderr is not None
+            with anyio.fail_after(LIMIT_S):
+                await host.process.wait()
+                told = b"".join([data async for data in host.process.stderr]).decode()
+
+    assert host.process.returncode == 0
+    assert sorted(map(str, stopped)) == sorted(sessions)
+    assert told.startswith(f"agentcore-mcp: session {sessions[1]} was not stopped: ")
+    assert told.count("\n") == 1
+
+
 async def test_it_ends_although_the_host_does_not_read() -> None:
     answered = anyio.Semaphore(0)
 
@@ -218,6 +292,78 @@ async def test_botocore_is_loaded_by_the_first_signature_and_not_before() -> Non
     assert with_token == (False, False)
     assert signed == (False, True)
     assert all(request.header("Authorization") for request in runtime.requests)
+
+
+MODERN = {
+    "_meta": {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "0"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+}
+STEPS: dict[str, dict[str, Any]] = {
+    "discover": {"method": "server/discover", "params": MODERN},
+    "initialize": {"method": "initialize", "params": INITIALIZE},
+    "list": {"method": "tools/list", "params": {}},
+    "modern list": {"method": "tools/list", "params": MODERN},
+    "ping": {"method": "ping"},
+}
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ["discover", "initialize", "list"],
+        ["discover", "modern list", "initialize", "list", "modern list"],
+        ["initialize", "discover", "modern list", "list"],
+        ["ping", "discover", "initialize", "list"],
+    ],
+    ids=", ".join,
+)
+async def test_each_request_is_served_in_its_own_version_however_fast_they_follow(steps: list[str]) -> None:
+    """While the server starts, too: all of them are there before it reads the first."""
+    async with raw_host({"AGENTCORE_RUNTIME_ARN": ARN}) as host:
+        for number, step in enumerate(steps):
+            await host.send({"jsonrpc": "2.0", "id": number, **STEPS[step]})
+            if step == "initialize":
+                await host.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        answers = [await host.receive() for _ in steps]
+
+    results = {steps[answer["id"]]: answer.get("result", answer) for answer in answers}
+    assert results["initialize"]["protocolVersion"] == "2025-11-25"
+    assert "2026-07-28" in results["discover"]["supportedVersions"]
+    assert "resultType" not in results["list"]
+    for name in ("list", "modern list"):
+        assert name not in results or results[name]["tools"]
+
+
+@pytest.mark.parametrize("request_params", [{}, MODERN], ids=["2025-11-25", "2026-07-28"])
+async def test_a_cancelled_request_is_ended_in_either_version_on_a_pipe_with_both(
+    request_params: dict[str, Any],
+) -> None:
+    asked, hung_up = anyio.Event(), anyio.Event()
+
+    async def silent(exchange: Exchange) -> None:
+        await exchange.send(chunked("text/event-stream"))
+        asked.set()
+        await exchange.peer_closed()
+        hung_up.set()
+
+    async with (
+        loopback_server(silent) as runtime,
+        raw_host(_environment(runtime.endpoint_url, AGENTCORE_BEARER_TOKEN="not-a-real-token")) as host,
+    ):
+        await host.request(0, "server/discover", MODERN)
+        await host.initialize()
+        call = {"name": "invoke_agent", "arguments": {"prompt": "hi"}, **request_params}
+        await host.send({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call})
+        with anyio.fail_after(LIMIT_S):
+            await asked.wait()
+            await host.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}})
+            await hung_up.wait()
+        answered = await host.request(2, "ping", {})
+
+    assert answered["result"] == {}
 
 
 async def test_a_line_that_is_not_json_does_not_end_the_server() -> None:
