@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 import logging
+import re
 import socket
 import sys
 import threading
@@ -16,11 +17,13 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from agentcore_mcp.hosting import BedrockAgentCoreApp, BedrockAgentCoreContext, PingStatus
 from agentcore_mcp.hosting.app import default_host
+from agentcore_mcp.hosting.logs import LOGGER_NAME
 from tests.support.serving import READ_LIMIT_S, exchange, http_request, serving
 
 if TYPE_CHECKING:
@@ -432,6 +435,26 @@ def test_a_debug_action_that_waits_for_the_agents_own_check_holds_up_nobody() ->
 
         release.set()
         assert b'"HealthyBusy"' in status.result(LIMIT_S)
+
+
+@pytest.mark.parametrize("raised", [False, True])
+def test_an_answer_with_a_status_of_its_own_is_logged_with_it_as_bad_as_it_is(
+    caplog: pytest.LogCaptureFixture, raised: bool
+) -> None:
+    def handler(status: int) -> PlainTextResponse:
+        if raised:
+            raise HTTPException(status, "because")
+        return PlainTextResponse("because", status)
+
+    levels = {201: "INFO", 399: "INFO", 400: "WARNING", 499: "WARNING", 500: "ERROR", 599: "ERROR"}
+    with serving(app_of(handler)) as port, caplog.at_level(logging.INFO):
+        for status in levels:
+            assert exchange(port, ask(status)).startswith(b"HTTP/1.1 %d " % status)
+
+    lines = [(record.levelname, record.getMessage()) for record in caplog.records if record.name == LOGGER_NAME]
+    assert [level for level, _ in lines] == list(levels.values())
+    for status, (_, line) in zip(levels, lines, strict=True):
+        assert re.fullmatch(rf"answered {status} after \d\.\d{{3}} s{': because' if raised else ''}", line)
 
 
 def test_a_client_that_goes_away_while_it_sends_is_no_error(caplog: pytest.LogCaptureFixture) -> None:

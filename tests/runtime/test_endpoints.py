@@ -74,6 +74,7 @@ def test_an_unknown_partition_names_the_known_ones() -> None:
         ("https://agents.example.com", "https://agents.example.com"),
         ("https://agents.example.com/", "https://agents.example.com"),
         ("https://agents.example.com:8443/a/b/", "https://agents.example.com:8443/a/b"),
+        ("https://agents.example.com:65535", "https://agents.example.com:65535"),
         ("HTTPS://Agents.Example.com", "https://agents.example.com"),
         ("https://10.0.0.7", "https://10.0.0.7"),
         ("http://localhost:8080", "http://localhost:8080"),

@@ -135,7 +135,14 @@ def test_a_frame_over_64_kilobytes_closes_the_connection_and_not_the_shell(boto:
 
 @pytest.mark.parametrize(
     "frame",
-    [b"", b"\x07unknown", RESIZE, RESIZE + b"{", RESIZE + b'{"width": 0, "height": 1}', RESIZE + b'{"width": 70000}'],
+    [
+        b"",
+        b"\x07unknown",
+        RESIZE,
+        RESIZE + b"{",
+        RESIZE + b'{"width": 0, "height": 1}',
+        RESIZE + b'{"width": 65536, "height": 1}',
+    ],
 )
 def test_a_frame_that_means_nothing_is_passed_over(boto: Boto, session_id: str, frame: bytes) -> None:
     with _shell(boto, session_id) as shell:
@@ -144,6 +151,15 @@ def test_a_frame_that_means_nothing_is_passed_over(boto: Boto, session_id: str, 
         shell.send(STDIN + b"stty size\n")
 
         assert b"24 80" in _until(shell, b"24 80")
+
+
+def test_a_terminal_is_as_large_as_one_can_be(boto: Boto, session_id: str) -> None:
+    with _shell(boto, session_id) as shell:
+        _next(shell, STATUS)
+        shell.send(RESIZE + b'{"width": 65535, "height": 65535}')
+        shell.send(STDIN + b"stty size\n")
+
+        _until(shell, b"65535 65535")
 
 
 @pytest.mark.parametrize("shell_id", ["-mine", "my shell", "m" * 129, "mine\n"])
@@ -167,6 +183,13 @@ def test_a_client_that_does_not_read_stops_the_shell_from_writing(boto: Boto, se
 
 
 def test_a_size_that_is_no_number_of_characters_is_none() -> None:
-    assert shell_frames.read_size(b'{"width": 80, "height": 24}', size_max=100) == (80, 24)
-    for payload in (b"[" * 100_000, b"\xff", b"[]", b'{"width": "80", "height": "24"}', b'{"width": 101, "height": 1}'):
+    assert shell_frames.read_size(b'{"width": 1, "height": 100}', size_max=100) == (1, 100)
+    for payload in (
+        b"[" * 100_000,
+        b"\xff",
+        b"[]",
+        b'{"width": "80", "height": "24"}',
+        b'{"width": 101, "height": 1}',
+        b'{"width": 1, "height": 0}',
+    ):
         assert shell_frames.read_size(payload, size_max=100) is None

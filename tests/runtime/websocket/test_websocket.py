@@ -8,6 +8,7 @@ import logging
 import socket
 import traceback
 from contextlib import asynccontextmanager
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -212,10 +213,19 @@ async def test_the_upgrade_is_asked_for_once_and_without_compression() -> None:
     assert dict(seen[0])["User-Agent"].startswith("agentcore-mcp/")
 
 
+CIRCULAR: list[Any] = []
+CIRCULAR.append(CIRCULAR)
+
+
 @pytest.mark.parametrize(
     ("send", "message"),
     [
         (lambda websocket: websocket.send_json({1, 2}), "can't be sent as JSON"),
+        (lambda websocket: websocket.send_json(CIRCULAR), "can't be sent as JSON: Circular reference"),
+        (
+            lambda websocket: websocket.send_json(reduce(lambda value, _: [value], range(100_000), [])),
+            "sent as JSON: max",
+        ),
         (lambda websocket: websocket.send_text("\ud83d"), "surrogates not allowed"),
     ],
 )
