@@ -1,9 +1,9 @@
-"""Sessions that the server opened: listed, and stopped for a caller and at the server's end."""
+"""Stopping sessions, for a caller and at the end of the server."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import pytest
@@ -15,11 +15,99 @@ from agentcore_mcp.server.stops import STOPS_AT_ONCE
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
 from agentcore_mcp.wire.headers import SESSION_HEADER
 from agentcore_mcp.wire.sse import encode_sse
-from tests.server.test_handlers import SESSION, data_of, say_hello, settings, text_of
-from tests.support.servers import Exchange, chunk, head, loopback_server, reply
+from tests.support.servers import LAST_CHUNK, Exchange, LoopbackServer, chunk, chunked, head, loopback_server, reply
+from tests.support.tools import (
+    EVENT_STREAM,
+    LIMIT_S,
+    SESSION,
+    data_of,
+    operations,
+    say_hello,
+    settings,
+    text_of,
+)
 
-if TYPE_CHECKING:
-    from tests.support.servers import LoopbackServer
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "end"),
+    [
+        ("invoke_agent", {"prompt": "hi"}, b""),
+        ("invoke_agent", {"prompt": "hi"}, LAST_CHUNK),
+        ("run_command", {"command": "make"}, b""),
+        ("run_command", {"command": "make"}, LAST_CHUNK),
+    ],
+)
+async def test_a_call_whose_session_is_stopped_meanwhile_says_so_and_keeps_what_came(
+    tool: str, arguments: dict[str, Any], end: bytes
+) -> None:
+    """The stream breaks off, or just ends, before the stop is answered, as it may with the real one."""
+    cut = anyio.Event()
+    first = {"invoke_agent": encode_sse('"begun "'), "run_command": encode_command_event(ContentDelta("begun "))}
+    content_type = {"invoke_agent": "text/event-stream", "run_command": EVENT_STREAM}
+    begun = anyio.Event()
+    texts: list[str] = []
+
+    async def talk(exchange: Exchange) -> None:
+        if exchange.request.target.endswith("/stopruntimesession"):
+            cut.set()
+            await failed.wait()
+            await say_hello(exchange)
+            return
+        await exchange.send(chunked(content_type[tool]) + chunk(first[tool]))
+        await cut.wait()
+        await exchange.send(end)
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        if "begun" in (message or ""):
+            begun.set()
+
+    failed = anyio.Event()
+    with anyio.fail_after(LIMIT_S):
+        async with (
+            loopback_server(talk) as runtime,
+            Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+            anyio.create_task_group() as tasks,
+        ):
+
+            async def call() -> None:
+                result = await client.call_tool(tool, {**arguments, "session_id": "job"}, progress_callback=on_progress)
+                texts.append(text_of(result))
+                failed.set()
+
+            tasks.start_soon(call)
+            await begun.wait()
+            stopped = data_of(await client.call_tool("stop_session", {"session_id": "job"}))
+            afterwards = await client.call_tool("list_agents", {})
+
+    assert stopped["status"] == "stopped"
+    assert "the session was stopped while this call ran (session_id: job-" in texts[0]
+    assert "may still be running" not in texts[0]
+    assert texts[0].endswith("begun ")
+    assert data_of(afterwards)["sessions"] == []
+
+
+async def test_one_session_that_cannot_be_stopped_does_not_keep_the_others() -> None:
+    async def talk(exchange: Exchange) -> None:
+        session = exchange.request.header("X-Amzn-Bedrock-AgentCore-Runtime-Session-Id") or ""
+        if exchange.request.target.endswith("/stopruntimesession") and session.startswith("two-"):
+            await exchange.send(reply("403 Forbidden", b'{"message": "no"}', content_type="application/json"))
+        else:
+            await say_hello(exchange)
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        for name in ("one", "two", "three"):
+            data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "session_id": name}))
+        failed = await client.call_tool("stop_session", {"session_id": "all"})
+        left = data_of(await client.call_tool("list_agents", {}))["sessions"]
+
+    assert failed.is_error
+    assert "session_id: two-" in text_of(failed)
+    assert "session one-" in text_of(failed)
+    assert "session three-" in text_of(failed)
+    assert [session["session_id"].partition("-")[0] for session in left] == ["two"]
 
 
 def stopped_at(runtime: LoopbackServer) -> list[str]:
@@ -227,3 +315,15 @@ async def test_what_could_not_be_stopped_at_the_end_is_logged_the_last_used_firs
     logged = [record.getMessage() for record in caplog.records if record.name == "agentcore_mcp.server.stops"]
     assert logged == [f"{len(opened)} sessions were not stopped in time: {', '.join(reversed(opened))}"]
     assert {request.header(SESSION_HEADER) for request in asked} == set(opened[6:])
+
+
+@pytest.mark.parametrize(("on_exit", "ended"), [("keep", []), ("stop", ["stopruntimesession"] * 2)])
+async def test_the_end_of_the_server_stops_the_sessions_if_the_settings_say_so(on_exit: str, ended: list[str]) -> None:
+    async with (
+        loopback_server(say_hello) as runtime,
+        Client(create_server(settings(runtime.endpoint_url, on_exit=on_exit)), mode="legacy") as client,
+    ):
+        for name in ("one", "two"):
+            data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "session_id": name}))
+
+    assert operations(runtime) == ["invocations", "invocations", *ended]

@@ -1,0 +1,132 @@
+"""Asking an agent: what it is sent, and what of its answer is shown."""
+
+from __future__ import annotations
+
+import json
+
+import httpx2
+from mcp import Client
+
+from agentcore_mcp.server.assembly import create_server
+from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
+from agentcore_mcp.wire.sse import encode_sse
+from tests.support.servers import Exchange, loopback_server, reply
+from tests.support.tools import (
+    EVENT_STREAM,
+    SESSION,
+    data_of,
+    operations,
+    say_hello,
+    settings,
+)
+
+
+async def test_raw_events_are_the_events_and_not_the_words() -> None:
+    body = encode_sse('{"event": {"contentBlockDelta":\n{"delta": {"text": "hi"}}}}') + encode_sse('"there"')
+
+    async def talk(exchange: Exchange) -> None:
+        await exchange.send(reply(body=body, content_type="text/event-stream"))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        result = data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "raw_events": True}))
+
+    assert result["text"] == '{"event": {"contentBlockDelta": {"delta": {"text": "hi"}}}}\n"there"\n'
+
+
+async def test_tool_use_is_told_as_progress_and_is_no_part_of_the_answer() -> None:
+    events = [
+        {"event": {"contentBlockDelta": {"delta": {"text": "Let me see. "}}}},
+        {"event": {"contentBlockStart": {"start": {"toolUse": {"name": "search", "toolUseId": "1"}}}}},
+        {"event": {"contentBlockDelta": {"delta": {"toolUse": {"input": '{"query": "cats"}'}}}}},
+        {"event": {"contentBlockStop": {}}},
+        {"event": {"contentBlockDelta": {"delta": {"text": "Cats purr."}}}},
+    ]
+    seen: list[str] = []
+
+    async def talk(exchange: Exchange) -> None:
+        body = b"".join(encode_sse(json.dumps(event)) for event in events)
+        await exchange.send(reply(body=body, content_type="text/event-stream"))
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        seen.append(message or "")
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        result = data_of(await client.call_tool("invoke_agent", {"prompt": "hi"}, progress_callback=on_progress))
+
+    assert result["text"] == "Let me see. Cats purr."
+    assert 'Let me see. \n[using tool search(query="cats")]\nCats purr.' in "".join(seen)
+
+
+async def test_the_words_can_be_said_to_be_at_a_path() -> None:
+    async def talk(exchange: Exchange) -> None:
+        await exchange.send(reply(body=b'{"result": {"say": "hello"}, "cost": 1}', content_type="application/json"))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(
+            create_server(settings(runtime.endpoint_url, agent={"response": "result.say"})), mode="legacy"
+        ) as client,
+    ):
+        result = data_of(await client.call_tool("invoke_agent", {"prompt": "hi"}))
+
+    assert result["text"] == "hello"
+
+
+async def test_the_payload_is_what_the_agent_expects() -> None:
+    template = {"input": {"text": "{prompt}"}, "meta": ["{session_id}", 1]}
+    headers = {"X-Amzn-Bedrock-AgentCore-Runtime-Custom-Tenant": "blue"}
+    async with (
+        loopback_server(say_hello) as runtime,
+        Client(
+            create_server(settings(runtime.endpoint_url, agent={"payload": template, "headers": headers})),
+            mode="legacy",
+        ) as client,
+    ):
+        data_of(await client.call_tool("invoke_agent", {"prompt": 'say "hi"', "session_id": SESSION}))
+
+    assert json.loads(runtime.requests[0].body) == {"input": {"text": 'say "hi"'}, "meta": [SESSION, 1]}
+    assert runtime.requests[0].header("X-Amzn-Bedrock-AgentCore-Runtime-Custom-Tenant") == "blue"
+
+
+async def test_a_gateway_gets_the_configured_headers_with_every_request() -> None:
+    async with (
+        loopback_server(say_hello) as runtime,
+        Client(
+            create_server(settings(runtime.endpoint_url, agent={"headers": {"X-Api-Key": "for-the-gateway"}})),
+            mode="legacy",
+        ) as client,
+    ):
+        data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "session_id": SESSION}))
+        data_of(await client.call_tool("run_command", {"command": "ls", "session_id": SESSION}))
+        data_of(await client.call_tool("stop_session", {"session_id": SESSION}))
+
+    assert operations(runtime) == ["invocations", "commands", "stopruntimesession"]
+    assert [request.header("X-Api-Key") for request in runtime.requests] == ["for-the-gateway"] * 3
+
+
+async def test_aws_gets_with_a_command_those_headers_alone_that_it_has_for_one() -> None:
+    sent: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request)
+        if request.url.path.endswith("/commands"):
+            done = encode_command_event(ContentStop(0, "COMPLETED"))
+            return httpx2.Response(200, content=done, headers={"content-type": EVENT_STREAM})
+        return httpx2.Response(200, content=b"{}", headers={"content-type": "application/json"})
+
+    headers = {"X-Amzn-Bedrock-AgentCore-Runtime-Custom-Tenant": "blue", "baggage": "tenant=blue"}
+    agent = {"headers": headers, "endpoint_url": None, "auth": {"token": "not-a-real-token"}}
+    server = create_server(settings("", agent=agent), transport=httpx2.MockTransport(answer))
+    async with Client(server, mode="legacy") as client:
+        data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "session_id": SESSION}))
+        data_of(await client.call_tool("run_command", {"command": "ls", "session_id": SESSION}))
+        data_of(await client.call_tool("stop_session", {"session_id": SESSION}))
+
+    own = [sorted(headers[name] for name in headers if name in request.headers) for request in sent]
+    assert own == [["blue", "tenant=blue"], ["tenant=blue"], []]
