@@ -26,9 +26,9 @@ from rounds import ROUNDS, medians_s
 
 from agentcore_mcp.hosting import BedrockAgentCoreApp
 from agentcore_mcp.local.agentcore import LocalAgentCore
-from agentcore_mcp.wire.arns import RuntimeArn
 from agentcore_mcp.wire.headers import SESSION_HEADER
-from agentcore_mcp.wire.operations import invoke_request
+from agentcore_mcp.wire.ids import RuntimeArn
+from agentcore_mcp.wire.requests import invoke_request
 from agentcore_mcp.wire.sse import encode_sse
 
 if TYPE_CHECKING:

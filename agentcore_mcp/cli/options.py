@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.ids import RuntimeArn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,8 +20,8 @@ from pydantic import (
 from agentcore_mcp.config.auth import Auth
 from agentcore_mcp.config.commands import CommandPolicy, Commands
 from agentcore_mcp.config.model import Table, text_like
-from agentcore_mcp.wire.arns import RuntimeArn
 from agentcore_mcp.wire.headers import header_fields
+from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.limits import USER_ID_MAX_CHARS
 
 # A name becomes part of a tool's name, of which hosts take 64 characters; this is as long as a runtime's own name.

@@ -15,7 +15,7 @@ from agentcore_mcp.config.discovery import Discovery  # noqa: TC001 - pydantic r
 from agentcore_mcp.config.environment import AGENT_VARIABLES, CA_BUNDLE, agent_settings, unfilled, value_of
 from agentcore_mcp.config.model import Table, did_you_mean
 from agentcore_mcp.errors import ConfigurationError, InvalidRequestError
-from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.ids import RuntimeArn
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -12,8 +12,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.hosting import headers as names
-from agentcore_mcp.wire.headers import AGENT_REQUEST_ID_HEADER, SESSION_HEADER
+from agentcore_mcp.hosting.headers import forwarded
+from agentcore_mcp.wire.headers import (
+    ACCESS_TOKEN_HEADER,
+    AGENT_REQUEST_ID_HEADER,
+    IDENTITY_TOKEN_HEADER,
+    OAUTH2_CALLBACK_HEADER,
+    SESSION_HEADER,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,11 +111,11 @@ def enter_request(connection: HTTPConnection) -> RequestContext:
     headers = connection.headers
     session_id = headers.get(SESSION_HEADER)
     here.set_request_context(headers.get(AGENT_REQUEST_ID_HEADER) or str(uuid.uuid4()), session_id)
-    if token := headers.get(names.IDENTITY_TOKEN_HEADER) or headers.get(names.ACCESS_TOKEN_HEADER):
+    if token := headers.get(IDENTITY_TOKEN_HEADER) or headers.get(ACCESS_TOKEN_HEADER):
         here.set_workload_access_token(token)
-    if url := headers.get(names.OAUTH2_CALLBACK_HEADER):
+    if url := headers.get(OAUTH2_CALLBACK_HEADER):
         here.set_oauth2_callback_url(url)
-    if seen := names.forwarded(headers.items()):
+    if seen := forwarded(headers.items()):
         here.set_request_headers(seen)
     return RequestContext(session_id=session_id, request_headers=here.get_request_headers(), request=connection)
 

@@ -10,7 +10,7 @@ import traceback
 import uuid
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import anyio
 
@@ -19,16 +19,7 @@ from agentcore_mcp.local.line.exchange import ClientGoneError, Exchange
 from agentcore_mcp.local.line.faults import FAULT_HEADER, SpoiltSend
 from agentcore_mcp.local.line.journal import Journal
 from agentcore_mcp.local.line.refusals import Refusal, not_found
-from agentcore_mcp.local.line.routes import (
-    CARD,
-    COMMAND,
-    METADATA,
-    SHELL,
-    STOP,
-    WEBSOCKET,
-    Route,
-    find_route,
-)
+from agentcore_mcp.local.line.routes import WEBSOCKET, Route, find_route
 from agentcore_mcp.local.line.sockets import ClientSocket, SocketClosedError, refusing
 from agentcore_mcp.local.line.validation import check_members, headers_in
 from agentcore_mcp.local.operations.bridge import bridge
@@ -38,6 +29,8 @@ from agentcore_mcp.local.operations.shells import Shells
 from agentcore_mcp.local.operations.stops import Stops
 from agentcore_mcp.wire.headers import SESSION_HEADER
 from agentcore_mcp.wire.loopback import is_loopback
+from agentcore_mcp.wire.operations import CARD, COMMAND, INVOKE, METADATA, SHELL, STOP
+from agentcore_mcp.wire.requests import target_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -106,7 +99,7 @@ class FrontDoor:
                     await self._gate.issuer.answer(exchange, method, path)
                 case method, _:
                     route = find_route(method, scope["raw_path"], scope["query_string"])
-                    exchange.entry = self._journal.open(request_id, route.operation)
+                    exchange.entry = self._journal.open(request_id, route.operation.name)
                     plan = self._faults.plan(exchange.headers.get(FAULT_HEADER.lower()))
                     await self._spoil(exchange, plan, partial(self._serve, exchange, scope, route, socket, plan))
         except Refusal as refusal:
@@ -186,9 +179,8 @@ class FrontDoor:
         """Answer as RFC 9728 says, so that a client without a token finds out who issues them."""
         if self._gate.issuer is None:
             raise not_found(f"The agent '{route.runtime}' takes no tokens")
-        resource = f"http://{exchange.headers['host']}/runtimes/{quote(str(hosted.arn), safe='')}/invocations"
-        if qualifier := route.query.get("qualifier"):
-            resource += f"?qualifier={quote(qualifier, safe='')}"
+        target = target_of(hosted.arn, INVOKE, {"qualifier": route.query.get("qualifier") or None})
+        resource = f"http://{exchange.headers['host']}{target}"
         await exchange.answer_json(200, {"resource": resource, "authorization_servers": [self._gate.issuer.url]})
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient as AgentCoreRuntimeClient
     from agentcore_mcp.runtime.text import iter_text as iter_text, parse_sse_data as parse_sse_data
     from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket as RuntimeWebSocket, connect as connect
-    from agentcore_mcp.wire.arns import RuntimeArn as RuntimeArn, RuntimeId as RuntimeId
+    from agentcore_mcp.wire.ids import RuntimeArn as RuntimeArn, RuntimeId as RuntimeId
     from agentcore_mcp.wire.text import AnswerText as AnswerText
 
 __getattr__, __dir__, __all__ = lazy_names(
@@ -38,7 +38,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "agentcore_mcp.runtime.sdk.client": "AgentCoreRuntimeClient",
         "agentcore_mcp.runtime.text": "iter_text parse_sse_data",
         "agentcore_mcp.runtime.websocket.connection": "RuntimeWebSocket connect",
-        "agentcore_mcp.wire.operations": "RuntimeArn RuntimeId",
+        "agentcore_mcp.wire.requests": "RuntimeArn RuntimeId",
         "agentcore_mcp.wire.text": "AnswerText",
     },
 )

@@ -14,11 +14,11 @@ import httpx2
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION
-from agentcore_mcp.wire.arns import Runtime, RuntimeArn
+from agentcore_mcp.wire.ids import Runtime, RuntimeArn
 from agentcore_mcp.wire.limits import SYNCHRONOUS_MAX_S
 
 if TYPE_CHECKING:
-    from agentcore_mcp.wire.operations import Request
+    from agentcore_mcp.wire.requests import Request
 
 # A TCP and TLS handshake across the world takes under a second; ten leave room for two lost packets and a proxy.
 CONNECT_TIMEOUT_S = 10.0

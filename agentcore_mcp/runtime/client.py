@@ -1,6 +1,6 @@
 """RuntimeClient: the three operations over HTTP, async and streaming.
 
-What a request looks like is decided in ``wire.operations``, where it goes in ``endpoints``, who it is from in ``auth``,
+What a request looks like is decided in ``wire.requests``, where it goes in ``endpoints``, who it is from in ``auth``,
 whether it is sent again in ``retries``; here they meet, and what comes back is one of ``results``, or an exception.
 """
 
@@ -27,7 +27,7 @@ from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 from agentcore_mcp.wire.headers import JSON_TYPE, SSE_TYPE
 from agentcore_mcp.wire.ids import session_in
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S
-from agentcore_mcp.wire.operations import command_request, invoke_request, stop_request
+from agentcore_mcp.wire.requests import command_request, invoke_request, stop_request
 
 if TYPE_CHECKING:
     import ssl
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from agentcore_mcp.wire.arns import Runtime
+    from agentcore_mcp.wire.ids import Runtime
 
 __all__ = ["CommandRun", "Invocation", "RuntimeClient", "StoppedSession"]
 

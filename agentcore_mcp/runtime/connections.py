@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
 
     from agentcore_mcp.runtime.calls import Call
-    from agentcore_mcp.wire.arns import Runtime
+    from agentcore_mcp.wire.ids import Runtime
 
 # An idle connection is kept for the next call, but not until the other side gives it up: a request that crosses with
 # its closing fails, and nobody can say whether it was carried out. uvicorn, which many agents run on, waits 5 s.

@@ -20,7 +20,7 @@ from agentcore_mcp.errors import (
     TransportError,
 )
 from agentcore_mcp.runtime.calls import CONNECT_TIMEOUT_S, user_agent
-from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.masking import masked
 
 if TYPE_CHECKING:

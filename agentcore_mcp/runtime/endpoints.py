@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.wire.arns import SERVICE
+from agentcore_mcp.wire.ids import SERVICE
 from agentcore_mcp.wire.loopback import LOOPBACK_IN_WORDS, is_loopback
 
 if TYPE_CHECKING:
-    from agentcore_mcp.wire.arns import Runtime
+    from agentcore_mcp.wire.ids import Runtime
 
 # The standard partition is spelled out, because botocore's partition data costs its import (70 ms) and a server
 # with a bearer token needs nothing else from botocore. A test compares it with botocore's.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agentcore_mcp.errors import TransportError
-    from agentcore_mcp.wire.operations import Request
+    from agentcore_mcp.wire.requests import Request
 
 # With these, the pauses of one call are 8 to 15 s together: as long as a session takes to start, and not so long that
 # a person thinks nothing happens.

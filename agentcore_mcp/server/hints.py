@@ -21,8 +21,9 @@ from agentcore_mcp.errors import (
     TransportError,
 )
 from agentcore_mcp.runtime.auth.aws_credentials import signing_in_with
-from agentcore_mcp.wire.arns import DEFAULT_QUALIFIER
+from agentcore_mcp.wire.ids import DEFAULT_QUALIFIER, SERVICE
 from agentcore_mcp.wire.loopback import is_loopback
+from agentcore_mcp.wire.operations import COMMAND, INVOKE, STOP
 from agentcore_mcp.wire.refusals import STATUS_OF_COMMON_CODE
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _no_permission(agent: Agent) -> str:
         return _refused_credentials(AuthProblem.TOKEN_REFUSED, agent)
     return (
         f"The AWS credentials of this server{_profile(agent)} aren't allowed to do this: on this runtime they need "
-        "bedrock-agentcore:InvokeAgentRuntime, :InvokeAgentRuntimeCommand and :StopRuntimeSession."
+        f"{SERVICE}:{INVOKE.name}, :{COMMAND.name} and :{STOP.name}."
     )
 
 

@@ -21,7 +21,7 @@ from agentcore_mcp.wire.limits import SESSION_ID_MIN_CHARS
 
 if TYPE_CHECKING:
     from agentcore_mcp.server.agents import Target
-    from agentcore_mcp.wire.arns import RuntimeArn
+    from agentcore_mcp.wire.ids import RuntimeArn
 
 # What stop_session takes for all sessions that this server opened.
 ALL = "all"

@@ -1,4 +1,4 @@
-"""The headers of a request: which of them a caller may add, and what a value may hold.
+"""Headers: their names and lengths, which of them a caller may add to a request, and which of them an agent may see.
 
 Which headers an operation has is in ``operations``. CR and LF reach none of them, and neither does anything that would
 change where a request ends or who it is from.
@@ -7,43 +7,76 @@ change where a request ends or who it is from.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.wire.limits import SESSION_ID_MAX_CHARS, SESSION_ID_MIN_CHARS, USER_ID_MAX_CHARS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SESSION_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
-USER_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-User-Id"
 CUSTOM_HEADER_PREFIX = "X-Amzn-Bedrock-AgentCore-Runtime-Custom-"
 SHELL_ID_HEADER = "X-Amzn-Bedrock-AgentCore-Shell-Id"
-# Of every answer; and of what an agent gets, the id of the request.
+# Of every answer.
 REQUEST_ID_HEADER = "x-amzn-requestid"
 ERROR_TYPE_HEADER = "x-amzn-errortype"
+# Of a request from AgentCore to an agent.
 AGENT_REQUEST_ID_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Request-Id"
+# Two names for the workload access token: the newer one wins where both came.
+IDENTITY_TOKEN_HEADER = "X-Amz-Bedrock-AgentCore-Identity-WAT"  # noqa: S105 - a header's name
+ACCESS_TOKEN_HEADER = "WorkloadAccessToken"  # noqa: S105 - a header's name
+OAUTH2_CALLBACK_HEADER = "OAuth2CallbackUrl"
 
 EVENT_STREAM_TYPE = "application/vnd.amazon.eventstream"
 SSE_TYPE = "text/event-stream"
 JSON_TYPE = "application/json"
 
-# How many characters, from and to, by the lower-case name. From the service model; X-Ray's and the W3C's own limits
-# for the trace headers are not smaller.
-VALUE_CHARS = {
-    "content-type": (1, 256),
-    "accept": (1, 256),
-    "mcp-session-id": (1, 1024),
-    "mcp-protocol-version": (1, 1024),
-    "mcp-method": (1, 1024),
-    "mcp-name": (1, 1024),
-    "x-amzn-trace-id": (0, 128),
-    "traceparent": (0, 128),
-    "tracestate": (0, 512),
-    "baggage": (0, 8192),
-}
 
-# The only ones that the service model knows for a command, too.
-TRACE_HEADERS = frozenset({"x-amzn-trace-id", "traceparent", "tracestate", "baggage"})
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of an operation's input that travels in a header.
+
+    Attributes:
+        name: What the service model calls it, and so its errors do.
+        header: The header's name.
+        min_chars: How many characters its value has at least.
+        max_chars: And at most.
+    """
+
+    name: str
+    header: str
+    min_chars: int
+    max_chars: int
+
+
+SESSION = Member(
+    "runtimeSessionId",
+    "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id",
+    SESSION_ID_MIN_CHARS,
+    SESSION_ID_MAX_CHARS,
+)
+USER = Member("runtimeUserId", "X-Amzn-Bedrock-AgentCore-Runtime-User-Id", 1, USER_ID_MAX_CHARS)
+TYPES = (Member("contentType", "Content-Type", 1, 256), Member("accept", "Accept", 1, 256))
+MCP = (
+    Member("mcpSessionId", "Mcp-Session-Id", 1, 1024),
+    Member("mcpProtocolVersion", "Mcp-Protocol-Version", 1, 1024),
+    Member("mcpMethod", "Mcp-Method", 1, 1024),
+    Member("mcpName", "Mcp-Name", 1, 1024),
+)
+_STATE = (Member("traceState", "tracestate", 0, 512), Member("baggage", "baggage", 0, 8192))
+TRACE = (Member("traceId", "X-Amzn-Trace-Id", 0, 128), Member("traceParent", "traceparent", 0, 128), *_STATE)
+COMMAND_TRACE = (Member("traceId", "X-Amzn-Trace-Id", 0, 1024), Member("traceParent", "traceparent", 0, 1024), *_STATE)
+
+SESSION_HEADER = SESSION.header
+USER_HEADER = USER.header
+# In lower case, as headers are looked up. These are the only ones that a command has, too.
+TRACE_HEADERS = frozenset(member.header.lower() for member in TRACE)
+# Those of an agent's own that its caller gets to see, besides how its answer is framed.
+ANSWER_HEADERS = TRACE_HEADERS | {"content-type", "mcp-session-id", "mcp-protocol-version"}
+# Of those that a caller may add, how many characters. A command may have longer trace ids; X-Ray's and the W3C's own
+# limits are not above these.
+VALUE_CHARS = {member.header.lower(): (member.min_chars, member.max_chars) for member in (*TYPES, *MCP, *TRACE)}
 
 # What the two ends of a connection tell each other (RFC 9110, 7.6.1; RFC 9112, 6), and what the request, its
 # credentials or its connection already say.
@@ -68,12 +101,53 @@ _NOT_FOR_CALLERS = frozenset(
 # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-header-allowlist.html
 _RESERVED = re.compile(r"x-amz-|x-amzn-(?!trace-id$|bedrock-agentcore-runtime-custom-.)")
 
+# https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-header-allowlist.html, by its own headings.
+_NOT_FOR_AGENTS = frozenset(
+    """
+    proxy-authorization www-authenticate
+    accept accept-charset accept-encoding accept-language content-type content-length content-encoding
+    content-language content-location content-range
+    cache-control etag expires if-match if-modified-since if-none-match if-range if-unmodified-since last-modified
+    pragma vary
+    connection keep-alive proxy-connection upgrade
+    host user-agent referer from
+    range accept-ranges transfer-encoding te trailer
+    server date location retry-after
+    set-cookie cookie
+    content-security-policy content-security-policy-report-only strict-transport-security x-content-type-options
+    x-frame-options x-xss-protection referrer-policy permissions-policy cross-origin-embedder-policy
+    cross-origin-opener-policy cross-origin-resource-policy
+    access-control-allow-origin access-control-allow-methods access-control-allow-headers
+    access-control-allow-credentials access-control-expose-headers access-control-max-age
+    access-control-request-method access-control-request-headers origin
+    accept-ch accept-ch-lifetime dpr width viewport-width downlink ect rtt save-data
+    clear-site-data feature-policy expect-ct public-key-pins public-key-pins-report-only
+    via forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip x-requested-with x-csrf-token
+    true-client-ip x-client-ip x-cluster-client-ip x-originating-ip x-source-ip x-original-url x-original-host
+    x-rewrite-url
+    cf-ray cf-connecting-ip x-amz-cf-id x-cache x-served-by
+    :method :path :scheme :authority :status
+    link
+    sec-websocket-key sec-websocket-accept sec-websocket-version sec-websocket-protocol sec-websocket-extensions
+    """.split()  # noqa: SIM905 - a hundred names read better without quotes
+)
+
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def media_type(headers: Mapping[str, str]) -> str:
     """Return the type of a body, bare and in lower case; "" without one."""
     return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def is_forwardable(name: str) -> bool:
+    """Tell whether an agent may see the header of that name, in upper or lower case."""
+    name = name.lower()
+    if name in _NOT_FOR_AGENTS:
+        return False
+    if name.startswith("x-amz-"):
+        return name == IDENTITY_TOKEN_HEADER.lower()
+    return not name.startswith("x-amzn-") or name.startswith(CUSTOM_HEADER_PREFIX.lower())
 
 
 def header_fields(fields: Mapping[str, str], extra: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
@@ -95,7 +169,7 @@ def header_fields(fields: Mapping[str, str], extra: Mapping[str, str] | None) ->
         if _RESERVED.match(key):
             raise InvalidRequestError(
                 f"the header {name!r} is reserved for AWS; one for the agent begins with "
-                "X-Amzn-Bedrock-AgentCore-Runtime-Custom-, or has another name that the runtime is set up to pass on"
+                f"{CUSTOM_HEADER_PREFIX}, or has another name that the runtime is set up to pass on"
             )
         names.add(key)
     every = (*fields.items(), *(extra or {}).items())

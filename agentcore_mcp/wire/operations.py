@@ -1,193 +1,38 @@
-"""The three operations as requests: which path, query, headers and body each puts on the line.
+"""The operations on a runtime: their names, paths and the headers that are members of their inputs.
 
-A request here has no host and no signature: ``runtime.endpoints`` adds the one, ``runtime.auth`` the other. As in
-botocore's ``bedrock-agentcore`` 2024-02-28 service model unless noted; its names and limits are in ``headers``,
-``limits`` and ``ids``.
+As in botocore's ``bedrock-agentcore`` 2024-02-28 service model, which has no WebSockets: those two are documented, and
+named as the permissions for them are. ``requests`` builds what a client sends.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
 
-from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.wire.arns import Runtime, RuntimeArn, RuntimeId
-from agentcore_mcp.wire.headers import (
-    EVENT_STREAM_TYPE,
-    JSON_TYPE,
-    SESSION_HEADER,
-    SSE_TYPE,
-    USER_HEADER,
-    header_fields,
-)
-from agentcore_mcp.wire.ids import check_client_token, check_session_id
-from agentcore_mcp.wire.limits import (
-    COMMAND_MAX_CHARS,
-    COMMAND_TIMEOUT_DEFAULT_S,
-    COMMAND_TIMEOUT_MAX_S,
-    COMMAND_TIMEOUT_MIN_S,
-    PAYLOAD_MAX_BYTES,
-    USER_ID_MAX_CHARS,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from agentcore_mcp.wire.headers import COMMAND_TRACE, MCP, SESSION, TRACE, TYPES, USER, Member
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One HTTP request to AgentCore, without host and signature.
+class Operation:
+    """An operation.
 
     Attributes:
-        target: Path and query, percent-encoded, as they go on the request line.
-        headers: In the order they are sent.
-        body: The whole body.
-        idempotent: Whether sending it twice does no more than sending it once.
+        path: Below ``/runtimes/{runtime}/``.
+        members: Those that travel in headers.
+        by_id: Whether a runtime can be named by its id and account, and not only by its ARN.
     """
 
-    target: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    method: str = "POST"
-    idempotent: bool = False
-
-    @property
-    def raw_headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers as bytes; values are UTF-8, as botocore sends and signs them."""
-        return [(name.encode("ascii"), value.encode()) for name, value in self.headers]
+    name: str
+    method: str
+    path: str
+    members: tuple[Member, ...] = (SESSION,)
+    by_id: bool = False
 
 
-def invoke_request(
-    runtime: Runtime,
-    payload: bytes,
-    *,
-    session_id: str,
-    qualifier: str | None = None,
-    content_type: str = JSON_TYPE,
-    accept: str = f"{SSE_TYPE}, {JSON_TYPE}",
-    user_id: str | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Request:
-    """Build InvokeAgentRuntime.
-
-    Args:
-        runtime: Its ARN, or its id and account.
-        payload: What the agent receives, at most 100,000,000 bytes.
-        session_id: 33 to 256 visible ASCII characters.
-        qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
-        content_type: The payload's media type.
-        accept: The media types wanted back.
-        user_id: On whose behalf, at most 1024 characters; SigV4 callers need an extra IAM permission for it.
-        headers: Further headers, such as ``…-Runtime-Custom-*`` or trace context.
-
-    Raises:
-        InvalidRequestError: If an argument is outside these limits, or the runtime is that of a harness.
-    """
-    if isinstance(runtime, RuntimeArn) and runtime.is_harness:
-        raise InvalidRequestError(
-            f"{runtime} is a harness: it takes commands, but InvokeHarness asks it, not InvokeAgentRuntime"
-        )
-    if len(payload) > PAYLOAD_MAX_BYTES:
-        raise InvalidRequestError(f"the payload has {len(payload)} bytes, at most {PAYLOAD_MAX_BYTES} are allowed")
-    fields = {"Content-Type": content_type, "Accept": accept, SESSION_HEADER: check_session_id(session_id)}
-    if user_id is not None:
-        if not 1 <= len(user_id) <= USER_ID_MAX_CHARS:
-            raise InvalidRequestError(
-                f"the user id has {len(user_id)} characters, 1 to {USER_ID_MAX_CHARS} are allowed"
-            )
-        fields[USER_HEADER] = user_id
-    return Request(target_of(runtime, "invocations", {"qualifier": qualifier}), header_fields(fields, headers), payload)
-
-
-def command_request(
-    runtime: Runtime,
-    command: str,
-    *,
-    session_id: str,
-    timeout_s: int = COMMAND_TIMEOUT_DEFAULT_S,
-    qualifier: str | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Request:
-    """Build InvokeAgentRuntimeCommand.
-
-    Args:
-        runtime: Its ARN, or its id and account.
-        command: 1 to 65,536 characters, handed to the session's environment as it is.
-        session_id: 33 to 256 visible ASCII characters.
-        timeout_s: After how many whole seconds the service ends the command, 1 to 3600.
-        qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
-        headers: Further headers, such as trace context.
-
-    Raises:
-        InvalidRequestError: If an argument is outside these limits.
-    """
-    check_command(command, timeout_s)
-    body = json.dumps({"command": command, "timeout": timeout_s}).encode()
-    fields = {"Content-Type": JSON_TYPE, "Accept": EVENT_STREAM_TYPE, SESSION_HEADER: check_session_id(session_id)}
-    return Request(target_of(runtime, "commands", {"qualifier": qualifier}), header_fields(fields, headers), body)
-
-
-def stop_request(
-    runtime: Runtime,
-    *,
-    session_id: str,
-    client_token: str,
-    qualifier: str | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Request:
-    """Build StopRuntimeSession.
-
-    Args:
-        runtime: Its ARN.
-        session_id: 33 to 256 visible ASCII characters.
-        client_token: 33 to 256 letters, digits and dashes; the same token makes a repeated stop the same stop.
-        qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
-        headers: Further headers, such as trace context.
-
-    Raises:
-        InvalidRequestError: If an argument is outside these limits, or the runtime is not named by its ARN.
-    """
-    if isinstance(runtime, RuntimeId):
-        raise InvalidRequestError(f"sessions are stopped by the ARN of their runtime, not by its id: {runtime}")
-    body = json.dumps({"clientToken": check_client_token(client_token)}).encode()
-    fields = {"Content-Type": JSON_TYPE, SESSION_HEADER: check_session_id(session_id)}
-    target = target_of(runtime, "stopruntimesession", {"qualifier": qualifier})
-    return Request(target, header_fields(fields, headers), body, idempotent=True)
-
-
-def check_command(command: str, timeout_s: int) -> None:
-    """Check a command as the service would.
-
-    Raises:
-        InvalidRequestError: If it doesn't have 1 to 65,536 characters, or the timeout is not 1 to 3600 seconds.
-    """
-    if not command.strip():
-        raise InvalidRequestError("the command is empty; say what is to be run")
-    if len(command) > COMMAND_MAX_CHARS:
-        raise InvalidRequestError(f"the command has {len(command)} characters, at most {COMMAND_MAX_CHARS} are allowed")
-    if not (isinstance(timeout_s, int) and COMMAND_TIMEOUT_MIN_S <= timeout_s <= COMMAND_TIMEOUT_MAX_S):
-        raise InvalidRequestError(
-            f"the command timeout is {timeout_s!r} s, {COMMAND_TIMEOUT_MIN_S} to {COMMAND_TIMEOUT_MAX_S} are allowed"
-            f"{'' if isinstance(timeout_s, int) else ', in whole seconds'}"
-        )
-
-
-def target_of(runtime: Runtime, operation: str, query: Mapping[str, str | None]) -> str:
-    """Return path and query of a request; parameters that are None are left out.
-
-    Raises:
-        InvalidRequestError: If a parameter has half a surrogate pair, which UTF-8 can't carry.
-    """
-    if isinstance(runtime, RuntimeId):
-        name, query = runtime.runtime_id, {"accountId": runtime.account_id, **query}
-    else:
-        # The ARN is one path segment: its colons and slash are encoded too, as botocore does it.
-        name = quote(str(runtime), safe="")
-    given = {name: value for name, value in query.items() if value is not None}
-    path = f"/runtimes/{name}/{operation}"
-    try:
-        return f"{path}?{urlencode(given, quote_via=quote)}" if given else path
-    except UnicodeEncodeError as error:
-        raise InvalidRequestError(f"the parameter {error.object[:200]!r} can't be sent: {error.reason}") from error
+INVOKE = Operation("InvokeAgentRuntime", "POST", "invocations", (SESSION, *TYPES, *MCP, USER, *TRACE), by_id=True)
+COMMAND = Operation("InvokeAgentRuntimeCommand", "POST", "commands", (SESSION, *TYPES, *COMMAND_TRACE), by_id=True)
+STOP = Operation("StopRuntimeSession", "POST", "stopruntimesession")
+CARD = Operation("GetAgentCard", "GET", "invocations/.well-known/agent-card.json")
+SOCKET = Operation("InvokeAgentRuntimeWithWebSocketStream", "GET", "ws")
+SHELL = Operation("InvokeAgentRuntimeCommandShell", "GET", "ws/shells")
+# Open to everyone, so there is no permission for it.
+METADATA = Operation("ProtectedResourceMetadata", "GET", "invocations/.well-known/oauth-protected-resource", ())

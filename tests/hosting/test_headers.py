@@ -6,7 +6,8 @@ import warnings
 
 import pytest
 
-from agentcore_mcp.hosting.headers import forwarded, is_forwardable
+from agentcore_mcp.hosting.headers import forwarded
+from agentcore_mcp.wire.headers import is_forwardable
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -29,7 +29,7 @@ from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.connections import ConnectionSettings
 from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
-from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.aws import fake_session
 from tests.support.clients import ARN, ONCE, REGION, SESSION_ID
 from tests.support.sdk import TOKEN, Async, Blocking, Manner, sdk_of

@@ -22,7 +22,7 @@ from agentcore_mcp.errors import (
 from agentcore_mcp.runtime.auth import SigV4Auth
 from agentcore_mcp.runtime.auth.roles import ConfiguredSession
 from agentcore_mcp.runtime.discovery import DiscoveredRuntime, list_runtimes
-from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, fake_session
 from tests.support.servers import WAIT_S, Exchange, loopback_server, reply
 

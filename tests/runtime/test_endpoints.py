@@ -12,7 +12,7 @@ from botocore.loaders import create_loader
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.runtime.endpoints import endpoint_for
-from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.ids import RuntimeArn
 
 ARN = RuntimeArn("aws", "us-west-2", "123456789012", "demo-abcdefghij")
 
@@ -154,7 +154,7 @@ def test_the_standard_partition_needs_no_botocore() -> None:
     code = (
         "import sys\n"
         "from agentcore_mcp.runtime.endpoints import endpoint_for\n"
-        "from agentcore_mcp.wire.operations import RuntimeArn\n"
+        "from agentcore_mcp.wire.requests import RuntimeArn\n"
         "endpoint_for(RuntimeArn('aws', 'us-west-2', '123456789012', 'demo'))\n"
         "print('botocore' in sys.modules)\n"
         "endpoint_for(RuntimeArn('aws-cn', 'cn-north-1', '123456789012', 'demo'))\n"

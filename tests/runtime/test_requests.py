@@ -12,8 +12,8 @@ from botocore.config import Config
 
 from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
-from agentcore_mcp.wire.arns import RuntimeId
 from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
+from agentcore_mcp.wire.ids import RuntimeId
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, botocore_authorization, fake_session
 from tests.support.clients import ARN, REGION, SESSION_ID, client_of
 from tests.support.servers import Exchange, Recorded, reply

@@ -21,8 +21,8 @@ from agentcore_mcp.runtime.calls import Call
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.connections import AsyncConnections, Connections, ConnectionSettings
 from agentcore_mcp.runtime.retries import LONGEST_PAUSE_S, MAX_ATTEMPTS, Retries
-from agentcore_mcp.wire.arns import RuntimeArn
-from agentcore_mcp.wire.operations import Request, command_request, invoke_request, stop_request
+from agentcore_mcp.wire.ids import RuntimeArn
+from agentcore_mcp.wire.requests import Request, command_request, invoke_request, stop_request
 from tests.support.agentcore import Boto, new_session_id
 from tests.support.aws import fake_session
 from tests.support.clients import ARN, SESSION_ID, client_of

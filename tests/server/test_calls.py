@@ -15,7 +15,7 @@ from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.server.sessions import Session
 from agentcore_mcp.server.spool import Spool
-from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.processes import nameless_files
 from tests.support.runtimes import ARN
 

@@ -17,7 +17,6 @@ from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.retries import Retries
 from agentcore_mcp.server.assembly import create_server
-from agentcore_mcp.wire.arns import RuntimeArn
 from agentcore_mcp.wire.eventstream import (
     ContentDelta,
     ContentStart,
@@ -26,6 +25,7 @@ from agentcore_mcp.wire.eventstream import (
     encode_exception,
 )
 from agentcore_mcp.wire.frames import encode_frame
+from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.sse import encode_sse
 from tests.support.runtimes import ARN
 from tests.support.servers import LAST_CHUNK, Exchange, LoopbackServer, chunk, chunked, head, loopback_server, reply

@@ -13,7 +13,7 @@ from agentcore_mcp.config import Agent, Auth, Settings
 from agentcore_mcp.config.file import read_file
 from agentcore_mcp.errors import AgentCoreError, AgentError, AgentRuntimeError, AuthProblem, ServiceError
 from agentcore_mcp.server.hints import next_step
-from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.runtimes import ARN
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 from agentcore_mcp.config import Agent, Settings
 from agentcore_mcp.config.discovery import Discovery
 from agentcore_mcp.server.assembly import create_server
-from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.runtimes import ARN
 
 TWO = tuple(Agent(name=name, arn=RuntimeArn.parse(ARN)) for name in ("good", "bad"))

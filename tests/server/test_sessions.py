@@ -8,7 +8,7 @@ import pytest
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.sessions import SessionNames
-from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.ids import RuntimeArn
 
 ARN = RuntimeArn.parse("arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/agent-0123456789")
 OTHER = RuntimeArn.parse("arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/other-0123456789")

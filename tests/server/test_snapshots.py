@@ -17,7 +17,7 @@ from mcp import Client
 
 from agentcore_mcp.config import Agent, Settings
 from agentcore_mcp.server.assembly import create_server
-from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.mcp_hosts import MODES
 
 FOLDER = Path(__file__).parent / "snapshots"

@@ -11,8 +11,8 @@ import botocore.session
 from agentcore_mcp import AgentCoreRuntimeClient, AgentRuntimeError, InvalidRequestError, RuntimeClient
 from agentcore_mcp.runtime import RuntimeWebSocket, StoppedSession, connect, iter_text, parse_sse_data
 from agentcore_mcp.runtime.sdk.orders import CommandResult, StoppedSessionResult
-from agentcore_mcp.wire.arns import RuntimeArn
 from agentcore_mcp.wire.eventstream import CommandEvent
+from agentcore_mcp.wire.ids import RuntimeArn
 
 ARN = "arn:aws:bedrock-agentcore:us-west-2:123456789012:runtime/my-runtime"
 

@@ -15,8 +15,9 @@ from urllib.parse import quote, unquote
 from agentcore_mcp.local.callers.authorizer import Incoming, method_mismatch
 from agentcore_mcp.local.callers.issuer import ALGORITHM, CLIENT_ID, Issuer
 from agentcore_mcp.local.line.refusals import Refusal
-from agentcore_mcp.wire.arns import DEFAULT_QUALIFIER
+from agentcore_mcp.wire.ids import DEFAULT_QUALIFIER
 from agentcore_mcp.wire.limits import TOKEN_MIN_LEFT_S
+from agentcore_mcp.wire.operations import METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 # A browser can set no headers on a WebSocket; it brings its token as a subprotocol, in base64url without padding.
 _SUBPROTOCOL: Final = "base64UrlBearerAuthorization."
-METADATA_PATH: Final = "invocations/.well-known/oauth-protected-resource"
 # The claims are checked here, in the service's order and with its words.
 _SIGNATURE_ONLY: Final[Options] = {
     "verify_exp": False,
@@ -88,7 +88,7 @@ def challenge(request: Incoming) -> str:
     """Return the challenge that leads a client to the issuer, by way of the runtime's metadata."""
     runtime = request.path.split("/")[2]
     # One form for every spelling of the same runtime.
-    url = f"http://{request.headers.get('host', '')}/runtimes/{quote(unquote(runtime), safe='')}/{METADATA_PATH}"
+    url = f"http://{request.headers.get('host', '')}/runtimes/{quote(unquote(runtime), safe='')}/{METADATA.path}"
     return f'Bearer resource_metadata="{url}?qualifier={DEFAULT_QUALIFIER}"'
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from agentcore_mcp.local.callers.claims import TIME_FORMAT, Claim, invalid_signature, read_claim
 from agentcore_mcp.local.line.refusals import Refusal
-from agentcore_mcp.wire.arns import SERVICE
+from agentcore_mcp.wire.ids import SERVICE
 from agentcore_mcp.wire.limits import SIGNATURE_SKEW
 
 if TYPE_CHECKING:

@@ -12,39 +12,25 @@ from urllib.parse import parse_qs, unquote
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.local.line.refusals import Refusal, invalid_field, not_found
-from agentcore_mcp.wire.arns import ACCOUNT_ID, DEFAULT_QUALIFIER, RuntimeArn
+from agentcore_mcp.wire.ids import ACCOUNT_ID, DEFAULT_QUALIFIER, RuntimeArn
+from agentcore_mcp.wire.operations import CARD, COMMAND, INVOKE, METADATA, SHELL, SOCKET, STOP, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Operations are named as the permissions for them are: the service model has no WebSockets.
-INVOKE: Final = "InvokeAgentRuntime"
-COMMAND: Final = "InvokeAgentRuntimeCommand"
-STOP: Final = "StopRuntimeSession"
-CARD: Final = "GetAgentCard"
-SOCKET: Final = "InvokeAgentRuntimeWithWebSocketStream"
-SHELL: Final = "InvokeAgentRuntimeCommandShell"
-# Open to everyone, so there is no permission for it.
-METADATA: Final = "ProtectedResourceMetadata"
 WEBSOCKET: Final = "WEBSOCKET"
+_UPGRADES: Final = (SOCKET, SHELL)
 _OPERATIONS: Final = {
-    ("POST", "invocations"): INVOKE,
-    ("POST", "commands"): COMMAND,
-    ("POST", "stopruntimesession"): STOP,
-    ("GET", "invocations/.well-known/agent-card.json"): CARD,
-    ("GET", "invocations/.well-known/oauth-protected-resource"): METADATA,
-    (WEBSOCKET, "ws"): SOCKET,
-    (WEBSOCKET, "ws/shells"): SHELL,
+    (WEBSOCKET if operation in _UPGRADES else operation.method, operation.path): operation
+    for operation in (INVOKE, COMMAND, STOP, CARD, METADATA, *_UPGRADES)
 }
-# The model's other operations have no member accountId.
-_BY_ID_TOO: Final = frozenset({INVOKE, COMMAND})
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """An operation, and the runtime and endpoint as the client wrote them."""
 
-    operation: str
+    operation: Operation
     runtime: str
     query: dict[str, str]
 
@@ -63,7 +49,7 @@ class Route:
         else:
             # The bare id names its account beside it.
             account = self.query.get("accountId", "")
-            if self.operation not in _BY_ID_TOO or not ACCOUNT_ID.fullmatch(account):
+            if not self.operation.by_id or not ACCOUNT_ID.fullmatch(account):
                 raise invalid_field("agentRuntimeArn", "an agent id needs the query parameter accountId (12 digits)")
             named = (account, self.runtime)
             found = next((arn for arn in arns if (arn.account_id, arn.runtime_id) == named), None)

@@ -11,14 +11,9 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from agentcore_mcp.local.line.refusals import Refusal, runtime_failed
-from agentcore_mcp.wire.headers import (
-    AGENT_REQUEST_ID_HEADER,
-    CUSTOM_HEADER_PREFIX,
-    SESSION_HEADER,
-    TRACE_HEADERS,
-    USER_HEADER,
-)
+from agentcore_mcp.wire.headers import AGENT_REQUEST_ID_HEADER, ANSWER_HEADERS, CUSTOM_HEADER_PREFIX, SESSION_HEADER
 from agentcore_mcp.wire.limits import PAYLOAD_MAX_BYTES
+from agentcore_mcp.wire.operations import INVOKE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -26,15 +21,11 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.line.exchange import Exchange
     from agentcore_mcp.local.sandbox.session import Session
 
-_MCP_HEADERS = ("mcp-session-id", "mcp-protocol-version")
 # What the agent gets to see: the members of the service model's request, and the custom headers. Everything else,
 # Authorization first, only reaches an agent whose runtime has it on its allow list.
-_PASSED_IN = frozenset(
-    {"content-type", "content-length", "accept", USER_HEADER.lower(), "mcp-method", "mcp-name"}
-    | {*TRACE_HEADERS, *_MCP_HEADERS}
-)
+_PASSED_IN = frozenset({"content-length", *(member.header.lower() for member in INVOKE.members)})
 # What the client gets to see: the members of the service model's response, and how the body is framed.
-_PASSED_OUT = frozenset({"content-type", "content-length", "content-encoding", *TRACE_HEADERS, *_MCP_HEADERS})
+_PASSED_OUT = frozenset({"content-length", "content-encoding", *ANSWER_HEADERS})
 
 
 def agent_client() -> httpx2.AsyncClient:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.wire.headers import SESSION_HEADER, USER_HEADER, VALUE_CHARS
 from agentcore_mcp.wire.masking import masked
+from agentcore_mcp.wire.operations import INVOKE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     import httpx2
 
 # What everybody may see of a request: its headers and, of a presigned URL, its parameters. In lower case.
-_HARMLESS = frozenset(VALUE_CHARS) | {
-    SESSION_HEADER.lower(),
-    USER_HEADER.lower(),
+_HARMLESS = {member.header.lower() for member in INVOKE.members} | {
     "accept-encoding",
     "content-length",
     "host",

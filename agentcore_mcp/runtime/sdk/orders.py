@@ -14,14 +14,14 @@ from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES
 from agentcore_mcp.wire.eventstream import CommandEvent, ContentDelta, ContentStop
 from agentcore_mcp.wire.headers import JSON_TYPE, SSE_TYPE
 from agentcore_mcp.wire.ids import session_in
-from agentcore_mcp.wire.operations import command_request, invoke_request, stop_request
+from agentcore_mcp.wire.requests import command_request, invoke_request, stop_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import httpx2
 
-    from agentcore_mcp.wire.arns import Runtime
+    from agentcore_mcp.wire.ids import Runtime
 
 # As proposed in the published package's pull request 422: commands may take longer than the service's default.
 COMMAND_TIMEOUT_S = 600

@@ -16,12 +16,12 @@ from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION, SigV4Auth
 from agentcore_mcp.runtime.calls import user_agent
 from agentcore_mcp.runtime.endpoints import endpoint_for
 from agentcore_mcp.wire.limits import PRESIGNED_MAX_S
-from agentcore_mcp.wire.upgrade import websocket_request
+from agentcore_mcp.wire.requests import websocket_request
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from agentcore_mcp.wire.arns import RuntimeArn
+    from agentcore_mcp.wire.ids import RuntimeArn
 
 # A URL to connect to, and the headers to do it with.
 Handshake = tuple[str, dict[str, str]]

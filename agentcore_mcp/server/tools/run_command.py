@@ -24,7 +24,7 @@ from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK read
 from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.publishing import Handle, SessionId, bounded, publish
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, COMMAND_TIMEOUT_MAX_S, COMMAND_TIMEOUT_MIN_S
-from agentcore_mcp.wire.operations import check_command
+from agentcore_mcp.wire.requests import check_command
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool

@@ -21,9 +21,9 @@ from agentcore_mcp.local.callers.sigv4 import LOCAL_KEYS
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.oauth import ClientCredentials
 from agentcore_mcp.runtime.client import RuntimeClient
-from agentcore_mcp.wire.arns import RuntimeArn
 from agentcore_mcp.wire.headers import USER_HEADER
-from agentcore_mcp.wire.operations import invoke_request
+from agentcore_mcp.wire.ids import RuntimeArn
+from agentcore_mcp.wire.requests import invoke_request
 from tests.support.agentcore import FAKE_KEYS, Boto, error_code, new_session_id
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from botocore.credentials import ReadOnlyCredentials
 from agentcore_mcp.local.callers.authorizer import Incoming
 from agentcore_mcp.local.callers.sigv4 import LOCAL_KEYS, KeyPair, SignatureAuthorizer
 from agentcore_mcp.local.line.refusals import Refusal
-from agentcore_mcp.wire.arns import SERVICE
+from agentcore_mcp.wire.ids import SERVICE
 from agentcore_mcp.wire.limits import PRESIGNED_MAX_S
 
 with warnings.catch_warnings():

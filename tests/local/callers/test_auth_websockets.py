@@ -20,8 +20,8 @@ from agentcore_mcp.errors import ServiceError
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.local.callers.sigv4 import LOCAL_KEYS
 from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
-from agentcore_mcp.wire.arns import SERVICE
 from agentcore_mcp.wire.headers import SESSION_HEADER
+from agentcore_mcp.wire.ids import SERVICE
 from tests.support.agentcore import WAIT_S, Boto, new_session_id
 from tests.support.shells import OAuthAuth, PresignedAuth, PublishedClient, read_until
 

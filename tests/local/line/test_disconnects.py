@@ -7,9 +7,9 @@ import socket
 import httpx2
 import pytest
 
-from agentcore_mcp.wire.arns import RuntimeArn
 from agentcore_mcp.wire.headers import SESSION_HEADER
-from agentcore_mcp.wire.operations import command_request, invoke_request
+from agentcore_mcp.wire.ids import RuntimeArn
+from agentcore_mcp.wire.requests import command_request, invoke_request
 from tests.support.agentcore import Boto, eventually
 
 

@@ -19,9 +19,9 @@ from agentcore_mcp.errors import ServiceError, StreamInterruptedError
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.runtime.auth import NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
-from agentcore_mcp.wire.arns import RuntimeArn
-from agentcore_mcp.wire.operations import invoke_request
+from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.refusals import STATUS_OF_CODE
+from agentcore_mcp.wire.requests import invoke_request
 from tests.support.agentcore import WAIT_S, Boto, error_code, eventually, new_session_id
 
 if TYPE_CHECKING:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from agentcore_mcp.wire import refusals
-from agentcore_mcp.wire.arns import RuntimeArn
 from agentcore_mcp.wire.headers import SESSION_HEADER
+from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.limits import COMMAND_MAX_CHARS, PAYLOAD_MAX_BYTES
-from agentcore_mcp.wire.operations import command_request
+from agentcore_mcp.wire.requests import command_request
 from tests.support.agentcore import Boto, error_code, new_session_id
 
 if TYPE_CHECKING:
@@ -31,25 +30,6 @@ def lenient(probe: LocalAgentCore) -> Iterator[Boto]:
     """Give a boto3 that sends what it would refuse itself."""
     with Boto.of(probe, check_parameters=False) as boto:
         yield boto
-
-
-def test_every_code_has_the_status_of_the_service_model(boto: Boto) -> None:
-    model = boto.client.meta.service_model
-    statuses = {
-        shape.name: shape.metadata["error"]["httpStatusCode"]
-        for operation in ("InvokeAgentRuntime", "InvokeAgentRuntimeCommand", "StopRuntimeSession")
-        for shape in model.operation_model(operation).error_shapes
-    }
-
-    assert statuses == refusals.STATUS_OF_CODE
-    assert not statuses.keys() & refusals.STATUS_OF_COMMON_CODE.keys()
-
-
-def test_every_reason_is_one_of_the_service_model(boto: Boto) -> None:
-    model = boto.client.meta.service_model
-    reasons = {refusals.CANNOT_PARSE, refusals.FIELD_VALIDATION_FAILED, refusals.IDEMPOTENT_PARAMETER_MISMATCH}
-
-    assert reasons <= set(model.shape_for("ValidationExceptionReason").enum)
 
 
 @pytest.mark.parametrize("session_id", [SHORT_ID, LONG_ID])

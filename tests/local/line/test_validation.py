@@ -9,10 +9,9 @@ import httpx2
 import pytest
 
 from agentcore_mcp.local.line.refusals import Refusal
-from agentcore_mcp.local.line.routes import SHELL, SOCKET
-from agentcore_mcp.local.line.validation import MEMBERS_OF, check_members
-from agentcore_mcp.wire.arns import ACCOUNT_ID
-from agentcore_mcp.wire.headers import SESSION_HEADER
+from agentcore_mcp.local.line.validation import check_members
+from agentcore_mcp.wire.headers import SESSION_HEADER, Member
+from agentcore_mcp.wire.operations import CARD, COMMAND, INVOKE, SHELL, SOCKET, STOP, Operation
 from tests.support.agentcore import Boto, error_code
 
 if TYPE_CHECKING:
@@ -21,16 +20,12 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.agentcore import LocalAgentCore
 
 SESSION_ID = "a-session-of-thirty-three-letters"
-SEGMENTS = {
-    "InvokeAgentRuntime": "invocations",
-    "InvokeAgentRuntimeCommand": "commands",
-    "StopRuntimeSession": "stopruntimesession",
-}
+OPERATIONS = (INVOKE, COMMAND, STOP, CARD, SOCKET, SHELL)
 EVERY_LIMIT = [
-    (operation, member.header, length, name, member.name)
-    for operation, members in MEMBERS_OF.items()
-    for member in members
-    for name, length in (("short", member.min_chars - 1), ("long", member.max_chars + 1))
+    pytest.param(operation, member, kind, length, id=f"{operation.name}-{member.name}-{kind}")
+    for operation in OPERATIONS
+    for member in operation.members
+    for kind, length in (("short", member.min_chars - 1), ("long", member.max_chars + 1))
     if length >= 0
 ]
 
@@ -42,41 +37,22 @@ def lenient(probe: LocalAgentCore) -> Iterator[Boto]:
         yield boto
 
 
-@pytest.mark.parametrize("operation", sorted(MEMBERS_OF.keys() - {SOCKET, SHELL}))
-def test_the_table_is_the_service_models(boto: Boto, operation: str) -> None:
-    shape = boto.client.meta.service_model.operation_model(operation).input_shape
-    headers = {
-        (
-            name,
-            member.serialization["name"].lower(),
-            member.metadata.get("min"),
-            member.metadata.get("max"),
-        )
-        for name, member in shape.members.items()
-        if member.serialization.get("location") == "header"
-    }
-
-    assert {(m.name, m.header, m.min_chars, m.max_chars) for m in MEMBERS_OF[operation]} == headers
-    if "accountId" in shape.members:
-        assert ACCOUNT_ID.pattern == shape.members["accountId"].metadata["pattern"]
-
-
-@pytest.mark.parametrize(("operation", "header", "length", "kind", "name"), EVERY_LIMIT)
-def test_a_header_outside_its_limits_is_named(operation: str, header: str, length: int, kind: str, name: str) -> None:
-    headers = {SESSION_HEADER.lower(): SESSION_ID} | {header: "x" * length}
+@pytest.mark.parametrize(("operation", "member", "kind", "length"), EVERY_LIMIT)
+def test_a_header_outside_its_limits_is_named(operation: Operation, member: Member, kind: str, length: int) -> None:
+    headers = {SESSION_HEADER.lower(): SESSION_ID} | {member.header.lower(): "x" * length}
     with pytest.raises(Refusal) as caught:
         check_members(operation, headers, {})
     limit = length + 1 if kind == "short" else length - 1
     comparison = "greater" if kind == "short" else "less"
 
     assert (caught.value.status, caught.value.reason) == (400, "FieldValidationFailed")
-    assert caught.value.fields == ((name, f"Member must have length {comparison} than or equal to {limit}"),)
-    check_members(operation, headers | {header: "x" * limit}, {})
+    assert caught.value.fields == ((member.name, f"Member must have length {comparison} than or equal to {limit}"),)
+    check_members(operation, headers | {member.header.lower(): "x" * limit}, {})
 
 
 def test_everything_that_is_wrong_is_named_at_once(boto: Boto) -> None:
     answer = httpx2.post(
-        _url(boto, "InvokeAgentRuntime") + "?accountId=12",
+        _url(boto, INVOKE) + "?accountId=12",
         headers={SESSION_HEADER: "short", "Mcp-Name": "x" * 1025, "baggage": "x" * 8193},
         json={},
     )
@@ -115,13 +91,13 @@ def test_boto3_reads_the_refusal_of_a_member(lenient: Boto, arguments: dict[str,
 
 
 def test_a_stop_without_a_session_says_that_it_is_missing(boto: Boto) -> None:
-    answer = httpx2.post(_url(boto, "StopRuntimeSession"))
+    answer = httpx2.post(_url(boto, STOP))
 
     assert answer.json()["fieldList"] == [{"name": "runtimeSessionId", "message": "Member must not be null"}]
 
 
-@pytest.mark.parametrize("operation", SEGMENTS)
-def test_every_answer_has_a_request_id_and_every_error_the_headers_of_aws(boto: Boto, operation: str) -> None:
+@pytest.mark.parametrize("operation", [INVOKE, COMMAND, STOP], ids=lambda operation: operation.name)
+def test_every_answer_has_a_request_id_and_every_error_the_headers_of_aws(boto: Boto, operation: Operation) -> None:
     answer = httpx2.post(_url(boto, operation), headers={SESSION_HEADER: "short"})
 
     assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["x-amzn-requestid"])
@@ -129,5 +105,5 @@ def test_every_answer_has_a_request_id_and_every_error_the_headers_of_aws(boto: 
     assert answer.headers["x-amzn-errortype"] == "ValidationException"
 
 
-def _url(boto: Boto, operation: str) -> str:
-    return f"{boto.endpoint_url}/runtimes/{boto.arn.replace(':', '%3A').replace('/', '%2F')}/{SEGMENTS[operation]}"
+def _url(boto: Boto, operation: Operation) -> str:
+    return f"{boto.endpoint_url}/runtimes/{boto.arn.replace(':', '%3A').replace('/', '%2F')}/{operation.path}"

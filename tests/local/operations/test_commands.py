@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agentcore_mcp.local.sandbox.shell import command_environment
-from agentcore_mcp.wire.arns import RuntimeArn
+from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.limits import COMMAND_MAX_CHARS
-from agentcore_mcp.wire.operations import command_request
+from agentcore_mcp.wire.requests import command_request
 from tests.support.agentcore import Boto, Ran, eventually, read_events
 from tests.support.processes import alive, resident_bytes
 

@@ -10,9 +10,9 @@ import pytest
 from botocore.exceptions import ResponseStreamingError
 
 from agentcore_mcp.local.agentcore import LocalAgentCore
-from agentcore_mcp.wire.arns import RuntimeArn
 from agentcore_mcp.wire.headers import SESSION_HEADER, USER_HEADER
-from agentcore_mcp.wire.operations import invoke_request
+from agentcore_mcp.wire.ids import RuntimeArn
+from agentcore_mcp.wire.requests import invoke_request
 from tests.support.agentcore import Boto, eventually, new_session_id
 from tests.support.processes import resident_bytes
 

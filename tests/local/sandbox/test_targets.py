@@ -17,9 +17,9 @@ from agentcore_mcp.cli.local import local
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.local.sandbox.targets import AgentUrl, HostedAgent
-from agentcore_mcp.wire.arns import RuntimeArn
 from agentcore_mcp.wire.headers import SESSION_HEADER
-from agentcore_mcp.wire.operations import invoke_request
+from agentcore_mcp.wire.ids import RuntimeArn
+from agentcore_mcp.wire.requests import invoke_request
 from tests.support.agentcore import WAIT_S, Boto, eventually, new_session_id
 from tests.support.agents.probe import app as probe_app
 from tests.support.processes import alive

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,9 @@ from botocore.serialize import create_serializer
 from hypothesis import given, strategies as st
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.wire.arns import RuntimeArn, RuntimeId
 from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE, JSON_TYPE, SESSION_HEADER, SSE_TYPE
-from agentcore_mcp.wire.ids import check_session_id
-from agentcore_mcp.wire.operations import Request, command_request, invoke_request, stop_request
+from agentcore_mcp.wire.ids import RuntimeArn, RuntimeId, check_session_id
+from agentcore_mcp.wire.requests import Request, command_request, invoke_request, stop_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -330,16 +328,6 @@ def test_a_session_id_is_visible_ascii_of_the_right_length(text: str) -> None:
     else:
         with pytest.raises(InvalidRequestError):
             check_session_id(text)
-
-
-@given(st.text("aZ0-_", min_size=30, max_size=260))
-def test_a_client_token_is_what_the_service_model_says(token: str) -> None:
-    valid = 33 <= len(token) <= 256 and re.fullmatch(SHAPES["ClientToken"]["pattern"], token)
-    if valid:
-        assert json.loads(stop(client_token=token).body) == {"clientToken": token}
-    else:
-        with pytest.raises(InvalidRequestError):
-            stop(client_token=token)
 
 
 # --- runtimes by id, and harnesses
