@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         PingStatus as PingStatus,
         RequestContext as RequestContext,
     )
+    from agentcore_mcp.local import LocalAgentCore as LocalAgentCore, RecordedRequest as RecordedRequest
     from agentcore_mcp.runtime import (
         AgentCoreRuntimeClient as AgentCoreRuntimeClient,
         RuntimeClient as RuntimeClient,
@@ -45,6 +46,7 @@ _named, __dir__, __all__ = lazy_names(
         "CredentialsError InvalidRequestError ProtocolError ResponseTimeoutError ServiceError StreamInterruptedError "
         "TransportError WebSocketClosedError",
         "agentcore_mcp.hosting": "BedrockAgentCoreApp BedrockAgentCoreContext PingStatus RequestContext",
+        "agentcore_mcp.local": "LocalAgentCore RecordedRequest",
         "agentcore_mcp.runtime": "AgentCoreRuntimeClient RuntimeClient",
         "agentcore_mcp.server.assembly": "create_server",
     },

@@ -132,7 +132,7 @@ def peak_bytes(pid: int | None) -> int:
 
 
 def pass_on(url: str) -> None:
-    with LocalAgentCore("--target", url) as local:
+    with LocalAgentCore(target=url) as local:
         caller, session_id = Caller.of(local), new_session_id()
         for per_chunk in PER_CHUNK:
             rates, taken_s = [], []
@@ -148,7 +148,7 @@ def pass_on(url: str) -> None:
 
 
 def remember_nothing(url: str) -> None:
-    with LocalAgentCore("--target", url) as local:
+    with LocalAgentCore(target=url) as local:
         caller, session_id = Caller.of(local), new_session_id()
         caller.call({"events": EVENTS, "per_chunk": GIGABYTE_PER_CHUNK}, session_id=session_id)
         before = peak_bytes(local.pid)
@@ -159,7 +159,7 @@ def remember_nothing(url: str) -> None:
 
 
 async def beside_the_agent() -> None:
-    with agent() as url, LocalAgentCore("--target", url) as local:
+    with agent() as url, LocalAgentCore(target=url) as local:
         callers = {"by way of it": Caller.of(local), "directly": Caller(url)}
         session_id = new_session_id()
 

@@ -251,7 +251,7 @@ ALLOWED = [
     ("local.sandbox.sessions", "from agentcore_mcp.local.line.refusals import Refusal\nimport httpx2"),
     ("local.operations.shells", "from agentcore_mcp.local.sandbox.session import Session"),
     ("local.server", "from agentcore_mcp.local.operations.shells import Shells"),
-    ("local.serving", "from agentcore_mcp.hosting.app import BedrockAgentCoreApp"),
+    ("local.server", "from agentcore_mcp.hosting.app import BedrockAgentCoreApp"),
     ("server.tools", "from mcp.server.mcpserver import Context\nfrom agentcore_mcp.wire import operations"),
     ("cli.main", "from agentcore_mcp.server.assembly import create_server\nimport mcp"),
     ("__init__", "if TYPE_CHECKING:\n    from agentcore_mcp.hosting.app import BedrockAgentCoreApp"),

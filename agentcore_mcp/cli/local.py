@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_LIFETIME_S
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from agentcore_mcp.local.callers.authorizer import AuthMode
-    from agentcore_mcp.local.sandbox.targets import HostedAgent
 
 _LIMITS = """\b
 Limits
@@ -34,14 +25,6 @@ Limits
   processes are killed and its directory is deleted then, and the same id afterwards is a new, empty
   session. At most 50 sessions at a time.
 """
-_SECONDS = click.FloatRange(0, min_open=True)
-
-
-def _finite(_context: click.Context, _parameter: click.Parameter, seconds: float) -> float:
-    """Refuse what no clock reaches: click's range lets "nan" and "inf" through."""
-    if not math.isfinite(seconds):
-        raise click.BadParameter(f"{seconds} is not a finite number of seconds")
-    return seconds
 
 
 @click.command(epilog=_LIMITS)
@@ -50,7 +33,7 @@ def _finite(_context: click.Context, _parameter: click.Parameter, seconds: float
     "--app",
     metavar="MODULE:ATTRIBUTE",
     help="The agent to host: a BedrockAgentCoreApp (any ASGI app will do), imported from the current folder or the "
-    "installed packages, once at the start to see that it can be, then in a process of its own for each session. "
+    "installed packages, in a process of its own for each session; started once at the start, to see that it can be. "
     "Default: the bundled sample agent.",
 )
 @click.option(
@@ -60,6 +43,7 @@ def _finite(_context: click.Context, _parameter: click.Parameter, seconds: float
 )
 @click.option(
     "--container-command",
+    "command",
     metavar="COMMAND",
     help="A command line for bash that starts an agent for one session, listening on the port {port}, which is also in "
     "the variable PORT: 'docker run --rm --init -p 127.0.0.1:{port}:8080 my-agent'. It starts in the session's "
@@ -67,9 +51,7 @@ def _finite(_context: click.Context, _parameter: click.Parameter, seconds: float
 )
 @click.option(
     "--agents",
-    "agents_file",
     metavar="FILE",
-    type=click.Path(path_type=Path),
     help="Several agents: a TOML file with a table [NAME] for each, and in it app, target or command.",
 )
 @click.option(
@@ -77,8 +59,6 @@ def _finite(_context: click.Context, _parameter: click.Parameter, seconds: float
     "idle_timeout_s",
     default=IDLE_TIMEOUT_S,
     show_default=True,
-    type=_SECONDS,
-    callback=_finite,
     metavar="SECONDS",
     help="After how many idle seconds a session ends. An agent whose /ping says HealthyBusy is not idle.",
 )
@@ -87,8 +67,6 @@ def _finite(_context: click.Context, _parameter: click.Parameter, seconds: float
     "max_lifetime_s",
     default=SESSION_LIFETIME_S,
     show_default=True,
-    type=_SECONDS,
-    callback=_finite,
     metavar="SECONDS",
     help="After how many seconds a session ends, however busy it is.",
 )
@@ -97,14 +75,11 @@ def _finite(_context: click.Context, _parameter: click.Parameter, seconds: float
     "start_timeout_s",
     default=60.0,
     show_default=True,
-    type=_SECONDS,
-    callback=_finite,
     metavar="SECONDS",
-    help="How long an agent process may take until it answers, and an app to be imported.",
+    help="How long an agent process may take until it answers.",
 )
 @click.option(
     "--auth",
-    "auth_mode",
     default="none",
     show_default=True,
     type=click.Choice(["none", "sigv4", "jwt"]),
@@ -126,23 +101,7 @@ def _finite(_context: click.Context, _parameter: click.Parameter, seconds: float
     "or slow=BYTES_PER_SECOND; 'error=ThrottlingException every=3'. May be repeated. A single call asks for the same "
     "with a header, such as X-Local-Fault: cut-after=1000, slow=200.",
 )
-@click.option("--until-stdin-closes", is_flag=True, hidden=True, help="End when standard input ends.")
-def local(
-    *,
-    port: int,
-    app: str | None,
-    target: str | None,
-    container_command: str | None,
-    agents_file: Path | None,
-    idle_timeout_s: float,
-    max_lifetime_s: float,
-    start_timeout_s: float,
-    auth_mode: AuthMode,
-    access_key_id: str | None,
-    secret_access_key: str | None,
-    faults: tuple[str, ...],
-    until_stdin_closes: bool,
-) -> None:
+def local(**options: Any) -> None:
     """Run a local AgentCore: the real wire protocol, no account.
 
     It answers InvokeAgentRuntime, InvokeAgentRuntimeCommand, StopRuntimeSession, GetAgentCard, and the WebSockets of
@@ -152,67 +111,11 @@ def local(
     standard error, with the session id in front. GET /_local/sessions lists the sessions, GET /_local/requests the
     last requests.
     """
-    from agentcore_mcp.local.callers.gate import AuthSettings
-    from agentcore_mcp.local.line.faults import Fault
-    from agentcore_mcp.local.sandbox.limits import Limits
+    from agentcore_mcp.local.agentcore import LocalAgentCore
     from agentcore_mcp.local.server import serve
 
-    with _usage("--access-key-id"):
-        auth = AuthSettings.of(auth_mode, access_key_id, secret_access_key)
-    with _usage("--fault"):
-        standing = [Fault.parse(fault) for fault in faults]
-    agents = _agents(app=app, target=target, container_command=container_command, agents_file=agents_file)
-
-    def announce(endpoint_url: str) -> None:
-        arns = {agent.name: str(agent.arn) for agent in agents}
-        first = str(agents[0].arn)
-        announced = {"endpoint_url": endpoint_url, "agent_runtime_arn": first, "agents": arns}
-        click.echo(json.dumps({**announced, **auth.announcement(endpoint_url)}))
-
     try:
-        serve(
-            agents,
-            port=port,
-            announce=announce,
-            limits=Limits(idle_timeout_s, max_lifetime_s, start_timeout_s),
-            auth=auth,
-            faults=standing,
-            until_stdin_closes=until_stdin_closes,
-        )
-    except OSError as exc:
-        raise click.ClickException(f"can't start on 127.0.0.1:{port}: {exc.strerror}") from exc
-
-
-@contextmanager
-def _usage(option: str) -> Iterator[None]:
-    """Make what is wrong with the value of an option an error of usage."""
-    try:
-        yield
+        settings = LocalAgentCore(**options).settings
     except ConfigurationError as error:
-        raise click.BadParameter(error.message, param_hint=f"'{option}'") from error
-
-
-def _agents(
-    *, app: str | None, target: str | None, container_command: str | None, agents_file: Path | None
-) -> tuple[HostedAgent, ...]:
-    from agentcore_mcp.local.agents_file import read_agents
-    from agentcore_mcp.local.sandbox import targets
-
-    if sum(given is not None for given in (app, target, container_command, agents_file)) > 1:
-        raise click.UsageError("--app, --target, --container-command and --agents exclude each other")
-    if agents_file is not None:
-        return read_agents(agents_file)
-    hosted: targets.Target
-    if target is not None:
-        with _usage("--target"):
-            hosted = targets.AgentUrl.parse(target)
-    elif container_command is not None:
-        hosted = targets.AgentCommand(container_command, Path.cwd())
-    elif app is not None:
-        with _usage("--app"):
-            hosted = targets.AgentApp.parse(app, Path.cwd())
-    else:
-        # Only who names an app of his own means the current folder: the MCP server's is whatever project is open,
-        # and nothing may be imported from there because somebody asked for the sample agent.
-        hosted = targets.AgentApp(targets.SAMPLE_APP, None)
-    return (targets.HostedAgent(targets.DEFAULT_NAME, hosted),)
+        raise click.UsageError(error.message) from error
+    serve(settings, announce=lambda url: click.echo(json.dumps(settings.announcement(url))))

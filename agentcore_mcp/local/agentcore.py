@@ -1,128 +1,200 @@
-"""A local AgentCore as a child process: what ``--local``, the demo and the tests start.
+"""LocalAgentCore: a local AgentCore as a child process, for tests of clients and agents, ``--local`` and the demo.
 
-Light to import: everything that the local AgentCore needs is loaded in the child.
+Light to import: what the local AgentCore needs is loaded in the child.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import selectors
-import subprocess
-import sys
-import threading
-import time
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from agentcore_mcp.errors import ConnectError
+from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.local.child import Child
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-# Importing it takes half a second on an idle laptop; a loaded CI machine may need many times that. An app may take a
-# minute, its start timeout, and is then said to be stuck: that sentence is to come first.
-READY_TIMEOUT_S = 90.0
-# It ends its sessions within 2 s; past this it is stuck, and killed.
-STOP_TIMEOUT_S = 5.0
-_LINE_MAX_BYTES = 4096
+    from agentcore_mcp.local.callers.authorizer import AuthMode
+    from agentcore_mcp.local.line.journal import RecordedRequest
+    from agentcore_mcp.local.settings import Agents
+
+# Importing it takes half a second on an idle laptop; a loaded CI machine may need many times that. The apps may take
+# their start timeout besides, and are then said to be stuck: that sentence is to come first.
+_START_MARGIN_S = 30.0
+_ANSWER_TIMEOUT_S = 10.0
 
 
 class LocalAgentCore:
-    """Starts ``agentcore-mcp local`` and stops it again.
+    """A small AgentCore on loopback that speaks the real wire protocol, in a child process.
 
-    As a context manager it is ready inside. If this process dies in whatever way, the child notices that its
-    standard input ends, and goes too.
+    Both ``with`` and ``async with`` start it, are entered once it answers, and stop it with all that it has started. It
+    also ends when this process does, in whatever way. `token`, `environ` and `requests` call it, which takes some
+    milliseconds; they block in both cases.
 
     Args:
-        options: Further options of the command, such as ``"--target", "http://127.0.0.1:8080"``.
-        app: The agent to host, ``module:attribute``, imported from the current folder or the installed packages;
-            None is the bundled sample agent.
-        idle_timeout_s: After how many idle seconds a session ends; None is the default of 900.
-        stderr: Where the child's standard error goes, which carries the agents' output: None is ours, otherwise
-            a file or ``subprocess.DEVNULL``.
+        app: The agent to host, ``module:attribute``, imported from the current folder or the installed packages.
+            Without it and the next three, the bundled sample agent is hosted.
+        target: Or the URL of an agent that already runs, such as ``http://127.0.0.1:8080``; loopback only.
+        command: Or a command line for bash that starts an agent for a session, listening on the port ``{port}``.
+        agents: Or several agents: the TOML file that names them, or what would be in it, such as
+            ``{"orders": {"app": "orders:app"}, "search": {"target": "http://127.0.0.1:8080"}}``.
+        auth: What callers have to prove: nothing, a SigV4 signature with `credentials`, or a bearer `token`.
+        access_key_id: With ``sigv4``, the key to let in instead of the fixed test key.
+        secret_access_key: Its secret.
+        idle_timeout_s: After how many idle seconds a session ends.
+        max_lifetime_s: After how many seconds it ends however busy it is.
+        start_timeout_s: How long an agent process may take until it answers.
+        faults: What goes wrong on purpose, with every call or every Nth, such as
+            ``error=ThrottlingException every=3``; docs/local.md lists them.
+        port: The port on 127.0.0.1; 0 is a free one.
+        stderr: Where its standard error goes, which carries what the agents print: None is ours, which pytest shows
+            with a failed test, otherwise a file or ``subprocess.DEVNULL``.
+
+    Raises:
+        ConfigurationError: If an argument can't work; at the start, if an app can't be hosted or the port is taken.
+        ConnectError: At the start, if it exits for another reason, or is not ready in time.
     """
 
     def __init__(
         self,
-        *options: str,
+        *,
+        # What it hosts: one of these
         app: str | None = None,
-        idle_timeout_s: float | None = None,
+        target: str | None = None,
+        command: str | None = None,
+        agents: Agents | None = None,
+        # Who may call
+        auth: AuthMode = "none",
+        access_key_id: str | None = None,
+        secret_access_key: str | None = None,
+        # How long sessions last
+        idle_timeout_s: float = 900.0,
+        max_lifetime_s: float = 28_800.0,
+        start_timeout_s: float = 60.0,
+        # What goes wrong
+        faults: Sequence[str] = (),
+        # The process
+        port: int = 0,
         stderr: IO[bytes] | int | None = None,
     ) -> None:
-        self._options = [
-            *options,
-            *([] if app is None else ["--app", app]),
-            *([] if idle_timeout_s is None else ["--idle-timeout", str(idle_timeout_s)]),
-        ]
-        self._stderr = stderr
-        self._process: subprocess.Popen[bytes] | None = None
-        self._reading = threading.Lock()
-        self._line = b""
-        self._announced: dict[str, Any] = {}
+        from agentcore_mcp.local.callers.gate import AuthSettings
+        from agentcore_mcp.local.line.faults import Fault
+        from agentcore_mcp.local.sandbox.limits import Limits
+        from agentcore_mcp.local.settings import LocalSettings, hosted_agents
+
+        self.settings = LocalSettings(
+            hosted_agents(agents, app=app, target=target, command=command),
+            AuthSettings.of(auth, access_key_id, secret_access_key),
+            Limits(idle_timeout_s, max_lifetime_s, start_timeout_s),
+            tuple(Fault.parse(fault) for fault in faults),
+            port,
+        )
+        self._child = Child(stderr)
 
     @property
     def endpoint_url(self) -> str:
-        """Return the endpoint's URL; known once `wait_ready` has returned."""
-        return str(self._announced["endpoint_url"])
+        """Return the endpoint's URL; known once it is ready."""
+        return str(self._child.announced["endpoint_url"])
 
     @property
     def agent_runtime_arn(self) -> str:
-        """Return the ARN of the first runtime it hosts; known once `wait_ready` has returned."""
-        return str(self._announced["agent_runtime_arn"])
+        """Return the ARN of the first runtime that it hosts."""
+        return str(next(iter(self.agents.values())))
 
     @property
     def agents(self) -> dict[str, str]:
-        """Return the ARNs of the runtimes it hosts, by the agents' names; known once `wait_ready` has returned."""
-        return dict(self._announced["agents"])
+        """Return the ARNs of the runtimes that it hosts, by the agents' names. They are always the same for a name."""
+        return {agent.name: str(agent.arn) for agent in self.settings.agents}
 
     @property
     def auth(self) -> dict[str, str]:
-        """Return what lets a caller in, empty if nothing has to; known once `wait_ready` has returned."""
-        return dict(self._announced.get("auth", {}))
+        """Return what lets a caller in, empty if nothing has to; known once it is ready.
+
+        With ``sigv4`` ``access_key_id``, ``secret_access_key`` and ``region``; with ``jwt`` ``issuer``,
+        ``token_endpoint``, ``client_id`` and ``client_secret``.
+        """
+        return dict(self._child.announced.get("auth", {}))
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """Return key pair and region as arguments for ``boto3.client``; without ``sigv4`` any others will do, too."""
+        keys, arn = self.settings.auth.keys, self.settings.agents[0].arn
+        pair = {"aws_access_key_id": keys.access_key_id, "aws_secret_access_key": keys.secret_access_key}
+        return {**pair, "region_name": arn.region}
 
     @property
     def pid(self) -> int | None:
-        """Return the child's process id, or None before `start`."""
-        return None if self._process is None else self._process.pid
+        """Return its process id, or None before `start`."""
+        return self._child.pid
 
-    def start(self) -> None:
-        """Start the child and return at once."""
-        # -P: the folder we happen to be in is no place to import our own modules from.
-        argv = [sys.executable, "-P", "-m", "agentcore_mcp", "local", "--until-stdin-closes", *self._options]
-        self._process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            # A Ctrl-C in our terminal is for us; we stop the child when we are done.
-            start_new_session=True,
-        )
+    def token(
+        self, subject: str | None = None, *, client_id: str = "local-client", scope: str = "", lifetime_s: int = 3600
+    ) -> str:
+        """Return a new access token, with ``auth="jwt"``.
 
-    def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
-        """Wait until it can be called. Any number of threads may wait.
+        Args:
+            subject: Its ``sub``, for whom the client acts; None is the client itself.
+            client_id: ``local-client``, or ``local-other-client``, which the runtimes do not let in.
+            scope: Its ``scope``.
+            lifetime_s: How long it is good for, at most 86,400 s; it is refused in its last minute.
 
         Raises:
-            ConnectError: If it exits first, or takes longer than ``timeout_s``.
+            ConfigurationError: If it issues no tokens, or not this one.
         """
-        with self._reading:
-            if not self._announced:
-                self._announced = json.loads(self._read_line(time.monotonic() + timeout_s))
+        if "token_endpoint" not in self.auth:
+            raise ConfigurationError('only a local AgentCore with auth="jwt" issues tokens')
+        form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": self.auth["client_secret"]}
+        form |= {"scope": scope, "lifetime_s": str(lifetime_s)} | ({} if subject is None else {"subject": subject})
+        answer = self._call("POST", self.auth["token_endpoint"], form)
+        if "access_token" not in answer:
+            raise ConfigurationError(f"no such token: {answer.get('error_description', answer['error'])}")
+        return str(answer["access_token"])
+
+    def environ(self) -> dict[str, str]:
+        """Return the variables that lead boto3, this package's clients and its server to the first runtime, and in.
+
+        For ``monkeypatch.setenv`` or the environment of a child process.
+        """
+        keys, url = self.credentials, self.endpoint_url
+        variables = {
+            "AWS_ACCESS_KEY_ID": keys["aws_access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": keys["aws_secret_access_key"],
+            # One that is there belongs to another key.
+            "AWS_SESSION_TOKEN": "",
+            "AWS_REGION": keys["region_name"],
+            "AWS_DEFAULT_REGION": keys["region_name"],
+            "AWS_ENDPOINT_URL_BEDROCK_AGENTCORE": url,
+            "AGENTCORE_ENDPOINT_URL": url,
+            "AGENTCORE_RUNTIME_ARN": self.agent_runtime_arn,
+        }
+        return variables | ({"AGENTCORE_BEARER_TOKEN": self.token()} if self.auth.get("mode") == "jwt" else {})
+
+    def requests(self) -> list[RecordedRequest]:
+        """Return the last 1,000 requests, oldest first."""
+        from agentcore_mcp.local.line.journal import RecordedRequest
+
+        return [RecordedRequest(**entry) for entry in self._call("GET", f"{self.endpoint_url}/_local/requests")]
+
+    def start(self) -> None:
+        """Start it and return at once."""
+        self._child.start(self.settings)
+
+    def wait_ready(self, timeout_s: float | None = None) -> None:
+        """Wait until it can be called. Any number of threads may wait.
+
+        Args:
+            timeout_s: For how long at most; None is its start timeout and 30 s.
+
+        Raises:
+            ConfigurationError: If an app can't be hosted, or the port is taken.
+            ConnectError: If it exits for another reason, or takes longer.
+        """
+        default_s = self.settings.limits.start_timeout_s + _START_MARGIN_S
+        self._child.wait_ready(default_s if timeout_s is None else timeout_s)
 
     def stop(self) -> None:
         """End it with everything it has started, and wait for that."""
-        process, self._process = self._process, None
-        if process is None or process.stdin is None or process.stdout is None:
-            return
-        process.terminate()
-        process.stdin.close()
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        # Whoever is in `wait_ready` reads the end of it now, and lets go.
-        with self._reading:
-            process.stdout.close()
+        self._child.stop()
 
     def __enter__(self) -> Self:
         self.start()
@@ -138,21 +210,28 @@ class LocalAgentCore:
     ) -> None:
         self.stop()
 
-    def _read_line(self, deadline: float) -> bytes:
-        process = self._process
-        if process is None or process.stdout is None:
-            raise ConnectError("the local AgentCore is not running")
-        fd = process.stdout.fileno()
-        with selectors.DefaultSelector() as selector:
-            selector.register(fd, selectors.EVENT_READ)
-            while not self._line.endswith(b"\n"):
-                if not selector.select(max(0.0, deadline - time.monotonic())):
-                    raise ConnectError("the local AgentCore was not ready in time")
-                data = os.read(fd, _LINE_MAX_BYTES)
-                if not data:
-                    code = process.wait(STOP_TIMEOUT_S)
-                    raise ConnectError(
-                        f"the local AgentCore exited with code {code} at its start; its standard error says why"
-                    )
-                self._line += data
-        return self._line
+    async def __aenter__(self) -> Self:
+        from anyio import CancelScope, to_thread
+
+        self.start()
+        try:
+            await to_thread.run_sync(self.wait_ready, abandon_on_cancel=True)
+        except BaseException:  # a cancellation, too
+            with CancelScope(shield=True):
+                await to_thread.run_sync(self.stop)
+            raise
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        from anyio import CancelScope, to_thread
+
+        with CancelScope(shield=True):
+            await to_thread.run_sync(self.stop)
+
+    def _call(self, method: str, url: str, form: Mapping[str, str] | None = None) -> Any:
+        import httpx2
+
+        with httpx2.Client(trust_env=False, timeout=_ANSWER_TIMEOUT_S) as client:
+            return client.request(method, url, data=form).json()

@@ -159,7 +159,7 @@ class FrontDoor:
             await self._protected_resource(exchange, hosted, route)
             return
         session_id = members.get(SESSION_HEADER.lower()) or str(uuid.uuid4())
-        exchange.in_session(session_id)
+        exchange.in_session(session_id, agent=hosted.name)
         if route.operation == STOP:
             await self._stops.stop(exchange, hosted, session_id)
             return

@@ -1,113 +1,129 @@
 """The local AgentCore as a whole: one listening socket, one front door, an orderly end.
 
-Runs in a process of its own (``agentcore-mcp local``; `process.LocalAgentCore` starts one), never inside the MCP
-server: it runs shell commands, and it owns the process's signals.
+Runs in a process of its own (``agentcore-mcp local``, or a child of `LocalAgentCore`), never inside the MCP server: it
+runs shell commands, and it owns the process's signals.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
-import sys
 import threading
-from functools import partial
-from importlib import import_module
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
+import uvicorn
 
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.local.line.listeners import listen
-from agentcore_mcp.local.sandbox.app_check import AppCheck
+from agentcore_mcp.local.callers.gate import Gate
+from agentcore_mcp.local.frontdoor import FrontDoor
+from agentcore_mcp.local.line.faults import Faults
+from agentcore_mcp.local.line.lenient import LenientProtocol
+from agentcore_mcp.local.line.listeners import HOST, listen
+from agentcore_mcp.local.operations.bridge import MESSAGE_MAX_BYTES
+from agentcore_mcp.local.operations.invocations import agent_client
 from agentcore_mcp.local.sandbox.folders import private_folder
+from agentcore_mcp.local.sandbox.sessions import Sessions
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator
 
-    from agentcore_mcp.local.callers.gate import AuthSettings
-    from agentcore_mcp.local.line.faults import Fault
-    from agentcore_mcp.local.sandbox.limits import Limits
-    from agentcore_mcp.local.sandbox.targets import HostedAgent
+    from agentcore_mcp.local.settings import LocalSettings
 
 # Connections that wait while the event loop is busy.
 _BACKLOG = 512
-# What takes time to import, and so is imported while the apps are, in their processes.
-_SERVING = "agentcore_mcp.local.serving"
 _END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# Longer than a client is likely to keep a connection for its next request: a connection that closes just as the
+# request goes out on it leaves the client in doubt whether the request was read.
+_KEEP_ALIVE_S = 75
+# For answers to clients that do not read: by then their sessions have ended and everyone else is done.
+_CLOSE_TIMEOUT_S = 1
+# What uvicorn says when an answer breaks off on purpose, because its session has ended, or a WebSocket is refused.
+_NO_NEWS = (
+    "ASGI callable returned without completing response.",
+    "ASGI callable returned without completing handshake.",
+)
 
 
-def serve(
-    agents: Sequence[HostedAgent],
-    *,
-    port: int,
-    announce: Callable[[str], None],
-    limits: Limits,
-    auth: AuthSettings,
-    faults: Sequence[Fault] = (),
-    until_stdin_closes: bool = False,
-) -> None:
+def serve(settings: LocalSettings, *, announce: Callable[[str], None], until_stdin_closes: bool = False) -> None:
     """Run a local AgentCore until SIGTERM, SIGINT or SIGHUP.
 
     Args:
-        agents: What it hosts.
-        port: The port on 127.0.0.1; 0 takes a free one.
-        announce: Called with the endpoint's URL once it listens.
-        limits: How long sessions may last.
-        auth: What is asked of whoever calls.
-        faults: What goes wrong on purpose.
+        settings: What it is to be.
+        announce: Called with the endpoint's URL once each app has been started once, and requests are answered.
         until_stdin_closes: End also when standard input ends, so when the process that holds it has gone.
 
     Raises:
-        OSError: If the port is taken.
-        ConfigurationError: If an app can't be hosted; a sentence for each.
+        ConfigurationError: If the port is taken, or an app can't be hosted; a sentence for each.
     """
-    with listen(port, backlog=_BACKLOG) as listener:
-        problems = anyio.run(_serve, listener, agents, announce, limits, auth, faults, until_stdin_closes)
+    try:
+        listener = listen(settings.port, backlog=_BACKLOG)
+    except (OSError, OverflowError) as exc:
+        raise ConfigurationError(f"can't start on {HOST}:{settings.port}: {exc.args[-1]}") from exc
+    with listener:
+        problems = anyio.run(_serve, settings, listener, announce, until_stdin_closes)
     if problems:
         raise ConfigurationError("\n".join(problems))
 
 
 async def _serve(
-    listener: socket.socket,
-    agents: Sequence[HostedAgent],
-    announce: Callable[[str], None],
-    limits: Limits,
-    auth: AuthSettings,
-    faults: Sequence[Fault],
-    until_stdin_closes: bool,
-) -> Sequence[str]:
+    settings: LocalSettings, listener: socket.socket, announce: Callable[[str], None], until_stdin_closes: bool
+) -> list[str]:
+    endpoint_url = f"http://{HOST}:{listener.getsockname()[1]}"
     # Outermost, so that a second signal can't interrupt the clean-up.
     with anyio.open_signal_receiver(*_END_SIGNALS) as signals, private_folder() as root:
-        told_to_end = anyio.Event()
-        async with anyio.create_task_group() as tasks:
-            check = AppCheck(root, timeout_s=limits.start_timeout_s, show=_show)
+        if until_stdin_closes:
+            _signal_at_end_of_stdin()
+        async with agent_client() as client, anyio.create_task_group() as tasks:
+            sessions = Sessions(root, tasks, client, settings.limits)
+            gate = Gate(settings.auth, endpoint_url)
+            door = FrontDoor(settings.agents, sessions, client, gate=gate, faults=Faults(settings.faults), tasks=tasks)
+            server = _Server(_config(door))
 
-            async def listen_to_signals() -> None:
+            async def end_on_signal() -> None:
                 async for _ in signals:
                     break
-                told_to_end.set()
-                check.give_up()
+                await sessions.close()
+                server.should_exit = True
 
-            tasks.start_soon(listen_to_signals)
-            if until_stdin_closes:
-                _signal_at_end_of_stdin()
-            tasks.start_soon(anyio.to_thread.run_sync, partial(import_module, _SERVING))
-            problems = await check.problems(agents)
-            if problems:
-                tasks.cancel_scope.cancel()
-            elif not told_to_end.is_set():
-                from agentcore_mcp.local.serving import serve_until
-
-                await serve_until(
-                    told_to_end, listener, root, agents, announce=announce, limits=limits, auth=auth, faults=faults
-                )
-    return () if told_to_end.is_set() else problems
+            tasks.start_soon(end_on_signal)
+            problems = await sessions.try_apps(settings.agents)
+            if not problems and not sessions.closing:
+                announce(endpoint_url)
+                await server.serve([listener])
+            tasks.cancel_scope.cancel()
+    return [] if sessions.closing else problems
 
 
-def _show(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to `serve`, which ends the sessions before the connections."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _config(door: FrontDoor) -> uvicorn.Config:
+    logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg not in _NO_NEWS)
+    return uvicorn.Config(
+        door,
+        lifespan="off",
+        http=LenientProtocol,
+        ws="websockets-sansio",
+        ws_max_size=MESSAGE_MAX_BYTES,
+        ws_per_message_deflate=False,
+        # A client that reads slowly answers pings slowly, and is not gone.
+        ws_ping_interval=None,
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_CLOSE_TIMEOUT_S,
+    )
 
 
 def _signal_at_end_of_stdin() -> None:

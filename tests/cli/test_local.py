@@ -12,9 +12,14 @@ import time
 import pytest
 from click.testing import CliRunner
 
+from agentcore_mcp.cli import main
 from agentcore_mcp.cli.local import local
 from tests.support.agentcore import WAIT_S
 
+APPS_THAT_ARE_NONE = [
+    *("agent", "agent:", ":app", "agent.py:app", "./agent:app", "a b:app"),
+    *("agent:app:x", "agent:1", "agent..b:app", "agent:app()", "agent:app\n"),
+]
 COMMAND = [sys.executable, "-m", "agentcore_mcp", "local"]
 
 
@@ -45,7 +50,7 @@ def test_it_prints_one_line_of_json_and_ends_in_order_on_a_signal(number: signal
 def test_a_port_that_is_taken_is_said_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = CliRunner().invoke(local, ["--port", str(port)])
+        result = CliRunner().invoke(main, ["local", "--port", str(port)])
 
     assert result.exit_code == 1
     assert f"can't start on 127.0.0.1:{port}: Address already in use" in result.output
@@ -55,12 +60,12 @@ def test_a_port_that_is_taken_is_said_so() -> None:
 @pytest.mark.parametrize(
     ("seconds", "why"),
     [
-        ("nan", "nan is not a finite number of seconds"),
-        ("inf", "inf is not a finite number of seconds"),
-        ("1e999", "inf is not a finite number of seconds"),
-        ("-inf", "-inf is not in the range x>0"),
-        ("-1", "-1.0 is not in the range x>0"),
-        ("0", "0.0 is not in the range x>0"),
+        ("nan", "nan is not a finite number of seconds above 0"),
+        ("inf", "inf is not a finite number of seconds above 0"),
+        ("1e999", "inf is not a finite number of seconds above 0"),
+        ("-inf", "-inf is not a finite number of seconds above 0"),
+        ("-1", "-1.0 is not a finite number of seconds above 0"),
+        ("0", "0.0 is not a finite number of seconds above 0"),
         ("soon", "'soon' is not a valid float"),
     ],
 )
@@ -68,21 +73,29 @@ def test_a_time_that_no_clock_reaches_is_an_error_of_usage(option: str, seconds:
     result = CliRunner().invoke(local, [option, seconds])
 
     assert result.exit_code == 2
-    assert f"Invalid value for '{option}': {why}" in result.output
+    # As in Python, or, where click says it, as on the command line.
+    name = option.removeprefix("--").replace("-", "_")
+    assert f"{name}_s: {why}\n" in result.output or f"'{option}': {why}" in result.output
 
 
 @pytest.mark.parametrize(
-    ("option", "value"),
+    ("option", "value", "why"),
     [
-        *[("--app", value) for value in ("", "agent", "agent:", ":app", "agent.py:app", "./agent:app", "a b:app")],
-        *[("--app", value) for value in ("agent:app:x", "agent:1", "agent..b:app", "agent:app()", "agent:app\n")],
-        ("--target", "https://127.0.0.1"),
-        ("--fault", "explode"),
-        ("--access-key-id", "AKIDEXAMPLE"),
+        *[
+            ("--app", value, f"agent 'local_agent': app: not a module and its attribute: {value!r}; like my_agent:app")
+            for value in APPS_THAT_ARE_NONE
+        ],
+        ("--app", "", "agent 'local_agent' needs one of app, target, command, a string"),
+        ("--target", "https://127.0.0.1", "not the URL of an agent on this machine: 'https://127.0.0.1'"),
+        ("--agents", "/no/such/file", "can't read '/no/such/file': No such file or directory"),
+        ("--fault", "explode", "not a fault: 'explode'; there are error=CODE, cold-start=SECONDS"),
+        ("--access-key-id", "AKIDEXAMPLE", "a key pair is an access key id and a secret access key"),
+        ("--port", "65536", "65536 is not in the range 0<=x<=65535"),
+        ("--port", "-1", "-1 is not in the range 0<=x<=65535"),
     ],
 )
-def test_a_value_that_cannot_be_read_is_an_error_of_usage(option: str, value: str) -> None:
+def test_a_value_that_cannot_be_read_is_an_error_of_usage(option: str, value: str, why: str) -> None:
     result = CliRunner().invoke(local, [option, value])
 
     assert result.exit_code == 2
-    assert f"Invalid value for '{option}': " in result.output
+    assert why in result.output

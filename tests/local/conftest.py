@@ -29,13 +29,13 @@ def boto(probe: LocalAgentCore) -> Iterator[Boto]:
 
 @pytest.fixture(scope="module")
 def signing() -> Iterator[LocalAgentCore]:
-    with LocalAgentCore("--auth", "sigv4", app=PROBE, idle_timeout_s=60) as local:
+    with LocalAgentCore(app=PROBE, auth="sigv4", idle_timeout_s=60) as local:
         yield local
 
 
 @pytest.fixture(scope="module")
 def oauth() -> Iterator[LocalAgentCore]:
-    with LocalAgentCore("--auth", "jwt", app=PROBE, idle_timeout_s=60) as local:
+    with LocalAgentCore(app=PROBE, auth="jwt", idle_timeout_s=60) as local:
         yield local
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -11,15 +12,18 @@ import sys
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import boto3
 import httpx2
+import jwt
 import pytest
 
-from agentcore_mcp.errors import ConnectError
-from agentcore_mcp.local.agentcore import STOP_TIMEOUT_S, LocalAgentCore
+from agentcore_mcp.errors import ConfigurationError, ConnectError
+from agentcore_mcp.local.agentcore import LocalAgentCore
+from agentcore_mcp.local.child import STOP_TIMEOUT_S
 from agentcore_mcp.local.sandbox.agent import LINE_MAX_BYTES
-from tests.support.agentcore import Boto, eventually, new_session_id
+from tests.support.agentcore import WAIT_S, Boto, eventually, new_session_id
 from tests.support.processes import alive
 
 if TYPE_CHECKING:
@@ -29,7 +33,7 @@ PROBE = "tests.support.agents.probe:app"
 
 PARENT = """
 import json, signal
-from agentcore_mcp.local.agentcore import STOP_TIMEOUT_S, LocalAgentCore
+from agentcore_mcp.local import LocalAgentCore
 local = LocalAgentCore(app="tests.support.agents.probe:app")
 local.start()
 local.wait_ready()
@@ -140,6 +144,153 @@ def test_waiting_is_bounded() -> None:
     local.stop()
 
 
-def test_one_that_cannot_start_is_an_error() -> None:
-    with pytest.raises(ConnectError, match="exited with code 2"), LocalAgentCore(idle_timeout_s=-1):
+def test_one_that_exits_at_its_start_is_an_error() -> None:
+    local = LocalAgentCore(stderr=subprocess.DEVNULL)
+    local.start()
+    assert local.pid is not None
+    os.kill(local.pid, signal.SIGKILL)
+    with pytest.raises(ConnectError, match="exited with code -9 at its start; its standard error says why"):
+        local.wait_ready()
+    local.stop()
+
+
+def test_an_app_that_cannot_be_imported_is_an_error_that_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "needy.py").write_text("import no_such_library\n")
+    monkeypatch.chdir(tmp_path)
+    words = "'needy:app' in .* can't be hosted: .*ModuleNotFoundError: No module named 'no_such_library'$"
+    with (
+        pytest.raises(ConfigurationError, match=words),
+        LocalAgentCore(app="needy:app", stderr=subprocess.DEVNULL),
+    ):
         pass
+
+
+@pytest.mark.parametrize("port", ["taken", 65_536])
+def test_a_port_that_cannot_be_had_is_an_error_that_says_so(local_agentcore: LocalAgentCore, port: int | str) -> None:
+    taken = int(local_agentcore.endpoint_url.rpartition(":")[2]) if port == "taken" else int(port)
+    with pytest.raises(ConfigurationError, match=f"can't start on 127.0.0.1:{taken}: "), LocalAgentCore(port=taken):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"app": "my_agent"}, "not a module and its attribute: 'my_agent'"),
+        ({"app": "a:b", "target": "http://localhost:1"}, "exclude each other"),
+        ({"auth": "oauth"}, "'oauth' is not one of none, sigv4, jwt"),
+        ({"idle_timeout_s": 0}, "idle_timeout_s: 0 is not a finite number of seconds above 0"),
+        ({"start_timeout_s": float("nan")}, "start_timeout_s: nan is not"),
+        ({"faults": ["explode"]}, "not a fault: 'explode'"),
+    ],
+)
+def test_an_argument_that_cannot_work_is_an_error_at_once(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        LocalAgentCore(**options)
+
+
+async def test_an_async_block_has_it_ready_and_leaves_no_process() -> None:
+    async with LocalAgentCore(app=PROBE) as local:
+        with Boto.of(local) as boto:
+            agent = await asyncio.to_thread(boto.ask, {}, new_session_id())
+        pid = local.pid
+    assert pid is not None
+    assert not alive(pid)
+    eventually(lambda: not alive(agent["pid"]))
+
+
+async def test_an_async_block_that_is_cancelled_while_it_starts_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stuck.py").write_text(f"import os, time\nos.mkdir({str(tmp_path / 'here')!r})\ntime.sleep(100)\n")
+    monkeypatch.chdir(tmp_path)
+    local = LocalAgentCore(app="stuck:app")
+    start = asyncio.create_task(local.__aenter__())
+    await asyncio.to_thread(eventually, (tmp_path / "here").exists)
+    pid = local.pid
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+
+    assert pid is not None
+    assert not alive(pid)
+
+
+def test_requests_are_those_that_it_was_asked(boto: Boto, probe: LocalAgentCore, session_id: str) -> None:
+    boto.ask({}, session_id)
+    with pytest.raises(boto.client.exceptions.RuntimeClientError):
+        boto.ask({"do": "status", "status": 500}, session_id)
+    asked, failed = [request for request in probe.requests() if request.session_id == session_id]
+
+    assert (asked.operation, asked.agent) == ("InvokeAgentRuntime", "local_agent")
+    assert (asked.status, asked.state, failed.status) == (200, "complete", 424)
+    assert asked.ended_at is not None
+    assert asked.started_at <= asked.ended_at <= failed.started_at
+
+
+def test_the_credentials_are_those_that_boto3_signs_with(signing: LocalAgentCore) -> None:
+    client = boto3.client("bedrock-agentcore", endpoint_url=signing.endpoint_url, **signing.credentials)
+    answer = client.invoke_agent_runtime(agentRuntimeArn=signing.agent_runtime_arn, payload=b"{}")
+    answer["response"].read()
+    client.close()
+
+    assert answer["statusCode"] == 200
+
+
+def test_a_token_is_for_a_subject_and_a_client(oauth: LocalAgentCore) -> None:
+    other = oauth.token("alice", scope="orders", lifetime_s=100, client_id="local-other-client")
+    claims = [jwt.decode(token, options={"verify_signature": False}) for token in (oauth.token(), other)]
+
+    assert [(claim["sub"], claim["client_id"], claim["scope"]) for claim in claims] == [
+        ("local-client", "local-client", ""),
+        ("alice", "local-other-client", "orders"),
+    ]
+    assert [claim["exp"] - claim["iat"] for claim in claims] == [3600, 100]
+
+
+@pytest.mark.parametrize("options", [{"client_id": "nobody"}, {"lifetime_s": -1}, {"lifetime_s": 86_401}])
+def test_a_token_that_it_does_not_issue_is_an_error(oauth: LocalAgentCore, options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="no such token: "):
+        oauth.token(**options)
+
+
+def test_without_an_issuer_there_are_no_tokens(signing: LocalAgentCore) -> None:
+    with pytest.raises(ConfigurationError, match='auth="jwt"'):
+        signing.token()
+
+
+ASK = """
+import os
+import anyio, boto3
+from agentcore_mcp.runtime import BearerAuth, RuntimeClient
+arn = os.environ["AGENTCORE_RUNTIME_ARN"]
+async def ask(auth):
+    async with RuntimeClient(auth=auth, endpoint_url=os.environ["AGENTCORE_ENDPOINT_URL"]) as client:
+        async with client.invoke(arn, b"{}", session_id="s" * 33) as answer:
+            assert [piece async for piece in answer]
+if token := os.environ.get("AGENTCORE_BEARER_TOKEN"):
+    anyio.run(ask, BearerAuth(token))
+else:
+    boto3.client("bedrock-agentcore").invoke_agent_runtime(agentRuntimeArn=arn, payload=b"{}")["response"].read()
+    anyio.run(ask, None)
+"""
+
+
+@pytest.mark.parametrize("fixture", ["probe", "signing", "oauth"])
+def test_its_environment_leads_clients_to_it_and_in(fixture: str, request: pytest.FixtureRequest) -> None:
+    local: LocalAgentCore = request.getfixturevalue(fixture)
+    environ = {**os.environ, "AWS_SESSION_TOKEN": "somebody-elses", **local.environ()}
+    before = len(local.requests())
+    ran = subprocess.run([sys.executable, "-c", ASK], env=environ, capture_output=True, timeout=WAIT_S, check=False)
+
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert [asked.status for asked in local.requests()[before:]] == [200] * (1 if fixture == "oauth" else 2)
+
+
+def test_importing_it_loads_nothing_heavy() -> None:
+    code = "import sys; from agentcore_mcp import LocalAgentCore; print(*{m.partition('.')[0] for m in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+    assert "agentcore_mcp" in loaded
+    assert not {"anyio", "botocore", "click", "httpx2", "jwt", "mcp", "pydantic", "starlette", "uvicorn"} & {*loaded}

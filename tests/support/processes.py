@@ -32,3 +32,8 @@ def nameless_files(pid: int | str = "self") -> set[str]:
         with suppress(FileNotFoundError):  # the one that lists the folder
             found.append(str(descriptor.readlink()))
     return {path for path in found if path.endswith(" (deleted)")}
+
+
+def open_files(pid: int | None = None) -> int:
+    """Return how many files a process has open, this one by default."""
+    return len([*Path(f"/proc/{pid or 'self'}/fd").iterdir()])

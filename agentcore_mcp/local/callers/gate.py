@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.local.callers import issuer, sigv4
@@ -39,8 +39,10 @@ class AuthSettings:
         """Make them of what a user may leave out.
 
         Raises:
-            ConfigurationError: If half a key pair is given, or one where none is asked for.
+            ConfigurationError: If there is no such mode, half a key pair is given, or one where none is asked for.
         """
+        if mode not in get_args(AuthMode):
+            raise ConfigurationError(f"{mode!r} is not one of {', '.join(get_args(AuthMode))}")
         if access_key_id is None and secret_access_key is None:
             return cls(mode)
         if not access_key_id or not secret_access_key:

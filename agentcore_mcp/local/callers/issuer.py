@@ -68,14 +68,16 @@ class Issuer:
             case _:
                 raise Refusal("UnknownOperationException", "the authorization server has no such address")
 
-    def issue(self, client_id: str, *, lifetime_s: int = LIFETIME_S, scope: str = "") -> str:
+    def issue(
+        self, client_id: str, *, subject: str | None = None, lifetime_s: int = LIFETIME_S, scope: str = ""
+    ) -> str:
         """Return a new access token, with the claims of one from Cognito."""
         import jwt
 
         now = int(time.time())
         claims = {
             "iss": self.url,
-            "sub": client_id,
+            "sub": client_id if subject is None else subject,
             "client_id": client_id,
             "token_use": "access",
             "scope": scope,
@@ -106,7 +108,8 @@ class Issuer:
     async def _token(self, exchange: Exchange) -> None:
         """Answer RFC 6749's client-credentials grant.
 
-        ``lifetime_s`` is our own addition to the form: how else would a test come by a token that has expired.
+        ``lifetime_s`` and ``subject`` are our own additions to the form: how else would a test come by a token that has
+        expired, or by one of a user.
         """
         body = await exchange.read(_FORM_MAX_BYTES, field="body")
         form = dict(parse_qsl(body.decode("latin-1"), keep_blank_values=True))
@@ -128,7 +131,9 @@ class Issuer:
             description = f"lifetime_s is a whole number from 0 to {LIFETIME_MAX_S}"
             await exchange.answer_json(400, {"error": "invalid_request", "error_description": description})
             return
-        token = self.issue(client_id, lifetime_s=int(lifetime), scope=form.get("scope", ""))
+        token = self.issue(
+            client_id, subject=form.get("subject"), lifetime_s=int(lifetime), scope=form.get("scope", "")
+        )
         await exchange.answer_json(
             200,
             {"access_token": token, "token_type": "Bearer", "expires_in": int(lifetime)},

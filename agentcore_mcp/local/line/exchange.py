@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from agentcore_mcp.local.line.journal import Entry, State
+    from agentcore_mcp.local.line.journal import RecordedRequest, State
 
 
 class ClientGoneError(Exception):
@@ -38,7 +38,7 @@ class Exchange:
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, request_id: str) -> None:
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         self.request_id = request_id
-        self.entry: Entry | None = None
+        self.entry: RecordedRequest | None = None
         self._session_id: str | None = None
         self.started = False
         self._receive = receive
@@ -47,11 +47,11 @@ class Exchange:
         self._held: bytes | None = None
         self._complete = False
 
-    def in_session(self, session_id: str) -> None:
-        """Name the session: the answer carries its id, and so does the journal."""
+    def in_session(self, session_id: str, *, agent: str) -> None:
+        """Name the session: the answer carries its id, and so does the journal, with the agent's name."""
         self._session_id = session_id
         if self.entry is not None:
-            self.entry.session_id = session_id
+            self.entry.agent, self.entry.session_id = agent, session_id
 
     async def body(self, max_bytes: int, *, field: str) -> AsyncIterator[bytes]:
         """Read the request's body piece by piece.

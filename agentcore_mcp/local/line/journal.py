@@ -17,10 +17,14 @@ State = Literal["open", "complete", "client_gone", "failed"]
 
 
 @dataclass(slots=True)
-class Entry:
+class RecordedRequest:
     """One request.
 
     Attributes:
+        operation: As IAM names it, such as ``InvokeAgentRuntime``.
+        agent: The name of the agent that it is for, or None if it was refused before that was known.
+        session_id: Of the session, the client's or a new one; None as with ``agent``.
+        status: Of the answer's head, or None before it is sent.
         state: ``open`` while it is worked on; ``complete`` when its whole answer was sent; ``client_gone`` from the
             moment the client closed the connection early, whether or not the work still goes on; ``failed`` when the
             answer broke off on our side.
@@ -29,6 +33,7 @@ class Entry:
 
     id: str
     operation: str
+    agent: str | None = None
     session_id: str | None = None
     status: int | None = None
     state: State = "open"
@@ -40,14 +45,14 @@ class Journal:
     """The last requests, oldest first."""
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque(maxlen=ENTRIES_KEPT)
+        self._entries: deque[RecordedRequest] = deque(maxlen=ENTRIES_KEPT)
 
-    def open(self, request_id: str, operation: str) -> Entry:
+    def open(self, request_id: str, operation: str) -> RecordedRequest:
         """Start an entry."""
-        entry = Entry(request_id, operation)
+        entry = RecordedRequest(request_id, operation)
         self._entries.append(entry)
         return entry
 
     def listing(self) -> list[dict[str, Any]]:
         """Return the entries as JSON objects, newest last."""
-        return [{name: getattr(entry, name) for name in Entry.__slots__} for entry in self._entries]
+        return [{name: getattr(entry, name) for name in RecordedRequest.__slots__} for entry in self._entries]

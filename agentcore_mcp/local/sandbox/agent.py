@@ -71,29 +71,20 @@ class AgentProcess:
             return await cls._launch(target, cwd, listener)
 
     @classmethod
-    async def try_import(cls, app: AgentApp, *, cwd: Path) -> AgentProcess:
-        """Start one that only imports the app, as the process of a session would; its exit code says whether it can.
-
-        Raises:
-            OSError: If the process can't be started.
-        """
-        return await cls._launch(app, cwd, None)
-
-    @classmethod
-    async def _launch(cls, app: AgentApp, cwd: Path, listener: socket.socket | None) -> AgentProcess:
+    async def _launch(cls, app: AgentApp, cwd: Path, listener: socket.socket) -> AgentProcess:
         lifeline, lifeline_held = os.pipe()
-        fds = [] if listener is None else [listener.fileno()]
+        fds = (lifeline, listener.fileno())
         # -P keeps the session's directory, where anyone may have put a json.py, off the import path.
-        argv = [sys.executable, "-P", str(_LAUNCHER), app.target, str(lifeline), str(app.folder or ""), *map(str, fds)]
+        argv = [sys.executable, "-P", str(_LAUNCHER), app.target, str(app.folder or ""), *map(str, fds)]
         env = {**os.environ, "PYTHONUNBUFFERED": "1"}
         try:
-            job, output = await _start_job(argv, cwd=cwd, env=env, pass_fds=(lifeline, *fds))
+            job, output = await _start_job(argv, cwd=cwd, env=env, pass_fds=fds)
         except BaseException:  # a cancellation, too
             os.close(lifeline_held)
             raise
         finally:
             os.close(lifeline)
-        return cls(job, output, 0 if listener is None else listener.getsockname()[1], lifeline_held)
+        return cls(job, output, listener.getsockname()[1], lifeline_held)
 
     @classmethod
     async def _run_command(cls, command: AgentCommand, cwd: Path) -> AgentProcess:

@@ -6,6 +6,7 @@ afterwards is a new, empty session. Ending kills every process of the session an
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,10 @@ import anyio.to_thread
 from agentcore_mcp.local.line.refusals import Refusal
 from agentcore_mcp.local.sandbox.folders import remove_tree
 from agentcore_mcp.local.sandbox.session import Session
+from agentcore_mcp.local.sandbox.targets import SAMPLE_APP, AgentApp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import httpx2
@@ -33,10 +35,16 @@ MAX_SESSIONS = 50
 # shorter idle timeout, so that none ends over work that has just begun.
 _ASK_EVERY_S = 10.0
 _ASKS_PER_TIMEOUT = 4
+# Stands for a session's id where an app is tried.
+_TRIAL = "trial"
 
 
 class Sessions:
-    """All sessions of one local AgentCore."""
+    """All sessions of one local AgentCore.
+
+    Attributes:
+        closing: Whether they are ending for good.
+    """
 
     def __init__(self, root: Path, tasks: TaskGroup, client: httpx2.AsyncClient, limits: Limits) -> None:
         self._root = root
@@ -44,7 +52,7 @@ class Sessions:
         self._client = client
         self._limits = limits
         self._sessions: dict[tuple[str, str], Session] = {}
-        self._closing = False
+        self.closing = False
         self._numbers = iter(range(1, sys.maxsize))
 
     @contextmanager
@@ -69,9 +77,38 @@ class Sessions:
         session.stop("The session was stopped.")
         await session.ended.wait()
 
+    async def try_apps(self, agents: Sequence[HostedAgent]) -> list[str]:
+        """Start the agent of each app once, and return a sentence for each that can't be.
+
+        Told at the start, and not to the first caller. Each is started as every session will start it: anything less
+        would be a guess, as that a module can be found does not say that what it imports can. The bundled sample agent
+        is not tried.
+        """
+        problems: dict[str, str] = {}
+        # More at a time would only be in each other's way.
+        turns = anyio.CapacityLimiter(os.cpu_count() or 1)
+
+        async def try_out(hosted: HostedAgent, app: AgentApp) -> None:
+            async with turns:
+                try:
+                    with self.enter(hosted, _TRIAL) as session:
+                        try:
+                            await session.start(with_agent=True)
+                        finally:
+                            await self.end(session)
+                except Refusal as refusal:
+                    where = f"{app.target!r} in {str(app.folder)!r}, run by {sys.executable!r}"
+                    problems[hosted.name] = f"the app {where}, can't be hosted: {refusal.message}"
+
+        async with anyio.create_task_group() as tasks:
+            for hosted in agents:
+                if isinstance(hosted.target, AgentApp) and hosted.target.target != SAMPLE_APP:
+                    tasks.start_soon(try_out, hosted, hosted.target)
+        return [problems[hosted.name] for hosted in agents if hosted.name in problems]
+
     async def close(self) -> None:
         """End all sessions, and create none any more."""
-        self._closing = True
+        self.closing = True
         async with anyio.create_task_group() as tasks:
             for session in list(self._sessions.values()):
                 tasks.start_soon(self.end, session)
@@ -91,7 +128,7 @@ class Sessions:
         ]
 
     def _create(self, hosted: HostedAgent, session_id: str) -> Session:
-        if self._closing:
+        if self.closing:
             raise Refusal("InternalServerException", "The local AgentCore is shutting down")
         if len(self._sessions) >= MAX_SESSIONS:
             raise Refusal(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SAMPLE_APP: Final = "agentcore_mcp.hosting.sample:app"
-DEFAULT_NAME: Final = "local_agent"
 
 # Account and region are those of AWS's examples. An id is the name and, as the service model wants it, ten more
 # characters, which the service draws at random; here they are always the same, so that an ARN can be written down.
@@ -33,23 +32,21 @@ class AgentApp:
     Attributes:
         target: ``module:attribute``.
         folder: A folder to import it from before the installed packages.
-        named_by: Who named it, for messages.
     """
 
     target: str
     folder: Path | None
-    named_by: str = field(default="--app", compare=False)
 
     @classmethod
-    def parse(cls, text: str, folder: Path | None, *, named_by: str = "--app") -> AgentApp:
-        """Read ``module:attribute``. Whether there is such a thing only its own process can tell: see `app_check`.
+    def parse(cls, text: str, folder: Path) -> AgentApp:
+        """Read ``module:attribute``. Whether there is such a thing only its own process can tell.
 
         Raises:
             ConfigurationError: If it is nothing that can be imported.
         """
         if not _APP.fullmatch(text):
             raise ConfigurationError(f"not a module and its attribute: {text!r}; like my_agent:app, without .py")
-        return cls(text, folder, named_by)
+        return cls(text, folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,8 +141,7 @@ async def test_our_client_is_let_in_with_the_right_keys_and_refused_with_others(
 
 
 def test_another_key_pair_can_be_chosen() -> None:
-    options = ("--access-key-id", "AKIAMINE", "--secret-access-key", "my/fake+secret")
-    with LocalAgentCore("--auth", "sigv4", *options) as local:
+    with LocalAgentCore(auth="sigv4", access_key_id="AKIAMINE", secret_access_key="my/fake+secret") as local:
         assert local.auth == {
             "mode": "sigv4",
             "access_key_id": "AKIAMINE",
@@ -184,8 +183,8 @@ async def test_our_client_is_let_in_with_a_token_of_the_issuer(oauth: LocalAgent
 
 
 async def test_our_client_tells_refused_tokens_apart(oauth: LocalAgentCore) -> None:
-    stranger, old = _token(oauth, client_id=OTHER_CLIENT_ID), _token(oauth, lifetime_s="30")
-    forged = _token(oauth)[:-10] + "AAAAAAAAAA"
+    stranger, old = oauth.token(client_id=OTHER_CLIENT_ID), oauth.token(lifetime_s=30)
+    forged = oauth.token()[:-10] + "AAAAAAAAAA"
     for auth, status, message, problem in (
         (NoAuth(), 401, "Missing Authentication Token", "token_expected"),
         (BearerAuth("not.a.token"), 403, "OAuth authorization failed: Failed to parse token", "token_unreadable"),
@@ -296,7 +295,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_form_does_no_harm(oauth: Loca
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(1000) == b""
 
-    assert _token(oauth)
+    assert oauth.token()
 
 
 def test_without_tokens_there_is_no_issuer(signing: LocalAgentCore) -> None:
@@ -313,12 +312,6 @@ def _session(access_key_id: str, secret_access_key: str) -> botocore.session.Ses
 
 def _credentials(local: LocalAgentCore) -> ClientCredentials:
     return ClientCredentials(local.auth["token_endpoint"], local.auth["client_id"], local.auth["client_secret"])
-
-
-def _token(local: LocalAgentCore, *, client_id: str = CLIENT_ID, **extra: str) -> str:
-    form = {"grant_type": "client_credentials", **extra}
-    answer = httpx2.post(local.auth["token_endpoint"], auth=(client_id, CLIENT_SECRET), data=form)
-    return str(answer.json()["access_token"])
 
 
 async def _refusal(local: LocalAgentCore, auth: httpx2.Auth) -> ServiceError:

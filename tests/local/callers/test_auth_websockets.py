@@ -86,7 +86,7 @@ async def test_a_shell_that_the_published_sdk_signs_is_let_in_and_with_another_s
 async def test_a_shell_of_the_published_sdk_is_let_in_with_a_token(oauth: LocalAgentCore) -> None:
     with Boto.of(oauth) as boto:
         client = PublishedClient(boto)
-        async with client.open_shell(boto.arn, auth=OAuthAuth(_token(oauth))) as shell:
+        async with client.open_shell(boto.arn, auth=OAuthAuth(oauth.token())) as shell:
             await shell.send("echo two is $((1 + 1))\n")
             assert "two is 2" in await read_until(shell, "two is 2")
         with pytest.raises(InvalidStatus, match="403"):
@@ -95,7 +95,7 @@ async def test_a_shell_of_the_published_sdk_is_let_in_with_a_token(oauth: LocalA
 
 
 def test_a_token_is_brought_in_a_header_or_as_a_browser_can(oauth: LocalAgentCore) -> None:
-    token = _token(oauth)
+    token = oauth.token()
     with connect(_address(oauth), additional_headers={"Authorization": f"Bearer {token}"}) as connection:
         connection.send("header")
         assert connection.recv(timeout=WAIT_S) == "header"
@@ -148,12 +148,6 @@ def _presigned(local: LocalAgentCore, session_id: str, *, expires: int) -> str:
     request = AWSRequest("GET", f"{_address(local).replace('ws:', 'http:')}?{SESSION_HEADER}={session_id}")
     SigV4QueryAuth(ReadOnlyCredentials(*KEYS, None), SERVICE, "us-east-1", expires=expires).add_auth(request)
     return str(request.url).replace("http:", "ws:")
-
-
-def _token(local: LocalAgentCore) -> str:
-    auth = (local.auth["client_id"], local.auth["client_secret"])
-    answer = httpx2.post(local.auth["token_endpoint"], auth=auth, data={"grant_type": "client_credentials"})
-    return str(answer.json()["access_token"])
 
 
 def _refusal(url: str) -> tuple[int, dict[str, str]]:

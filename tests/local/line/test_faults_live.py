@@ -221,7 +221,7 @@ def test_a_fault_that_does_not_exist_is_said_so_at_the_start() -> None:
 
 def test_the_configuration_lets_every_third_call_be_throttled() -> None:
     with (
-        LocalAgentCore("--fault", "error=ThrottlingException every=3", "--fault", "slow=1000000") as local,
+        LocalAgentCore(faults=["error=ThrottlingException every=3", "slow=1000000"]) as local,
         Boto.of(local) as boto,
     ):
         session_id = new_session_id()

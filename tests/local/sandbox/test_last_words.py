@@ -9,8 +9,6 @@ import pytest
 
 from agentcore_mcp.local.sandbox.last_words import LastWords
 
-GROUP = "raise ExceptionGroup('many', [ValueError('one'), ExceptionGroup('inner', [KeyError('two')])])"
-CHAIN = "try:\n    1 / 0\nexcept ArithmeticError as error:\n    raise RuntimeError('no database') from error"
 LOG = "import logging, sys\nlogging.basicConfig(level=0, format='%(levelname)s %(message)s')\n"
 
 
@@ -35,17 +33,17 @@ def _quoted_of(code: str) -> str:
         ("exec('def (')", "SyntaxError: invalid syntax"),
         ("print('hello', flush=True); raise ValueError('broken')", "ValueError: broken"),
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
-        (CHAIN, "ZeroDivisionError: division by zero / RuntimeError: no database"),
         (
-            GROUP,
-            "ExceptionGroup: many (2 sub-exceptions) / ExceptionGroup: inner (1 sub-exception) / KeyError: 'two'",
+            "try:\n    1 / 0\nexcept ArithmeticError as e:\n    raise OSError('no database') from e",
+            "OSError: no database",
         ),
         ("import sys; sys.exit('set MODEL_ID')", "set MODEL_ID"),
         ("import sys; sys.exit(3)", ""),
         (LOG + "logging.info('hello'); sys.exit(3)", "INFO hello"),
-        (LOG + "print('disk is full', flush=True); logging.info('goodbye')", "disk is full"),
-        (LOG + "import atexit; atexit.register(logging.info, 'goodbye'); raise ValueError", "ValueError"),
-        (LOG + "logging.error('the log level INFO is not known')", "ERROR the log level INFO is not known"),
+        (
+            LOG + "import atexit; atexit.register(logging.info, 'goodbye'); raise ValueError",
+            "ValueError / INFO goodbye",
+        ),
     ],
 )
 def test_the_words_are_those_that_explain_the_end(code: str, quoted: str) -> None:
@@ -56,24 +54,11 @@ def test_what_follows_a_traceback_is_quoted_with_its_exception() -> None:
     traceback = ["ERROR:    Traceback (most recent call last):", '  File "agent.py", line 1', "OSError: no model", ""]
     farewell = "ERROR:    Application startup failed. Exiting."
 
-    assert _quoted(*traceback, farewell) == f"OSError: no model / {farewell}"
-    assert _quoted(*traceback, *["one", "two", "three", "four"]) == "OSError: no model / three / four"
+    assert _quoted("before", *traceback, farewell) == f"OSError: no model / {farewell}"
 
 
-def test_a_syntax_error_needs_no_head() -> None:
-    assert (
-        _quoted('  File "agent.py", line 1', "    def (", "        ^", "SyntaxError: invalid") == "SyntaxError: invalid"
-    )
-
-
-def test_a_traceback_that_was_survived_long_ago_explains_nothing() -> None:
-    traceback = ["Traceback (most recent call last):", '  File "agent.py", line 1', "TimeoutError: try again"]
-
-    assert _quoted(*traceback, *map(str, range(30))) == "27 / 28 / 29"
-
-
-def test_a_routine_line_of_a_json_log_is_not_quoted_where_there_is_another() -> None:
-    assert _quoted("out of memory", '{"level": "INFO", "message": "shutting down"}') == "out of memory"
+def test_the_last_three_lines_are_quoted() -> None:
+    assert _quoted("one", "two", "", "  indented", "three", "   ", "four") == "two / three / four"
 
 
 @pytest.mark.parametrize(
@@ -81,13 +66,6 @@ def test_a_routine_line_of_a_json_log_is_not_quoted_where_there_is_another() -> 
     [
         ("no access with hunter2hunter2", "no access with ***"),
         ("region eu-central-1 is closed", "region eu-central-1 is closed"),
-        ("api_key=sk-12345678 is wrong", "api_key=*** is wrong"),
-        ('{"password": "abc123", "user": "me"}', '{"password": "***", "user": "me"}'),
-        ("Authorization: Bearer abc.def.123", "Authorization: Bearer ***"),
-        ("sent Bearer abcdefghijk", "sent ***"),
-        ("can't reach postgres://me:pass@db/orders", "can't reach postgres://***@db/orders"),
-        ("key AKIAIOSFODNN7EXAMPLE is inactive", "key *** is inactive"),
-        ("invalid token: expected a name", "invalid token: expected a name"),
     ],
 )
 def test_secrets_are_masked(line: str, quoted: str) -> None:

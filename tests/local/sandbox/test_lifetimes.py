@@ -65,7 +65,7 @@ def test_health_that_cannot_be_read_is_not_busy(hasty: Boto) -> None:
 
 
 def test_a_session_that_is_too_old_ends_however_busy_it_is() -> None:
-    with LocalAgentCore("--max-lifetime", "1", app=PROBE) as local, Boto.of(local) as boto:
+    with LocalAgentCore(app=PROBE, max_lifetime_s=1) as local, Boto.of(local) as boto:
         session_id = new_session_id()
         with closing(boto.start("echo ready; sleep 100", session_id)) as stream:
             running = iter(stream)
@@ -81,7 +81,7 @@ def test_a_session_that_is_too_old_ends_however_busy_it_is() -> None:
 
 
 def test_an_invocation_that_is_cut_by_age_says_so() -> None:
-    with LocalAgentCore("--max-lifetime", "1.5", app=PROBE) as local, Boto.of(local) as boto:
+    with LocalAgentCore(app=PROBE, max_lifetime_s=1.5) as local, Boto.of(local) as boto:
         with pytest.raises(boto.client.exceptions.RuntimeClientError) as caught:
             boto.ask({"do": "hang"}, new_session_id())
 

@@ -33,8 +33,11 @@ PLAIN_COMMAND = f"exec {sys.executable} {PLAIN} {{port}} {{folder}}"
 
 
 @contextmanager
-def _local(*options: str) -> Iterator[Boto]:
-    with LocalAgentCore(*options) as local, Boto.of(local) as boto:
+def _local(*, target: str | None = None, command: str | None = None, start_timeout_s: float = 60) -> Iterator[Boto]:
+    with (
+        LocalAgentCore(target=target, command=command, start_timeout_s=start_timeout_s) as local,
+        Boto.of(local) as boto,
+    ):
         yield boto
 
 
@@ -55,7 +58,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("elsewhere")
 def test_an_agent_that_already_runs_serves_all_sessions_which_have_their_own_directories() -> None:
-    with serving(probe_app) as port, _local("--target", f"http://127.0.0.1:{port}/") as boto:
+    with serving(probe_app) as port, _local(target=f"http://127.0.0.1:{port}/") as boto:
         one, other = new_session_id(), new_session_id()
         asked = [boto.ask({"prompt": "hi"}, session_id) for session_id in (one, other)]
         boto.run("touch file", one)
@@ -68,7 +71,7 @@ def test_an_agent_that_already_runs_serves_all_sessions_which_have_their_own_dir
 
 @pytest.mark.usefixtures("elsewhere")
 def test_a_websocket_reaches_an_agent_that_already_runs() -> None:
-    with serving(probe_app) as port, _local("--target", f"http://localhost:{port}") as boto:
+    with serving(probe_app) as port, _local(target=f"http://localhost:{port}") as boto:
         url = boto.endpoint_url.replace("http", "ws") + invoke_request(
             RuntimeArn.parse(boto.arn), b"", session_id=new_session_id()
         ).target.replace("/invocations", "/ws")
@@ -79,7 +82,7 @@ def test_a_websocket_reaches_an_agent_that_already_runs() -> None:
 
 
 def test_an_address_where_nobody_answers_is_424_and_named() -> None:
-    with _local("--target", "http://127.0.0.1:1") as boto:
+    with _local(target="http://127.0.0.1:1") as boto:
         with pytest.raises(boto.client.exceptions.RuntimeClientError) as caught:
             boto.ask({}, new_session_id())
 
@@ -88,7 +91,7 @@ def test_an_address_where_nobody_answers_is_424_and_named() -> None:
 
 @pytest.mark.usefixtures("elsewhere")
 def test_stopping_a_session_breaks_off_what_a_shared_agent_does_for_it_and_for_no_other() -> None:
-    with serving(probe_app) as port, _local("--target", f"http://127.0.0.1:{port}") as boto:
+    with serving(probe_app) as port, _local(target=f"http://127.0.0.1:{port}") as boto:
         stopped, other = new_session_id(), new_session_id()
         request = invoke_request(RuntimeArn.parse(boto.arn), b'{"do": "drip"}', session_id=stopped)
         with httpx2.stream(
@@ -105,7 +108,7 @@ def test_stopping_a_session_breaks_off_what_a_shared_agent_does_for_it_and_for_n
 
 
 def test_a_command_starts_an_agent_for_each_session_in_its_directory(folder: Path) -> None:
-    with _local("--container-command", PLAIN_COMMAND) as boto:
+    with _local(command=PLAIN_COMMAND) as boto:
         ids = [new_session_id(), new_session_id()]
         agents = [boto.ask({}, session_id) for session_id in ids]
         again = boto.ask({}, ids[0])
@@ -120,13 +123,13 @@ def test_a_command_starts_an_agent_for_each_session_in_its_directory(folder: Pat
 
 def test_a_command_that_takes_its_time_is_waited_for(folder: Path) -> None:
     command = f"mkfifo gate; cat gate; {PLAIN_COMMAND}"
-    with _local("--container-command", f"(sleep 0.3; echo > gate) & {command}") as boto:
+    with _local(command=f"(sleep 0.3; echo > gate) & {command}") as boto:
         assert boto.ask({}, new_session_id())["arguments"][1] == str(folder)
 
 
 def test_a_command_that_exits_is_424_with_its_exit_code_and_last_words() -> None:
     with (
-        _local("--container-command", "echo 'no such image' >&2; exit 5") as boto,
+        _local(command="echo 'no such image' >&2; exit 5") as boto,
         pytest.raises(boto.client.exceptions.RuntimeClientError) as caught,
     ):
         boto.ask({}, new_session_id())
@@ -137,7 +140,7 @@ def test_a_command_that_exits_is_424_with_its_exit_code_and_last_words() -> None
 
 @pytest.mark.usefixtures("folder")
 def test_a_command_that_never_answers_is_424_in_the_words_of_the_service_and_ends() -> None:
-    with _local("--container-command", "echo $$ > {folder}/pid; sleep 100; true", "--start-timeout", "0.5") as boto:
+    with _local(command="echo $$ > {folder}/pid; sleep 100; true", start_timeout_s=0.5) as boto:
         session_id = new_session_id()
         with pytest.raises(boto.client.exceptions.RuntimeClientError) as caught:
             boto.ask({}, session_id)
@@ -149,7 +152,7 @@ def test_a_command_that_never_answers_is_424_in_the_words_of_the_service_and_end
 
 def test_a_command_is_asked_to_end_before_it_is_killed(folder: Path) -> None:
     """For `docker run`, which stops its container then."""
-    with _local("--container-command", PLAIN_COMMAND) as boto:
+    with _local(command=PLAIN_COMMAND) as boto:
         session_id = new_session_id()
         pid = boto.ask({}, session_id)["pid"]
         boto.stop(session_id)
@@ -159,7 +162,7 @@ def test_a_command_is_asked_to_end_before_it_is_killed(folder: Path) -> None:
 
 
 def test_a_command_that_does_not_end_is_killed(folder: Path) -> None:
-    with _local("--container-command", f"trap '' TERM; {PLAIN_COMMAND.removeprefix('exec ')}; sleep 100") as boto:
+    with _local(command=f"trap '' TERM; {PLAIN_COMMAND.removeprefix('exec ')}; sleep 100") as boto:
         session_id = new_session_id()
         boto.ask({}, session_id)
         background = int(boto.run("sleep 100 & echo $!", session_id).stdout)
@@ -180,7 +183,7 @@ def test_several_agents_have_an_arn_each_and_share_nothing(tmp_path: Path) -> No
         '[mine]\napp = "my_agent:app"\n'
         f"[plain]\ncommand = '{PLAIN_COMMAND}'\n"
     )
-    with LocalAgentCore("--agents", str(tmp_path / "agents.toml")) as local:
+    with LocalAgentCore(agents=tmp_path / "agents.toml") as local:
         arns = local.agents
         probe, mine, plain = (Boto.at(local.endpoint_url, arn) for arn in arns.values())
         with probe, mine, plain:
@@ -207,7 +210,7 @@ def test_a_stop_of_one_agent_cannot_be_repeated_with_its_token_for_another(tmp_p
     (tmp_path / "agents.toml").write_text(
         '[one]\napp = "agentcore_mcp.hosting.sample:app"\n[two]\napp = "agentcore_mcp.hosting.sample:app"\n'
     )
-    with LocalAgentCore("--agents", str(tmp_path / "agents.toml")) as local:
+    with LocalAgentCore(agents=tmp_path / "agents.toml") as local:
         one, two = (Boto.at(local.endpoint_url, arn) for arn in local.agents.values())
         with one, two:
             session_id, token = new_session_id(), "t" * 40
@@ -291,6 +294,6 @@ def test_one_kind_of_target_excludes_another() -> None:
 def test_the_announcement_is_one_line_of_json_however_many_agents_there_are(tmp_path: Path) -> None:
     file = tmp_path / "agents.toml"
     file.write_text("".join(f'[agent_{number}]\ntarget = "http://localhost:{number}"\n' for number in range(1, 200)))
-    with LocalAgentCore("--agents", str(file)) as local:
+    with LocalAgentCore(agents=file) as local:
         assert len(local.agents) == 199
         assert json.dumps(local.agents)

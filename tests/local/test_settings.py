@@ -1,4 +1,4 @@
-"""The file that names several agents."""
+"""Which agents a local AgentCore hosts: one, several of a file, or those that a test names."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.local.agents_file import read_agents
-from agentcore_mcp.local.sandbox.targets import AgentApp, AgentCommand, AgentUrl, HostedAgent
+from agentcore_mcp.local.sandbox.targets import SAMPLE_APP, AgentApp, AgentCommand, AgentUrl, HostedAgent
+from agentcore_mcp.local.settings import hosted_agents
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ def test_each_table_is_an_agent_in_the_order_of_the_file(tmp_path: Path) -> None
         '[legacy]\ncommand = "node server.js"\n'
     )
 
-    assert read_agents(file) == (
+    assert hosted_agents(file) == (
         HostedAgent("orders", AgentApp("orders.agent:app", tmp_path)),
         HostedAgent("search", AgentUrl("http://127.0.0.1:9000")),
         HostedAgent("legacy", AgentCommand("node server.js", tmp_path)),
@@ -32,7 +32,7 @@ def test_each_table_is_an_agent_in_the_order_of_the_file(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "names no agent"),
+        ("", "no agent is named"),
         ("[orders", "is not TOML"),
         ("\udcff", "is not TOML"),
         ("[orders]", "agent 'orders' needs one of app, target, command"),
@@ -52,11 +52,42 @@ def test_anything_else_is_a_configuration_error_that_names_the_file(tmp_path: Pa
     file = tmp_path / "agents.toml"
     file.write_bytes(content.encode(errors="surrogateescape"))
     with pytest.raises(ConfigurationError, match=message) as caught:
-        read_agents(file)
+        hosted_agents(file)
 
     assert "agents.toml" in caught.value.message
 
 
 def test_a_file_that_is_not_there_is_a_configuration_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"can't read .*agents\.toml.*No such file"):
-        read_agents(tmp_path / "agents.toml")
+        hosted_agents(tmp_path / "agents.toml")
+
+
+def test_what_would_be_in_a_file_can_be_given_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    agents = {"orders": {"app": "orders.agent:app"}, "legacy": {"command": "node server.js"}}
+
+    assert hosted_agents(agents) == (
+        HostedAgent("orders", AgentApp("orders.agent:app", tmp_path)),
+        HostedAgent("legacy", AgentCommand("node server.js", tmp_path)),
+    )
+
+
+def test_a_single_agent_needs_no_name_and_may_have_any_of_the_kinds() -> None:
+    for kind, value in (
+        ("app", "orders.agent:app"),
+        ("target", "http://127.0.0.1:9000"),
+        ("command", "node server.js"),
+    ):
+        assert hosted_agents(None, **{kind: value}) == hosted_agents({"local_agent": {kind: value}})
+
+
+def test_without_a_name_it_is_the_sample_agent_imported_from_no_folder() -> None:
+    assert hosted_agents(None, app=None) == (HostedAgent("local_agent", AgentApp(SAMPLE_APP, None)),)
+
+
+@pytest.mark.parametrize("named", [{"app": "a:b", "target": "http://localhost"}, {"command": "node", "app": "a:b"}])
+def test_one_kind_of_agent_excludes_another(named: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="exclude each other"):
+        hosted_agents(None, **named)
+    with pytest.raises(ConfigurationError, match="exclude each other"):
+        hosted_agents({"orders": {"app": "a:b"}}, app="a:b")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import shutil
 import signal
@@ -16,11 +15,9 @@ import anyio
 import pytest
 
 from agentcore_mcp.local.sandbox.agent import AgentProcess
-from agentcore_mcp.local.sandbox.app_check import AppCheck
-from agentcore_mcp.local.sandbox.jobs import Job
-from agentcore_mcp.local.sandbox.targets import AgentApp, HostedAgent
+from agentcore_mcp.local.sandbox.targets import AgentApp, AgentCommand
 from tests.support.agentcore import WAIT_S, Boto, eventually, new_session_id
-from tests.support.processes import alive
+from tests.support.processes import alive, open_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
         "broken": "print('loading')\nraise ValueError('this agent is broken')\n",
         "needy": "import no_such_library\n",
         "malformed": "def (\n",
-        "quits": "import sys\nprint('loading', end='')\nsys.exit('set MODEL_ID')\n",
+        "quits": "import sys\nprint('loading')\nsys.exit('set MODEL_ID')\n",
         "stops": "import sys\nsys.exit()\n",
         "stops_with_code": "import sys\nsys.exit(3)\n",
         "explains": "import sys\nsys.exit('set MODEL_ID\\nand REGION')\n",
@@ -52,6 +49,12 @@ def folder(tmp_path: Path) -> Path:
         "things": (
             f"{GOOD}number = 5\ndef handler(payload): ...\nasync def async_handler(payload, context): ...\n"
             "def factory(): return app\nmake = dict\nclass Old:\n    def __init__(self, scope): ...\n"
+        ),
+        "vanishes": "import os\nprint('loading weights')\nos._exit(9)\n",
+        "lifespan": (
+            "from contextlib import asynccontextmanager\nfrom starlette.applications import Starlette\n"
+            "@asynccontextmanager\nasync def lifespan(app):\n    raise OSError('no database')\n    yield\n"
+            "app = Starlette(lifespan=lifespan)\n"
         ),
         "secretive": "raise ValueError('no access with hunter2hunter2')\n",
     }.items():
@@ -86,62 +89,52 @@ def _started(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.mark.parametrize(
-    ("app", "why"),
-    [
-        ("nothing:app", "there is no module 'nothing' in 'FOLDER' or among the packages of 'PYTHON'"),
-        ("nothing.deeper:app", "there is no module 'nothing' in 'FOLDER' or among the packages of 'PYTHON'"),
-        ("good.deeper:app", "there is no module 'good.deeper' in 'FOLDER' or among the packages of 'PYTHON'"),
-        ("good:nothing", "the module 'good', which is 'FOLDER/good.py', has no attribute 'nothing'"),
-        ("things:number", "'number' of the module 'things' is not an ASGI app: it is of type 'int'"),
-        ("things:handler", "'handler' of the module 'things' is not an ASGI app: it is the function 'handler'"),
-        (
-            "things:async_handler",
-            "'async_handler' of the module 'things' is not an ASGI app: it is the function 'async_handler'",
-        ),
-        ("things:Old", "'Old' of the module 'things' is not an ASGI app: it is of type 'type'"),
-        ("quits:app", "importing it ends the process: set MODEL_ID"),
-        ("stops:app", "importing it ends the process, with exit code 0"),
-        ("stops_with_code:app", "importing it ends the process, with exit code 3"),
-        ("explains:app", "importing it ends the process: set MODEL_ID and REGION"),
-        ("silent:nothing", "the module 'silent', which is 'FOLDER/silent.py', has no attribute 'nothing'"),
-        ("sys:app", "the module 'sys' has no attribute 'app'"),
-        ("namespace:app", "the module 'namespace' has no attribute 'app'"),
-    ],
-)
-def test_an_app_that_is_not_there_or_no_app_is_one_sentence(folder: Path, app: str, why: str) -> None:
-    assert _refused(folder, "--app", app) == f"Error: --app {app!r} can't be hosted: {why}\n"
+def _sentence(app: str, why: str) -> str:
+    return f"the app {app!r} in 'FOLDER', run by 'PYTHON', can't be hosted: {why}"
 
 
-@pytest.mark.parametrize("code", [0, 1, 2, 9])
-def test_an_app_that_ends_its_process_is_told_from_what_the_check_finds(folder: Path, code: int) -> None:
-    (folder / "vanishes.py").write_text(f"import os\nprint('loading weights')\nos._exit({code})\n")
-
-    assert _refused(folder, "--app", "vanishes:app") == (
-        "loading weights\n"
-        f"Error: --app 'vanishes:app' can't be hosted: importing it ends its process, with exit code {code}\n"
-    )
+def _exited(code: int, words: str) -> str:
+    return f"Runtime exited with code {code}." + (f" The end of its output: {words}" if words else "")
 
 
 @pytest.mark.parametrize(
-    ("app", "line", "why"),
+    ("app", "code", "words"),
     [
-        ("broken:app", 2, "ValueError: this agent is broken"),
-        ("needy:app", 1, "ModuleNotFoundError: No module named 'no_such_library'; packages are those of 'PYTHON'"),
+        ("nothing:app", 1, 'Could not import module "nothing".'),
+        ("nothing.deeper:app", 1, "ModuleNotFoundError: No module named 'nothing'"),
+        ("good.deeper:app", 1, 'Could not import module "good.deeper".'),
+        ("good:nothing", 1, 'Attribute "nothing" not found in module "good".'),
+        ("things:number", 1, "'things:number' is not an ASGI app: it is of type 'int'"),
+        ("things:handler", 1, "'things:handler' is not an ASGI app: it is the function 'handler'"),
+        ("things:async_handler", 1, "'things:async_handler' is not an ASGI app: it is the function 'async_handler'"),
+        ("things:Old", 1, "'things:Old' is not an ASGI app: it is of type 'type'"),
+        ("broken:app", 1, "ValueError: this agent is broken"),
+        ("needy:app", 1, "ModuleNotFoundError: No module named 'no_such_library'"),
         ("malformed:app", 1, "SyntaxError: invalid syntax"),
+        ("quits:app", 1, "loading / set MODEL_ID"),
+        ("stops:app", 0, ""),
+        ("stops_with_code:app", 3, ""),
+        ("vanishes:app", 9, "loading weights"),
+        ("explains:app", 1, "set MODEL_ID / and REGION"),
+        ("lifespan:app", 3, "OSError: no database / ERROR:    Application startup failed. Exiting."),
+        ("sys:app", 1, 'Attribute "app" not found in module "sys".'),
+        ("namespace:app", 1, 'Attribute "app" not found in module "namespace".'),
     ],
 )
-def test_an_exception_at_the_import_is_shown_from_the_app_on_and_its_last_line_is_in_the_sentence(
-    folder: Path, app: str, line: int, why: str
+def test_an_app_that_cannot_be_hosted_is_one_sentence_at_the_start(
+    folder: Path, app: str, code: int, words: str
 ) -> None:
     *shown, sentence = _refused(folder, "--app", app).splitlines()
-    frames = [text for text in shown if text.startswith("  File ")]
 
-    assert sentence == f"Error: --app {app!r} can't be hosted: {why}"
-    assert [frame.partition(", in ")[0] for frame in frames] == [
-        f'  File "FOLDER/{app.partition(":")[0]}.py", line {line}'
-    ]
-    assert shown[-1] == why.partition("; packages")[0]
+    assert sentence == f"Error: {_sentence(app, _exited(code, words))}"
+    assert shown[-1] == f"[trial] {_exited(code, words)}"
+
+
+def test_all_that_an_app_has_printed_is_shown(folder: Path) -> None:
+    shown = _refused(folder, "--app", "broken:app").splitlines()
+
+    assert shown[0] == "[trial] loading"
+    assert '[trial]   File "FOLDER/broken.py", line 2, in <module>' in shown
 
 
 @pytest.mark.parametrize(
@@ -155,17 +148,17 @@ def test_what_uvicorn_can_serve_is_hosted(folder: Path, app: str) -> None:
         assert process.wait(WAIT_S) == 0
 
 
-def test_every_app_of_a_file_that_cannot_be_hosted_is_named_with_its_agent(folder: Path) -> None:
+def test_every_app_of_a_file_that_cannot_be_hosted_is_named(folder: Path) -> None:
     (folder / "agents.toml").write_text(
         '[orders]\napp = "good:nothing"\n[fine]\napp = "good:app"\n[search]\napp = "quits:app"\n'
         '[elsewhere]\ntarget = "http://127.0.0.1:1"\n'
     )
-    said = _refused(folder, "--agents", "agents.toml").removeprefix("Error: ").splitlines()
+    said = _refused(folder, "--agents", "agents.toml").splitlines()
 
-    missing = "the module 'good', which is 'FOLDER/good.py', has no attribute 'nothing'"
-    assert said == [
-        f"'agents.toml': agent 'orders': app 'good:nothing' can't be hosted: {missing}",
-        "'agents.toml': agent 'search': app 'quits:app' can't be hosted: importing it ends the process: set MODEL_ID",
+    missing = _sentence("good:nothing", _exited(1, 'Attribute "nothing" not found in module "good".'))
+    assert [line for line in said if not line.startswith("[trial] ")] == [
+        f"Error: {missing}",
+        _sentence("quits:app", _exited(1, "loading / set MODEL_ID")),
     ]
 
 
@@ -179,10 +172,8 @@ def test_an_import_that_does_not_end_is_ended_and_so_is_what_it_started(folder: 
     (folder / "stuck.py").write_text(STUCK.format(path=str(folder / "pids")))
     said = _refused(folder, "--app", "stuck:app", "--start-timeout", "5")
 
-    assert said == (
-        "Error: --app 'stuck:app' can't be hosted: importing it takes longer than 5 s; if it calls run() itself, "
-        "let it do so under if __name__ == '__main__'\n"
-    )
+    why = "Runtime initialization time exceeded. Please make sure that initialization completes in 5s."
+    assert said == f"Error: {_sentence('stuck:app', why)}\n"
     _assert_nothing_is_left(folder)
 
 
@@ -210,39 +201,28 @@ def test_an_interpreter_that_cannot_be_started_is_one_sentence(folder: Path) -> 
         check=False,
     )
 
-    why = "its process, of '/no/python', can't be started: No such file or directory"
-    assert (ran.returncode, ran.stderr) == (1, f"Error: --app 'good:app' can't be hosted: {why}\n")
+    assert ran.returncode == 1
+    assert ran.stderr.endswith("can't be hosted: The agent process could not be started: No such file or directory\n")
 
 
-def _open_files() -> int:
-    return len([*Path("/dev/fd").iterdir()])
-
-
-async def test_a_start_that_is_cancelled_leaves_no_file_open(folder: Path, tmp_path: Path) -> None:
-    app = AgentApp.parse("good:app", folder)
-    before = _open_files()
+@pytest.mark.parametrize("kind", ["app", "command"])
+async def test_a_start_that_is_cancelled_leaves_no_file_open(folder: Path, tmp_path: Path, kind: str) -> None:
+    target = AgentApp.parse("good:app", folder) if kind == "app" else AgentCommand("sleep 100", folder)
+    before = open_files()
     for _ in range(5):
         with anyio.CancelScope() as scope:
             scope.cancel()
-            await AgentProcess.try_import(app, cwd=tmp_path)
+            await AgentProcess.start(target, cwd=tmp_path)
         assert scope.cancelled_caught
 
-    assert _open_files() - before < 5
-
-
-async def test_no_job_is_kept_whose_id_may_soon_be_another_processs(folder: Path, tmp_path: Path) -> None:
-    check = AppCheck(tmp_path, timeout_s=WAIT_S, show=print)
-
-    assert await check.problems([HostedAgent("good", AgentApp.parse("good:app", folder))]) == []
-    gc.collect()
-    assert not [kept for kept in gc.get_objects() if isinstance(kept, Job)]
+    assert open_files() - before < 5
 
 
 def test_the_import_happens_in_an_empty_directory_as_that_of_a_session_does(folder: Path) -> None:
     (folder / "where.py").write_text(f"{GOOD}import os\nprint('here', os.listdir(), os.getcwd())\nraise ValueError\n")
     here = _refused(folder, "--app", "where:app").splitlines()[0]
 
-    assert here.startswith("here [] /")
+    assert here.startswith("[trial] here [] /")
     assert "FOLDER" not in here
 
 
@@ -269,16 +249,6 @@ def test_an_app_that_breaks_later_is_424_with_its_exception(folder: Path) -> Non
         assert _failure(boto) == (
             "Runtime exited with code 1. The end of its output: ValueError: this agent is broken now"
         )
-
-
-def test_an_app_whose_lifespan_fails_is_424_with_its_exception(folder: Path) -> None:
-    (folder / "lifespan.py").write_text(
-        "from contextlib import asynccontextmanager\nfrom starlette.applications import Starlette\n"
-        "@asynccontextmanager\nasync def lifespan(app):\n    raise OSError('no database')\n    yield\n"
-        "app = Starlette(lifespan=lifespan)\n"
-    )
-    with _hosted(folder, "lifespan:app") as boto:
-        assert "The end of its output: OSError: no database / " in _failure(boto)
 
 
 def _assert_nothing_is_left(folder: Path, *, but_the_directory: bool = False) -> None:

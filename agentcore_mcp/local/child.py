@@ -1,0 +1,100 @@
+"""The child process that a `LocalAgentCore` runs in."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import selectors
+import subprocess
+import sys
+import threading
+from typing import IO, TYPE_CHECKING, Any
+
+from agentcore_mcp.errors import ConfigurationError, ConnectError
+
+if TYPE_CHECKING:
+    from agentcore_mcp.local.settings import LocalSettings
+
+# It ends its sessions within 2 s; past this it is stuck, and killed.
+STOP_TIMEOUT_S = 5.0
+
+
+class Child:
+    """A process that gets its settings on standard input, and says in a line on standard output what came of them.
+
+    If this process dies in whatever way, the child notices that its standard input ends, and goes too.
+
+    Args:
+        stderr: Where its standard error goes: None is ours.
+    """
+
+    def __init__(self, stderr: IO[bytes] | int | None) -> None:
+        self._stderr = stderr
+        self._process: subprocess.Popen[bytes] | None = None
+        self._reading = threading.Lock()
+        self.announced: dict[str, Any] = {}
+
+    @property
+    def pid(self) -> int | None:
+        """Return its process id, or None while there is no process."""
+        return None if self._process is None else self._process.pid
+
+    def start(self, settings: LocalSettings) -> None:
+        """Start it and return at once."""
+        # -P: the folder we happen to be in is no place to import our own modules from.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "agentcore_mcp.local"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            # A Ctrl-C in our terminal is for us; we stop the child when we are done.
+            start_new_session=True,
+        )
+        assert self._process.stdin is not None  # noqa: S101  it is a pipe
+        self._process.stdin.write(pickle.dumps(settings))
+        self._process.stdin.flush()
+
+    def wait_ready(self, timeout_s: float) -> None:
+        """Wait until it has ``announced`` itself. Any number of threads may wait.
+
+        Raises:
+            ConfigurationError: If its settings can't work.
+            ConnectError: If it exits for another reason, or takes longer.
+        """
+        with self._reading:
+            if not self.announced:
+                announced = json.loads(self._first_line(timeout_s))
+                if "error" in announced:
+                    raise ConfigurationError(announced["error"])
+                self.announced = announced
+
+    def stop(self) -> None:
+        """End it with everything it has started, and wait for that."""
+        process, self._process = self._process, None
+        if process is None or process.stdin is None or process.stdout is None:
+            return
+        process.terminate()
+        process.stdin.close()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        # Whoever is in `wait_ready` reads the end of it now, and lets go.
+        with self._reading:
+            process.stdout.close()
+
+    def _first_line(self, timeout_s: float) -> bytes:
+        process = self._process
+        if process is None or process.stdout is None:
+            raise ConnectError("the local AgentCore is not running")
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            if not selector.select(timeout_s):
+                raise ConnectError("the local AgentCore was not ready in time")
+        # It comes at once, or the end does.
+        line = process.stdout.readline()
+        if not line:
+            code = process.wait(STOP_TIMEOUT_S)
+            raise ConnectError(f"the local AgentCore exited with code {code} at its start; its standard error says why")
+        return line

@@ -1,0 +1,112 @@
+"""What a local AgentCore is to be, as the command line and `LocalAgentCore` say it alike.
+
+Several agents are named by a TOML file, one table for each::
+
+    [orders]
+    app = "orders.agent:app"
+
+    [search]
+    target = "http://127.0.0.1:9000"
+
+    [legacy]
+    command = "node {folder}/server.js --port {port}"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.local.sandbox.targets import SAMPLE_APP, AgentApp, AgentCommand, AgentUrl, HostedAgent
+
+if TYPE_CHECKING:
+    import os
+
+    from agentcore_mcp.local.callers.gate import AuthSettings
+    from agentcore_mcp.local.line.faults import Fault
+    from agentcore_mcp.local.sandbox.limits import Limits
+    from agentcore_mcp.local.sandbox.targets import Target
+
+    # What a file of agents has in it, or its path.
+    Agents = Mapping[str, Mapping[str, str]] | str | os.PathLike[str]
+
+_DEFAULT_NAME: Final = "local_agent"
+_KINDS: Final = ("app", "target", "command")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSettings:
+    """What to host, for whom, for how long, what goes wrong, and where."""
+
+    agents: tuple[HostedAgent, ...]
+    auth: AuthSettings
+    limits: Limits
+    faults: tuple[Fault, ...]
+    port: int
+
+    def announcement(self, endpoint_url: str) -> dict[str, Any]:
+        """Return what a caller has to know, once it listens."""
+        arns = {agent.name: str(agent.arn) for agent in self.agents}
+        announced = {"endpoint_url": endpoint_url, "agent_runtime_arn": next(iter(arns.values())), "agents": arns}
+        return {**announced, **self.auth.announcement(endpoint_url)}
+
+
+def hosted_agents(agents: Agents | None, **named: str | None) -> tuple[HostedAgent, ...]:
+    """Return the agents to host; by default the bundled sample agent.
+
+    Args:
+        agents: Several agents. The apps of a file are imported from its folder, others from the current one.
+        named: Or the ``app``, ``target`` or ``command`` of a single agent.
+
+    Raises:
+        ConfigurationError: If something else is said than which agents there are.
+    """
+    single = {kind: value for kind, value in named.items() if value is not None}
+    if agents is not None and single:
+        raise ConfigurationError(f"agents and {', '.join(single)} exclude each other")
+    if single:
+        return _agents_of({_DEFAULT_NAME: single}, Path.cwd())
+    if agents is None:
+        # Only who names an app means the current folder: the MCP server's is whatever project is open, and nothing may
+        # be imported from there because somebody asked for the sample agent.
+        return (HostedAgent(_DEFAULT_NAME, AgentApp(SAMPLE_APP, None)),)
+    return _agents_of(agents, Path.cwd()) if isinstance(agents, Mapping) else _agents_in(Path(agents))
+
+
+def _agents_in(file: Path) -> tuple[HostedAgent, ...]:
+    try:
+        return _agents_of(tomllib.loads(file.read_text("utf-8")), file.resolve().parent)
+    except OSError as exc:
+        raise ConfigurationError(f"can't read {str(file)!r}: {exc.strerror}") from exc
+    except ValueError as exc:
+        raise ConfigurationError(f"{str(file)!r} is not TOML: {exc}") from exc
+    except ConfigurationError as exc:
+        raise ConfigurationError(f"{str(file)!r}: {exc.message}") from None
+
+
+def _agents_of(tables: Mapping[str, Any], folder: Path) -> tuple[HostedAgent, ...]:
+    if not tables:
+        raise ConfigurationError("no agent is named")
+    return tuple(HostedAgent(name, _target(name, table, folder)) for name, table in tables.items())
+
+
+def _target(name: str, table: Any, folder: Path) -> Target:
+    members = list(table.items()) if isinstance(table, Mapping) else []
+    unknown = [kind for kind, _ in members if kind not in _KINDS]
+    if unknown:
+        raise ConfigurationError(f"agent {name!r} has no key {unknown[0]!r}; the keys are {', '.join(_KINDS)}")
+    try:
+        match members:
+            case [("app", str(value))] if value:
+                return AgentApp.parse(value, folder)
+            case [("target", str(value))] if value:
+                return AgentUrl.parse(value)
+            case [("command", str(value))] if value:
+                return AgentCommand(value, folder)
+    except ConfigurationError as exc:
+        raise ConfigurationError(f"agent {name!r}: {members[0][0]}: {exc.message}") from None
+    raise ConfigurationError(f"agent {name!r} needs one of {', '.join(_KINDS)}, a string; they exclude each other")
