@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
 
@@ -11,7 +10,7 @@ import click
 from agentcore_mcp.cli.config import config
 from agentcore_mcp.cli.demo import demo
 from agentcore_mcp.cli.local import local
-from agentcore_mcp.cli.options import AgentOptions, agent_options, settings_for
+from agentcore_mcp.cli.options import AgentOptions, agent_options, server_for
 from agentcore_mcp.cli.serve import serve
 from agentcore_mcp.errors import AgentCoreError
 
@@ -56,23 +55,14 @@ def main(context: click.Context, agent: AgentOptions) -> None:
                 f"put flags after the command: see agentcore-mcp {context.invoked_subcommand} --help"
             )
         return
-    # What is loaded is no garbage, and looking for some takes a tenth of the time that a host waits for the start.
-    gc.disable()
-    try:
-        import anyio
+    import anyio
 
-        with settings_for(agent) as settings:
-            from agentcore_mcp.server.assembly import create_server
-            from agentcore_mcp.server.transports.stdio import serve_stdio
+    with server_for(agent) as server:
+        from agentcore_mcp.server.transports.stdio import serve_stdio
 
-            server = create_server(settings)
-            gc.freeze()
-            gc.enable()
-            if sys.stdin is not None and sys.stdin.isatty():
-                click.echo(_WAITING, err=True)
-            anyio.run(serve_stdio, server)
-    finally:
-        gc.enable()
+        if sys.stdin is not None and sys.stdin.isatty():
+            click.echo(_WAITING, err=True)
+        anyio.run(serve_stdio, server)
 
 
 for command in (serve, local, demo, config):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.config import Settings
     from agentcore_mcp.config.loading import Loaded
+    from agentcore_mcp.server.assembly import AgentCoreServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,25 @@ def load_settings(options: AgentOptions) -> Loaded:
     # As the server will, so that a setting that can't work is told before all else is imported, and by `config show`.
     Agents(loaded.settings, DEFAULT_RETRIES, None)
     return loaded
+
+
+@contextmanager
+def server_for(options: AgentOptions) -> Iterator[AgentCoreServer]:
+    """Give the server; raises as ``settings_for``."""
+    # What is loaded is no garbage. To look for some takes a tenth of the time that a host waits for the start, and
+    # most of the time that the process takes to end.
+    gc.disable()
+    try:
+        with settings_for(options) as settings:
+            from agentcore_mcp.server.assembly import create_server
+
+            server = create_server(settings)
+            gc.freeze()
+            gc.enable()
+            yield server
+            gc.freeze()
+    finally:
+        gc.enable()
 
 
 @contextmanager

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
-from agentcore_mcp.cli.options import AgentOptions, agent_options, settings_for
+from agentcore_mcp.cli.options import AgentOptions, agent_options, server_for
 
 
 @click.command()
@@ -26,16 +28,11 @@ def serve(host: str, port: int, allowed_hosts: tuple[str, ...], agent: AgentOpti
     """
     import anyio
 
-    with settings_for(agent) as settings:
-        from agentcore_mcp.server.assembly import create_server
+    with server_for(agent) as server:
         from agentcore_mcp.server.transports.http import serve_http
 
-        server = create_server(settings)
-
-        async def run() -> None:
-            await serve_http(server, host=host, port=port, allowed_hosts=allowed_hosts, announce=_announce)
-
-        anyio.run(run)
+        serving = partial(serve_http, server, host=host, port=port, allowed_hosts=allowed_hosts, announce=_announce)
+        anyio.run(serving)
 
 
 def _announce(url: str) -> None:
