@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -11,7 +12,7 @@ from hypothesis import settings
 from agentcore_mcp.local.agentcore import LocalAgentCore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 # How long an example takes says more about what else the machine is doing than about the code.
 settings.register_profile("any_machine", deadline=None)
@@ -19,6 +20,13 @@ settings.load_profile("any_machine")
 
 # Sessions that tests leave behind end soon, so that a whole run stays below the limit of sessions.
 _IDLE_TIMEOUT_S = 20.0
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+    """Let a worker report tests that log half a surrogate pair, which would end the worker of pytest-xdist."""
+    data = yield
+    return data and dict(json.loads(json.dumps(data, ensure_ascii=False).encode(errors="replace")))
 
 
 @pytest.fixture(scope="session", autouse=True)
