@@ -24,6 +24,7 @@ from a credential.
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass
 from enum import StrEnum
 
 
@@ -123,6 +124,7 @@ class AuthProblem(StrEnum):
     """The runtime has OAuth and does not take this token, and its words don't say why."""
 
 
+@dataclass(eq=False, repr=False)
 class AgentRuntimeError(AgentCoreError):
     """The runtime answered with an error.
 
@@ -135,23 +137,20 @@ class AgentRuntimeError(AgentCoreError):
         request_id: The id that AWS support asks for, when the answer carried one.
     """
 
-    def __init__(
-        self,
-        error: str,
-        error_type: str = "",
-        message: str = "",
-        *,
-        status: int | None = None,
-        request_id: str | None = None,
-        session_id: str | None = None,
-    ) -> None:
-        super().__init__(message or (f"{error_type}: {error}" if error_type else error), session_id=session_id)
-        self.error = error
-        self.error_type = error_type
-        self.status = status
-        self.request_id = request_id
+    error: str
+    error_type: str = ""
+    message: str = ""
+    _: KW_ONLY
+    status: int | None = None
+    request_id: str | None = None
+    session_id: str | None = None
+
+    def __post_init__(self) -> None:
+        said = f"{self.error_type}: {self.error}" if self.error_type else self.error
+        super().__init__(self.message or said, session_id=self.session_id)
 
 
+@dataclass(eq=False, repr=False)
 class ServiceError(AgentRuntimeError):
     """AgentCore, or something on the way to it, refused the request.
 
@@ -168,31 +167,18 @@ class ServiceError(AgentRuntimeError):
             did, or the endpoint URL leads elsewhere.
     """
 
-    def __init__(
-        self,
-        error: str,
-        error_type: str = "",
-        message: str = "",
-        *,
-        status: int | None = None,
-        request_id: str | None = None,
-        session_id: str | None = None,
-        code: str = "",
-        reason: str | None = None,
-        fields: tuple[tuple[str, str], ...] = (),
-        www_authenticate: str | None = None,
-        auth_problem: AuthProblem | None = None,
-        retry_after_s: float | None = None,
-        foreign: bool = False,
-    ) -> None:
-        super().__init__(error, error_type, message, status=status, request_id=request_id, session_id=session_id)
-        self.code = code or error_type
-        self.reason = reason
-        self.fields = fields
-        self.www_authenticate = www_authenticate
-        self.auth_problem = auth_problem
-        self.retry_after_s = retry_after_s
-        self.foreign = foreign
+    _: KW_ONLY
+    code: str = ""
+    reason: str | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+    www_authenticate: str | None = None
+    auth_problem: AuthProblem | None = None
+    retry_after_s: float | None = None
+    foreign: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.code = self.code or self.error_type
 
 
 class AgentError(AgentRuntimeError):

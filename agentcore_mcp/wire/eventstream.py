@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.errors import AgentRuntimeError, ProtocolError, StreamInterruptedError
 from agentcore_mcp.wire.characters import WholeCharacters, valid_unicode
-from agentcore_mcp.wire.frames import MAX_FRAME_BYTES, MAX_HEADER_VALUE_BYTES, FrameReader, encode_frame
+from agentcore_mcp.wire.frames import MAX_FRAME_BYTES, FrameReader, encode_frame
 from agentcore_mcp.wire.refusals import error_of_frame
 
 if TYPE_CHECKING:
@@ -164,19 +164,6 @@ def command_event_value(event: CommandEvent) -> dict[str, dict[str, Any]]:
 def encode_command_event(event: CommandEvent) -> bytes:
     """Encode an event as the frame in which the service sends it."""
     return encode_frame(_EVENT_HEADERS, json.dumps(command_event_value(event)).encode())
-
-
-def encode_exception(code: str, message: str) -> bytes:
-    """Encode a modelled error, such as ``ThrottlingException``, as the frame that ends a stream."""
-    name = code[:1].lower() + code[1:]
-    headers = {":message-type": "exception", ":exception-type": name, ":content-type": "application/json"}
-    return encode_frame(headers, json.dumps({"message": message}).encode())
-
-
-def encode_error(code: str, message: str) -> bytes:
-    """Encode an unmodelled error as the frame that ends a stream; a message too long for a header is cut."""
-    text = message.encode("utf-8", "replace")[:MAX_HEADER_VALUE_BYTES].decode("utf-8", "ignore")
-    return encode_frame({":message-type": "error", ":error-code": code, ":error-message": text}, b"")
 
 
 def _events(headers: dict[str, str], payload: bytes) -> list[CommandEvent]:

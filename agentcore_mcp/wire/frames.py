@@ -27,7 +27,6 @@ _OVERHEAD_BYTES = _PRELUDE.size + _CHECKSUM.size
 MAX_HEADERS_BYTES = 128 * 1024
 MAX_PAYLOAD_BYTES = 24 * 1024 * 1024
 MAX_FRAME_BYTES = _OVERHEAD_BYTES + MAX_HEADERS_BYTES + MAX_PAYLOAD_BYTES
-MAX_HEADER_VALUE_BYTES = 32_767
 
 # Header value types by their code: true, false, byte, short, int, long, bytes, string, timestamp, uuid.
 # Only strings mean something here. The others are stepped over; bytes and strings state their length.

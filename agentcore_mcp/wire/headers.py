@@ -81,22 +81,11 @@ VALUE_CHARS = {member.header.lower(): (member.min_chars, member.max_chars) for m
 # What the two ends of a connection tell each other (RFC 9110, 7.6.1; RFC 9112, 6), and what the request, its
 # credentials or its connection already say.
 _NOT_FOR_CALLERS = frozenset(
-    {
-        "authorization",
-        "proxy-authorization",
-        "host",
-        "content-length",
-        "transfer-encoding",
-        "te",
-        "trailer",
-        "connection",
-        "proxy-connection",
-        "keep-alive",
-        "upgrade",
-        "expect",
-        "accept-encoding",
-        "user-agent",
-    }
+    """
+    authorization proxy-authorization host user-agent accept-encoding
+    content-length transfer-encoding te trailer expect
+    connection proxy-connection keep-alive upgrade
+    """.split()  # noqa: SIM905
 )
 # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-header-allowlist.html
 _RESERVED = re.compile(r"x-amz-|x-amzn-(?!trace-id$|bedrock-agentcore-runtime-custom-.)")

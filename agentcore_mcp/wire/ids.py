@@ -60,10 +60,11 @@ class RuntimeArn:
         """
         match = _ARN.fullmatch(text)
         if match is None:
-            raise InvalidRequestError(
-                f"not the ARN of an agent runtime: {text!r}; it looks like "
-                "arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/NAME-ID, with an ACCOUNT of 12 digits"
-            )
+            arn, _, qualifier = text.partition("/runtime-endpoint/")
+            looks = "looks like arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/NAME-ID, with an ACCOUNT of 12 digits"
+            if _ARN.fullmatch(arn):
+                looks = f"is that of an endpoint: give {arn}, and {qualifier!r} as the qualifier"
+            raise InvalidRequestError(f"not the ARN of an agent runtime: {text!r}; it {looks}")
         partition, region, account_id, kind, runtime_id = match.groups()
         return cls(partition, region, account_id, runtime_id, kind == "harness")
 

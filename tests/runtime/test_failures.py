@@ -30,10 +30,10 @@ from agentcore_mcp.wire.eventstream import (
     ContentStart,
     ContentStop,
     encode_command_event,
-    encode_exception,
 )
 from agentcore_mcp.wire.refusals import FOREIGN
 from tests.support.clients import ARN, SESSION_ID, client_of
+from tests.support.frames import encode_exception
 from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked, head, loopback_server, reply
 
 if TYPE_CHECKING:

@@ -22,11 +22,11 @@ from agentcore_mcp.wire.eventstream import (
     ContentStart,
     ContentStop,
     encode_command_event,
-    encode_exception,
 )
 from agentcore_mcp.wire.frames import encode_frame
 from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.sse import encode_sse
+from tests.support.frames import encode_exception
 from tests.support.runtimes import ARN
 from tests.support.servers import LAST_CHUNK, Exchange, LoopbackServer, chunk, chunked, head, loopback_server, reply
 

@@ -23,12 +23,11 @@ from agentcore_mcp.wire.eventstream import (
     ContentStart,
     ContentStop,
     encode_command_event,
-    encode_error,
-    encode_exception,
 )
 from agentcore_mcp.wire.frames import FrameReader, encode_frame
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.support.codecs import cut, decode, decode_every_way
+from tests.support.frames import encode_error, encode_exception
 from tests.support.servers import Exchange, loopback_server, reply
 
 if TYPE_CHECKING:

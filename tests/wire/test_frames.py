@@ -14,13 +14,13 @@ from hypothesis import given, strategies as st
 from agentcore_mcp.errors import ProtocolError
 from agentcore_mcp.wire.frames import (
     MAX_FRAME_BYTES,
-    MAX_HEADER_VALUE_BYTES,
     MAX_HEADERS_BYTES,
     MAX_PAYLOAD_BYTES,
     FrameReader,
     encode_frame,
 )
 from tests.support.codecs import ways_to_cut
+from tests.support.frames import MAX_HEADER_VALUE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -403,7 +403,8 @@ def test_every_arn_of_the_service_model_is_read(arn: str) -> None:
         "agent_1-abcdefghij",
         ARN_TEXT + "\n",
         " " + ARN_TEXT,
-        ARN_TEXT + "/runtime-endpoint/DEFAULT",
+        ARN_TEXT + "/DEFAULT",
+        ARN_TEXT.replace("runtime/", "gateway/") + "/runtime-endpoint/DEFAULT",
         ARN_TEXT.replace("123456789012", "12345678901"),
         ARN_TEXT.replace("123456789012", "١٢٣٤٥٦٧٨٩٠١٢"),
         ARN_TEXT.replace("bedrock-agentcore", "lambda"),
@@ -425,3 +426,11 @@ def test_anything_but_the_arn_of_a_runtime_is_refused(text: str) -> None:
 
     with pytest.raises(InvalidRequestError, match=f"^{re.escape(message)}$"):
         RuntimeArn.parse(text)
+
+
+@pytest.mark.parametrize("qualifier", ["DEFAULT", "blue_1", ""])
+def test_the_arn_of_an_endpoint_is_refused_with_what_to_give_instead(qualifier: str) -> None:
+    told = f"it is that of an endpoint: give {ARN_TEXT}, and {qualifier!r} as the qualifier"
+
+    with pytest.raises(InvalidRequestError, match=f"{re.escape(told)}$"):
+        RuntimeArn.parse(f"{ARN_TEXT}/runtime-endpoint/{qualifier}")
