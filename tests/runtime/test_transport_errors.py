@@ -87,7 +87,7 @@ async def test_a_failure_before_the_head_says_whether_the_request_was_sent(
     assert ("it is unknown whether the request was carried out" in str(caught.value)) == (ours is TransportError)
 
 
-@pytest.mark.parametrize("theirs", set(BEFORE_THE_HEAD) - NEVER_AFTER_THE_HEAD)
+@pytest.mark.parametrize("theirs", [theirs for theirs in BEFORE_THE_HEAD if theirs not in NEVER_AFTER_THE_HEAD])
 async def test_a_failure_after_the_head_is_an_interruption(theirs: type[httpx2.TransportError]) -> None:
     class Failing(httpx2.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
