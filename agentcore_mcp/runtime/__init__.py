@@ -19,7 +19,8 @@ if TYPE_CHECKING:
         TokenFile as TokenFile,
         TokenSource as TokenSource,
     )
-    from agentcore_mcp.runtime.client import RuntimeClient as RuntimeClient, StoppedSession as StoppedSession
+    from agentcore_mcp.runtime.client import RuntimeClient as RuntimeClient
+    from agentcore_mcp.runtime.replies import StoppedSession as StoppedSession
     from agentcore_mcp.runtime.retries import Retries as Retries
     from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient as AgentCoreRuntimeClient
     from agentcore_mcp.runtime.text import iter_text as iter_text, parse_sse_data as parse_sse_data
@@ -33,7 +34,8 @@ __getattr__, __dir__, __all__ = lazy_names(
         "agentcore_mcp.errors": "AgentRuntimeError",
         "agentcore_mcp.runtime.auth": "BearerAuth ClientCredentials CognitoPassword NoAuth SigV4Auth "
         "Token TokenCommand TokenFile TokenSource",
-        "agentcore_mcp.runtime.client": "RuntimeClient StoppedSession",
+        "agentcore_mcp.runtime.client": "RuntimeClient",
+        "agentcore_mcp.runtime.replies": "StoppedSession",
         "agentcore_mcp.runtime.retries": "Retries",
         "agentcore_mcp.runtime.sdk.client": "AgentCoreRuntimeClient",
         "agentcore_mcp.runtime.text": "iter_text parse_sse_data",

@@ -1,59 +1,101 @@
-"""Reading answers, twice: on an event loop, and in the calling thread.
+"""Reading answers: ``readers`` makes something of the bytes of a body, here they are waited for and handed over.
 
-Only how to wait differs, so that is here, side by side; ``readers`` makes something of the bytes, and what a failure
-means is in ``answers``.
+The blocking half is generated from this module: see ``scripts/unasync.py``.
 """
 
 from __future__ import annotations
 
-import time
-from contextlib import aclosing, suppress
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
-
-import anyio
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from agentcore_mcp.errors import TransportError
-from agentcore_mcp.runtime import failures as answers
-from agentcore_mcp.runtime.readers import Body, invocation_body
-from agentcore_mcp.wire.eventstream import CommandDecoder, CommandEvent
+from agentcore_mcp.runtime.failures import LINE_FAILURES, failure, reading_errors
+from agentcore_mcp.runtime.readers import Body, command_body, invocation_body
+from agentcore_mcp.runtime.timeouts import ERROR_BODY_TIMEOUT_S
+from agentcore_mcp.wire.eventstream import CommandEvent
 from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE
+from agentcore_mcp.wire.sse import SSEEvent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
-    import httpx2
+    from agentcore_mcp.runtime.replies import Reply
 
-# The end of a body comes with its last bytes or right behind them.
-_END_TIMEOUT_S = 0.1
+# An error's body is a few hundred bytes of JSON, a proxy's HTML page a few thousand.
+ERROR_BODY_MAX_BYTES = 65_536
 
 T = TypeVar("T")
 
 
-async def invocation_batches(response: httpx2.Response, session_id: str) -> AsyncGenerator[list[str], None]:
-    """Check the answer to InvokeAgentRuntime, and return what reads the rest of it: the pieces that come together.
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """A successful answer whose head has arrived. Iterate it once for the rest, inside its ``async with`` block.
+
+    Or iterate ``batches``, lists of what one chunk completes: less work where the sender packs many into one.
+
+    Attributes:
+        session_id: The session that answered: the one asked for, unless the service says otherwise.
+        content_type: As the answer's header has it, "" without one.
+        status: The HTTP status.
+        request_id: The id that AWS support asks for, when there is one.
+        batches: The pieces in lists as they arrive, none of them empty.
+        pieces: The pieces one by one, which is what iterating the answer goes through.
+    """
+
+    session_id: str
+    content_type: str
+    status: int
+    request_id: str | None
+    batches: AsyncGenerator[list[T], None] = field(repr=False)
+    pieces: AsyncGenerator[T, None] = field(repr=False)
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self.pieces
+
+    async def events(self: Answer[str]) -> AsyncGenerator[SSEEvent, None]:
+        """Iterate an agent's answer as events with their types and ids; what is no stream of events has neither."""
+        async for piece in self.pieces:
+            yield SSEEvent.of(piece)
+
+
+# Each piece is the data of one SSE event, a line of JSON, a piece of text, or a whole body, always as a string. Those
+# that have more to tell are of types of their own: ``wire.sse.NamedData`` has an event's type and id,
+# ``wire.pieces.Text`` is nothing but text, also where it looks like JSON, ``wire.pieces.Binary`` has an image's bytes.
+Invocation = Answer[str]
+CommandRun = Answer[CommandEvent]
+
+
+@asynccontextmanager
+async def invocation_in(reply: Reply) -> AsyncGenerator[Invocation, None]:
+    """Give the answer to InvokeAgentRuntime.
 
     Raises:
         AgentRuntimeError: If it is no success.
     """
-    await check_success(response, session_id)
-    with answers.transport_errors(response.request, session_id, response):
-        return _batches(response, session_id, invocation_body(response, session_id))
+    await check_success(reply)
+    with reading_errors(reply):
+        body = invocation_body(reply)
+    async with _answer(reply, body) as answer:
+        yield answer
 
 
-async def command_batches(response: httpx2.Response, session_id: str) -> AsyncGenerator[list[CommandEvent], None]:
-    """Check the answer to InvokeAgentRuntimeCommand, and return what reads the rest of it: as above.
+@asynccontextmanager
+async def command_run_in(reply: Reply) -> AsyncGenerator[CommandRun, None]:
+    """Give the answer to InvokeAgentRuntimeCommand.
 
     Raises:
         AgentRuntimeError: If it is no success.
         ProtocolError: If it is a success of another kind.
     """
-    await check_success(response, session_id, EVENT_STREAM_TYPE)
-    with answers.transport_errors(response.request, session_id, response):
-        return _batches(response, session_id, _command_body(response, session_id))
+    await check_success(reply, EVENT_STREAM_TYPE)
+    with reading_errors(reply):
+        body = command_body(reply)
+    async with _answer(reply, body) as run:
+        yield run
 
 
-async def check_success(response: httpx2.Response, session_id: str, media: str | None = None) -> None:
+async def check_success(reply: Reply, media: str | None = None) -> None:
     """Raise the error that an answer is, unless it is a success of the wanted media type.
 
     Raises:
@@ -61,46 +103,30 @@ async def check_success(response: httpx2.Response, session_id: str, media: str |
         AgentError: If the agent failed.
         ProtocolError: If it is a success of another type, or a web page that AgentCore did not send.
     """
-    if not answers.is_success(response, media):
-        body = b"" if response.has_redirect_location else await _read_some(response)
-        raise answers.failure(response, body, session_id, media)
+    if not reply.is_success(media):
+        body = b"" if reply.response.has_redirect_location else await _read_some(reply)
+        raise failure(reply, body, media)
 
 
-def blocking_invocation_pieces(response: httpx2.Response, session_id: str) -> Generator[str, None, None]:
-    """Do as ``invocation_batches``, piece by piece."""
-    blocking_check_success(response, session_id)
-    with answers.transport_errors(response.request, session_id, response):
-        return _blocking_pieces(response, session_id, invocation_body(response, session_id))
+@asynccontextmanager
+async def _answer(reply: Reply, body: Body[T]) -> AsyncGenerator[Answer[T], None]:
+    """Leaving the block ends both ways to iterate it."""
+    async with aclosing(_batches(reply, body)) as batches, aclosing(_one_by_one(batches)) as pieces:
+        yield Answer(
+            reply.session_id, reply.content_type, reply.response.status_code, reply.request_id, batches, pieces
+        )
 
 
-def blocking_command_events(response: httpx2.Response, session_id: str) -> Generator[CommandEvent, None, None]:
-    """Do as ``command_batches``, event by event."""
-    blocking_check_success(response, session_id, EVENT_STREAM_TYPE)
-    with answers.transport_errors(response.request, session_id, response):
-        return _blocking_pieces(response, session_id, _command_body(response, session_id))
-
-
-def blocking_check_success(response: httpx2.Response, session_id: str, media: str | None = None) -> None:
-    """Do as ``check_success``."""
-    if not answers.is_success(response, media):
-        body = b"" if response.has_redirect_location else _blocking_read_some(response)
-        raise answers.failure(response, body, session_id, media)
-
-
-def _command_body(response: httpx2.Response, session_id: str) -> Body[CommandEvent]:
-    return Body(CommandDecoder(error_of=partial(answers.frame_error, response, session_id)), response)
-
-
-async def _batches(response: httpx2.Response, session_id: str, body: Body[T]) -> AsyncGenerator[list[T], None]:
+async def _batches(reply: Reply, body: Body[T]) -> AsyncGenerator[list[T], None]:
     """Yield what is made of the body, as soon as it is complete: one piece or several, never none."""
+    response = reply.response
     try:
-        with answers.transport_errors(response.request, session_id, response):
+        with reading_errors(reply):
             async with aclosing(response.aiter_raw() if body.is_compressed else response.aiter_bytes()) as chunks:
                 async for chunk in chunks:
                     for pieces in body.feed(chunk):
                         yield pieces
                     if body.is_over:
-                        await _read_end(chunks)
                         break
             # An end is only an end if the connection says so: after a cut this is not reached.
             if pieces := body.close():
@@ -111,47 +137,20 @@ async def _batches(response: httpx2.Response, session_id: str, body: Body[T]) ->
         raise
 
 
-def _blocking_pieces(response: httpx2.Response, session_id: str, body: Body[T]) -> Generator[T, None, None]:
-    try:
-        with answers.transport_errors(response.request, session_id, response):
-            for chunk in response.iter_raw() if body.is_compressed else response.iter_bytes():
-                for pieces in body.feed(chunk):
-                    yield from pieces
-                if body.is_over:
-                    break
-            yield from body.close()
-    except TransportError:
-        yield from body.salvage()
-        raise
+async def _one_by_one(batches: AsyncGenerator[list[T], None]) -> AsyncGenerator[T, None]:
+    async for pieces in batches:
+        for piece in pieces:
+            yield piece
 
 
-async def _read_end(chunks: AsyncGenerator[bytes, None]) -> None:
-    """Read the end of a body that has nothing more to say, if it comes at once: then its connection can be kept."""
-    with anyio.move_on_after(_END_TIMEOUT_S), suppress(*answers.LINE_FAILURES):
-        async for _ in chunks:
-            pass
-
-
-async def _read_some(response: httpx2.Response) -> bytes:
+async def _read_some(reply: Reply) -> bytes:
     """Read the beginning of a body that only explains a failure: as much as comes, soon and without trouble."""
     body = bytearray()
-    with anyio.move_on_after(answers.ERROR_BODY_TIMEOUT_S), suppress(*answers.LINE_FAILURES):
-        async with aclosing(response.aiter_bytes()) as chunks:
+    reply.deadline.set(ERROR_BODY_TIMEOUT_S)
+    with suppress(*LINE_FAILURES):
+        async with aclosing(reply.response.aiter_bytes()) as chunks:
             async for chunk in chunks:
                 body += chunk
-                if len(body) >= answers.ERROR_BODY_MAX_BYTES:
+                if len(body) >= ERROR_BODY_MAX_BYTES:
                     break
-    return bytes(body[: answers.ERROR_BODY_MAX_BYTES])
-
-
-def _blocking_read_some(response: httpx2.Response) -> bytes:
-    """Do as ``_read_some``, in at most twice the time: nothing can interrupt a read but its own timeout."""
-    body = bytearray()
-    response.request.extensions["timeout"]["read"] = answers.ERROR_BODY_TIMEOUT_S
-    deadline = time.monotonic() + answers.ERROR_BODY_TIMEOUT_S
-    with suppress(*answers.LINE_FAILURES):
-        for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) >= answers.ERROR_BODY_MAX_BYTES or time.monotonic() > deadline:
-                break
-    return bytes(body[: answers.ERROR_BODY_MAX_BYTES])
+    return bytes(body[:ERROR_BODY_MAX_BYTES])

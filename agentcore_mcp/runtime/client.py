@@ -1,7 +1,9 @@
-"""RuntimeClient: the three operations over HTTP, async and streaming.
+"""RuntimeClient: the three operations over HTTP, streaming.
 
 What a request looks like is decided in ``wire.requests``, where it goes in ``endpoints``, who it is from in ``auth``,
-whether it is sent again in ``retries``; here they meet, and what comes back is one of ``results``, or an exception.
+whether it is sent again in ``retries``; here they meet. What comes back is in ``bodies`` and ``replies``.
+
+The blocking half is generated from this module: see ``scripts/unasync.py``.
 """
 
 from __future__ import annotations
@@ -11,40 +13,31 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
 from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
-from agentcore_mcp.runtime.bodies import check_success, command_batches, invocation_batches
-from agentcore_mcp.runtime.calls import (
-    COMMAND_GRACE_S,
-    CONNECT_TIMEOUT_S,
-    READ_TIMEOUT_S,
-    STOP_TIMEOUT_S,
-    Call,
-    parsed_arn,
-)
-from agentcore_mcp.runtime.connections import AsyncConnections, ConnectionSettings
-from agentcore_mcp.runtime.failures import session_is_gone
-from agentcore_mcp.runtime.results import CommandRun, Invocation, StoppedSession, answer_of
+from agentcore_mcp.runtime.bodies import CommandRun, Invocation, check_success, command_run_in, invocation_in
+from agentcore_mcp.runtime.connections import ConnectionSettings
+from agentcore_mcp.runtime.environment import Certificates
+from agentcore_mcp.runtime.replies import StoppedSession
+from agentcore_mcp.runtime.requests import RuntimeRequest, new_session_id, parsed_arn
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
+from agentcore_mcp.runtime.sending import Sender
+from agentcore_mcp.runtime.timeouts import COMMAND_GRACE_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S, STOP_TIMEOUT_S
 from agentcore_mcp.wire.headers import JSON_TYPE, SSE_TYPE
-from agentcore_mcp.wire.ids import session_in
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S
 from agentcore_mcp.wire.requests import command_request, invoke_request, stop_request
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
     import httpx2
 
     from agentcore_mcp.wire.ids import Runtime
 
-__all__ = ["CommandRun", "Invocation", "RuntimeClient", "StoppedSession"]
-
 
 class RuntimeClient:
-    """Calls agent runtimes. Safe to share between the tasks of one event loop.
-
-    Opens connections at the first call and closes them at the end of its ``async with`` block or in ``aclose()``.
+    """Calls agent runtimes. It keeps nothing open between calls, and may be shared by everything that calls.
 
     Args:
         auth: How requests prove who sends them; None is SigV4 with the default chain's credentials.
@@ -52,11 +45,13 @@ class RuntimeClient:
         use_fips: Send to the host whose cryptography is validated by FIPS 140.
         use_dualstack: Send to the host that has IPv6 addresses too.
         connect_timeout_s: For a connection, its TLS handshake included.
-        read_timeout_s: For silence while an agent works: before its answer and between two pieces of it.
+        read_timeout_s: For silence while an agent works: before its answer and between two pieces of it. All of an
+            answer's head may take twice as long.
         command_grace_s: For silence of a command, on top of the command's own timeout.
         stop_timeout_s: For the answer to a stop.
         retries: When a call is sent again that didn't reach an agent; ``Retries(max_attempts=1)`` for never.
-        tls: The certificates to trust, such as those of a proxy that looks into what passes; None are the system's.
+        tls: The certificates to trust, such as those of a TLS-inspecting proxy, or what reads them at the first call
+            that needs them; None are the system's.
         transport: An httpx2 transport to send through. It is closed with the client, and no proxy is used.
 
     Raises:
@@ -78,7 +73,7 @@ class RuntimeClient:
         stop_timeout_s: float = STOP_TIMEOUT_S,
         # Repetition and trust
         retries: Retries = DEFAULT_RETRIES,
-        tls: ssl.SSLContext | None = None,
+        tls: ssl.SSLContext | Callable[[], ssl.SSLContext] | None = None,
         # Escape hatch
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
@@ -91,10 +86,10 @@ class RuntimeClient:
             use_fips=use_fips,
             use_dualstack=use_dualstack,
             connect_timeout_s=connect_timeout_s,
-            tls=tls,
+            certificates=Certificates(tls),
             retries=retries,
         )
-        self._connections = AsyncConnections(settings, transport)
+        self._sender = Sender(settings, transport)
 
     async def __aenter__(self) -> Self:
         return self
@@ -105,40 +100,41 @@ class RuntimeClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every connection. Answers that are still being read break off."""
-        await self._connections.aclose()
+        """Close the transport that the client was given. There is nothing else to close."""
+        await self._sender.aclose()
 
-    @asynccontextmanager
-    async def invoke(
+    def invoke(
         self,
         arn: Runtime | str,
         payload: bytes,
         *,
-        session_id: str,
+        session_id: str | None = None,
         qualifier: str | None = None,
         content_type: str = JSON_TYPE,
         accept: str = f"{SSE_TYPE}, {JSON_TYPE}",
         user_id: str | None = None,
         headers: Mapping[str, str] | None = None,
         read_timeout_s: float | None = None,
-    ) -> AsyncGenerator[Invocation, None]:
-        """Ask an agent. The block is entered when the head of its answer has arrived.
+        auth: httpx2.Auth | None = None,
+    ) -> AbstractAsyncContextManager[Invocation]:
+        """Ask an agent, in an ``async with`` block that is entered when the head of its answer has arrived.
 
         Leaving the block early closes the connection, which does not stop the agent's work.
 
         Args:
             arn: The runtime's; or a ``RuntimeId``, its id and account.
             payload: What the agent receives, at most 100,000,000 bytes.
-            session_id: 33 to 256 visible ASCII characters; an unknown one begins a new session.
+            session_id: 33 to 256 visible ASCII characters; an unknown one begins a new session, and so does None.
             qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
             content_type: The payload's media type.
             accept: The media types wanted back.
             user_id: On whose behalf, at most 1024 characters.
             headers: Further headers, such as ``…-Runtime-Custom-*`` or trace context.
             read_timeout_s: Instead of the client's.
+            auth: Instead of the client's.
 
         Raises:
-            InvalidRequestError: If an argument is outside these limits.
+            InvalidRequestError: If an argument is outside these limits; nothing is sent then.
             CredentialsError: If there is nothing to sign with.
             TransportError: If the connection fails: see its three kinds.
             ProtocolError: If the answer is malformed or larger than 100,000,000 bytes.
@@ -146,7 +142,8 @@ class RuntimeClient:
             AgentError: If the agent fails, before its answer or in the middle of it.
         """
         arn = parsed_arn(arn)
-        request = invoke_request(
+        session_id = new_session_id() if session_id is None else session_id
+        operation = invoke_request(
             arn,
             payload,
             session_id=session_id,
@@ -157,46 +154,53 @@ class RuntimeClient:
             headers=headers,
         )
         timeout_s = self._read_timeout_s if read_timeout_s is None else read_timeout_s
-        async with self._connections.send(Call(arn, request, session_id, timeout_s), self._auth) as response:
-            batches = await invocation_batches(response, session_id)
-            async with answer_of(response, session_id, batches) as answer:
-                yield answer
+        return self._invocation(RuntimeRequest(arn, operation, session_id, timeout_s), auth or self._auth)
 
     @asynccontextmanager
-    async def run_command(
+    async def _invocation(self, request: RuntimeRequest, auth: httpx2.Auth) -> AsyncGenerator[Invocation, None]:
+        async with self._sender.send(request, auth) as reply, invocation_in(reply) as answer:
+            yield answer
+
+    def run_command(
         self,
         arn: Runtime | str,
         command: str,
         *,
-        session_id: str,
+        session_id: str | None = None,
         timeout_s: int = COMMAND_TIMEOUT_DEFAULT_S,
         qualifier: str | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> AsyncGenerator[CommandRun, None]:
-        """Run a shell command in a session's environment. The block is entered when the head has arrived.
+        auth: httpx2.Auth | None = None,
+    ) -> AbstractAsyncContextManager[CommandRun]:
+        """Run a shell command in a session's environment, in an ``async with`` block entered as for ``invoke``.
 
         A stream that ends without an exit code raises StreamInterruptedError: the command may still be running.
 
         Args:
             arn: The runtime's, or a harness's; or a ``RuntimeId``, its id and account.
             command: 1 to 65,536 characters.
-            session_id: 33 to 256 visible ASCII characters; an unknown one boots a new, empty environment.
+            session_id: 33 to 256 visible ASCII characters; an unknown one boots a new, empty environment, and so does
+                None.
             timeout_s: After how many seconds the service ends the command, 1 to 3600.
             qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
             headers: Further headers, such as trace context.
+            auth: Instead of the client's.
 
         Raises:
             InvalidRequestError, CredentialsError, TransportError, ProtocolError, ServiceError: As for ``invoke``.
         """
         arn = parsed_arn(arn)
-        request = command_request(
+        session_id = new_session_id() if session_id is None else session_id
+        operation = command_request(
             arn, command, session_id=session_id, timeout_s=timeout_s, qualifier=qualifier, headers=headers
         )
-        call = Call(arn, request, session_id, timeout_s + self._command_grace_s)
-        async with self._connections.send(call, self._auth) as response:
-            batches = await command_batches(response, session_id)
-            async with answer_of(response, session_id, batches) as answer:
-                yield answer
+        request = RuntimeRequest(arn, operation, session_id, timeout_s + self._command_grace_s)
+        return self._command_run(request, auth or self._auth)
+
+    @asynccontextmanager
+    async def _command_run(self, request: RuntimeRequest, auth: httpx2.Auth) -> AsyncGenerator[CommandRun, None]:
+        async with self._sender.send(request, auth) as reply, command_run_in(reply) as run:
+            yield run
 
     async def stop_session(
         self,
@@ -206,8 +210,11 @@ class RuntimeClient:
         qualifier: str | None = None,
         client_token: str | None = None,
         headers: Mapping[str, str] | None = None,
+        missing_ok: bool = True,
+        read_timeout_s: float | None = None,
+        auth: httpx2.Auth | None = None,
     ) -> StoppedSession:
-        """End a session, its environment and whatever runs in it. A session that is already gone is no error.
+        """End a session, its environment and whatever runs in it.
 
         Args:
             arn: The runtime's.
@@ -215,16 +222,20 @@ class RuntimeClient:
             qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
             client_token: 33 to 256 letters, digits and dashes, the same for the same stop; None is a new one.
             headers: Further headers, such as what a gateway in front asks for.
+            missing_ok: Whether a session that is already gone is no error.
+            read_timeout_s: Instead of the client's ``stop_timeout_s``.
+            auth: Instead of the client's.
 
         Raises:
             InvalidRequestError, CredentialsError, TransportError, ServiceError: As for ``invoke``.
         """
         arn = parsed_arn(arn)
         token = str(uuid.uuid4()) if client_token is None else client_token
-        request = stop_request(arn, session_id=session_id, client_token=token, qualifier=qualifier, headers=headers)
-        call = Call(arn, request, session_id, self._stop_timeout_s)
-        async with self._connections.send(call, self._auth) as response:
-            gone = session_is_gone(response)
-            if not gone:
-                await check_success(response, session_id)
-            return StoppedSession(session_in(response.headers, session_id), already_gone=gone)
+        operation = stop_request(arn, session_id=session_id, client_token=token, qualifier=qualifier, headers=headers)
+        timeout_s = self._stop_timeout_s if read_timeout_s is None else read_timeout_s
+        request = RuntimeRequest(arn, operation, session_id, timeout_s)
+        async with self._sender.send(request, auth or self._auth) as reply:
+            already_gone = missing_ok and reply.says_session_is_gone
+            if not already_gone:
+                await check_success(reply)
+            return StoppedSession(reply.session_id, already_gone, reply.response.status_code)

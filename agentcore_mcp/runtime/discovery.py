@@ -19,7 +19,8 @@ from agentcore_mcp.errors import (
     ServiceError,
     TransportError,
 )
-from agentcore_mcp.runtime.calls import CONNECT_TIMEOUT_S, user_agent
+from agentcore_mcp.runtime.requests import user_agent
+from agentcore_mcp.runtime.timeouts import CONNECT_TIMEOUT_S
 from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.masking import masked
 

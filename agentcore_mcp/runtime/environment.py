@@ -5,6 +5,7 @@ The libraries read the variables; which ones apply to a connection is decided he
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,32 @@ from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+
+class Certificates:
+    """The certificates to trust, read when they are needed first and then kept: reading takes 20 ms or more.
+
+    Args:
+        tls: They themselves, or what reads them; None are the system's. Give the same ``Certificates``' ``read`` to
+            several clients to have them read once.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | Callable[[], ssl.SSLContext] | None = None) -> None:
+        self._lock = threading.Lock()
+        self._read = tls if callable(tls) else tls_context
+        self.known = None if callable(tls) else tls
+
+    def read(self) -> ssl.SSLContext:
+        """Return them.
+
+        Raises:
+            ConfigurationError: If they can't be read.
+        """
+        with self._lock:
+            if self.known is None:
+                self.known = self._read()
+            return self.known
 
 
 def trusts_environment(url: httpx2.URL) -> bool:

@@ -1,7 +1,6 @@
-"""What an answer of a runtime is, or the failure to get one: which of our exceptions. No I/O: ``exchange`` has it.
+"""Failures: which of our exceptions an answer is that is no success, and a failure to send or to read one. No I/O.
 
-Every exception of httpx2 is translated here, in ``transport_errors``, because what a failure means depends on how
-much of the answer had arrived. What reads an answer is in ``readers``.
+Every exception of httpx2 is translated here; what one means depends on how much of the answer had arrived.
 """
 
 from __future__ import annotations
@@ -26,26 +25,21 @@ from agentcore_mcp.errors import (
 )
 from agentcore_mcp.runtime.auth.redaction import redacted
 from agentcore_mcp.wire.challenges import scheme_of
-from agentcore_mcp.wire.headers import media_type
-from agentcore_mcp.wire.ids import session_in
 from agentcore_mcp.wire.refusals import (
     BODY_EXCERPT_CHARS,
     FOREIGN,
-    code_in,
     error_of_answer,
     error_of_event,
     error_of_frame,
     is_foreign_page,
-    request_id_in,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# An error's body is a few hundred bytes of JSON, a proxy's HTML page a few thousand. The status is known by then, so
-# nobody should wait long for the words: in nearly all cases they come along with the head.
-ERROR_BODY_MAX_BYTES = 65_536
-ERROR_BODY_TIMEOUT_S = 3.0
+    from agentcore_mcp.runtime.deadlines import Deadline
+    from agentcore_mcp.runtime.replies import Reply
+
 # Enough of another library's message to recognise the failure.
 DETAIL_MAX_CHARS = 200
 
@@ -62,125 +56,116 @@ _NOT_SENT = (
 )
 
 
-def is_success(response: httpx2.Response, media: str | None = None) -> bool:
-    """Tell whether an answer is a success of the wanted type, and no web page that something on the way gave."""
-    return (
-        response.is_success and media in (None, media_type(response.headers)) and not is_foreign_page(response.headers)
-    )
-
-
-def session_is_gone(response: httpx2.Response) -> bool:
-    """Tell whether the answer says that there is no such session or runtime.
-
-    Only if the service itself says so: a bare 404 may be any web server at a wrong endpoint URL.
-    """
-    return response.status_code == 404 and code_in(response.headers) == "ResourceNotFoundException"
-
-
-def failure(response: httpx2.Response, body: bytes, session_id: str, media: str | None = None) -> AgentCoreError:
-    """Return the error that an answer is for which ``is_success`` is false, with as much of its body as was read."""
-    if response.is_success:
-        return _unwanted(response, body, session_in(response.headers, session_id), media)
-    return refusal(response, body, session_id)
-
-
-def refusal(response: httpx2.Response, body: bytes, session_id: str) -> AgentRuntimeError:
-    """Return the error that an answer is which is no success.
+def failure(reply: Reply, body: bytes, media: str | None) -> AgentCoreError:
+    """Return the error that an answer is which is no success of the wanted type.
 
     Args:
-        response: The answer.
+        reply: The answer.
         body: As much of its body as was read. A redirect's is not needed.
-        session_id: The session of the call.
+        media: The wanted type; None is any.
     """
-    session_id = session_in(response.headers, session_id)
+    return _unwanted(reply, body, media) if reply.response.is_success else refusal(reply, body)
+
+
+def refusal(reply: Reply, body: bytes) -> AgentRuntimeError:
+    """Return the error that an answer is which is no success."""
+    response, request = reply.response, reply.request
     if response.has_redirect_location:
         return ServiceError(
-            f"{host_of(response.request)} redirects to {_target(response)!r}, which is not followed: prompt, session "
+            f"{host_of(request)} redirects to {_target(response)!r}, which is not followed: prompt, session "
             "id and credentials would go along; set the endpoint URL to where the runtime is",
             f"HTTP {response.status_code}",
             status=response.status_code,
-            session_id=session_id,
+            session_id=reply.session_id,
             foreign=True,
         )
     return error_of_answer(
         response.status_code,
-        {name: redacted(value, response.request) for name, value in response.headers.items()},
-        _redacted_bytes(body, response.request),
+        {name: redacted(value, request) for name, value in response.headers.items()},
+        _redacted_bytes(body, request),
         now=time.time(),
-        sent=scheme_of(response.request.headers.get("authorization")),
-        reason_phrase=redacted(response.reason_phrase, response.request),
-        session_id=session_id,
+        sent=scheme_of(request.headers.get("authorization")),
+        reason_phrase=redacted(response.reason_phrase, request),
+        session_id=reply.session_id,
     )
 
 
-def frame_error(response: httpx2.Response, session_id: str, code: str, body: bytes) -> AgentRuntimeError:
+def frame_error(reply: Reply, code: str, body: bytes) -> AgentRuntimeError:
     """Return the error that a frame of a command's stream carries."""
     return error_of_frame(
-        redacted(code, response.request),
-        _redacted_bytes(body, response.request),
-        request_id=request_id_of(response),
-        session_id=session_in(response.headers, session_id),
+        redacted(code, reply.request),
+        _redacted_bytes(body, reply.request),
+        request_id=reply.request_id,
+        session_id=reply.session_id,
     )
 
 
-def event_error(response: httpx2.Response, session_id: str, *failure: str) -> AgentError:
+def event_error(reply: Reply, *failure: str) -> AgentError:
     """Return the error that an event is by which the agent reports its failure: its error, error type and message."""
-    error, error_type, message = (redacted(text, response.request) for text in failure)
-    session_id = session_in(response.headers, session_id)
-    return error_of_event(error, error_type, message, request_id=request_id_of(response), session_id=session_id)
+    error, error_type, message = (redacted(text, reply.request) for text in failure)
+    return error_of_event(error, error_type, message, request_id=reply.request_id, session_id=reply.session_id)
 
 
 @contextmanager
-def transport_errors(
-    request: httpx2.Request, session_id: str, response: httpx2.Response | None = None
-) -> Iterator[None]:
-    """Translate httpx2's exceptions into ours, and complete ours with the ids of the call.
+def sending_errors(request: httpx2.Request, session_id: str, deadline: Deadline) -> Iterator[None]:
+    """Translate what goes wrong before the head of an answer has arrived.
 
     Messages name the host and never a header: h11 quotes illegal ones in full.
 
     Args:
-        request: What was sent or is being sent.
+        request: What is being sent.
         session_id: The session of the call.
-        response: The answer that is being read; None while its head has not arrived.
+        deadline: That of the head.
     """
     host = host_of(request)
-    if response is not None:
-        session_id = session_in(response.headers, session_id)
     try:
         yield
-    except AgentRuntimeError:
-        raise
     except AgentCoreError as error:
         error.session_id = error.session_id or session_id
-        error.message = redacted(error.message, request)
-        error.args = (error.message,)
-        error.__cause__ = error.__cause__ and cause_of(error.__cause__, request)
         raise
     except _NOT_SENT as error:
         message = f"can't connect to {host}, nothing was sent: {_detail(error)}"
         raise ConnectError(message, session_id=session_id) from error
     except httpx2.ReadTimeout as error:
-        silent = f"{request.extensions['timeout']['read']:g} s"
-        message = f"no answer from {host} within {silent}" if response is None else f"{host} fell silent for {silent}"
-        raise ResponseTimeoutError(f"{message}; the work may still be going on", session_id=session_id) from error
+        silent_s = deadline.timeout_s if deadline.has_passed else request.extensions["timeout"]["read"]
+        message = f"no answer from {host} within {silent_s:g} s; the work may still be going on"
+        raise ResponseTimeoutError(message, session_id=session_id) from error
+    except httpx2.LocalProtocolError:
+        # All other headers were checked before. The cause is dropped because it quotes the header.
+        message = "a credential has characters that a header can't carry, such as a line break at its end"
+        raise CredentialsError(f"{message}; nothing was sent to {host}", session_id=session_id) from None
     except (httpx2.TransportError, OSError) as error:
-        if response is not None:
-            message = f"the answer from {host} broke off: {_detail(error)}"
-            raise StreamInterruptedError(message, session_id=session_id) from cause_of(error, request)
-        if isinstance(error, httpx2.LocalProtocolError):
-            # All other headers were checked before. The cause is dropped because it quotes the header.
-            message = "a credential has characters that a header can't carry, such as a line break at its end"
-            raise CredentialsError(f"{message}; nothing was sent to {host}", session_id=session_id) from None
         message = (
             f"the connection to {host} failed: {_detail(error)}; it is unknown whether the request was carried out"
         )
         raise TransportError(message, session_id=session_id) from cause_of(error, request)
     except ValueError as error:
-        if response is not None:
-            raise
         # Of a redirect, which httpx2 doesn't follow but reads, and stumbles over some of what may stand there.
         message = f"{host} redirects to an unreadable address, which is not followed"
         raise ProtocolError(message, session_id=session_id) from error
+
+
+@contextmanager
+def reading_errors(reply: Reply) -> Iterator[None]:
+    """Translate what goes wrong in the body of an answer, and add the session to errors of our own."""
+    request = reply.request
+    host = host_of(request)
+    try:
+        yield
+    except AgentRuntimeError:
+        raise
+    except AgentCoreError as error:
+        error.session_id = error.session_id or reply.session_id
+        error.message = redacted(error.message, request)
+        error.args = (error.message,)
+        error.__cause__ = error.__cause__ and cause_of(error.__cause__, request)
+        raise
+    except httpx2.ReadTimeout as error:
+        message = f"{host} fell silent for {request.extensions['timeout']['read']:g} s; the work may still be going on"
+        raise ResponseTimeoutError(message, session_id=reply.session_id) from error
+    except (httpx2.TransportError, OSError) as error:
+        message = f"the answer from {host} broke off: {_detail(error)}"
+        raise StreamInterruptedError(message, session_id=reply.session_id) from cause_of(error, request)
 
 
 def cause_of(error: BaseException, request: httpx2.Request) -> BaseException | None:
@@ -191,20 +176,6 @@ def cause_of(error: BaseException, request: httpx2.Request) -> BaseException | N
             return None
         link = link.__cause__ or link.__context__
     return error
-
-
-def no_head_in_time(request: httpx2.Request, timeout_s: float, session_id: str) -> ResponseTimeoutError:
-    """Return the error for an answer whose head doesn't come, however much of it trickles in."""
-    return ResponseTimeoutError(
-        f"no answer from {host_of(request)} within {timeout_s:g} s; the work may still be going on",
-        session_id=session_id,
-    )
-
-
-def request_id_of(response: httpx2.Response) -> str | None:
-    """Return the id that AWS support asks for, when there is one."""
-    value = request_id_in(response.headers)
-    return value and redacted(value, response.request)
 
 
 def host_of(request: httpx2.Request) -> str:
@@ -222,12 +193,12 @@ def _target(response: httpx2.Response) -> str:
     return redacted(target, response.request)[:DETAIL_MAX_CHARS]
 
 
-def _unwanted(response: httpx2.Response, body: bytes, session_id: str, media: str | None) -> ProtocolError:
-    content_type = redacted(response.headers.get("content-type", ""), response.request)
-    text = redacted(body.decode("utf-8", "replace"), response.request)[:BODY_EXCERPT_CHARS]
+def _unwanted(reply: Reply, body: bytes, media: str | None) -> ProtocolError:
+    content_type = redacted(reply.content_type, reply.request)
+    text = redacted(body.decode("utf-8", "replace"), reply.request)[:BODY_EXCERPT_CHARS]
     what, wanted = ("the answer", "") if media is None else ("the answer to a command", f", not {media!r}")
-    who = f" ({FOREIGN})" if is_foreign_page(response.headers) else ""
-    return ProtocolError(f"{what} is {content_type!r:.200}{wanted}: {text!r}{who}", session_id=session_id)
+    who = f" ({FOREIGN})" if is_foreign_page(reply.response.headers) else ""
+    return ProtocolError(f"{what} is {content_type!r:.200}{wanted}: {text!r}{who}", session_id=reply.session_id)
 
 
 def _redacted_bytes(body: bytes, request: httpx2.Request) -> bytes:

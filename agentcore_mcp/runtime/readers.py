@@ -1,6 +1,6 @@
 """Readers: what makes pieces of an answer's bytes, as they arrive and whatever their content encoding.
 
-No I/O: ``exchange`` feeds them, on an event loop or in the calling thread.
+No I/O: ``bodies`` feeds them, on an event loop or in the calling thread.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from agentcore_mcp.errors import ProtocolError
-from agentcore_mcp.runtime.failures import event_error
+from agentcore_mcp.runtime.failures import event_error, frame_error
 from agentcore_mcp.wire.encodings import GzipReader, is_gzip
-from agentcore_mcp.wire.headers import SSE_TYPE, media_type
+from agentcore_mcp.wire.eventstream import CommandDecoder, CommandEvent
+from agentcore_mcp.wire.headers import SSE_TYPE
 from agentcore_mcp.wire.pieces import WHOLE_MAX_BYTES, TextPieces, is_line_type, is_text_type, whole
 from agentcore_mcp.wire.refusals import error_of_event
 from agentcore_mcp.wire.reports import FAILURE_MARK, stream_failure
@@ -23,9 +24,8 @@ from agentcore_mcp.wire.sse import SSEDecoder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import httpx2
-
     from agentcore_mcp.errors import AgentError
+    from agentcore_mcp.runtime.replies import Reply
 
 ANSWER_MAX_BYTES = WHOLE_MAX_BYTES
 
@@ -163,7 +163,7 @@ class Body(Generic[T]):
 
     Args:
         reader: Makes the pieces.
-        response: The answer, for its headers.
+        reply: The answer, for its headers.
         half_is_worth_having: Whether what there is of a body that broke off is handed over before the error.
         charset: The encoding of its text, if that is not UTF-8.
 
@@ -174,7 +174,7 @@ class Body(Generic[T]):
     def __init__(
         self,
         reader: Reader[T],
-        response: httpx2.Response,
+        reply: Reply,
         *,
         half_is_worth_having: bool = False,
         charset: str | None = None,
@@ -182,7 +182,7 @@ class Body(Generic[T]):
         self._reader = reader
         self._characters = codecs.getincrementaldecoder(charset)("replace") if charset else None
         self._half_is_worth_having = half_is_worth_having
-        self._gzip = GzipReader() if is_gzip(response.headers.get("content-encoding", "")) else None
+        self._gzip = GzipReader() if is_gzip(reply.response.headers.get("content-encoding", "")) else None
 
     @property
     def is_compressed(self) -> bool:
@@ -223,14 +223,19 @@ class Body(Generic[T]):
         return self._reader.close() if self._half_is_worth_having else []
 
 
-def invocation_body(response: httpx2.Response, session_id: str) -> Body[str]:
+def invocation_body(reply: Reply) -> Body[str]:
     """Return what reads the successful answer to an invocation."""
-    kind, charset = media_type(response.headers), _charset(response.headers.get("content-type", ""))
+    kind, charset = reply.media_type, _charset(reply.content_type)
     if kind == SSE_TYPE:
-        return Body(EventData(partial(event_error, response, session_id)), response, charset=charset)
+        return Body(EventData(partial(event_error, reply)), reply, charset=charset)
     if is_text_type(kind):
-        return Body(TextPieces(in_lines=is_line_type(kind)), response, half_is_worth_having=True, charset=charset)
-    return Body(WholeText(kind), response, half_is_worth_having=True)
+        return Body(TextPieces(in_lines=is_line_type(kind)), reply, half_is_worth_having=True, charset=charset)
+    return Body(WholeText(kind), reply, half_is_worth_having=True)
+
+
+def command_body(reply: Reply) -> Body[CommandEvent]:
+    """Return what reads the successful answer to a command."""
+    return Body(CommandDecoder(error_of=partial(frame_error, reply)), reply)
 
 
 def _charset(content_type: str) -> str | None:

@@ -13,7 +13,7 @@ from agentcore_mcp.errors import AgentCoreError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from agentcore_mcp.runtime.results import StoppedSession
+    from agentcore_mcp.runtime import StoppedSession
     from agentcore_mcp.server.agents import Agents
     from agentcore_mcp.server.ledger import Ledger
     from agentcore_mcp.server.sessions import Session

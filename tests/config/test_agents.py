@@ -10,7 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 from agentcore_mcp.config import Agent, Auth, name_of
 from agentcore_mcp.config.agents import TIMEOUT_MAX_S
-from agentcore_mcp.runtime.calls import READ_TIMEOUT_MAX_S
+from agentcore_mcp.runtime.timeouts import READ_TIMEOUT_MAX_S
 from agentcore_mcp.wire.ids import RuntimeArn
 
 ARN = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/code_review-0123456789"

@@ -1,15 +1,14 @@
-"""Connections: kept for a moment, given up when the other side does, kept alive in silence, and never left over."""
+"""Connections: one for each call, closed with it, kept alive in silence, and never left over."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import os
-import socket
 import ssl
-import struct
 import sys
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +36,7 @@ from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked, 
 from tests.support.tls import loopback_certificate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Callable
 
     Make = Callable[[AgentCoreRuntimeClient], Manner]
 
@@ -55,134 +54,29 @@ def port_of(exchange: Exchange) -> int:
     return int(exchange.writer.get_extra_info("peername")[1])
 
 
-# Connections that are used again, or were to be.
+# One for each call.
 
 
-async def twice(make: Make, script: Callable[[Exchange], Awaitable[None]]) -> tuple[list[str], list[bytes]]:
-    """Ask twice over one client; return the outcomes, and what the server was asked."""
-    outcomes = []
-    done = asyncio.Event()
-
-    async def answer(exchange: Exchange) -> None:
-        await script(exchange)
-        if exchange.writer.is_closing():
-            await exchange.writer.wait_closed()
-        done.set()
-
-    async with (
-        asyncio.timeout(WAIT_S),
-        loopback_server(answer, keep_alive=True) as server,
-        AgentCoreRuntimeClient(endpoint_url=server.endpoint_url, retries=ONCE) as client,
-    ):
-        for number in (1, 2):
-            done.clear()
-            try:
-                outcomes.append(await make(client).invoke(number, session_id=SESSION_ID))
-            except AgentCoreError as error:
-                outcomes.append(type(error).__name__)
-            await done.wait()
-    return outcomes, [request.body for request in server.requests]
-
-
-async def test_a_connection_is_used_again(manner: Make) -> None:
-    ports = set()
-
-    async def script(exchange: Exchange) -> None:
-        ports.add(port_of(exchange))
-        await exchange.send(reply(body=exchange.request.body))
-
-    assert await twice(manner, script) == (["1", "2"], [b"1", b"2"])
-    assert len(ports) == 1
-
-
-async def test_a_connection_that_was_closed_in_between_is_replaced(manner: Make) -> None:
-    """No call is lost, and none is sent twice."""
-
-    async def script(exchange: Exchange) -> None:
-        await exchange.send(reply(body=exchange.request.body))
-        exchange.writer.close()
-
-    assert await twice(manner, script) == (["1", "2"], [b"1", b"2"])
-
-
-@pytest.mark.parametrize("header", [{"connection": "close"}, {"connection": "keep-alive"}])
-async def test_what_the_server_says_of_its_connection_does_not_matter(manner: Make, header: dict[str, str]) -> None:
-    async def script(exchange: Exchange) -> None:
-        await exchange.send(reply(body=exchange.request.body, **header))
-        if header["connection"] == "close":
-            exchange.writer.close()
-
-    assert await twice(manner, script) == (["1", "2"], [b"1", b"2"])
-
-
-async def test_a_connection_that_is_closed_in_the_face_of_a_request_is_an_error_and_no_second_request(
-    manner: Make,
-) -> None:
-    async def script(exchange: Exchange) -> None:
-        if exchange.request.body == b"1":
-            await exchange.send(reply(body=b"1"))
-        else:
-            exchange.writer.close()
-
-    assert await twice(manner, script) == (["1", "TransportError"], [b"1", b"2"])
-
-
-async def test_a_connection_that_is_reset_before_a_request_is_read_is_an_error_and_no_second_request(
-    manner: Make,
-) -> None:
-    """The race that nobody can win: the request has left, and whether anybody took it is unknown."""
-    arrived: list[bytes] = []
-
-    def serve(listening: socket.socket) -> None:
-        connection, _ = listening.accept()
-        connection.settimeout(WAIT_S)
-        while not arrived or not arrived[-1].endswith(b"1"):
-            arrived.append(connection.recv(65_536))
-        connection.sendall(reply(body=b"1"))
-        arrived.append(connection.recv(1, socket.MSG_PEEK))
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.close()
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        serving = threading.Thread(target=serve, args=(listening,))
-        serving.start()
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        async with AgentCoreRuntimeClient(endpoint_url=url) as client:
-            assert await manner(client).invoke(1, session_id=SESSION_ID) == "1"
-            with pytest.raises(TransportError, match="it is unknown whether the request was carried out"):
-                await manner(client).invoke(2, session_id=SESSION_ID)
-        serving.join(WAIT_S)
-        assert not serving.is_alive()
-        listening.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            listening.accept()
-
-    assert arrived[-1] == b"P"
-
-
-async def test_a_connection_whose_answer_was_left_is_not_used_again(manner: Make) -> None:
+@pytest.mark.parametrize("header", [{}, {"connection": "keep-alive"}, {"connection": "close"}])
+async def test_each_call_has_a_connection_of_its_own(manner: Make, header: dict[str, str]) -> None:
+    """Whatever the server says of it: no request crosses with the closing of one that was kept."""
     ports = []
+    closed = asyncio.Semaphore(0)
 
     async def script(exchange: Exchange) -> None:
         ports.append(port_of(exchange))
-        await exchange.send(chunked("text/event-stream") + chunk(b"data: 1\n\n") + chunk(b"data: 2\n\n"))
-        if len(ports) == 2:
-            await exchange.send(LAST_CHUNK)
+        await exchange.send(reply(body=exchange.request.body, **header))
+        await exchange.peer_closed()
+        closed.release()
 
-    async with (
-        loopback_server(script, keep_alive=True) as server,
-        AgentCoreRuntimeClient(endpoint_url=server.endpoint_url) as client,
-    ):
-        first = manner(client).invoke_streaming({}, session_id=SESSION_ID)
-        assert await anext(first) == "1"
-        await first.aclose()
-        gc.collect()  # a blocking generator is closed when it is dropped
-        assert await manner(client).invoke({}, session_id=SESSION_ID) == "12"
+    async with asyncio.timeout(WAIT_S), sdk_of(manner, script) as (client, server):
+        for number in (1, 2):
+            assert await client.invoke(number, session_id=SESSION_ID) == str(number)
+            await closed.acquire()
 
-    assert ports[0] != ports[1]
+    assert [request.body for request in server.requests] == [b"1", b"2"]
+    assert len(set(ports)) == 2
 
-
-# What belongs to no call.
 
 LEFTOVERS = {
     "an answer": reply(body=b'"poison"'),
@@ -194,75 +88,16 @@ LEFTOVERS = {
 
 @pytest.mark.parametrize("name", LEFTOVERS)
 @pytest.mark.parametrize("in_chunks", [False, True])
-@pytest.mark.parametrize("later", [False, True])
-async def test_what_comes_behind_an_answer_is_nobodys(manner: Make, name: str, in_chunks: bool, later: bool) -> None:
+async def test_what_comes_behind_an_answer_is_nobodys(manner: Make, name: str, in_chunks: bool) -> None:
     """As from an agent that miscounts, or a proxy that mixes up two callers: the next call is not about it."""
-    ports = []
 
     async def script(exchange: Exchange) -> None:
-        ports.append(port_of(exchange))
         body = exchange.request.body
         answer = chunked("application/json") + chunk(body) + LAST_CHUNK if in_chunks else reply(body=body)
-        if later:
-            await exchange.send(answer)
-            answer = b""
         await exchange.send(answer + LEFTOVERS[name])
 
-    assert await twice(manner, script) == (["1", "2"], [b"1", b"2"])
-    assert ports[0] != ports[1]
-
-
-async def test_a_call_that_ends_leaves_the_next_one_on_its_connection_alone(manner: Make) -> None:
-    """One has read its answer and stays in its block; another has taken the connection and is behind with reading."""
-    ports = []
-    many = [str(number) for number in range(200)]
-
-    async def script(exchange: Exchange) -> None:
-        ports.append(port_of(exchange))
-        await exchange.send(chunked("text/event-stream"))
-        if len(ports) == 1:
-            # Half a character: what becomes of it is told after the end.
-            await exchange.send(chunk(b'data: "half \\ud83d"\n\n') + LAST_CHUNK)
-        else:
-            body = b"".join(b"data: %s\n\n: %s\n" % (number.encode(), b"x" * 3000) for number in many)
-            await exchange.send(b"".join(chunk(body[at : at + 3000]) for at in range(0, len(body), 3000)) + LAST_CHUNK)
-
-    async with (
-        asyncio.timeout(WAIT_S),
-        loopback_server(script, keep_alive=True) as server,
-        AgentCoreRuntimeClient(endpoint_url=server.endpoint_url, retries=ONCE) as client,
-    ):
-        first = manner(client).invoke_streaming(session_id=SESSION_ID)
-        assert [await anext(first), await anext(first)] == ["half ", "\ufffd"]
-        second = manner(client).invoke_streaming(session_id=SESSION_ID)
-        begun = [await anext(second)]
-        assert [piece async for piece in first] == []
-        assert begun + [piece async for piece in second] == many
-
-    assert ports[0] == ports[1]
-
-
-@pytest.mark.parametrize(("version", "closed"), [(b"HTTP/1.1", True), (b"HTTP/2", False)])
-async def test_a_connection_that_calls_share_is_left_to_them(version: bytes, closed: bool) -> None:
-    """As that of a transport of one's own may be. Of one that is a call's own, nobody can tell what came behind."""
-    calls = []
-
-    class Connection:
-        async def aclose(self) -> None:
-            calls.append("close")
-
-    class NoBody(httpx2.AsyncByteStream):
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            yield b""
-
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        shown = {"http_version": version, "network_stream": Connection()}
-        return httpx2.Response(200, stream=NoBody(), extensions=shown)
-
-    async with RuntimeClient(auth=BearerAuth(TOKEN), transport=httpx2.MockTransport(answer)) as client:
-        await client.stop_session(ARN, session_id=SESSION_ID)
-
-    assert calls == ["close"] * closed
+    async with sdk_of(manner, script, keep_alive=True) as (client, _):
+        assert [await client.invoke(number, session_id=SESSION_ID) for number in (1, 2)] == ["1", "2"]
 
 
 # Heads that never come.
@@ -270,23 +105,13 @@ async def test_a_connection_that_calls_share_is_left_to_them(version: bytes, clo
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("fragment", [b"x", head("103 Early Hints", link="</x>")])
-@pytest.mark.parametrize("is_first", [True, False])
 async def test_a_head_that_never_comes_is_a_timeout_however_much_is_sent_instead(
-    manner: Make,
-    fragment: bytes,
-    scheme: str,
-    is_first: bool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    manner: Make, fragment: bytes, scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for_server, trusted_file = loopback_certificate(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted_file))
-    ports = set()
 
     async def script(exchange: Exchange) -> None:
-        ports.add(port_of(exchange))
-        if exchange.request.body == b"1":
-            return await exchange.send(reply(body=b"1"))
         if len(fragment) == 1:
             await exchange.send(head(x_endless="")[:-4])
         with suppress(ConnectionError):
@@ -295,16 +120,35 @@ async def test_a_head_that_never_comes_is_a_timeout_however_much_is_sent_instead
                 await asyncio.sleep(0.01)
 
     async with (
-        loopback_server(script, keep_alive=True, tls=for_server if scheme == "https" else None) as server,
+        loopback_server(script, tls=for_server if scheme == "https" else None) as server,
         AgentCoreRuntimeClient(endpoint_url=server.endpoint_url) as client,
     ):
-        if not is_first:
-            assert await manner(client).invoke(1, session_id=SESSION_ID) == "1"
         with pytest.raises(ResponseTimeoutError, match=r"no answer from 127.0.0.1:\d+ within 0.4 s; the work may"):
             await manner(client).invoke(2, session_id=SESSION_ID, timeout=0.2)
-        assert await manner(client).invoke(1, session_id=SESSION_ID, timeout=WAIT_S) == "1"
 
-    assert len(ports) == 2
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("fragment", [b"x", b"1;" + b"x" * 10])
+async def test_the_body_of_a_refusal_that_trickles_is_not_waited_for(manner: Make, fragment: bytes) -> None:
+    """Not even one whose bytes, the extension of a chunk that never comes, are no part of it."""
+
+    async def script(exchange: Exchange) -> None:
+        start = (
+            head("503 Oh", transfer_encoding="chunked") if len(fragment) > 1 else head("503 Oh", content_length="9999")
+        )
+        await exchange.send(start)
+        with suppress(ConnectionError):
+            while True:
+                await exchange.send(fragment)
+                await asyncio.sleep(0.1)
+
+    async with sdk_of(manner, script) as (client, _):
+        before = time.monotonic()
+        with pytest.raises(ServiceError, match="503"):
+            await client.invoke({}, session_id=SESSION_ID)
+
+    assert time.monotonic() - before < WAIT_S / 2
 
 
 # Nothing is left over.
@@ -354,24 +198,6 @@ async def test_no_connection_and_no_thread_is_left_over_whatever_happens(manner:
                 await asyncio.sleep(0.01)
         # asyncio.to_thread may have started another of its own.
         assert threading.active_count() <= threads + 1
-
-
-async def test_a_client_that_is_dropped_closes_its_connections() -> None:
-    """Nobody closes one of the published package's."""
-    hung_up = asyncio.Event()
-
-    async def script(exchange: Exchange) -> None:
-        await exchange.send(reply(body=b"1"))
-        await exchange.peer_closed()
-        hung_up.set()
-
-    async with loopback_server(script, keep_alive=True) as server:
-        client = AgentCoreRuntimeClient(endpoint_url=server.endpoint_url)
-        assert await asyncio.to_thread(client.invoke, ARN, TOKEN, {}) == "1"
-        del client
-        gc.collect()
-        async with asyncio.timeout(WAIT_S):
-            await hung_up.wait()
 
 
 async def test_a_call_that_is_cancelled_in_the_tls_handshake_leaves_no_connection() -> None:

@@ -21,9 +21,10 @@ from agentcore_mcp.errors import (
     TransportError,
 )
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
-from agentcore_mcp.runtime.client import RuntimeClient, StoppedSession
-from agentcore_mcp.runtime.failures import ERROR_BODY_MAX_BYTES
+from agentcore_mcp.runtime.bodies import ERROR_BODY_MAX_BYTES
+from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES
+from agentcore_mcp.runtime.replies import StoppedSession
 from agentcore_mcp.wire.eventstream import (
     CommandEvent,
     ContentDelta,
@@ -484,13 +485,17 @@ async def test_a_command_answered_with_anything_else_is_a_protocol_error(content
 
 async def test_a_stopped_session_is_named() -> None:
     async with client_of(sending(reply(body=b"{}", content_type="application/json"))) as (client, _):
-        assert await client.stop_session(ARN, session_id=SESSION_ID) == StoppedSession(SESSION_ID, already_gone=False)
+        assert await client.stop_session(ARN, session_id=SESSION_ID) == StoppedSession(
+            SESSION_ID, already_gone=False, status=200
+        )
 
 
 async def test_stopping_a_session_that_is_gone_is_a_success() -> None:
     answer = reply("404 Not Found", b'{"message":"no session"}', x_amzn_errortype="ResourceNotFoundException")
     async with client_of(sending(answer)) as (client, _):
-        assert await client.stop_session(ARN, session_id=SESSION_ID) == StoppedSession(SESSION_ID, already_gone=True)
+        assert await client.stop_session(ARN, session_id=SESSION_ID) == StoppedSession(
+            SESSION_ID, already_gone=True, status=404
+        )
 
 
 @pytest.mark.parametrize(
@@ -577,7 +582,7 @@ async def test_a_failing_consumer_closes_the_connection() -> None:
         await closed.wait()
 
 
-async def test_closing_the_client_closes_idle_connections_and_nothing_can_be_sent_after() -> None:
+async def test_nothing_is_open_between_calls_and_closing_the_client_ends_nothing() -> None:
     closed = asyncio.Event()
 
     async def answer(exchange: Exchange) -> None:
@@ -585,12 +590,28 @@ async def test_closing_the_client_closes_idle_connections_and_nothing_can_be_sen
         await exchange.peer_closed()
         closed.set()
 
-    async with loopback_server(answer) as server, asyncio.timeout(WAIT_S):
+    async with loopback_server(answer, keep_alive=True) as server, asyncio.timeout(WAIT_S):
         async with RuntimeClient(auth=NoAuth(), endpoint_url=server.endpoint_url) as client:
             await client.stop_session(ARN, session_id=SESSION_ID)
-        await closed.wait()
-        with pytest.raises(RuntimeError, match="closed"):
-            await client.stop_session(ARN, session_id=SESSION_ID)
+            await closed.wait()
+        await client.stop_session(ARN, session_id=SESSION_ID)
+
+    assert len(server.requests) == 2
+
+
+async def test_a_transport_of_ones_own_is_closed_with_the_client_and_not_with_a_call() -> None:
+    closed = []
+
+    class Transport(httpx2.MockTransport):
+        async def aclose(self) -> None:
+            closed.append(True)
+
+    transport = Transport(lambda request: httpx2.Response(200))
+    async with RuntimeClient(auth=BearerAuth("t"), transport=transport) as client:
+        await client.stop_session(ARN, session_id=SESSION_ID)
+        assert closed == []
+
+    assert closed == [True]
 
 
 async def test_a_client_that_was_never_used_has_nothing_to_close() -> None:

@@ -8,6 +8,7 @@ import json
 import struct
 import tracemalloc
 import zlib
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -342,9 +343,9 @@ async def test_a_bomb_of_many_events_is_streamed(manner: Make) -> None:
     async def script(exchange: Exchange) -> None:
         await exchange.send(reply(body=body, content_type="text/event-stream", content_encoding="gzip"))
 
-    async with sdk_of(manner, script) as (client, _):
+    async with sdk_of(manner, script) as (client, _), aclosing(client.invoke_streaming({})) as pieces:
         seen = 0
-        async for _ in client.invoke_streaming({}, session_id=SESSION_ID):
+        async for _ in pieces:
             seen += 1
             if seen == 2000:
                 break

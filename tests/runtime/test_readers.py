@@ -10,6 +10,7 @@ import pytest
 
 from agentcore_mcp.errors import AgentError, ProtocolError
 from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES, EventData, WholeText, invocation_body
+from agentcore_mcp.runtime.replies import Reply
 from agentcore_mcp.wire.sse import NamedData
 from tests.support.codecs import decode, decode_every_way, ways_to_cut
 
@@ -67,7 +68,7 @@ def test_a_whole_text_has_a_limit() -> None:
     ],
 )
 def test_the_type_of_an_answer_says_how_it_is_read(content_type: str, pieces: list[str]) -> None:
-    body = invocation_body(httpx2.Response(200, headers={"content-type": content_type}), "s-1")
+    body = invocation_body(Reply(httpx2.Response(200, headers={"content-type": content_type}), "s-1"))
 
     assert [*chain.from_iterable(body.feed(b"data: 1\n\n")), *body.close()] == pieces
 
@@ -141,7 +142,7 @@ def test_a_blank_is_text_if_the_encoder_writes_none_of_its_own() -> None:
 )
 def test_other_types_and_encodings_are_read_as_they_say(content_type: str, body: bytes, pieces: list[str]) -> None:
     for chunks in [[body], *ways_to_cut(body)]:
-        reader = invocation_body(httpx2.Response(200, headers={"content-type": content_type}), "s-1")
+        reader = invocation_body(Reply(httpx2.Response(200, headers={"content-type": content_type}), "s-1"))
         found = [*chain.from_iterable(chain.from_iterable(reader.feed(part)) for part in chunks), *reader.close()]
 
         assert "".join(found) == "".join(pieces)

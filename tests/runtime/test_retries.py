@@ -15,12 +15,14 @@ import httpx2
 import pytest
 from hypothesis import given, strategies as st
 
-from agentcore_mcp.errors import ServiceError, TransportError
+from agentcore_mcp.errors import ResponseTimeoutError, ServiceError, TransportError
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
-from agentcore_mcp.runtime.calls import Call
+from agentcore_mcp.runtime.blocking.sending import Sender as BlockingSender
 from agentcore_mcp.runtime.client import RuntimeClient
-from agentcore_mcp.runtime.connections import AsyncConnections, Connections, ConnectionSettings
+from agentcore_mcp.runtime.connections import ConnectionSettings
+from agentcore_mcp.runtime.requests import RuntimeRequest
 from agentcore_mcp.runtime.retries import LONGEST_PAUSE_S, MAX_ATTEMPTS, Retries
+from agentcore_mcp.runtime.sending import Sender
 from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.requests import Request, command_request, invoke_request, stop_request
 from tests.support.agentcore import Boto, new_session_id
@@ -35,12 +37,13 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.agentcore import LocalAgentCore
     from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 
-    Send = Callable[[Request, str, Retries], Awaitable[int]]
+    Send = Callable[..., Awaitable[int]]
     Script = Callable[[Exchange], Awaitable[None]]
 
 ATTEMPTS = 3
 AT_ONCE = Retries(max_attempts=ATTEMPTS, first_pause_s=0)
-# A request that is answered comes back within milliseconds; only those that never are wait for as long as this.
+# For requests that are never answered. The others get as long as a busy machine may need: one that is given up is not
+# sent again.
 SILENCE_S = 0.3
 
 RUNTIME = RuntimeArn.parse(ARN)
@@ -50,23 +53,17 @@ STOP = stop_request(RUNTIME, session_id=SESSION_ID, client_token="one-token-for-
 REQUESTS = {"invoke": INVOKE, "command": COMMAND, "stop": STOP}
 
 
-async def send_async(request: Request, url: str, retries: Retries) -> int:
-    connections = AsyncConnections(ConnectionSettings(endpoint_url=url, retries=retries))
-    try:
-        async with connections.send(Call(RUNTIME, request, SESSION_ID, SILENCE_S), NoAuth()) as response:
-            return response.status_code
-    finally:
-        await connections.aclose()
+async def send_async(request: Request, url: str, retries: Retries, patience_s: float = WAIT_S) -> int:
+    sender = Sender(ConnectionSettings(endpoint_url=url, retries=retries), None)
+    async with sender.send(RuntimeRequest(RUNTIME, request, SESSION_ID, patience_s), NoAuth()) as answer:
+        return answer.response.status_code
 
 
-async def send_blocking(request: Request, url: str, retries: Retries) -> int:
+async def send_blocking(request: Request, url: str, retries: Retries, patience_s: float = WAIT_S) -> int:
     def send() -> int:
-        connections = Connections(ConnectionSettings(endpoint_url=url, retries=retries))
-        try:
-            with connections.send(Call(RUNTIME, request, SESSION_ID, SILENCE_S), NoAuth()) as response:
-                return response.status_code
-        finally:
-            connections.close()
+        sender = BlockingSender(ConnectionSettings(endpoint_url=url, retries=retries), None)
+        with sender.send(RuntimeRequest(RUNTIME, request, SESSION_ID, patience_s), NoAuth()) as answer:
+            return answer.response.status_code
 
     return await asyncio.to_thread(send)
 
@@ -108,29 +105,38 @@ async def stall_in_the_head(exchange: Exchange) -> None:
     await exchange.peer_closed()
 
 
-LINE_FAILURES: dict[str, tuple[Script, int]] = {
-    "closed": (close, ATTEMPTS),
-    "reset": (reset, ATTEMPTS),
-    "half a head": (half_a_head, ATTEMPTS),
-    "no http": (no_http, ATTEMPTS),
-    "only 1xx": (only_informational, ATTEMPTS),
-    # Its caller has waited long enough.
-    "stalled": (stall, 1),
-    "stalled in the head": (stall_in_the_head, 1),
+LINE_FAILURES = {
+    "closed": close,
+    "reset": reset,
+    "half a head": half_a_head,
+    "no http": no_http,
+    "1xx": only_informational,
 }
+STALLS = {"stalled": stall, "stalled in the head": stall_in_the_head}
 
 
 @both_manners
 @every_request
 @pytest.mark.parametrize("failure", LINE_FAILURES)
 async def test_once_a_request_is_out_only_a_stop_is_sent_again(send: Send, operation: str, failure: str) -> None:
-    script, times_for_a_stop = LINE_FAILURES[failure]
-    async with loopback_server(script) as server:
+    async with loopback_server(LINE_FAILURES[failure]) as server:
         with pytest.raises(TransportError):
             await send(REQUESTS[operation], server.endpoint_url, AT_ONCE)
 
-    assert len(server.requests) == (times_for_a_stop if operation == "stop" else 1)
+    assert len(server.requests) == (ATTEMPTS if operation == "stop" else 1)
     assert {request.body for request in server.requests} == {REQUESTS[operation].body}
+
+
+@both_manners
+@every_request
+@pytest.mark.parametrize("stalls", STALLS)
+async def test_what_is_not_answered_in_time_is_not_sent_again(send: Send, operation: str, stalls: str) -> None:
+    """Not even a stop: its caller has waited long enough."""
+    async with loopback_server(STALLS[stalls]) as server:
+        with pytest.raises(ResponseTimeoutError):
+            await send(REQUESTS[operation], server.endpoint_url, AT_ONCE, SILENCE_S)
+
+    assert len(server.requests) == 1
 
 
 # What a refusal means: how often it is asked for, for an invocation or a command, and for a stop.
@@ -256,13 +262,12 @@ async def test_a_connection_that_cant_be_made_is_tried_twice_at_most(
         tried.append(request)
         raise failure("no")
 
-    connections = AsyncConnections(ConnectionSettings(retries=AT_ONCE), httpx2.MockTransport(fail))
+    sender = Sender(ConnectionSettings(retries=AT_ONCE), httpx2.MockTransport(fail))
     with pytest.raises(TransportError, match="nothing was sent"):
-        async with connections.send(Call(RUNTIME, REQUESTS[operation], SESSION_ID, SILENCE_S), BearerAuth("t")):
+        async with sender.send(RuntimeRequest(RUNTIME, REQUESTS[operation], SESSION_ID, WAIT_S), BearerAuth("t")):
             pass
 
     assert len(tried) == NOT_SENT[failure]
-    await connections.aclose()
 
 
 # Pauses.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 
     from agentcore_mcp.runtime.retries import Retries
-    from agentcore_mcp.runtime.sdk.orders import CommandResult, StoppedSessionResult
+    from agentcore_mcp.runtime.sdk.results import CommandResult, StoppedSessionResult
     from tests.support.servers import Exchange
 
 TOKEN = "not.a.real-token"
@@ -80,10 +80,11 @@ async def sdk_of(
     answer: Callable[[Exchange], Awaitable[None]],
     *,
     retries: Retries = ONCE,
+    keep_alive: bool = False,
     **options: Any,
 ) -> AsyncIterator[tuple[Manner, LoopbackServer]]:
     """Give a client of a server that answers as it is told."""
-    async with loopback_server(answer) as server:
+    async with loopback_server(answer, keep_alive=keep_alive) as server:
         with AgentCoreRuntimeClient(endpoint_url=server.endpoint_url, retries=retries, **options) as client:
             yield manner(client), server
 

@@ -10,7 +10,7 @@ import botocore.session
 
 from agentcore_mcp import AgentCoreRuntimeClient, AgentRuntimeError, InvalidRequestError, RuntimeClient
 from agentcore_mcp.runtime import RuntimeWebSocket, StoppedSession, connect, iter_text, parse_sse_data
-from agentcore_mcp.runtime.sdk.orders import CommandResult, StoppedSessionResult
+from agentcore_mcp.runtime.sdk.results import CommandResult, StoppedSessionResult
 from agentcore_mcp.wire.eventstream import CommandEvent
 from agentcore_mcp.wire.ids import RuntimeArn
 

@@ -1,20 +1,24 @@
 """AgentCoreRuntimeClient: ask agents, run commands and stop sessions, blocking or not, and open WebSockets.
 
 The names, argument orders and results are those of the ``bedrock-agentcore`` package, its pull request 422 included, so
-that a program only has to change its import. The methods are in ``sdk_blocking``, ``sdk_async`` and ``sdk_websocket``.
-``RuntimeClient`` is the other way to call: typed events, and answers that know their session.
+that a program only has to change its import. The methods are in ``methods``, once more in ``blocking``, and in
+``websockets``. ``RuntimeClient`` is the other way to call: typed events, and answers that know their session.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
-from agentcore_mcp.runtime.connections import AsyncConnections, Connections, ConnectionSettings
+from agentcore_mcp.runtime.blocking.client import BlockingRuntimeClient
+from agentcore_mcp.runtime.blocking.methods import BlockingMethods
+from agentcore_mcp.runtime.client import RuntimeClient
+from agentcore_mcp.runtime.endpoints import endpoint_for
+from agentcore_mcp.runtime.environment import Certificates
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
-from agentcore_mcp.runtime.sdk.async_methods import AsyncMethods
-from agentcore_mcp.runtime.sdk.blocking_methods import BlockingMethods
-from agentcore_mcp.runtime.sdk.websocket_methods import WebSocketMethods
+from agentcore_mcp.runtime.sdk.methods import AsyncMethods
+from agentcore_mcp.runtime.sdk.websockets import WebSocketMethods
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -23,11 +27,11 @@ if TYPE_CHECKING:
 
 
 class AgentCoreRuntimeClient(BlockingMethods, AsyncMethods, WebSocketMethods):
-    """Calls agent runtimes. The methods that block may be used from several threads at once.
+    """Calls agent runtimes. It keeps nothing open between calls, and may be shared by threads and by event loops.
 
-    Connections of the methods that block are kept for a few seconds, and closed at the end of a ``with`` block or in
-    ``close()``. The async methods open one for each call, since they may be called from one event loop after another;
-    only an ``async with`` block, which belongs to one event loop, keeps theirs too.
+    Each method that blocks runs in the calling thread, with no event loop behind it; its namesake in ``…_async`` does
+    the same on an event loop. A blocking generator that is dropped is closed at once, an async one by its event loop a
+    little later.
 
     Arguments of several methods:
 
@@ -58,7 +62,7 @@ class AgentCoreRuntimeClient(BlockingMethods, AsyncMethods, WebSocketMethods):
         use_dualstack: Send to the host that has IPv6 addresses too.
         retries: When a call is sent again that didn't reach an agent; ``Retries(max_attempts=1)`` for never.
         transport: An httpx2 transport for the methods that block. It is closed with the client.
-        async_transport: One for the async methods. It is closed whenever their connections are.
+        async_transport: One for the async methods. It is closed at the end of an ``async with`` block.
 
     Raises:
         ConfigurationError: If the endpoint URL is neither https nor on this machine, or FIPS or dual-stack is asked
@@ -82,12 +86,28 @@ class AgentCoreRuntimeClient(BlockingMethods, AsyncMethods, WebSocketMethods):
         self.session = session
         self._sigv4 = SigV4Auth(session)
         self._auth = self._sigv4 if auth is None else auth
-        self._settings = ConnectionSettings(
-            endpoint_url=endpoint_url, use_fips=use_fips, use_dualstack=use_dualstack, retries=retries
+        self._endpoint_for = partial(
+            endpoint_for, override=endpoint_url, use_fips=use_fips, use_dualstack=use_dualstack
         )
-        self._connections = Connections(self._settings, transport)
-        self._async_transport = async_transport
-        self._kept: AsyncConnections | None = None
+        tls = Certificates().read
+        self._runtime = BlockingRuntimeClient(
+            auth=self._auth,
+            endpoint_url=endpoint_url,
+            use_fips=use_fips,
+            use_dualstack=use_dualstack,
+            retries=retries,
+            tls=tls,
+            transport=transport,
+        )
+        self._runtime_async = RuntimeClient(
+            auth=self._auth,
+            endpoint_url=endpoint_url,
+            use_fips=use_fips,
+            use_dualstack=use_dualstack,
+            retries=retries,
+            tls=tls,
+            transport=async_transport,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -98,17 +118,14 @@ class AgentCoreRuntimeClient(BlockingMethods, AsyncMethods, WebSocketMethods):
         self.close()
 
     async def __aenter__(self) -> Self:
-        self._kept = self._new_connections()
         return self
 
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            await kept.aclose()
+        await self._runtime_async.aclose()
         self.close()
 
     def close(self) -> None:
-        """Close the connections of the methods that block. Answers that are still being read break off."""
-        self._connections.close()
+        """Close ``transport``. There is nothing else to close."""
+        self._runtime.close()

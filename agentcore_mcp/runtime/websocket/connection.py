@@ -17,8 +17,8 @@ import anyio
 from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 
 from agentcore_mcp.errors import InvalidRequestError, ProtocolError, WebSocketClosedError
-from agentcore_mcp.runtime.calls import OPEN_TIMEOUT_S
-from agentcore_mcp.runtime.websocket.opening import MESSAGE_MAX_BYTES, open_connection
+from agentcore_mcp.runtime.timeouts import OPEN_TIMEOUT_S
+from agentcore_mcp.runtime.websocket.handshake import MESSAGE_MAX_BYTES, open_connection
 from agentcore_mcp.wire.limits import FRAME_MAX_BYTES
 
 if TYPE_CHECKING:

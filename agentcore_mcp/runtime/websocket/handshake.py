@@ -1,118 +1,150 @@
-"""How a WebSocket to a runtime is asked for: signed headers, a bearer token, or a URL that carries its signature.
+"""The opening handshake of a WebSocket: the upgrade, and what it means if it fails. ``connection`` comes after.
 
-What comes out is for any WebSocket library, in this process, another one or a browser; ``websocket`` connects with it.
+Of the library's own habits three are turned off: it would follow redirects and take the session id along, write
+credentials to its log, and compress.
 """
 
 from __future__ import annotations
 
-import base64
-import secrets
+import logging
 from typing import TYPE_CHECKING
 
 import httpx2
+from websockets.asyncio.client import connect as websockets_connect
+from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidProxy, InvalidStatus, InvalidURI, ProxyError
+from websockets.proxy import get_proxy
+from websockets.uri import parse_uri
 
-from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION, SigV4Auth
-from agentcore_mcp.runtime.calls import user_agent
-from agentcore_mcp.runtime.endpoints import endpoint_for
-from agentcore_mcp.wire.limits import PRESIGNED_MAX_S
-from agentcore_mcp.wire.requests import websocket_request
+from agentcore_mcp.errors import (
+    ConfigurationError,
+    ConnectError,
+    ProtocolError,
+    ResponseTimeoutError,
+    TransportError,
+)
+from agentcore_mcp.runtime.auth.redaction import redacted
+from agentcore_mcp.runtime.endpoints import is_safe_for_credentials, url_of
+from agentcore_mcp.runtime.environment import environment_error, tls_context, trusts_environment
+from agentcore_mcp.runtime.failures import DETAIL_MAX_CHARS, cause_of, refusal
+from agentcore_mcp.runtime.replies import Reply
+from agentcore_mcp.runtime.requests import user_agent
+from agentcore_mcp.runtime.timeouts import check_timeout
+from agentcore_mcp.wire.headers import SESSION_HEADER, check_header
+from agentcore_mcp.wire.ids import session_in
+from agentcore_mcp.wire.loopback import LOOPBACK_IN_WORDS
+from agentcore_mcp.wire.sse import MAX_EVENT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Mapping
 
-    from agentcore_mcp.wire.ids import RuntimeArn
+    from websockets.asyncio.client import ClientConnection
+    from websockets.http11 import Response
 
-# A URL to connect to, and the headers to do it with.
-Handshake = tuple[str, dict[str, str]]
+# Keeps firewalls and load balancers on the way from forgetting the connection. It keeps the session too.
+PING_INTERVAL_S = 20.0
+# An agent that computes on its event loop answers no pings meanwhile; that must not end the conversation.
+PING_TIMEOUT_S = 300.0
+# A goodbye that is not answered is not waited for much longer: nothing depends on it.
+CLOSE_TIMEOUT_S = 2.0
+# A message bounds the memory that the other side can take. As large as an event of a stream may be.
+MESSAGE_MAX_BYTES = MAX_EVENT_BYTES
+# What the library makes itself. Twice in a request, servers refuse it.
+_OF_THE_LIBRARY = ("host", "upgrade", "connection", "sec-websocket-", "user-agent")
 
-# Random bytes of Sec-WebSocket-Key, RFC 6455, 4.1.
-_KEY_BYTES = 16
+_logger = logging.getLogger(__name__)
 
 
-def handshakes(
-    arn: RuntimeArn,
-    auth: httpx2.Auth,
-    *,
-    session_id: str,
-    qualifier: str | None = None,
-    shell_id: str | None = None,
-    headers: Mapping[str, str] | None = None,
-    endpoint_url: str | None = None,
-) -> Generator[Handshake, int, None]:
-    """Yield the URL to connect to, and all headers of the request that does it; and again if sent a refusal's status.
+async def open_connection(url: str, headers: Mapping[str, str], open_timeout_s: float) -> tuple[ClientConnection, str]:
+    """Connect, and return the connection and the id of its session. Arguments and exceptions as for ``connect``."""
+    check_timeout(open_timeout_s)
+    request = _http_request(url, headers)
+    session_id = request.headers.get(SESSION_HEADER) or request.url.params.get(SESSION_HEADER, "")
+    connection = await _open(url, request, session_id, open_timeout_s)
+    if connection.response is not None:
+        session_id = session_in(_headers_of(connection.response), session_id)
+    return connection, session_id
 
-    That is, if its sender has something else to prove itself with than what was refused. The session id is among the
-    headers, and a signature covers it.
 
-    Args:
-        arn: The runtime.
-        auth: How the requests prove who sends them.
-        session_id: 33 to 256 visible ASCII characters.
-        qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
-        shell_id: An interactive shell instead of the agent: 1 to 128 letters, digits, dashes and underscores.
-        headers: Further headers, such as ``…-Runtime-Custom-*``.
-        endpoint_url: Where to connect, instead of to the service's host for the ARN's region.
+class _Connect(websockets_connect):
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Follow none: session id and credentials would go along."""
+        return exc
 
-    Raises:
-        InvalidRequestError: If an argument is outside these limits.
-        CredentialsError: If there are no usable credentials.
-    """
-    asked = websocket_request(arn, session_id=session_id, qualifier=qualifier, shell_id=shell_id, headers=headers)
-    request = httpx2.Request(
-        asked.method,
-        endpoint_for(arn, endpoint_url) + asked.target,
-        headers=asked.raw_headers,
-        extensions={REGION_EXTENSION: arn.region},
+
+def _http_request(url: str, headers: Mapping[str, str]) -> httpx2.Request:
+    """Return the upgrade as the request that a failure of it is about, with the headers that are ours to send."""
+    if not url.startswith(("wss://", "ws://")):
+        raise ConfigurationError("not a WebSocket URL: it begins with wss://, or ws:// for this machine")
+    for name, value in headers.items():
+        check_header(name, value)
+    parsed = url_of("http" + url.removeprefix("ws"))
+    try:
+        parse_uri(url)  # it understands less
+    except (InvalidURI, ValueError):
+        parsed = None
+    if parsed is None or parsed.fragment:
+        raise ConfigurationError("not a WebSocket URL")
+    own = [(name, value) for name, value in headers.items() if not name.lower().startswith(_OF_THE_LIBRARY)]
+    request = httpx2.Request("GET", parsed, headers=[(name.encode(), value.encode()) for name, value in own])
+    if not is_safe_for_credentials(request.url):
+        raise ConfigurationError(
+            f"a WebSocket to {request.url.host!r} would send everything unencrypted; "
+            f"use wss, or ws with {LOOPBACK_IN_WORDS}"
+        )
+    return request
+
+
+async def _open(url: str, request: httpx2.Request, session_id: str, open_timeout_s: float) -> ClientConnection:
+    if _logger.level == logging.NOTSET:
+        # The library writes every header and message to its log at DEBUG. Whoever sets this level gets them.
+        _logger.setLevel(logging.INFO)
+    host = request.url.netloc.decode("ascii")
+    own = [(name, value) for name, value in request.headers.items() if name != "host"]
+    proxied = trusts_environment(request.url)
+    try:
+        return await _Connect(
+            url,
+            additional_headers=own,
+            user_agent_header=user_agent(),
+            compression=None,  # a frame is as long as what is in it, so that the limit of its length is kept
+            proxy=True if proxied else None,
+            ssl=tls_context() if request.url.scheme == "https" else None,
+            open_timeout=open_timeout_s,
+            ping_interval=PING_INTERVAL_S,
+            ping_timeout=PING_TIMEOUT_S,
+            close_timeout=CLOSE_TIMEOUT_S,
+            max_size=MESSAGE_MAX_BYTES,
+            logger=_logger,
+        )
+    except InvalidStatus as error:
+        head = _headers_of(error.response)
+        response = httpx2.Response(error.response.status_code, headers=head, request=request)
+        reply = Reply.of(response, session_id)
+        raise refusal(reply, bytes(error.response.body or b"")) from cause_of(error, request)
+    except (OSError, ProxyError) as error:
+        if isinstance(error, TimeoutError) and error.errno is None:  # ours, and not the operating system's
+            message = f"no answer from {host} within {open_timeout_s:g} s; the agent may still be starting"
+            raise ResponseTimeoutError(message, session_id=session_id) from error
+        message = f"can't connect to {host}: {_detail(error, request)}"
+        raise ConnectError(message, session_id=session_id) from cause_of(error, request)
+    except (ImportError, ValueError, InvalidProxy) as error:
+        if proxied and get_proxy(parse_uri(url)):
+            raise environment_error(error) from None
+        raise ConnectError(f"can't connect to {host}: {type(error).__name__}", session_id=session_id) from None
+    except InvalidMessage as error:
+        message = f"the connection to {host} broke off during the upgrade"
+        raise TransportError(message, session_id=session_id) from cause_of(error, request)
+    except InvalidHandshake as error:
+        message = f"{host} does not answer as a WebSocket server: {_detail(error, request)}"
+        raise ProtocolError(message, session_id=session_id) from cause_of(error, request)
+
+
+def _detail(error: Exception, request: httpx2.Request) -> str:
+    return redacted(str(error), request)[:DETAIL_MAX_CHARS] or type(error).__name__
+
+
+def _headers_of(response: Response) -> httpx2.Headers:
+    # The library takes every byte of a value for a character.
+    return httpx2.Headers(
+        [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.headers.raw_items()]
     )
-    flow = auth.sync_auth_flow(request)
-    request = next(flow)
-    while True:
-        status = yield _websocket_url(str(request.url)), _upgrade_headers(request)
-        try:
-            request = flow.send(httpx2.Response(status, request=request))
-        except StopIteration:
-            return
-
-
-def presigned_url(
-    arn: RuntimeArn,
-    auth: SigV4Auth,
-    *,
-    session_id: str,
-    qualifier: str | None = None,
-    shell_id: str | None = None,
-    headers: Mapping[str, str] | None = None,
-    endpoint_url: str | None = None,
-    expires_s: int = PRESIGNED_MAX_S,
-) -> str:
-    """Return the URL with which anyone can connect, without further headers, as long as it is valid.
-
-    Session id and headers are parameters of it. Arguments are as for ``handshakes``; ``expires_s`` says for how many
-    seconds from now it is valid, 1 to 300.
-
-    Raises:
-        InvalidRequestError, CredentialsError: As for ``handshakes``.
-    """
-    if not 1 <= expires_s <= PRESIGNED_MAX_S:
-        raise InvalidRequestError(f"a presigned URL is valid for {expires_s!r} s, 1 to {PRESIGNED_MAX_S} are allowed")
-    asked = websocket_request(
-        arn, session_id=session_id, qualifier=qualifier, shell_id=shell_id, headers=headers, in_query=True
-    )
-    url = endpoint_for(arn, endpoint_url) + asked.target
-    return _websocket_url(auth.presign(url, region=arn.region, expires_s=expires_s))
-
-
-def _upgrade_headers(request: httpx2.Request) -> dict[str, str]:
-    return {
-        **{name.decode("ascii"): value.decode() for name, value in request.headers.raw},
-        "Upgrade": "websocket",
-        "Connection": "Upgrade",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode("ascii"),
-        "User-Agent": user_agent(),
-    }
-
-
-def _websocket_url(url: str) -> str:
-    return "ws" + url.removeprefix("http")

@@ -18,7 +18,7 @@ from agentcore_mcp.errors import (
     ServiceError,
     StreamInterruptedError,
 )
-from agentcore_mcp.runtime.failures import ERROR_BODY_MAX_BYTES
+from agentcore_mcp.runtime.bodies import ERROR_BODY_MAX_BYTES
 from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 from agentcore_mcp.wire.eventstream import (
     CommandEvent,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,13 +11,9 @@ from agentcore_mcp.errors import ServiceError
 from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 from tests.support.agentcore import Boto, new_session_id
 from tests.support.aws import fake_session
-from tests.support.clients import ARN
-from tests.support.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from starlette.types import Receive, Scope, Send
 
     from agentcore_mcp.local.agentcore import LocalAgentCore
 
@@ -93,44 +88,3 @@ def test_one_client_serves_one_event_loop_after_another(
         return result["stdout"]
 
     assert [asyncio.run(run(f"echo {n}")) for n in range(3)] == ["0\n", "1\n", "2\n"]
-
-
-@contextmanager
-def counting_connections() -> Iterator[tuple[str, set[int]]]:
-    """Serve an agent; give its URL, and the ports that its callers called from."""
-    ports: set[int] = set()
-
-    async def agent(scope: Scope, receive: Receive, send: Send) -> None:
-        ports.add(scope["client"][1])
-        await receive()
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"ok"})
-
-    with serving(agent) as port:
-        yield f"http://127.0.0.1:{port}", ports
-
-
-async def test_a_block_keeps_its_connections() -> None:
-    with counting_connections() as (url, ports):
-        async with AgentCoreRuntimeClient(endpoint_url=url) as client:
-            for _ in range(3):
-                assert await client.invoke_async(ARN, TOKEN, {}) == "ok"
-
-    assert len(ports) == 1
-
-
-async def test_without_a_block_each_async_call_has_its_own_connection() -> None:
-    with counting_connections() as (url, ports):
-        client = AgentCoreRuntimeClient(endpoint_url=url)
-        for _ in range(3):
-            assert await client.invoke_async(ARN, TOKEN, {}) == "ok"
-
-    assert len(ports) == 3
-
-
-def test_calls_that_block_keep_their_connection() -> None:
-    with counting_connections() as (url, ports), AgentCoreRuntimeClient(endpoint_url=url) as client:
-        for _ in range(3):
-            assert client.invoke(ARN, TOKEN, {}) == "ok"
-
-    assert len(ports) == 1

@@ -27,7 +27,7 @@ from agentcore_mcp.errors import (
 from agentcore_mcp.hosting.app import BedrockAgentCoreApp
 from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket, connect
-from agentcore_mcp.runtime.websocket.opening import MESSAGE_MAX_BYTES
+from agentcore_mcp.runtime.websocket.handshake import MESSAGE_MAX_BYTES
 from agentcore_mcp.wire.limits import FRAME_MAX_BYTES
 from tests.support import published
 from tests.support.aws import botocore_authorization, botocore_presigned_signature, fake_session

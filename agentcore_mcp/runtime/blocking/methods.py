@@ -1,36 +1,36 @@
-"""The methods of AgentCoreRuntimeClient that block: plain I/O in the calling thread, no event loop behind it."""
+# Generated from agentcore_mcp/runtime/sdk/methods.py by scripts/unasync.py: do not edit.
+"""The methods of AgentCoreRuntimeClient that call: what the published package has, on top of ``BlockingRuntimeClient``.
+
+Generated from the async half by ``scripts/unasync.py``.
+"""
 
 from __future__ import annotations
 
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.runtime.bodies import (
-    blocking_check_success,
-    blocking_command_events,
-    blocking_invocation_pieces,
-)
-from agentcore_mcp.runtime.calls import READ_TIMEOUT_S, STOP_TIMEOUT_S, Call
-from agentcore_mcp.runtime.sdk import orders
+from agentcore_mcp.runtime.sdk.results import Collected, CollectedCommand, auth_of, payload_of, stopped
 from agentcore_mcp.runtime.text import EventText
+from agentcore_mcp.runtime.timeouts import READ_TIMEOUT_S, STOP_TIMEOUT_S
 from agentcore_mcp.wire.eventstream import command_event_value
-from agentcore_mcp.wire.headers import JSON_TYPE
+from agentcore_mcp.wire.headers import JSON_TYPE, SSE_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
+    from contextlib import AbstractContextManager
 
-    import httpx2
+    from agentcore_mcp.runtime.blocking.bodies import BlockingCommandRun, BlockingInvocation
+    from agentcore_mcp.runtime.blocking.client import BlockingRuntimeClient
+    from agentcore_mcp.runtime.sdk.results import CommandResult, StoppedSessionResult
 
-    from agentcore_mcp.runtime.connections import Connections
-    from agentcore_mcp.runtime.sdk.orders import CommandResult, StoppedSessionResult
-    from agentcore_mcp.wire.eventstream import CommandEvent
+# As proposed in the published package's pull request 422: commands may take longer than the service's default.
+COMMAND_TIMEOUT_S = 600
 
 
 class BlockingMethods:
     """See ``AgentCoreRuntimeClient``, also for the arguments."""
 
-    _auth: httpx2.Auth
-    _connections: Connections
+    _runtime: BlockingRuntimeClient
 
     def invoke(
         self,
@@ -43,7 +43,7 @@ class BlockingMethods:
         headers: Mapping[str, str] | None = None,
         timeout: float = READ_TIMEOUT_S,
         content_type: str = JSON_TYPE,
-        accept: str = orders.ACCEPT,
+        accept: str = f"{SSE_TYPE}, {JSON_TYPE}",
     ) -> str:
         """Ask an agent and return its whole answer: what ``invoke_streaming`` yields, joined, up to 100 MB.
 
@@ -61,7 +61,7 @@ class BlockingMethods:
             content_type=content_type,
             accept=accept,
         )
-        answer = orders.Collected()
+        answer = Collected()
         with closing(pieces):
             for piece in pieces:
                 answer.add(piece)
@@ -78,7 +78,7 @@ class BlockingMethods:
         headers: Mapping[str, str] | None = None,
         timeout: float = READ_TIMEOUT_S,
         content_type: str = JSON_TYPE,
-        accept: str = orders.ACCEPT,
+        accept: str = f"{SSE_TYPE}, {JSON_TYPE}",
     ) -> Generator[str, None, None]:
         """Ask an agent and yield its answer as it arrives, the data of one event after the other.
 
@@ -86,17 +86,19 @@ class BlockingMethods:
         stream in one piece. The request is sent when iterating begins; closing or dropping the generator closes the
         connection, which does not stop the agent's work.
         """
-        call = orders.invocation(
-            runtime_arn,
-            body,
-            session_id=session_id,
-            endpoint_name=endpoint_name,
-            headers=headers,
-            timeout_s=timeout,
-            content_type=content_type,
-            accept=accept,
+        return _texts(
+            self._runtime.invoke(
+                runtime_arn,
+                payload_of(body, content_type),
+                session_id=session_id or None,
+                qualifier=endpoint_name or None,
+                content_type=content_type,
+                accept=accept,
+                headers=headers,
+                read_timeout_s=timeout,
+                auth=auth_of(bearer_token),
+            )
         )
-        return self._texts(call, orders.auth_of(bearer_token, self._auth))
 
     def execute_command(
         self,
@@ -107,24 +109,24 @@ class BlockingMethods:
         session_id: str | None = None,
         endpoint_name: str | None = None,
         headers: Mapping[str, str] | None = None,
-        command_timeout: int = orders.COMMAND_TIMEOUT_S,
+        command_timeout: int = COMMAND_TIMEOUT_S,
     ) -> CommandResult:
         """Run a shell command in a session's environment and return what it wrote, up to 100 MB, and how it ended.
 
         Each command has a fresh shell: files stay, the working directory and variables don't. ``command_timeout``
         says after how many seconds the service ends it, 1 to 3600.
         """
-        call = orders.command(
+        result = CollectedCommand()
+        with self._runtime.run_command(
             runtime_arn,
             command,
-            session_id=session_id,
-            endpoint_name=endpoint_name,
+            session_id=session_id or None,
+            timeout_s=command_timeout,
+            qualifier=endpoint_name or None,
             headers=headers,
-            command_timeout_s=command_timeout,
-        )
-        result = orders.CollectedCommand()
-        with closing(self._events(call, orders.auth_of(bearer_token, self._auth))) as events:
-            for event in events:
+            auth=auth_of(bearer_token),
+        ) as run:
+            for event in run:
                 result.add(event)
         return result.whole()
 
@@ -137,22 +139,24 @@ class BlockingMethods:
         session_id: str | None = None,
         endpoint_name: str | None = None,
         headers: Mapping[str, str] | None = None,
-        command_timeout: int = orders.COMMAND_TIMEOUT_S,
+        command_timeout: int = COMMAND_TIMEOUT_S,
     ) -> Generator[dict[str, dict[str, Any]], None, None]:
         """Run a shell command and yield what happens: ``contentStart``, each ``contentDelta``, ``contentStop``.
 
         The request is sent when iterating begins. Closing or dropping the generator closes the connection; the command
         runs on.
         """
-        call = orders.command(
-            runtime_arn,
-            command,
-            session_id=session_id,
-            endpoint_name=endpoint_name,
-            headers=headers,
-            command_timeout_s=command_timeout,
+        return _values(
+            self._runtime.run_command(
+                runtime_arn,
+                command,
+                session_id=session_id or None,
+                timeout_s=command_timeout,
+                qualifier=endpoint_name or None,
+                headers=headers,
+                auth=auth_of(bearer_token),
+            )
         )
-        return self._values(call, orders.auth_of(bearer_token, self._auth))
 
     def stop_runtime_session(
         self,
@@ -169,33 +173,33 @@ class BlockingMethods:
         A session that is already gone is a ServiceError. ``client_token``, 33 to 256 letters, digits and dashes, makes
         a repeated stop the same stop; None is a new one.
         """
-        call = orders.stop(
-            runtime_arn,
-            session_id=session_id,
-            endpoint_name=endpoint_name,
-            client_token=client_token,
-            timeout_s=timeout,
+        return stopped(
+            self._runtime.stop_session(
+                runtime_arn,
+                session_id=session_id,
+                qualifier=endpoint_name or None,
+                client_token=client_token or None,
+                missing_ok=False,
+                read_timeout_s=timeout,
+                auth=auth_of(bearer_token),
+            )
         )
-        with self._connections.send(call, orders.auth_of(bearer_token, self._auth)) as response:
-            blocking_check_success(response, call.session_id)
-            return orders.stopped(response, call.session_id)
 
-    def _texts(self, call: Call, auth: httpx2.Auth) -> Generator[str, None, None]:
-        text = EventText()
-        with (
-            self._connections.send(call, auth) as response,
-            closing(blocking_invocation_pieces(response, call.session_id)) as pieces,
-        ):
-            yield from filter(None, map(text.feed, pieces))
-            yield from filter(None, [text.close()])
 
-    def _events(self, call: Call, auth: httpx2.Auth) -> Generator[CommandEvent, None, None]:
-        with (
-            self._connections.send(call, auth) as response,
-            closing(blocking_command_events(response, call.session_id)) as events,
-        ):
-            yield from events
+def _texts(invocation: AbstractContextManager[BlockingInvocation]) -> Generator[str, None, None]:
+    text = EventText()
+    with invocation as answer:
+        for pieces in answer.batches:
+            for piece in filter(None, map(text.feed, pieces)):
+                yield piece
+        if piece := text.close():
+            yield piece
 
-    def _values(self, call: Call, auth: httpx2.Auth) -> Generator[dict[str, dict[str, Any]], None, None]:
-        with closing(self._events(call, auth)) as events:
-            yield from map(command_event_value, events)
+
+def _values(
+    command: AbstractContextManager[BlockingCommandRun],
+) -> Generator[dict[str, dict[str, Any]], None, None]:
+    with command as run:
+        for events in run.batches:
+            for event in events:
+                yield command_event_value(event)

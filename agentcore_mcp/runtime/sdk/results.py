@@ -1,31 +1,18 @@
-"""What ``AgentCoreRuntimeClient`` makes of its arguments, a call, and of what comes back, a result. No I/O."""
+"""What the methods of ``AgentCoreRuntimeClient`` take and return that is not as in ``RuntimeClient``. No I/O."""
 
 from __future__ import annotations
 
 import io
 import json
-import uuid
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from agentcore_mcp.errors import ConfigurationError, InvalidRequestError, ProtocolError
 from agentcore_mcp.runtime.auth.bearer import BearerAuth
-from agentcore_mcp.runtime.calls import COMMAND_GRACE_S, Call, parsed_arn
 from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES
 from agentcore_mcp.wire.eventstream import CommandEvent, ContentDelta, ContentStop
-from agentcore_mcp.wire.headers import JSON_TYPE, SSE_TYPE
-from agentcore_mcp.wire.ids import session_in
-from agentcore_mcp.wire.requests import command_request, invoke_request, stop_request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import httpx2
-
-    from agentcore_mcp.wire.ids import Runtime
-
-# As proposed in the published package's pull request 422: commands may take longer than the service's default.
-COMMAND_TIMEOUT_S = 600
-ACCEPT = f"{SSE_TYPE}, {JSON_TYPE}"
+    from agentcore_mcp.runtime.replies import StoppedSession
 
 
 class CommandResult(TypedDict):
@@ -100,100 +87,31 @@ class CollectedCommand:
         }
 
 
-def auth_of(bearer_token: str | None, otherwise: httpx2.Auth) -> httpx2.Auth:
-    """Return how a call proves who sends it: with its token, or else as its client does.
+def stopped(session: StoppedSession) -> StoppedSessionResult:
+    """Return the answer to a stop."""
+    return {"runtimeSessionId": session.session_id, "statusCode": session.status}
+
+
+def auth_of(bearer_token: str | None) -> BearerAuth | None:
+    """Return how a call with a token proves who sends it; None without one.
 
     Raises:
         InvalidRequestError: If the token is empty or has characters that a header can't carry.
     """
     if bearer_token is None:
-        return otherwise
+        return None
     try:
         return BearerAuth(bearer_token)
     except ConfigurationError as error:  # a setting for whoever configures a server, an argument here
         raise InvalidRequestError(error.message) from None
 
 
-def new_session_id() -> str:
-    """Return the id of a session that nobody else has."""
-    return str(uuid.uuid4())
-
-
-def invocation(
-    arn: Runtime | str,
-    body: Any,
-    *,
-    session_id: str | None,
-    endpoint_name: str | None,
-    headers: Mapping[str, str] | None,
-    timeout_s: float,
-    content_type: str,
-    accept: str,
-) -> Call:
-    """Return the call that asks an agent.
+def payload_of(body: Any, content_type: str) -> bytes:
+    """Return what the agent receives: bytes as they are, a string as it is unless JSON is wanted, else its JSON.
 
     Raises:
-        InvalidRequestError: If an argument is outside its limits.
+        InvalidRequestError: If JSON or UTF-8 can't express it.
     """
-    arn = parsed_arn(arn)
-    session_id = session_id or new_session_id()
-    request = invoke_request(
-        arn,
-        _payload(body, content_type),
-        session_id=session_id,
-        qualifier=endpoint_name or None,
-        content_type=content_type,
-        accept=accept,
-        headers=headers,
-    )
-    return Call(arn, request, session_id, timeout_s)
-
-
-def command(
-    arn: Runtime | str,
-    text: str,
-    *,
-    session_id: str | None,
-    endpoint_name: str | None,
-    headers: Mapping[str, str] | None,
-    command_timeout_s: int,
-) -> Call:
-    """Return the call that runs a command.
-
-    Raises:
-        InvalidRequestError: If an argument is outside its limits.
-    """
-    arn = parsed_arn(arn)
-    session_id = session_id or new_session_id()
-    request = command_request(
-        arn, text, session_id=session_id, timeout_s=command_timeout_s, qualifier=endpoint_name or None, headers=headers
-    )
-    return Call(arn, request, session_id, command_timeout_s + COMMAND_GRACE_S)
-
-
-def stop(
-    arn: Runtime | str, *, session_id: str, endpoint_name: str | None, client_token: str | None, timeout_s: float
-) -> Call:
-    """Return the call that stops a session.
-
-    Raises:
-        InvalidRequestError: If an argument is outside its limits.
-    """
-    arn = parsed_arn(arn)
-    token = client_token or str(uuid.uuid4())
-    request = stop_request(arn, session_id=session_id, client_token=token, qualifier=endpoint_name or None)
-    return Call(arn, request, session_id, timeout_s)
-
-
-def stopped(response: httpx2.Response, session_id: str) -> StoppedSessionResult:
-    """Return what a successful answer to a stop says."""
-    return {
-        "runtimeSessionId": session_in(response.headers, session_id),
-        "statusCode": response.status_code,
-    }
-
-
-def _payload(body: Any, content_type: str) -> bytes:
     if isinstance(body, bytes | bytearray | memoryview):
         return bytes(body)
     try:

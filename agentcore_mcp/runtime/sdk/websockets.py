@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from agentcore_mcp.errors import ServiceError
-from agentcore_mcp.runtime.calls import OPEN_TIMEOUT_S, parsed_arn
-from agentcore_mcp.runtime.sdk import orders
-from agentcore_mcp.runtime.websocket.handshake import Handshake, handshakes, presigned_url
+from agentcore_mcp.runtime.requests import new_session_id, parsed_arn
+from agentcore_mcp.runtime.sdk.results import auth_of
+from agentcore_mcp.runtime.timeouts import OPEN_TIMEOUT_S
+from agentcore_mcp.runtime.websocket.signing import Handshake, handshakes, presigned_url
 from agentcore_mcp.wire.limits import PRESIGNED_MAX_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 
     import httpx2
 
     from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
-    from agentcore_mcp.runtime.connections import ConnectionSettings
     from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket
+    from agentcore_mcp.wire.ids import Runtime
 
 
 class WebSocketMethods:
@@ -31,7 +32,7 @@ class WebSocketMethods:
 
     _auth: httpx2.Auth
     _sigv4: SigV4Auth
-    _settings: ConnectionSettings
+    _endpoint_for: Callable[[Runtime], str]
 
     def generate_ws_connection(
         self,
@@ -82,11 +83,11 @@ class WebSocketMethods:
         return presigned_url(
             arn,
             self._sigv4,
-            session_id=session_id or orders.new_session_id(),
+            session_id=session_id or new_session_id(),
             qualifier=endpoint_name or None,
             shell_id=shell_id,
             headers=custom_headers,
-            endpoint_url=self._settings.url_for(arn),
+            endpoint_url=self._endpoint_for(arn),
             expires_s=expires,
         )
 
@@ -134,12 +135,12 @@ class WebSocketMethods:
         arn = parsed_arn(runtime_arn)
         yield from handshakes(
             arn,
-            orders.auth_of(bearer_token, self._auth),
-            session_id=session_id or orders.new_session_id(),
+            auth_of(bearer_token) or self._auth,
+            session_id=session_id or new_session_id(),
             qualifier=endpoint_name or None,
             shell_id=shell_id,
             headers=headers,
-            endpoint_url=self._settings.url_for(arn),
+            endpoint_url=self._endpoint_for(arn),
         )
 
 

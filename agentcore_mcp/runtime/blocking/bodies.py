@@ -1,0 +1,157 @@
+# Generated from agentcore_mcp/runtime/bodies.py by scripts/unasync.py: do not edit.
+"""Reading answers: ``readers`` makes something of the bytes of a body, here they are waited for and handed over.
+
+Generated from the async half by ``scripts/unasync.py``.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from agentcore_mcp.errors import TransportError
+from agentcore_mcp.runtime.failures import LINE_FAILURES, failure, reading_errors
+from agentcore_mcp.runtime.readers import Body, command_body, invocation_body
+from agentcore_mcp.runtime.timeouts import ERROR_BODY_TIMEOUT_S
+from agentcore_mcp.wire.eventstream import CommandEvent
+from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE
+from agentcore_mcp.wire.sse import SSEEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from agentcore_mcp.runtime.replies import Reply
+
+# An error's body is a few hundred bytes of JSON, a proxy's HTML page a few thousand.
+ERROR_BODY_MAX_BYTES = 65_536
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BlockingAnswer(Generic[T]):
+    """A successful answer whose head has arrived. Iterate it once for the rest, inside its ``with`` block.
+
+    Or iterate ``batches``, lists of what one chunk completes: less work where the sender packs many into one.
+
+    Attributes:
+        session_id: The session that answered: the one asked for, unless the service says otherwise.
+        content_type: As the answer's header has it, "" without one.
+        status: The HTTP status.
+        request_id: The id that AWS support asks for, when there is one.
+        batches: The pieces in lists as they arrive, none of them empty.
+        pieces: The pieces one by one, which is what iterating the answer goes through.
+    """
+
+    session_id: str
+    content_type: str
+    status: int
+    request_id: str | None
+    batches: Generator[list[T], None, None] = field(repr=False)
+    pieces: Generator[T, None, None] = field(repr=False)
+
+    def __iter__(self) -> Iterator[T]:
+        return self.pieces
+
+    def events(self: BlockingAnswer[str]) -> Generator[SSEEvent, None, None]:
+        """Iterate an agent's answer as events with their types and ids; what is no stream of events has neither."""
+        for piece in self.pieces:
+            yield SSEEvent.of(piece)
+
+
+# Each piece is the data of one SSE event, a line of JSON, a piece of text, or a whole body, always as a string. Those
+# that have more to tell are of types of their own: ``wire.sse.NamedData`` has an event's type and id,
+# ``wire.pieces.Text`` is nothing but text, also where it looks like JSON, ``wire.pieces.Binary`` has an image's bytes.
+BlockingInvocation = BlockingAnswer[str]
+BlockingCommandRun = BlockingAnswer[CommandEvent]
+
+
+@contextmanager
+def invocation_in(reply: Reply) -> Generator[BlockingInvocation, None, None]:
+    """Give the answer to InvokeAgentRuntime.
+
+    Raises:
+        AgentRuntimeError: If it is no success.
+    """
+    check_success(reply)
+    with reading_errors(reply):
+        body = invocation_body(reply)
+    with _answer(reply, body) as answer:
+        yield answer
+
+
+@contextmanager
+def command_run_in(reply: Reply) -> Generator[BlockingCommandRun, None, None]:
+    """Give the answer to InvokeAgentRuntimeCommand.
+
+    Raises:
+        AgentRuntimeError: If it is no success.
+        ProtocolError: If it is a success of another kind.
+    """
+    check_success(reply, EVENT_STREAM_TYPE)
+    with reading_errors(reply):
+        body = command_body(reply)
+    with _answer(reply, body) as run:
+        yield run
+
+
+def check_success(reply: Reply, media: str | None = None) -> None:
+    """Raise the error that an answer is, unless it is a success of the wanted media type.
+
+    Raises:
+        ServiceError: If AgentCore refused, or something answered with a redirect.
+        AgentError: If the agent failed.
+        ProtocolError: If it is a success of another type, or a web page that AgentCore did not send.
+    """
+    if not reply.is_success(media):
+        body = b"" if reply.response.has_redirect_location else _read_some(reply)
+        raise failure(reply, body, media)
+
+
+@contextmanager
+def _answer(reply: Reply, body: Body[T]) -> Generator[BlockingAnswer[T], None, None]:
+    """Leaving the block ends both ways to iterate it."""
+    with closing(_batches(reply, body)) as batches, closing(_one_by_one(batches)) as pieces:
+        yield BlockingAnswer(
+            reply.session_id, reply.content_type, reply.response.status_code, reply.request_id, batches, pieces
+        )
+
+
+def _batches(reply: Reply, body: Body[T]) -> Generator[list[T], None, None]:
+    """Yield what is made of the body, as soon as it is complete: one piece or several, never none."""
+    response = reply.response
+    try:
+        with reading_errors(reply):
+            with nullcontext(response.iter_raw() if body.is_compressed else response.iter_bytes()) as chunks:
+                for chunk in chunks:
+                    for pieces in body.feed(chunk):
+                        yield pieces
+                    if body.is_over:
+                        break
+            # An end is only an end if the connection says so: after a cut this is not reached.
+            if pieces := body.close():
+                yield pieces
+    except TransportError:
+        if pieces := body.salvage():
+            yield pieces
+        raise
+
+
+def _one_by_one(batches: Generator[list[T], None, None]) -> Generator[T, None, None]:
+    for pieces in batches:
+        for piece in pieces:
+            yield piece
+
+
+def _read_some(reply: Reply) -> bytes:
+    """Read the beginning of a body that only explains a failure: as much as comes, soon and without trouble."""
+    body = bytearray()
+    reply.deadline.set(ERROR_BODY_TIMEOUT_S)
+    with suppress(*LINE_FAILURES):
+        with nullcontext(reply.response.iter_bytes()) as chunks:
+            for chunk in chunks:
+                body += chunk
+                if len(body) >= ERROR_BODY_MAX_BYTES:
+                    break
+    return bytes(body[:ERROR_BODY_MAX_BYTES])

@@ -1,0 +1,242 @@
+# Generated from agentcore_mcp/runtime/client.py by scripts/unasync.py: do not edit.
+"""BlockingRuntimeClient: the three operations over HTTP, streaming.
+
+What a request looks like is decided in ``wire.requests``, where it goes in ``endpoints``, who it is from in ``auth``,
+whether it is sent again in ``retries``; here they meet. What comes back is in ``bodies`` and ``replies``.
+
+Generated from the async half by ``scripts/unasync.py``.
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+
+from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
+from agentcore_mcp.runtime.blocking.bodies import BlockingCommandRun, BlockingInvocation, check_success, command_run_in, invocation_in
+from agentcore_mcp.runtime.connections import ConnectionSettings
+from agentcore_mcp.runtime.environment import Certificates
+from agentcore_mcp.runtime.replies import StoppedSession
+from agentcore_mcp.runtime.requests import RuntimeRequest, new_session_id, parsed_arn
+from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
+from agentcore_mcp.runtime.blocking.sending import Sender
+from agentcore_mcp.runtime.timeouts import COMMAND_GRACE_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S, STOP_TIMEOUT_S
+from agentcore_mcp.wire.headers import JSON_TYPE, SSE_TYPE
+from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S
+from agentcore_mcp.wire.requests import command_request, invoke_request, stop_request
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Generator, Callable, Mapping
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+
+    import httpx2
+
+    from agentcore_mcp.wire.ids import Runtime
+
+
+class BlockingRuntimeClient:
+    """Calls agent runtimes. It keeps nothing open between calls, and may be shared by everything that calls.
+
+    Args:
+        auth: How requests prove who sends them; None is SigV4 with the default chain's credentials.
+        endpoint_url: Where to send everything, instead of to the service's host for the runtime's region.
+        use_fips: Send to the host whose cryptography is validated by FIPS 140.
+        use_dualstack: Send to the host that has IPv6 addresses too.
+        connect_timeout_s: For a connection, its TLS handshake included.
+        read_timeout_s: For silence while an agent works: before its answer and between two pieces of it. All of an
+            answer's head may take twice as long.
+        command_grace_s: For silence of a command, on top of the command's own timeout.
+        stop_timeout_s: For the answer to a stop.
+        retries: When a call is sent again that didn't reach an agent; ``Retries(max_attempts=1)`` for never.
+        tls: The certificates to trust, such as those of a TLS-inspecting proxy, or what reads them at the first call
+            that needs them; None are the system's.
+        transport: An httpx2 transport to send through. It is closed with the client, and no proxy is used.
+
+    Raises:
+        ConfigurationError: If the endpoint URL is neither https nor on this machine, or FIPS or dual-stack is asked
+            for besides it.
+    """
+
+    def __init__(
+        self,
+        *,
+        auth: httpx2.Auth | None = None,
+        endpoint_url: str | None = None,
+        use_fips: bool = False,
+        use_dualstack: bool = False,
+        # Timeouts
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        read_timeout_s: float = READ_TIMEOUT_S,
+        command_grace_s: float = COMMAND_GRACE_S,
+        stop_timeout_s: float = STOP_TIMEOUT_S,
+        # Repetition and trust
+        retries: Retries = DEFAULT_RETRIES,
+        tls: ssl.SSLContext | Callable[[], ssl.SSLContext] | None = None,
+        # Escape hatch
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        self._auth = SigV4Auth() if auth is None else auth
+        self._read_timeout_s = read_timeout_s
+        self._command_grace_s = command_grace_s
+        self._stop_timeout_s = stop_timeout_s
+        settings = ConnectionSettings(
+            endpoint_url=endpoint_url,
+            use_fips=use_fips,
+            use_dualstack=use_dualstack,
+            connect_timeout_s=connect_timeout_s,
+            certificates=Certificates(tls),
+            retries=retries,
+        )
+        self._sender = Sender(settings, transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the transport that the client was given. There is nothing else to close."""
+        self._sender.close()
+
+    def invoke(
+        self,
+        arn: Runtime | str,
+        payload: bytes,
+        *,
+        session_id: str | None = None,
+        qualifier: str | None = None,
+        content_type: str = JSON_TYPE,
+        accept: str = f"{SSE_TYPE}, {JSON_TYPE}",
+        user_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        read_timeout_s: float | None = None,
+        auth: httpx2.Auth | None = None,
+    ) -> AbstractContextManager[BlockingInvocation]:
+        """Ask an agent, in an ``with`` block that is entered when the head of its answer has arrived.
+
+        Leaving the block early closes the connection, which does not stop the agent's work.
+
+        Args:
+            arn: The runtime's; or a ``RuntimeId``, its id and account.
+            payload: What the agent receives, at most 100,000,000 bytes.
+            session_id: 33 to 256 visible ASCII characters; an unknown one begins a new session, and so does None.
+            qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
+            content_type: The payload's media type.
+            accept: The media types wanted back.
+            user_id: On whose behalf, at most 1024 characters.
+            headers: Further headers, such as ``…-Runtime-Custom-*`` or trace context.
+            read_timeout_s: Instead of the client's.
+            auth: Instead of the client's.
+
+        Raises:
+            InvalidRequestError: If an argument is outside these limits; nothing is sent then.
+            CredentialsError: If there is nothing to sign with.
+            TransportError: If the connection fails: see its three kinds.
+            ProtocolError: If the answer is malformed or larger than 100,000,000 bytes.
+            ServiceError: If AgentCore refuses.
+            AgentError: If the agent fails, before its answer or in the middle of it.
+        """
+        arn = parsed_arn(arn)
+        session_id = new_session_id() if session_id is None else session_id
+        operation = invoke_request(
+            arn,
+            payload,
+            session_id=session_id,
+            qualifier=qualifier,
+            content_type=content_type,
+            accept=accept,
+            user_id=user_id,
+            headers=headers,
+        )
+        timeout_s = self._read_timeout_s if read_timeout_s is None else read_timeout_s
+        return self._invocation(RuntimeRequest(arn, operation, session_id, timeout_s), auth or self._auth)
+
+    @contextmanager
+    def _invocation(self, request: RuntimeRequest, auth: httpx2.Auth) -> Generator[BlockingInvocation, None, None]:
+        with self._sender.send(request, auth) as reply, invocation_in(reply) as answer:
+            yield answer
+
+    def run_command(
+        self,
+        arn: Runtime | str,
+        command: str,
+        *,
+        session_id: str | None = None,
+        timeout_s: int = COMMAND_TIMEOUT_DEFAULT_S,
+        qualifier: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: httpx2.Auth | None = None,
+    ) -> AbstractContextManager[BlockingCommandRun]:
+        """Run a shell command in a session's environment, in an ``with`` block entered as for ``invoke``.
+
+        A stream that ends without an exit code raises StreamInterruptedError: the command may still be running.
+
+        Args:
+            arn: The runtime's, or a harness's; or a ``RuntimeId``, its id and account.
+            command: 1 to 65,536 characters.
+            session_id: 33 to 256 visible ASCII characters; an unknown one boots a new, empty environment, and so does
+                None.
+            timeout_s: After how many seconds the service ends the command, 1 to 3600.
+            qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
+            headers: Further headers, such as trace context.
+            auth: Instead of the client's.
+
+        Raises:
+            InvalidRequestError, CredentialsError, TransportError, ProtocolError, ServiceError: As for ``invoke``.
+        """
+        arn = parsed_arn(arn)
+        session_id = new_session_id() if session_id is None else session_id
+        operation = command_request(
+            arn, command, session_id=session_id, timeout_s=timeout_s, qualifier=qualifier, headers=headers
+        )
+        request = RuntimeRequest(arn, operation, session_id, timeout_s + self._command_grace_s)
+        return self._command_run(request, auth or self._auth)
+
+    @contextmanager
+    def _command_run(self, request: RuntimeRequest, auth: httpx2.Auth) -> Generator[BlockingCommandRun, None, None]:
+        with self._sender.send(request, auth) as reply, command_run_in(reply) as run:
+            yield run
+
+    def stop_session(
+        self,
+        arn: Runtime | str,
+        *,
+        session_id: str,
+        qualifier: str | None = None,
+        client_token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        missing_ok: bool = True,
+        read_timeout_s: float | None = None,
+        auth: httpx2.Auth | None = None,
+    ) -> StoppedSession:
+        """End a session, its environment and whatever runs in it.
+
+        Args:
+            arn: The runtime's.
+            session_id: 33 to 256 visible ASCII characters.
+            qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
+            client_token: 33 to 256 letters, digits and dashes, the same for the same stop; None is a new one.
+            headers: Further headers, such as what a gateway in front asks for.
+            missing_ok: Whether a session that is already gone is no error.
+            read_timeout_s: Instead of the client's ``stop_timeout_s``.
+            auth: Instead of the client's.
+
+        Raises:
+            InvalidRequestError, CredentialsError, TransportError, ServiceError: As for ``invoke``.
+        """
+        arn = parsed_arn(arn)
+        token = str(uuid.uuid4()) if client_token is None else client_token
+        operation = stop_request(arn, session_id=session_id, client_token=token, qualifier=qualifier, headers=headers)
+        timeout_s = self._stop_timeout_s if read_timeout_s is None else read_timeout_s
+        request = RuntimeRequest(arn, operation, session_id, timeout_s)
+        with self._sender.send(request, auth or self._auth) as reply:
+            already_gone = missing_ok and reply.says_session_is_gone
+            if not already_gone:
+                check_success(reply)
+            return StoppedSession(reply.session_id, already_gone, reply.response.status_code)

@@ -1,0 +1,93 @@
+"""A request as it is sent: one of the three operations, at a host, with its timeouts, and still without credentials."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING, TypeVar
+
+import httpx2
+
+from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION
+from agentcore_mcp.runtime.timeouts import WRITE_TIMEOUT_S, check_timeout
+from agentcore_mcp.wire.ids import Runtime, RuntimeArn
+
+if TYPE_CHECKING:
+    from agentcore_mcp.wire.requests import Request
+
+R = TypeVar("R", bound=Runtime)
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeRequest:
+    """One request to one runtime.
+
+    Attributes:
+        runtime: Its region is signed for and names the host.
+        operation: What is sent.
+        session_id: The session it is sent to.
+        read_timeout_s: How long the other side may be silent.
+
+    Raises:
+        InvalidRequestError: If that is not above 0 and at most 86,400 s.
+    """
+
+    runtime: Runtime
+    operation: Request
+    session_id: str
+    read_timeout_s: float
+
+    def __post_init__(self) -> None:
+        check_timeout(self.read_timeout_s)
+
+    @property
+    def head_timeout_s(self) -> float:
+        """How long all of the answer's head may take to come, once the request is out."""
+        return 2 * self.read_timeout_s
+
+    def to_http(self, endpoint_url: str, connect_timeout_s: float) -> httpx2.Request:
+        """Return the request as httpx2 sends it.
+
+        Built here and not by httpx2's clients, whose defaults would add cookies and an Accept of their own. The
+        encoding is boto3's: a proxy that compresses would hold pieces back.
+
+        Args:
+            endpoint_url: Where the operations' paths begin.
+            connect_timeout_s: For a connection, its TLS handshake included.
+        """
+        timeout = httpx2.Timeout(
+            connect=connect_timeout_s, read=self.read_timeout_s, write=WRITE_TIMEOUT_S, pool=connect_timeout_s
+        )
+        return httpx2.Request(
+            self.operation.method,
+            endpoint_url + self.operation.target,
+            headers=[
+                (b"User-Agent", user_agent().encode("ascii")),
+                (b"Accept-Encoding", b"identity"),
+                *self.operation.raw_headers,
+            ],
+            content=self.operation.body,
+            extensions={"timeout": timeout.as_dict(), REGION_EXTENSION: self.runtime.region},
+        )
+
+
+def parsed_arn(arn: R | str) -> R | RuntimeArn:
+    """Return an ARN in parts, whatever else names a runtime as it is.
+
+    Raises:
+        InvalidRequestError: If a text is not the ARN of an agent runtime.
+    """
+    return RuntimeArn.parse(arn) if isinstance(arn, str) else arn
+
+
+def new_session_id() -> str:
+    """Return the id of a session that nobody else has."""
+    return str(uuid.uuid4())
+
+
+@cache
+def user_agent() -> str:
+    """Return the name by which AgentCore's logs know us."""
+    return f"agentcore-mcp/{version('agentcore-mcp')}"

@@ -1,0 +1,204 @@
+"""The methods of AgentCoreRuntimeClient that call: what the published package has, on top of ``RuntimeClient``.
+
+The blocking half is generated from this module: see ``scripts/unasync.py``.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp.runtime.sdk.results import Collected, CollectedCommand, auth_of, payload_of, stopped
+from agentcore_mcp.runtime.text import EventText
+from agentcore_mcp.runtime.timeouts import READ_TIMEOUT_S, STOP_TIMEOUT_S
+from agentcore_mcp.wire.eventstream import command_event_value
+from agentcore_mcp.wire.headers import JSON_TYPE, SSE_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from agentcore_mcp.runtime.bodies import CommandRun, Invocation
+    from agentcore_mcp.runtime.client import RuntimeClient
+    from agentcore_mcp.runtime.sdk.results import CommandResult, StoppedSessionResult
+
+# As proposed in the published package's pull request 422: commands may take longer than the service's default.
+COMMAND_TIMEOUT_S = 600
+
+
+class AsyncMethods:
+    """See ``AgentCoreRuntimeClient``, also for the arguments."""
+
+    _runtime_async: RuntimeClient
+
+    async def invoke_async(
+        self,
+        runtime_arn: str,
+        bearer_token: str | None,
+        body: Any,
+        *,
+        session_id: str | None = None,
+        endpoint_name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = READ_TIMEOUT_S,  # noqa: ASYNC109 - silence on the line, not a deadline for the call
+        content_type: str = JSON_TYPE,
+        accept: str = f"{SSE_TYPE}, {JSON_TYPE}",
+    ) -> str:
+        """Ask an agent and return its whole answer: what ``invoke_streaming_async`` yields, joined, up to 100 MB.
+
+        The body is what the agent receives: bytes as they are, a string as it is unless the content type is JSON,
+        anything else as its JSON.
+        """
+        pieces = self.invoke_streaming_async(
+            runtime_arn,
+            bearer_token,
+            body,
+            session_id=session_id,
+            endpoint_name=endpoint_name,
+            headers=headers,
+            timeout=timeout,
+            content_type=content_type,
+            accept=accept,
+        )
+        answer = Collected()
+        async with aclosing(pieces):
+            async for piece in pieces:
+                answer.add(piece)
+        return str(answer)
+
+    def invoke_streaming_async(
+        self,
+        runtime_arn: str,
+        bearer_token: str | None,
+        body: Any,
+        *,
+        session_id: str | None = None,
+        endpoint_name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = READ_TIMEOUT_S,
+        content_type: str = JSON_TYPE,
+        accept: str = f"{SSE_TYPE}, {JSON_TYPE}",
+    ) -> AsyncGenerator[str, None]:
+        """Ask an agent and yield its answer as it arrives, the data of one event after the other.
+
+        A JSON string is yielded as the text that it stands for, any other value as its JSON, and an answer that is no
+        stream in one piece. The request is sent when iterating begins; closing or dropping the generator closes the
+        connection, which does not stop the agent's work.
+        """
+        return _texts_async(
+            self._runtime_async.invoke(
+                runtime_arn,
+                payload_of(body, content_type),
+                session_id=session_id or None,
+                qualifier=endpoint_name or None,
+                content_type=content_type,
+                accept=accept,
+                headers=headers,
+                read_timeout_s=timeout,
+                auth=auth_of(bearer_token),
+            )
+        )
+
+    async def execute_command_async(
+        self,
+        runtime_arn: str,
+        bearer_token: str | None,
+        command: str,
+        *,
+        session_id: str | None = None,
+        endpoint_name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        command_timeout: int = COMMAND_TIMEOUT_S,
+    ) -> CommandResult:
+        """Run a shell command in a session's environment and return what it wrote, up to 100 MB, and how it ended.
+
+        Each command has a fresh shell: files stay, the working directory and variables don't. ``command_timeout``
+        says after how many seconds the service ends it, 1 to 3600.
+        """
+        result = CollectedCommand()
+        async with self._runtime_async.run_command(
+            runtime_arn,
+            command,
+            session_id=session_id or None,
+            timeout_s=command_timeout,
+            qualifier=endpoint_name or None,
+            headers=headers,
+            auth=auth_of(bearer_token),
+        ) as run:
+            async for event in run:
+                result.add(event)
+        return result.whole()
+
+    def execute_command_streaming_async(
+        self,
+        runtime_arn: str,
+        bearer_token: str | None,
+        command: str,
+        *,
+        session_id: str | None = None,
+        endpoint_name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        command_timeout: int = COMMAND_TIMEOUT_S,
+    ) -> AsyncGenerator[dict[str, dict[str, Any]], None]:
+        """Run a shell command and yield what happens: ``contentStart``, each ``contentDelta``, ``contentStop``.
+
+        The request is sent when iterating begins. Closing or dropping the generator closes the connection; the command
+        runs on.
+        """
+        return _values_async(
+            self._runtime_async.run_command(
+                runtime_arn,
+                command,
+                session_id=session_id or None,
+                timeout_s=command_timeout,
+                qualifier=endpoint_name or None,
+                headers=headers,
+                auth=auth_of(bearer_token),
+            )
+        )
+
+    async def stop_runtime_session_async(
+        self,
+        runtime_arn: str,
+        bearer_token: str | None,
+        *,
+        session_id: str,
+        endpoint_name: str | None = None,
+        client_token: str | None = None,
+        timeout: float = STOP_TIMEOUT_S,  # noqa: ASYNC109 - silence on the line, not a deadline for the call
+    ) -> StoppedSessionResult:
+        """End a session, its environment and whatever runs in it.
+
+        A session that is already gone is a ServiceError. ``client_token``, 33 to 256 letters, digits and dashes, makes
+        a repeated stop the same stop; None is a new one.
+        """
+        return stopped(
+            await self._runtime_async.stop_session(
+                runtime_arn,
+                session_id=session_id,
+                qualifier=endpoint_name or None,
+                client_token=client_token or None,
+                missing_ok=False,
+                read_timeout_s=timeout,
+                auth=auth_of(bearer_token),
+            )
+        )
+
+
+async def _texts_async(invocation: AbstractAsyncContextManager[Invocation]) -> AsyncGenerator[str, None]:
+    text = EventText()
+    async with invocation as answer:
+        async for pieces in answer.batches:
+            for piece in filter(None, map(text.feed, pieces)):
+                yield piece
+        if piece := text.close():
+            yield piece
+
+
+async def _values_async(
+    command: AbstractAsyncContextManager[CommandRun],
+) -> AsyncGenerator[dict[str, dict[str, Any]], None]:
+    async with command as run:
+        async for events in run.batches:
+            for event in events:
+                yield command_event_value(event)

@@ -1,0 +1,120 @@
+"""Sending a request over a connection of its own, again if ``retries`` says so, until there is the head of an answer.
+
+The blocking half is generated from this module: see ``scripts/unasync.py``.
+"""
+
+from __future__ import annotations
+
+from contextlib import aclosing, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+from anyio import CancelScope, sleep
+from anyio.to_thread import run_sync
+
+from agentcore_mcp.errors import TransportError
+from agentcore_mcp.runtime.auth.authorization import GuardedAuth
+from agentcore_mcp.runtime.connections import ConnectionSettings, client_arguments, keep_alive
+from agentcore_mcp.runtime.deadlines import Deadline
+from agentcore_mcp.runtime.environment import environment_errors
+from agentcore_mcp.runtime.failures import sending_errors
+from agentcore_mcp.runtime.replies import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from agentcore_mcp.runtime.requests import RuntimeRequest
+
+
+class Sender:
+    """Sends the requests of one client.
+
+    Args:
+        settings: How connections are made and used.
+        transport: What to send through instead; no proxy is used then, and how long heads may trickle is up to it.
+    """
+
+    def __init__(self, settings: ConnectionSettings, transport: httpx2.AsyncBaseTransport | None) -> None:
+        self._settings = settings
+        self._transport = transport
+
+    async def aclose(self) -> None:
+        """Close the transport that was given."""
+        if self._transport is not None:
+            await self._transport.aclose()
+
+    @asynccontextmanager
+    async def send(self, request: RuntimeRequest, auth: httpx2.Auth) -> AsyncGenerator[Reply, None]:
+        """Send a request. The block is entered with the head of the answer; leaving it closes the connection."""
+        retries = self._settings.retries
+        attempt = 0
+        while True:
+            attempt += 1
+            outgoing = self._settings.http_request(request)
+            http = await self._client(outgoing.url)
+            try:
+                reply = await self._head(http, outgoing, request, GuardedAuth(auth))
+            except TransportError as error:
+                pause_s = retries.after_failure(request.operation, attempt, error)
+                if pause_s is None:
+                    raise
+            else:
+                response = reply.response
+                async with aclosing(response):
+                    pause_s = retries.after_answer(request.operation, attempt, response.status_code, response.headers)
+                    if pause_s is None:
+                        yield reply
+                        return
+            finally:
+                if self._transport is None:
+                    await http.aclose()
+            await sleep(pause_s)
+
+    async def _client(self, url: httpx2.URL) -> httpx2.AsyncClient:
+        if self._transport is not None:
+            return httpx2.AsyncClient(transport=self._transport)
+        certificates = None
+        if url.scheme == "https":
+            certificates = self._settings.certificates.known or await run_sync(self._settings.certificates.read)
+        with environment_errors():
+            return httpx2.AsyncClient(**client_arguments(url, certificates))
+
+    async def _head(
+        self, http: httpx2.AsyncClient, outgoing: httpx2.Request, request: RuntimeRequest, auth: httpx2.Auth
+    ) -> Reply:
+        deadline = Deadline()
+        stream: Any = None
+
+        async def trace(event: str, info: dict[str, Any]) -> None:
+            nonlocal stream
+            if event.endswith(".connect_tcp.complete"):
+                stream = info["return_value"]
+                keep_alive(stream)
+                _shorten_reads(stream, deadline)
+            elif event.endswith(".start_tls.complete"):
+                _shorten_reads(info["return_value"], deadline)
+            elif event.endswith(".start_tls.failed"):
+                # httpx2 leaves it open if that is because the call was cancelled.
+                with CancelScope(shield=True):
+                    await stream.aclose()
+            elif event.endswith(".receive_response_headers.started"):
+                deadline.set(request.head_timeout_s)
+            elif event.endswith(".receive_response_headers.complete"):
+                deadline.clear()
+
+        if self._transport is None:
+            outgoing.extensions["trace"] = trace
+        with sending_errors(outgoing, request.session_id, deadline):
+            return Reply.of(await http.send(outgoing, auth=auth, stream=True), request.session_id, deadline)
+
+
+def _shorten_reads(stream: Any, deadline: Deadline) -> None:
+    read = stream.read
+
+    async def read_in_time(max_bytes: int, timeout: float) -> bytes:  # noqa: ASYNC109 - as httpx2 calls it
+        data: bytes = await read(max_bytes, deadline.shorten(timeout))
+        return data
+
+    # Of this one stream: httpx2 makes them itself, and takes none from elsewhere but with all of a transport.
+    with suppress(AttributeError):  # of a kind that can't be changed; then its head has the usual timeout
+        stream.read = read_in_time

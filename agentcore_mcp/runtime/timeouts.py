@@ -1,0 +1,37 @@
+"""How long each part of a call may take."""
+
+from __future__ import annotations
+
+from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.wire.limits import SYNCHRONOUS_MAX_S
+
+# A TCP and TLS handshake across the world takes under a second; ten leave room for two lost packets and a proxy.
+CONNECT_TIMEOUT_S = 10.0
+# How long the other side may refuse to take the next piece of a request. 100 MB at once are allowed, so the network
+# may be slow, but a minute without any progress is an end.
+WRITE_TIMEOUT_S = 60.0
+# Silence while an agent works. The service ends a synchronous request then, so nothing comes later.
+READ_TIMEOUT_S = SYNCHRONOUS_MAX_S
+# Longer than any session lives. Some systems count the milliseconds of a wait with 31 bits, which is 24 days.
+READ_TIMEOUT_MAX_S = 86_400.0
+# A command may be silent for as long as it may run; then the service needs time to end it and to say so.
+COMMAND_GRACE_S = 30.0
+# Stopping a session that is busy takes seconds, not minutes.
+STOP_TIMEOUT_S = 60.0
+# The service answers the upgrade to a WebSocket when the agent's container is up, for which it allows two minutes.
+OPEN_TIMEOUT_S = 150.0
+# An error's status is known before its body is read, so nobody should wait long for the words: in nearly all cases they
+# come along with the head.
+ERROR_BODY_TIMEOUT_S = 3.0
+
+
+def check_timeout(timeout_s: float) -> None:
+    """Check that a timeout is above 0 and at most 86,400 s.
+
+    Raises:
+        InvalidRequestError: If it isn't.
+    """
+    if not 0 < timeout_s <= READ_TIMEOUT_MAX_S:
+        raise InvalidRequestError(
+            f"the timeout is {timeout_s!r} s, more than 0 and at most {READ_TIMEOUT_MAX_S:g} are allowed"
+        )

@@ -1,0 +1,85 @@
+"""Make the blocking half of the runtime client from the async one, so that nothing is written twice by hand.
+
+    python scripts/unasync.py            writes agentcore_mcp/runtime/blocking/
+    python scripts/unasync.py --check    fails if a module there is not what would be written
+
+A module is taken through the table below, line by line. What a table can't turn around is written so that it needs no
+turning: see ``runtime/deadlines.py``.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+RUNTIME = Path(__file__).parent.parent / "agentcore_mcp" / "runtime"
+BLOCKING = RUNTIME / "blocking"
+
+# The async module → the blocking one. Whoever counts lines leaves the latter out: they are all that is in their folder.
+MODULES = {
+    RUNTIME / "bodies.py": BLOCKING / "bodies.py",
+    RUNTIME / "client.py": BLOCKING / "client.py",
+    RUNTIME / "sending.py": BLOCKING / "sending.py",
+    RUNTIME / "sdk" / "methods.py": BLOCKING / "methods.py",
+}
+
+# In this order.
+REPLACEMENTS = {
+    # Syntax
+    r"\basync (def|with|for)\b": r"\1",
+    r"\bawait run_sync\(([\w.]+)\)": r"\1()",
+    r"\bawait ": "",
+    r"\bwith CancelScope\(shield=True\):": "with nullcontext():",
+    # The standard library, anyio and httpx2
+    r"\bfrom anyio import CancelScope, sleep\b": "from time import sleep",
+    r"\bfrom anyio\.to_thread import run_sync\n": "",
+    r"\bfrom contextlib import aclosing, asynccontextmanager, suppress\b": (
+        "from contextlib import closing, contextmanager, nullcontext, suppress"
+    ),
+    r"\bAsyncGenerator\[(.+?), None\]": r"Generator[\1, None, None]",
+    r"\bAsync(Generator|Iterator|BaseTransport|Client)\b": r"\1",
+    r"\bAbstractAsyncContextManager\b": "AbstractContextManager",
+    r"\basynccontextmanager\b": "contextmanager",
+    # To httpx2 what iterates a body without an event loop is no generator.
+    r"\baclosing\((.*\.aiter_.*\(\))\)": r"nullcontext(\1)",
+    r"\ba(closing|close|iter_raw|iter_bytes)\b": r"\1",
+    r"\b__a(enter|exit|iter)__": r"__\1__",
+    # Ours
+    r"\b(\w+)_async\b": r"\1",
+    r"\bAsyncMethods\b": "BlockingMethods",
+    r"\b(Answer|Invocation|CommandRun|RuntimeClient)\b": r"Blocking\1",
+    r"\bagentcore_mcp\.runtime\.(bodies|client|sending)\b": r"agentcore_mcp.runtime.blocking.\1",
+    # Prose
+    r"\bThe blocking half is generated from this module: see\b": "Generated from the async half by",
+    r"  # noqa: ASYNC109.*": "",
+}
+
+
+def blocking(source: Path) -> str:
+    """Return the blocking module of an async one."""
+    text = source.read_text(encoding="utf-8")
+    for pattern, replacement in REPLACEMENTS.items():
+        text = re.sub(pattern, replacement, text)
+    origin = source.relative_to(RUNTIME.parent.parent).as_posix()
+    return f"# Generated from {origin} by scripts/unasync.py: do not edit.\n{text}"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the modules or check them; return the exit code."""
+    stale = [target for source, target in MODULES.items() if not _is(target, blocking(source))]
+    if "--check" in arguments:
+        for target in stale:
+            print(f"{target} is stale: run python scripts/unasync.py", file=sys.stderr)
+        return bool(stale)
+    for source, target in MODULES.items():
+        target.write_text(blocking(source), encoding="utf-8")
+    return 0
+
+
+def _is(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text(encoding="utf-8") == text
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
