@@ -15,7 +15,7 @@ GENERATED = sorted(path for path in BLOCKING.glob("*.py") if path.name != "__ini
 
 
 def test_no_blocking_module_is_stale_or_edited() -> None:
-    check = [sys.executable, ROOT / "scripts" / "unasync.py", "--check"]
+    check = [sys.executable, str(ROOT / "scripts" / "unasync.py"), "--check"]
     run = subprocess.run(check, capture_output=True, text=True, timeout=30, check=False)
 
     assert (run.returncode, run.stderr) == (0, "")
