@@ -51,10 +51,11 @@ def _rule(ours: str = "", others: str = "") -> Rule:
 ROOMS = {
     "_lazy": _rule(),
     "errors": _rule(),
+    "_logs": _rule("wire"),
     "wire": _rule("errors"),
     "runtime": _rule("errors wire _lazy", "anyio httpx2 botocore websockets"),
     "hosting": _rule("errors wire _lazy", "anyio opentelemetry starlette uvicorn"),
-    "local": _rule("errors wire hosting _lazy", "anyio httpx2 starlette uvicorn"),
+    "local": _rule("errors wire hosting _lazy _logs", "anyio httpx2 starlette uvicorn"),
     # What is in a room of its own has a rule of its own, which also says where it stands among its neighbours.
     "local.line": _rule("errors wire", "anyio starlette uvicorn h11"),
     "local.callers": _rule("errors wire local.line", "starlette botocore cryptography jwt"),
@@ -62,7 +63,7 @@ ROOMS = {
     "local.operations": _rule("errors wire local.line local.sandbox", "anyio httpx2 websockets"),
     "config": _rule("errors wire", "pydantic"),
     "server": _rule("errors wire runtime config", "anyio httpx2 mcp pydantic starlette uvicorn"),
-    "cli": _rule("errors wire runtime hosting local config server", "anyio click mcp pydantic rich uvicorn"),
+    "cli": _rule("errors wire runtime hosting local config server _logs", "anyio click mcp pydantic rich uvicorn"),
     "__main__": _rule("cli"),
     # The package itself resolves its names on first use; what it may not do is import a room at the top.
     "__init__": _rule("errors runtime hosting local server _lazy"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 
 import click
 
+from agentcore_mcp._logs import log_to_stderr
 from agentcore_mcp.cli.config import config
 from agentcore_mcp.cli.demo import demo
 from agentcore_mcp.cli.local import local
@@ -47,8 +47,7 @@ def main(context: click.Context, agent: AgentOptions) -> None:
     below. AWS credentials come from the usual places (AWS_PROFILE, AWS_ACCESS_KEY_ID, ...); a runtime that expects
     OAuth takes AGENTCORE_BEARER_TOKEN. AGENTCORE_QUALIFIER and AGENTCORE_ENDPOINT_URL are read too.
     """
-    # Ours before the SDK's, which would decorate what it writes: hosts show stderr to people, and some count lines.
-    logging.basicConfig(level=logging.WARNING, format="agentcore-mcp: %(message)s")
+    log_to_stderr()
     if context.invoked_subcommand is not None:
         if agent != AgentOptions():
             raise click.UsageError(

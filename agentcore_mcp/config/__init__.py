@@ -1,4 +1,4 @@
-"""Which agents may be called and how: the only room that reads the environment and the configuration file."""
+"""Which agents may be called and how, as flags, variables and a configuration file say it."""
 
 from agentcore_mcp.config.agents import Agent, name_of
 from agentcore_mcp.config.auth import Auth, ClientCredentials, Cognito

@@ -1,6 +1,7 @@
 r"""Whole characters: JSON can carry half of one, a lone surrogate such as ``"\ud83d"``, and UTF-8 can't.
 
 It would fail whatever the text is written to. Agents and commands produce halves where they cut their text into pieces.
+And visible ones: what a terminal would obey, or nobody would see, is written as an escape.
 """
 
 from __future__ import annotations
@@ -37,3 +38,13 @@ def valid_unicode(text: str) -> str:
     if text.isascii() or not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def visible(text: str) -> str:
+    """Return the text on one line, with an escape for each character that a terminal doesn't show as itself.
+
+    Those are control characters, line ends, invisible ones such as marks of direction, and halves of characters.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
-from agentcore_mcp.wire.characters import WholeCharacters, valid_unicode
+from agentcore_mcp.wire.characters import WholeCharacters, valid_unicode, visible
 
 HALVES = st.sampled_from(["\ud83d", "\ude00", "a", "ö", "😀"])
 
@@ -29,3 +29,13 @@ def test_a_second_half_alone_is_replaced_at_once() -> None:
     characters = WholeCharacters()
 
     assert [characters.feed("\ude00"), characters.feed("\ud83d"), characters.close()] == ["\ufffd", "", "\ufffd"]
+
+
+@given(st.text())
+def test_what_is_visible_can_be_shown_and_says_what_it_was(text: str) -> None:
+    shown = visible(text)
+
+    assert shown.isprintable()
+    assert shown == text or not text.isprintable()
+    if "\\" not in text and text.isascii():
+        assert shown.encode().decode("unicode_escape") == text

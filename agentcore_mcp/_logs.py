@@ -1,0 +1,65 @@
+"""What the commands log on standard error: one line for each kind of trouble, and nothing that a terminal obeys."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentcore_mcp.wire.characters import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LINE_MAX_CHARS = 2_000
+_ERROR_MAX_CHARS = 200
+# For so long, what a library logs at one place is counted and not written again. Clients can bring it to do so at will.
+_SILENCE_S = 10.0
+
+
+class Line(logging.Formatter):
+    """Writes a record on one line, an exception as its type, text and place."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        text = record.getMessage()
+        if record.exc_info and (error := record.exc_info[1]) is not None:
+            told = f"{type(error).__name__}: {error}"[:_ERROR_MAX_CHARS]
+            for frame in traceback.extract_tb(record.exc_info[2])[-1:]:
+                told += f", {Path(frame.filename).name}:{frame.lineno}"
+            text = f"{text.partition(chr(10))[0]} ({told})"
+        return f"agentcore-mcp: {visible(text[:_LINE_MAX_CHARS])}"
+
+
+class Seldom(logging.Filter):
+    """Passes what a library logs at one place, and then nothing from there for a while; our own records always."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._silent: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether to write a record; how many were not is said with the next one."""
+        if record.name.startswith("agentcore_mcp"):
+            return True
+        place = record.pathname, record.lineno
+        until, kept_back = self._silent.get(place, (0.0, 0))
+        now = self._clock()
+        if now < until:
+            self._silent[place] = until, kept_back + 1
+            return False
+        self._silent[place] = now + _SILENCE_S, 0
+        if kept_back:
+            record.msg, record.args = f"{kept_back + 1} times: {record.getMessage()}", ()
+        return True
+
+
+def log_to_stderr() -> None:
+    """Write warnings and errors of this process to standard error, before a library does so in its own way."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(Line())
+    handler.addFilter(Seldom())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
