@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.local.child import Child
+from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_LIFETIME_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,8 +69,8 @@ class LocalAgentCore:
         access_key_id: str | None = None,
         secret_access_key: str | None = None,
         # How long sessions last
-        idle_timeout_s: float = 900.0,
-        max_lifetime_s: float = 28_800.0,
+        idle_timeout_s: float = IDLE_TIMEOUT_S,
+        max_lifetime_s: float = SESSION_LIFETIME_S,
         start_timeout_s: float = 60.0,
         # What goes wrong
         faults: Sequence[str] = (),

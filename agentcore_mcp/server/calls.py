@@ -17,14 +17,15 @@ import anyio
 from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError, ServerEndingError
 from agentcore_mcp.server.call import Call, Phase
 from agentcore_mcp.server.progress import Progress
+from agentcore_mcp.wire.limits import STREAM_MAX_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from agentcore_mcp.server.progress import Report
 
-# The service ends a stream after 60 minutes; nothing comes later.
-UNATTENDED_MAX_S = 3600.0
+# The service ends a stream then, so nothing comes later.
+UNATTENDED_MAX_S = STREAM_MAX_S
 UNATTENDED_MAX_CALLS = 16
 # How soon a call that would be one too many looks again whether it may be left.
 LEAVE_AGAIN_S = 1.0

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from agentcore_mcp.errors import AgentRuntimeError, ProtocolError, StreamInterruptedError
 from agentcore_mcp.wire.characters import WholeCharacters, valid_unicode
 from agentcore_mcp.wire.frames import MAX_FRAME_BYTES, FrameReader, encode_frame
+from agentcore_mcp.wire.headers import JSON_TYPE
 from agentcore_mcp.wire.refusals import error_of_frame
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 STATUS_COMPLETED = "COMPLETED"
 STATUS_TIMED_OUT = "TIMED_OUT"
 
-_EVENT_HEADERS = {":message-type": "event", ":event-type": "chunk", ":content-type": "application/json"}
+_EVENT_HEADERS = {":message-type": "event", ":event-type": "chunk", ":content-type": JSON_TYPE}
 _MEMBERS = ("contentStart", "contentDelta", "contentStop")
 
 

@@ -18,8 +18,9 @@ COMMAND_TIMEOUT_MAX_S = 3600
 COMMAND_TIMEOUT_DEFAULT_S = 300
 
 # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html: when an answer that is
-# not a stream has to be there, and when a session ends that is idle, or however busy it is.
+# not a stream has to be there, when a stream ends, and when a session ends that is idle, or however busy it is.
 SYNCHRONOUS_MAX_S = 900.0
+STREAM_MAX_S = 3_600.0
 IDLE_TIMEOUT_S = 900.0
 SESSION_LIFETIME_S = 28_800.0
 
@@ -37,5 +38,6 @@ SHELL_TEXT_FRAMES_MAX = 5
 
 # AWS's rule for the time in a signature (IAM user guide, "Troubleshoot signed requests"), in both directions.
 SIGNATURE_SKEW = timedelta(minutes=5)
-# The service refuses tokens that have less time left (captures of the real service).
+# A token that has less time left is refused: "Ineffectual token, will expire within the next minute" (captures of the
+# real service).
 TOKEN_MIN_LEFT_S = 60

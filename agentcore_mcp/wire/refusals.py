@@ -95,7 +95,7 @@ def error_of_answer(
     own_type = _text(parsed.get("error_type"))
     error_type = code or own_type or (f"HTTP {status}" if status else "UnknownError")
     error, said = _error_and_message(parsed)
-    error = error or _excerpt(body) or reason_phrase or "the runtime gave no message"
+    error = error or (not parsed.get("__type") and _excerpt(body)) or reason_phrase or "the runtime gave no message"
     request_id = request_id_in(headers)
     if code == _AGENT_FAILED or (not code and (own_type or status == STATUS_OF_CODE[_AGENT_FAILED])):
         message = _sentence(error_type, error, said)

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 from agentcore_mcp.local.callers.authorizer import Incoming, method_mismatch
 from agentcore_mcp.local.callers.issuer import ALGORITHM, CLIENT_ID, Issuer
 from agentcore_mcp.local.line.refusals import Refusal
+from agentcore_mcp.wire.challenges import scheme_of
 from agentcore_mcp.wire.ids import DEFAULT_QUALIFIER
 from agentcore_mcp.wire.limits import TOKEN_MIN_LEFT_S
 from agentcore_mcp.wire.operations import METADATA
@@ -60,12 +61,13 @@ class TokenAuthorizer:
         Raises:
             Refusal: If it has not.
         """
-        scheme, _, token = _authorization(request.headers).partition(" ")
-        if scheme.startswith("AWS4-") or "X-Amz-Signature=" in request.query:
+        authorization = _authorization(request.headers)
+        scheme, token = scheme_of(authorization), authorization.partition(" ")[2].strip()
+        if scheme == "sigv4" or "X-Amz-Signature=" in request.query:
             raise method_mismatch()
-        if scheme.lower() != "bearer" or not token.strip():
+        if scheme != "bearer" or not token:
             raise _unauthorized(request, "MissingAuthenticationTokenException", "Missing Authentication Token")
-        claims = self._claims(request, token.strip())
+        claims = self._claims(request, token)
         expires = claims.get("exp")
         if type(expires) is not int or expires < self._now() + TOKEN_MIN_LEFT_S:
             raise _refused(request, "Ineffectual token, will expire within the next minute")

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from agentcore_mcp.local.callers.authorizer import Incoming, method_mismatch
 from agentcore_mcp.local.line.refusals import Refusal
+from agentcore_mcp.wire.challenges import scheme_of
 from agentcore_mcp.wire.limits import PRESIGNED_MAX_S, SIGNATURE_SKEW
 
 if TYPE_CHECKING:
@@ -53,10 +54,9 @@ def read_claim(request: Incoming) -> Claim:
         Refusal: If it says nothing, or not enough.
     """
     authorization = request.headers.get("authorization", "")
-    scheme = authorization.partition(" ")[0]
-    if scheme.lower() == "bearer":
+    if scheme_of(authorization) == "bearer":
         raise method_mismatch()
-    if scheme == ALGORITHM:
+    if authorization.partition(" ")[0] == ALGORITHM:
         return _header_claim(authorization, request)
     if authorization:
         # Without the value, which may be somebody's token in a form of its own.

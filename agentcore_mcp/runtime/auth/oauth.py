@@ -13,6 +13,7 @@ from urllib.parse import quote_plus, urlencode
 from agentcore_mcp.errors import ConfigurationError, CredentialsError
 from agentcore_mcp.runtime.auth.token_endpoint import TOKEN_TIMEOUT_S, TokenAnswer, check_token_url, explain, post
 from agentcore_mcp.runtime.auth.tokens import SENDABLE, Token, is_sendable
+from agentcore_mcp.wire.headers import JSON_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +75,7 @@ class ClientCredentials:
         Raises:
             CredentialsError: If the identity provider can't be reached, refuses, or gives no bearer token.
         """
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": JSON_TYPE}
         form: dict[str, str | Sequence[str]] = {"grant_type": "client_credentials"}
         if self.auth_method == "client_secret_basic":
             headers["Authorization"] = f"Basic {self._basic()}"

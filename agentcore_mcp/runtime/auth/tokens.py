@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from agentcore_mcp.errors import AgentCoreError, CredentialsError
+from agentcore_mcp.wire.limits import TOKEN_MIN_LEFT_S
 
 if TYPE_CHECKING:
     import os
 
-# AgentCore refuses a token in the last minute of its life ("Ineffectual token, will expire within the next minute"), so
-# that minute is worth nothing. Another one is for clocks that differ and requests that wait for a connection.
-REFUSED_MARGIN_S = 60.0
-RENEWAL_MARGIN_S = 120.0
+# AgentCore refuses a token in the last minute of its life, so that minute is worth nothing. Another one is for clocks
+# that differ and requests that wait for a connection.
+RENEWAL_MARGIN_S = 2.0 * TOKEN_MIN_LEFT_S
 # Tokens are carried in a header, and servers take 8 to 64 KiB of those. More is not a token but a wrong file.
 TOKEN_MAX_BYTES = 65_536
 
@@ -70,7 +70,7 @@ class Token:
         if lifetime_s == math.inf:
             lifetime_s = max(0.0, _seconds(read_claims(value).get("exp")) - now)
         # Half of a short life, or a token of two minutes would be asked for anew with every request.
-        margin_s = min(RENEWAL_MARGIN_S, max(REFUSED_MARGIN_S, lifetime_s / 2))
+        margin_s = min(RENEWAL_MARGIN_S, max(TOKEN_MIN_LEFT_S, lifetime_s / 2))
         return cls(value, now + lifetime_s, now + lifetime_s - margin_s, refresh_token)
 
 
