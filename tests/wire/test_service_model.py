@@ -5,8 +5,10 @@ What the model has and we don't know fails here too: a new member, error, reason
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from pathlib import Path
 
 import botocore.session
 import pytest
@@ -163,3 +165,25 @@ def test_what_is_documented_and_not_modelled_is_named_as_in_the_documentation() 
 
 
 ARN = "arn:aws:bedrock-agentcore:us-west-2:123456789012:runtime/agent_1-abcdefghij"
+
+
+def test_no_other_room_spells_a_name_of_the_service() -> None:
+    """They stand once, for the client and for the local AgentCore alike."""
+    names = {
+        *(member.header.lower() for operation in MODELLED for member in operation.members),
+        *(value.lower() for value in vars(headers).values() if isinstance(value, str) and "/" not in value),
+        *(headers.EVENT_STREAM_TYPE, headers.SSE_TYPE, headers.JSON_TYPE),
+        *(operation.path for operation in (STOP, CARD, operations.METADATA)),
+        *(pattern.pattern.lower() for pattern in (ids.CLIENT_TOKEN, ids.SHELL_ID, ids.ACCOUNT_ID)),
+        *(ids.SERVICE, refusals.FOREIGN.lower()),
+    } - {"content-type", "accept"}
+    package = Path(headers.__file__).parent.parent
+    spelled = [
+        (str(file.relative_to(package)), node.value)
+        for file in package.rglob("*.py")
+        if file.parent.name != "wire"
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.lower() in names
+    ]
+
+    assert spelled == []

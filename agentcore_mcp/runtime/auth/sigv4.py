@@ -15,6 +15,7 @@ import httpx2
 
 from agentcore_mcp.runtime.auth.authorization import authorize
 from agentcore_mcp.runtime.auth.aws_credentials import usable_credentials
+from agentcore_mcp.wire.ids import SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 # Under this name a request's extensions carry the region it is signed for: it belongs to the request, not to the
 # credentials, so one SigV4Auth serves agents in several regions.
 REGION_EXTENSION = "aws_region"
-
-_SERVICE = "bedrock-agentcore"
 
 # botocore adds these after signing, so they are not in its signature and may be changed on the way. What else is
 # left out (trace headers, user agent) is botocore's own list.
@@ -85,7 +84,7 @@ class SigV4Auth(httpx2.Auth):
         from botocore.awsrequest import AWSRequest
 
         signed = AWSRequest("GET", url)
-        SigV4QueryAuth(self.credentials(), _SERVICE, region, expires=expires_s).add_auth(signed)
+        SigV4QueryAuth(self.credentials(), SERVICE, region, expires=expires_s).add_auth(signed)
         return str(signed.url)
 
     def _sign(self, request: httpx2.Request) -> dict[str, str]:
@@ -95,7 +94,7 @@ class SigV4Auth(httpx2.Auth):
 
         unsigned = {name: value for name, value in request.headers.items() if name.lower() not in _ADDED_AFTER_SIGNING}
         signed = AWSRequest(request.method, str(request.url), headers=unsigned, data=request.content)
-        Signer(self.credentials(), _SERVICE, request.extensions[REGION_EXTENSION]).add_auth(signed)
+        Signer(self.credentials(), SERVICE, request.extensions[REGION_EXTENSION]).add_auth(signed)
         return {name: value for name, value in signed.headers.items() if name not in unsigned}
 
     def credentials(self) -> Any:
