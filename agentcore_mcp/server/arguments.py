@@ -2,6 +2,7 @@
 
 The SDK drops unknown arguments without a word and answers wrong types with pydantic's own report, so both are looked
 at before it is asked. What is harmless is put right: models pass ``null`` for what they leave out, and ``"30"`` for 30.
+Hosts add arguments of their own to every call (Gemini CLI ``wait_for_previous``): what is near none of ours is ignored.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from typing import TYPE_CHECKING, Any
 from mcp.types import CallToolResult, TextContent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
 _SHOWN_CHARS = 60
 _WHOLE_NUMBER = re.compile(r"\s*-?\d+\s*")
+# Those that a tool has only with some settings.
+ALWAYS_OURS = frozenset({"agent", "handle"})
+# What models pass for what they leave out, where every argument is required of them.
+_LEFT_OUT = {"string": (None, "null", "None")}
 _TYPES = {"string": "a text", "integer": "a whole number", "boolean": "true or false"}
 
 
@@ -33,6 +38,7 @@ class ArgumentCheck:
 
     def __init__(self, schemas: Mapping[str, Mapping[str, Any]]) -> None:
         self._schemas = schemas
+        self._ours = {argument for schema in schemas.values() for argument in schema["properties"]} | ALWAYS_OURS
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Answer a call that can't be carried out, and pass everything else on."""
@@ -43,7 +49,7 @@ class ArgumentCheck:
             return await call_next(ctx)
         arguments = {} if params.get("arguments") is None else params["arguments"]
         if isinstance(arguments, dict):
-            checked, complaints = check(self._schemas[name], arguments)
+            checked, complaints = check(self._schemas[name], arguments, self._ours)
         else:
             checked, complaints = {}, [f"its arguments are {_shown(arguments)}, and have to be an object"]
         if complaints:
@@ -52,12 +58,15 @@ class ArgumentCheck:
         return await call_next(ctx if checked == arguments else replace(ctx, params={**params, "arguments": checked}))
 
 
-def check(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def check(
+    schema: Mapping[str, Any], arguments: Mapping[str, Any], ours: Collection[str] = ()
+) -> tuple[dict[str, Any], list[str]]:
     """Compare arguments with a tool's schema; return them put right, and what is wrong with them.
 
     Args:
         schema: A JSON schema whose properties are texts, whole numbers and booleans, or lists of texts.
         arguments: What the caller passed.
+        ours: The names of other tools' arguments, which mean something where they are passed.
     """
     properties: Mapping[str, Any] = schema.get("properties", {})
     required = schema.get("required", [])
@@ -65,8 +74,8 @@ def check(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> tuple[dict
     complaints: list[str] = []
     for name, value in arguments.items():
         if name not in properties:
-            complaints.append(_unknown(name, list(properties)))
-        elif value is not None or name in required:
+            complaints += [] if value in (None, "") else _unknown(name, list(properties), ours)
+        elif name in required or value not in _LEFT_OUT.get(properties[name].get("type"), (None,)):
             try:
                 checked[name] = _converted(value, properties[name])
             except ValueError as error:
@@ -96,11 +105,11 @@ def _converted(value: object, schema: Mapping[str, Any]) -> object:
     return value
 
 
-def _unknown(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f"there is no argument {name[:_SHOWN_CHARS]!r}" + (
-        f" (did you mean {close[0]!r}?)" if close else f", only {', '.join(known)}"
-    )
+def _unknown(name: str, known: list[str], ours: Collection[str]) -> list[str]:
+    """Return what to say of an argument that the tool doesn't have; nothing, if it is a host's own."""
+    if close := get_close_matches(name, known, n=1):
+        return [f"there is no argument {name[:_SHOWN_CHARS]!r} (did you mean {close[0]!r}?)"]
+    return [f"there is no argument {name!r}, only {', '.join(known)}"] if name in ours else []
 
 
 def _shown(value: object) -> str:

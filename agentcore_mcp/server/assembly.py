@@ -7,12 +7,14 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import MCPServer
+from mcp.server.request_state import RequestStateSecurity
 
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
 from agentcore_mcp.server.arguments import ArgumentCheck
 from agentcore_mcp.server.instructions import instructions_for
 from agentcore_mcp.server.state import ServerState
 from agentcore_mcp.server.tools import build_tools
+from agentcore_mcp.server.tools.confirmation import OneTimeCodec
 from agentcore_mcp.server.transports.cancellation import Cancellations
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class AgentCoreServer(MCPServer[ServerState]):
             log_level="WARNING",
             subscriptions=False,
             tools=tools,
+            request_state_security=RequestStateSecurity(codec=OneTimeCodec()),
             middleware=[Cancellations(), ArgumentCheck({tool.name: tool.parameters for tool in tools})],
         )
         self.state = state

@@ -94,7 +94,8 @@ class SessionNames:
             return f"mcp-{uuid.uuid4()}"
         if means_all(text):
             raise InvalidRequestError(f"{text!r} is no name for a session: to stop_session it means every one")
-        if _SHORT_NAME.fullmatch(text):
+        # Models write "null" for what they leave out.
+        if _SHORT_NAME.fullmatch(text) and text.lower() != "null":
             tag = hmac.digest(self._key, f"{arn}\n{text}".encode(), "sha256").hex()
             return f"{text}-{tag[:_TAG_CHARS]}"
         if len(text) >= SESSION_ID_MIN_CHARS:

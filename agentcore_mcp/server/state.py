@@ -44,7 +44,7 @@ class ServerState:
         self.sessions = SessionNames()
         self.ledger = Ledger()
         self.calls = Calls()
-        self.stops = Stops(self.agents, self.ledger)
+        self.stops = Stops(self.agents, self.ledger, read_only=settings.read_only)
         self._end_by = math.inf
 
     @asynccontextmanager

@@ -29,9 +29,10 @@ logger = logging.getLogger(__name__)
 class Stops:
     """Stops sessions in tasks of their own, which the end of the request that asked for it does not touch."""
 
-    def __init__(self, agents: Agents, ledger: Ledger) -> None:
+    def __init__(self, agents: Agents, ledger: Ledger, *, read_only: bool) -> None:
         self._agents = agents
         self._ledger = ledger
+        self._read_only = read_only
         self._going_on: dict[asyncio.Task[None], str] = {}
         self._free = asyncio.Semaphore(STOPS_AT_ONCE)
 
@@ -58,7 +59,9 @@ class Stops:
                 raise
 
     def begin(self, session: Session) -> None:
-        """Begin to stop a session; a failure is logged, because nobody waits for it."""
+        """Begin to stop a session, unless none may be; a failure is logged, because nobody waits for it."""
+        if self._read_only:
+            return
         # Not in a task group: those of the request and of the server are being cancelled when this is called.
         task = asyncio.create_task(self._stop(session))
         self._going_on[task] = session.session_id

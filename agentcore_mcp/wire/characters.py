@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# Printable to Python, and nothing to see: joiners, fillers, inherent vowels, the empty Braille cell, variant selectors.
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 class WholeCharacters:
@@ -41,10 +43,14 @@ def valid_unicode(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Return the text on one line, with an escape for each character that a terminal doesn't show as itself.
+    """Return the text on one line, with an escape for each character that isn't seen as itself.
 
-    Those are control characters, line ends, invisible ones such as marks of direction, and halves of characters.
+    Those are control characters, line ends, marks of direction, what has no width, blanks that look like others, and
+    halves of characters.
     """
-    if text.isprintable():
+    if text.isascii() and text.isprintable():
         return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return "".join(
+        char if char.isprintable() and not _UNSEEN.match(char) else char.encode("unicode_escape").decode()
+        for char in text
+    )

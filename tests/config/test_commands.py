@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from hypothesis import example, given, strategies as st
 
 from agentcore_mcp.config import CommandPolicy
+from agentcore_mcp.config.commands import _CHAINING as CHAINING
 
 
 @pytest.mark.parametrize(
@@ -48,3 +52,41 @@ def test_a_refusal_says_which_pattern_it_was() -> None:
     assert policy.refusal("git push origin") == "denied are git push*"
     assert policy.refusal("pwd") == "allowed are git *, ls*"
     assert policy.refusal("git log; id") == "allowed are git *, ls*, each without ; & | < > $ ` ( ) or line ends"
+
+
+def matches(pattern: str, command: str, *, anything: bool) -> bool:
+    """Compare as the documentation says it, however long it takes."""
+    if not pattern:
+        return not command
+    free = bool(command) and (anything or command[0] not in f"{CHAINING.replace(' ', '')}\n\r")
+    if pattern[0] == "*":
+        return matches(pattern[1:], command, anything=anything) or (
+            free and matches(pattern, command[1:], anything=anything)
+        )
+    fits = free if pattern[0] == "?" else command[:1] == pattern[0]
+    return fits and matches(pattern[1:], command[1:], anything=anything)
+
+
+@given(st.text("*?ab;", max_size=7), st.text("ab;", max_size=9))
+@example("*;*b", "a;a;b")
+@example("*aba", "ababa")
+@example("a*a", "a")
+def test_patterns_match_what_the_documentation_says(pattern: str, command: str) -> None:
+    denied = CommandPolicy(deny=(pattern,)).refusal(command) != ""
+    allowed = CommandPolicy(allow=(pattern,)).refusal(command) == ""
+
+    assert (denied, allowed) == (
+        matches(pattern, command, anything=True),
+        matches(pattern, command, anything=False),
+    )
+
+
+@pytest.mark.parametrize("pattern", ["*curl*|*sh*", "*?*?*?*?*x", "*a*a*a*a*b", "?*?*?*?*?*?x"])
+@pytest.mark.parametrize("unit", ["curl|", "a", "|", "sh"])
+def test_no_command_keeps_a_pattern_busy_for_long(pattern: str, unit: str) -> None:
+    command = (unit * 65_536)[:65_536]
+    policy = CommandPolicy(deny=(pattern,), allow=(pattern, "nothing"))
+    began_at = time.process_time()
+    policy.refusal(command)
+
+    assert time.process_time() - began_at < 1

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from mcp import Client
 from mcp.types import INVALID_PARAMS
+from starlette.responses import JSONResponse
 
 from agentcore_mcp.config import Settings
 from agentcore_mcp.server.arguments import check
@@ -39,10 +40,13 @@ SCHEMA = {
         ({"prompt": "hi", "timeout_seconds": " 30 "}, {"prompt": "hi", "timeout_seconds": 30}),
         ({"prompt": "hi", "raw": "True"}, {"prompt": "hi", "raw": True}),
         ({"prompt": "hi", "agent": "review"}, {"prompt": "hi", "agent": "review"}),
+        ({"prompt": "hi", "session_id": "null", "agent": "None"}, {"prompt": "hi"}),
+        ({"prompt": "null"}, {"prompt": "null"}),
+        ({"prompt": "hi", "wait_for_previous": True, "handle": ""}, {"prompt": "hi"}),
     ],
 )
 def test_what_is_harmless_is_put_right(arguments: dict[str, Any], checked: dict[str, Any]) -> None:
-    assert check(SCHEMA, arguments) == (checked, [])
+    assert check(SCHEMA, arguments, ours={"handle"}) == (checked, [])
 
 
 @pytest.mark.parametrize(
@@ -66,13 +70,26 @@ def test_what_is_harmless_is_put_right(arguments: dict[str, Any], checked: dict[
         ({"prompt": "hi", "agent": "x"}, "agent is 'x', and has to be one of research, review"),
         ({"prompt": "hi", "session": "x"}, "there is no argument 'session' (did you mean 'session_id'?)"),
         (
-            {"prompt": "hi", "zzz": 1},
-            "there is no argument 'zzz', only prompt, session_id, timeout_seconds, raw, agent",
+            {"prompt": "hi", "handle": "x"},
+            "there is no argument 'handle', only prompt, session_id, timeout_seconds, raw, agent",
         ),
     ],
 )
 def test_the_rest_is_told_in_a_sentence(arguments: dict[str, Any], complaint: str) -> None:
-    assert check(SCHEMA, arguments)[1] == [complaint]
+    assert check(SCHEMA, arguments, ours={"handle"})[1] == [complaint]
+
+
+async def test_an_argument_that_a_host_adds_to_every_call_is_ignored() -> None:
+    async def answer(request: object) -> Any:
+        return JSONResponse("hello")
+
+    async with runtime(answer) as env, Client(create_server(Settings.from_env(env)), mode="legacy") as client:
+        result = await client.call_tool("invoke_agent", {"prompt": "hi", "wait_for_previous": True})
+        elsewhere = await client.call_tool("invoke_agent", {"prompt": "hi", "agent": "another"})
+
+    assert result.structured_content is not None
+    assert result.structured_content["text"] == "hello"
+    assert elsewhere.is_error
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -65,7 +65,18 @@ def test_who_stops_a_session_is_not_told_how_to_open_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["my session", "-starts-with-a-dash", "ümlaut", "a/b", "s" * 257, "s" * 40 + "\r\nHost: x", "x y" * 20]
+    "text",
+    [
+        "null",
+        "NULL",
+        "my session",
+        "-starts-with-a-dash",
+        "ümlaut",
+        "a/b",
+        "s" * 257,
+        "s" * 40 + "\r\nHost: x",
+        "x y" * 20,
+    ],
 )
 def test_anything_else_is_refused_with_what_is_allowed(text: str) -> None:
     with pytest.raises(InvalidRequestError, match=r"not a session"):

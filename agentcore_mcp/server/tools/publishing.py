@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 SessionId = Annotated[
     str,
     Field(
-        description="Leave out for a new, empty session. Pass the session_id of an earlier result to go on in that "
-        "one, or a short name of your own, such as 'review': the same session for as long as this server runs."
+        description="Leave out, or pass an empty text, for a new session. Pass the session_id of an earlier result to "
+        "go on in that one, or a short name of your own, such as 'review', which always means the same session."
     ),
 ]
 Handle = Annotated[
@@ -32,7 +32,8 @@ Handle = Annotated[
 def bounded(description: str, least: int, most: int | None = None) -> Any:
     """Describe a whole number that a tool takes.
 
-    The bounds are stated and not checked: pydantic's own refusal is not a sentence for a model.
+    The bounds are stated and not checked: pydantic's own refusal is not a sentence for a model. The description has to
+    say them, and the default, too: some hosts show a model nothing else.
     """
     bounds: dict[str, JsonValue] = {"minimum": least, "maximum": most}
     return Field(
@@ -93,6 +94,7 @@ def _arguments(schema: dict[str, Any], settings: Settings, waiting: str | None) 
     if waiting is not None and settings.handoff_after_s is None:
         del properties["handle"]
         required.append(waiting)
+        del properties[waiting]["default"]
     return {"type": "object", "properties": properties, "required": required}
 
 
@@ -112,11 +114,13 @@ def _agent(settings: Settings, *, asks: bool) -> dict[str, Any]:
 
 
 def _result(schema: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the schema of a tool's results without what the tool's own description says."""
+    """Return the schema of a tool's results without what the tool's own description says, and defaults, all empty."""
     if schema is None:
         return None
     for model in (schema, *schema.get("$defs", {}).values()):
         model.pop("description", None)
+        for member in model["properties"].values():
+            member.pop("default", None)
     return dict(_without_titles(schema))
 
 

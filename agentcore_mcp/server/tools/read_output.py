@@ -48,8 +48,10 @@ def published(settings: Settings) -> list[Tool]:
 async def read_output(
     handle: Handle,
     ctx: ToolContext,
-    offset: Annotated[int, bounded("Where to begin: 0, or next_offset of an earlier result.", 0)] = 0,
-    limit: Annotated[int, bounded("How many characters, at most 40,000.", 1, RESULT_MAX_CHARS)] = LIMIT_DEFAULT_CHARS,
+    offset: Annotated[int, bounded("Where to begin: 0 (unless given), or next_offset of an earlier result.", 0)] = 0,
+    limit: Annotated[
+        int, bounded("How many characters: 1 to 40,000, 20,000 unless given.", 1, RESULT_MAX_CHARS)
+    ] = LIMIT_DEFAULT_CHARS,
     stream: Annotated[str, Field(description="stdout (unless given) or stderr, of a command.")] = "",
 ) -> Annotated[CallToolResult, ReadOutputResult]:
     """Read a part of what a result left out."""

@@ -10,10 +10,10 @@ import shlex
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
+from mcp.server.elicitation import ElicitationResult  # noqa: TC002 - the SDK reads it
 from mcp.server.mcpserver import Elicit, Resolve
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
 from agentcore_mcp.server.call import Call, Phase
@@ -22,6 +22,7 @@ from agentcore_mcp.server.results import tool_errors
 from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.tools import handoff
+from agentcore_mcp.server.tools.confirmation import Confirmation, check_confirmed, question
 from agentcore_mcp.server.tools.publishing import Handle, SessionId, bounded, publish
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, COMMAND_TIMEOUT_MAX_S, COMMAND_TIMEOUT_MIN_S
 from agentcore_mcp.wire.requests import check_command
@@ -40,7 +41,12 @@ runtime's IAM role. A non-zero exit code is a result, not an error."""
 
 Command = Annotated[str, Field(description="The command line, at most 65,536 characters.")]
 TimeoutSeconds = Annotated[
-    int, bounded("After how many seconds the command is ended.", COMMAND_TIMEOUT_MIN_S, COMMAND_TIMEOUT_MAX_S)
+    int,
+    bounded(
+        "After how many seconds the command is ended: 1 to 3600, 300 unless given.",
+        COMMAND_TIMEOUT_MIN_S,
+        COMMAND_TIMEOUT_MAX_S,
+    ),
 ]
 
 
@@ -58,12 +64,6 @@ class RunCommandResult(handoff.CallResult):
         outcome = "still running" if running else f"exit code {self.exit_code} ({self.status})"
         printed = handoff.in_one(stdout=self.stdout, stderr=self.stderr) or "(no output)"
         return f"{outcome} {self.trailer()}\n{printed}"
-
-
-class Confirmation(BaseModel):
-    """What the user is asked."""
-
-    run: Annotated[bool, Field(title="Run it", description="Whether this command may be run.")] = True
 
 
 def published(settings: Settings) -> list[Tool]:
@@ -111,22 +111,9 @@ async def ask_user(
     ctx: ToolContext, call: Annotated[Call, Resolve(check)], command: str = ""
 ) -> Confirmation | Elicit[Confirmation]:
     """Return what to ask the user before a command is sent, or the answer where nobody is asked."""
-    agent = call.session.target.agent
-    if call.phase is not Phase.NEW or agent.commands.mode != "ask":
-        return Confirmation()
-    capabilities = ctx.client_capabilities
-    # A host that sends no capabilities, as on stateless HTTP before 2026-07-28, is one that can't ask.
-    if capabilities is not None and capabilities.elicitation is not None:
-        where = f"session {call.session.called}" if call.session.called else "a new session"
-        return Elicit(f"Run this command in {where} of {agent.name}?\n\n{command}", Confirmation)
-    if agent.commands.without_elicitation == "allow":
-        return Confirmation()
     with tool_errors() as facts:
-        facts.agent = agent
-        raise InvalidRequestError(
-            "commands have to be confirmed by the user, and this host can't ask; the user may set "
-            f"{agent.settings('commands.without_elicitation')} to allow"
-        )
+        facts.agent = call.session.target.agent
+        return question(command, call.session, ctx) if call.phase is Phase.NEW else Confirmation(run=True)
 
 
 async def run_command(
@@ -143,8 +130,7 @@ async def run_command(
     state = ctx.request_context.lifespan_context
     with tool_errors() as facts:
         facts.agent = call.session.target.agent
-        if not isinstance(answer, AcceptedElicitation) or not answer.data.run:
-            raise InvalidRequestError("the user did not allow this command, so it was not run; ask what to do instead")
+        check_confirmed(answer)
         if call.phase is Phase.NEW:
             state.calls.start(call, partial(_run, state, call))
         return await handoff.outcome(ctx, facts, call, RunCommandResult)

@@ -8,17 +8,13 @@ from typing import Any
 import anyio
 import pytest
 from mcp import Client
-from mcp.types import ElicitResult
 
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.wire.eventstream import CommandEvent, ContentDelta, ContentStop, encode_command_event
-from tests.support.mcp_hosts import MODES
 from tests.support.servers import Exchange, loopback_server, reply
 from tests.support.tools import (
     EVENT_STREAM,
-    SESSION,
     data_of,
-    operations,
     say_hello,
     settings,
     text_of,
@@ -113,32 +109,6 @@ async def test_commands_that_are_off_for_every_agent_are_no_tool() -> None:
     assert "run_command" not in names
     assert refused.is_error
     assert runtime.requests == []
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize(("action", "runs"), [("accept", True), ("decline", False), ("cancel", False)])
-async def test_the_user_is_asked_where_the_settings_say_so(mode: str, action: Any, runs: bool) -> None:
-    questions: list[str] = []
-
-    async def ask(context: Any, params: Any) -> ElicitResult:
-        questions.append(params.message)
-        return ElicitResult(action=action, content={"run": True} if action == "accept" else None)
-
-    async with (
-        loopback_server(say_hello) as runtime,
-        Client(
-            create_server(settings(runtime.endpoint_url, agent={"commands": {"mode": "ask"}})),
-            mode=mode,
-            elicitation_callback=ask,
-        ) as client,
-    ):
-        result = await client.call_tool("run_command", {"command": "make install", "session_id": SESSION})
-
-    assert len(questions) == 1
-    assert "make install" in questions[0]
-    assert SESSION in questions[0]
-    assert result.is_error != runs
-    assert operations(runtime) == (["commands"] if runs else [])
 
 
 async def test_a_command_is_wrapped_in_a_shell_and_a_folder_if_the_settings_say_so() -> None:

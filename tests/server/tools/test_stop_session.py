@@ -6,10 +6,13 @@ import json
 from typing import Any
 
 import anyio
+import httpx2
 import pytest
 from mcp import Client
 
+from agentcore_mcp.runtime.retries import Retries
 from agentcore_mcp.server.assembly import create_server
+from agentcore_mcp.server.call import Call
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
 from agentcore_mcp.server.stops import STOPS_AT_ONCE
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
@@ -24,6 +27,7 @@ from tests.support.tools import (
     operations,
     say_hello,
     settings,
+    slow_agent,
     text_of,
 )
 
@@ -327,3 +331,92 @@ async def test_the_end_of_the_server_stops_the_sessions_if_the_settings_say_so(o
             data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "session_id": name}))
 
     assert operations(runtime) == ["invocations", "invocations", *ended]
+
+
+async def test_a_stop_that_is_refused_at_the_end_keeps_no_other_from_being_made(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whatever way it fails: one is refused, one isn't answered. The server ends as always, and says so of each."""
+    opened = {name: f"session-{name}-of-this-test-0123456789" for name in ("one", "two", "three", "four")}
+
+    async def talk(exchange: Exchange) -> None:
+        session = exchange.request.header(SESSION_HEADER)
+        if not exchange.request.target.endswith("/stopruntimesession"):
+            await say_hello(exchange)
+        elif session == opened["two"]:
+            await exchange.send(reply("403 Forbidden", b'{"message": "no"}', content_type="application/json"))
+        elif session == opened["three"]:
+            await exchange.send(b"")
+        else:
+            await say_hello(exchange)
+
+    async with loopback_server(talk) as runtime:
+        server = create_server(settings(runtime.endpoint_url, on_exit="stop"), retries=Retries(max_attempts=1))
+        async with Client(server, mode="legacy") as client:
+            for session in opened.values():
+                data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "session_id": session}))
+        asked = {
+            request.header(SESSION_HEADER)
+            for request in runtime.requests
+            if request.target.endswith("/stopruntimesession")
+        }
+
+    logged = sorted(record.getMessage() for record in caplog.records if record.name == "agentcore_mcp.server.stops")
+    assert asked == set(opened.values())
+    assert [line.partition(": ")[0] for line in logged] == [
+        f"session {opened[name]} was not stopped" for name in ("three", "two")
+    ]
+    assert [session.session_id for session in server.state.ledger.open()] == [opened["two"], opened["three"]]
+
+
+async def test_a_server_that_only_reads_stops_no_session_of_its_own_accord() -> None:
+    slow = slow_agent()
+    started = anyio.Event()
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        if "first" in (message or ""):
+            started.set()
+
+    with anyio.fail_after(LIMIT_S):
+        async with loopback_server(slow) as runtime:
+            only_reads = settings(runtime.endpoint_url, read_only=True, on_exit="stop", agent={"on_cancel": "stop"})
+            async with Client(create_server(only_reads), mode="legacy") as client, anyio.create_task_group() as tasks:
+
+                async def call() -> None:
+                    await client.call_tool("invoke_agent", {"prompt": "hi"}, progress_callback=on_progress)
+
+                tasks.start_soon(call)
+                await started.wait()
+                tasks.cancel_scope.cancel()
+            await slow.hung_up.wait()
+
+    assert operations(runtime) == ["invocations"]
+
+
+class Carrier(httpx2.MockTransport):
+    """Carries requests to a runtime that does what it is asked, until it is closed."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.closed = False
+        super().__init__(self._answer)
+
+    def _answer(self, request: httpx2.Request) -> httpx2.Response:
+        assert not self.closed
+        self.asked.append(request.url.path.rpartition("/")[2])
+        return httpx2.Response(200, json="hello")
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+async def test_sessions_are_stopped_and_then_what_carries_requests_is_closed_also_if_what_was_served_fails() -> None:
+    carrier = Carrier()
+    state = create_server(settings("http://127.0.0.1:9", on_exit="stop"), transport=carrier).state
+    with pytest.raises(LookupError, match="on purpose"):
+        async with state.running():
+            (agent,) = await state.agents.all()
+            with state.ledger.running(Call("invoke_agent", state.session(agent, SESSION), "", "the agent", {})):
+                raise LookupError("on purpose")
+
+    assert (carrier.asked, carrier.closed) == (["stopruntimesession"], True)
