@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         AgentCoreError as AgentCoreError,
         AgentError as AgentError,
         AgentRuntimeError as AgentRuntimeError,
+        AuthProblem as AuthProblem,
         ConfigurationError as ConfigurationError,
         ConnectError as ConnectError,
         CredentialsError as CredentialsError,
@@ -42,9 +43,9 @@ if TYPE_CHECKING:
 _named, __dir__, __all__ = lazy_names(
     __name__,
     {
-        "agentcore_mcp.errors": "AgentCoreError AgentError AgentRuntimeError ConfigurationError ConnectError "
-        "CredentialsError InvalidRequestError ProtocolError ResponseTimeoutError ServiceError StreamInterruptedError "
-        "TransportError WebSocketClosedError",
+        "agentcore_mcp.errors": "AgentCoreError AgentError AgentRuntimeError AuthProblem ConfigurationError "
+        "ConnectError CredentialsError InvalidRequestError ProtocolError ResponseTimeoutError ServiceError "
+        "StreamInterruptedError TransportError WebSocketClosedError",
         "agentcore_mcp.hosting": "BedrockAgentCoreApp BedrockAgentCoreContext PingStatus RequestContext",
         "agentcore_mcp.local": "LocalAgentCore RecordedRequest",
         "agentcore_mcp.runtime": "AgentCoreRuntimeClient RuntimeClient",

@@ -239,6 +239,30 @@ async def test_refused_credentials_name_the_setting_to_change(answer: bytes, tok
     assert next_step in await _fails_once("invoke_agent", answer, token=token)
 
 
+UNKNOWN_OPERATION = "com.amazon.coral.service#UnknownOperationException"
+FOREIGN = {
+    "a sign-in page": reply(body=b"<html><title>Sign in</title></html>", content_type="text/html"),
+    "a proxy's refusal": reply("403 Forbidden", b"<html>Blocked by policy</html>", content_type="text/html"),
+    "a proxy's words": reply("403 Forbidden", b"RBAC: access denied", content_type="text/plain"),
+    "a proxy that wants a password": reply("407 Proxy Authentication Required", b"<html></html>"),
+    "a portal": reply("302 Found", location="https://portal.example.com/sign-in"),
+    "a web server": reply("404 Not Found", b"<html>404</html>", content_type="text/html"),
+    "a load balancer": reply("503 Service Unavailable", b"<html>no targets</html>", content_type="text/html"),
+    "another service of AWS": reply("404 Not Found", x_amzn_errortype=UNKNOWN_OPERATION, x_amzn_requestid="1a2b"),
+}
+
+
+@pytest.mark.parametrize("tool", CALLS)
+@pytest.mark.parametrize("answer", FOREIGN)
+async def test_an_answer_that_agentcore_did_not_write_says_so_and_what_to_check(tool: str, answer: str) -> None:
+    text = await _fails_once(tool, FOREIGN[answer])
+
+    assert "Something on the way" in text or "something on the way" in text
+    assert "proxy" in text
+    assert "the token from" not in text
+    assert "doesn't exist in the ARN's account" not in text
+
+
 @pytest.mark.parametrize("status", ["400 Bad Request", "404 Not Found", "500 Internal Server Error", "502 Bad Gateway"])
 @pytest.mark.parametrize("body", [b"", b"<html><h1>Not what you expected</h1></html>", b"[1, 2", b"\xff\xfe"])
 async def test_an_answer_from_something_else_is_an_error_with_its_status(status: str, body: bytes) -> None:
