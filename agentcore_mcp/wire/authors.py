@@ -24,6 +24,7 @@ _DATA_MEMBERS = {"type", "event", "data"}  # "data" alone may be anything, but n
 _OTHER_KINDS = ("think", "reason", "tool", "status", "error")  # in a "type": what authors tell apart from the answer
 # Members that may be another one with every piece and mean nothing to a reader.
 _BOOKKEEPING = re.compile(r"(?:.*_)?(?:id|uuid|time|timestamp|ts|date|created|at)|.*(?:[a-z]Id|At|Time)|Date")
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
 _GROWN_CHARS = 20  # that nobody says twice by chance, at the beginning of two pieces
 
 
@@ -68,7 +69,7 @@ class Authors:
             name = "data"
         if name is None or is_other_kind(value.get("type", value.get("event"))):
             return self._speech.line(whole)
-        rest = {key: other for key, other in value.items() if key not in (name, *_KIND_NAMES) and other is not None}
+        rest = {key: other for key, other in value.items() if key not in (name, *_KIND_NAMES) and other not in _EMPTY}
         answer = value[name]
         if not isinstance(answer, str):
             found = "" if answer is None else self._inner(answer)

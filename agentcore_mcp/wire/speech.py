@@ -20,6 +20,8 @@ from agentcore_mcp.wire.tooluse import Memory, ToolUse
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from agentcore_mcp.wire.pauses import Pause
+
 _COMPARED_CHARS = 1000  # of the end of a message: enough to tell a copy, and cheap however long the message is
 _RECENT_PIECES_MAX = 64  # then they are joined and cut: an answer's length must cost no memory
 
@@ -56,7 +58,8 @@ class Speech:
 
     def __init__(self) -> None:
         self.tools = ToolUse()
-        self.muted = False  # while true nothing but failures is said
+        self.pauses: list[Pause] = []
+        self.muted = False  # while true nothing but failures and pauses is said
         self._known: Memory[Any] = Memory()  # versions of messages, and what is said once
         self._messages: Memory[Said] = Memory()
         self._latest: object = None  # the id of the message that the last words were of
@@ -143,10 +146,14 @@ class Speech:
 
     def failure(self, text: str) -> str:
         """Say that something went wrong, even if muted."""
-        muted, self.muted = self.muted, False
-        words = self.line(f"error: {text}")
-        self.muted = muted
-        return words
+        return self._aside(f"error: {text}")
+
+    def pause(self, pause: Pause) -> str:
+        """Say what the agent waits for, even if muted, and keep it."""
+        if not self._known.is_new(f"pause {pause.id or hash(pause.question)}"):
+            return ""
+        self.pauses.append(pause)
+        return self._aside(pause.text)
 
     def turn(self, mark: object = None) -> None:
         """Let the next words begin on a new line, if the mark is new or none is given."""
@@ -196,6 +203,12 @@ class Speech:
         else:
             said.add(rest)
         return rest, grows
+
+    def _aside(self, text: str) -> str:
+        muted, self.muted = self.muted, False
+        words = self.line(text)
+        self.muted = muted
+        return words
 
     def _own_line(self, text: str) -> str:
         self._begin_line()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.wire import dialects
 from agentcore_mcp.wire.authors import Authors, is_other_kind
@@ -21,12 +21,16 @@ from agentcore_mcp.wire.reports import FAILURE_MARK, event_line, says_nothing, s
 from agentcore_mcp.wire.speech import Speech, as_json
 from agentcore_mcp.wire.sse import NamedData, SSEEvent
 
+if TYPE_CHECKING:
+    from agentcore_mcp.wire.pauses import Pause
+
 __all__ = ["FAILURE_MARK", "AnswerText", "event_line", "stream_failure"]
 
 _STREAM_END = "[DONE]"  # how OpenAI-like streams say that nothing follows
 _WHITE_SPACE = " \t\r\n"  # of JSON
 _JSON_BEGINNINGS = frozenset('{["n')  # that matter: a number or a truth value is a word like any other
-_OBJECT_BEGINNINGS = frozenset("{[deicmRAF")  # of strings that may hold an event: JSON, a "data: " line, a repr
+_JSON_WORDS = ("true", "false", "NaN", "Infinity")
+_OBJECT_BEGINNINGS = frozenset("{[deicmADFMPRSTW")  # of strings that may hold an event: JSON, a "data: " line, a repr
 _EVENT_BEGINNINGS = ("data: ", "event: ", "id: ")
 _HELD_MAX_CHARS = 65_536  # of events without the path, before the hope is given up that one with it comes
 _ABSENT = object()
@@ -48,6 +52,7 @@ class AnswerText:
         """
         self._speech = Speech()
         self._authors = Authors(self._speech)
+        self._is_plain = False  # whether some data were a text as it is, not in JSON
         self._path = path.split(".") if path else []
         self._has_path = False  # whether an event had it
         self._held: list[str] | None = []
@@ -64,11 +69,15 @@ class AnswerText:
         if data.endswith(_STREAM_END) and data.strip() == _STREAM_END:
             return ""
         value: Any = data
-        if data.lstrip()[:1] in _JSON_BEGINNINGS and not isinstance(data, Text):
+        begin = data.lstrip()[:1]
+        # After plain text, or a blank that no encoder writes, a string in quotes is a part of the text.
+        if begin in _JSON_BEGINNINGS and not (begin in '"n' and (self._is_plain or data[:1] != begin)):
             try:  # contextlib.suppress would cost as much as the parsing
                 value = _parsed(data)
             except (ValueError, RecursionError):
                 value = data
+        if value is data and data not in _JSON_WORDS and begin.isalpha():
+            self._is_plain = True
         return self._by_path(value, data) if self._path else self._piece(value, data)
 
     def take_notes(self) -> list[str]:
@@ -78,6 +87,11 @@ class AnswerText:
         """
         notes = self._speech.tools.take()
         return [valid_unicode(note) for note in notes] if notes else notes
+
+    @property
+    def pauses(self) -> list[Pause]:
+        """What the agent waits for a person to answer, as far as its answer has come; the words say it too."""
+        return self._speech.pauses
 
     def close(self) -> str:
         """Return what only the end of the answer settles."""
@@ -158,21 +172,30 @@ class AnswerText:
             with suppress(ValueError, RecursionError):
                 return frameworks.ai_data_stream(text[0], _parsed(text[2:]), self._speech)
         if text[:1] in _OBJECT_BEGINNINGS:
-            words = reprs.words_of(text, self._speech)
+            words = reprs.words_of(text, self._speech, lambda value: self._foreign(value, text))
             if words is None:
                 words = self._events(text) if text.startswith(_EVENT_BEGINNINGS) else self._json(text)
             if words is not None:
                 return words
         return self._speech.piece(text)
 
+    def _foreign(self, value: Any, text: str) -> str | None:
+        """Return the words of an object that came as the text that Python makes of it."""
+        words = self._read(value)
+        return self._authors.read(value, text) if words is None and type(value) is dict else words
+
+    def _read(self, value: Any) -> str | None:
+        """Return the words of an object or a list, None if it is nobody's."""
+        if isinstance(value, list):
+            return dialects.items(value, self._speech)
+        return dialects.read(value, self._speech)
+
     def _json(self, text: str) -> str | None:
         """Return the words of JSON in a string, None if it is none or nobody's: then it may be what was asked for."""
         end = text.rstrip()[-1:]
         try:
-            if text[0] == "{" and end == "}":
-                return dialects.read(_parsed(text), self._speech)
-            if text[0] == "[" and end == "]":
-                return dialects.items(_parsed(text), self._speech)
+            if text[0] + end in ("{}", "[]"):
+                return self._read(_parsed(text))
         except (ValueError, RecursionError):
             pass
         return None

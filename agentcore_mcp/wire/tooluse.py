@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NOTE_MAX_CHARS = 160  # with what a progress line begins with, it fits the 200 characters that hosts show
+_USING = "using tool "
 _NAME_MAX_CHARS = 80
 _VALUE_MAX_CHARS = 60
 _ARGUMENTS_MAX_CHARS = 2000  # of a call that is still being written; a line shows far less
@@ -42,6 +43,10 @@ class Memory(Generic[T]):
             del self._ids[next(iter(self._ids))]
         return self._ids[value], False
 
+    def get(self, value: object) -> T | None:
+        """Return what is known of an id, None if it never came."""
+        return self._ids.get(value) if isinstance(value, str) else None
+
     def is_new(self, value: object) -> bool:
         """Return whether this id comes for the first time; what is no id is always new."""
         return not self.of(value, _anything)[1]
@@ -60,16 +65,23 @@ class ToolUse:
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._unfinished: dict[str | int | None, _Call] = {}
-        self._known: Memory[Any] = Memory()
+        self._known: Memory[str] = Memory()
 
     def called(self, name: object, arguments: object, call_id: object = None) -> None:
         """Take note of a whole call; its arguments are an object, or the text of one."""
         for key, call in list(self._unfinished.items()):
             if call_id is not None and call.call_id == call_id:
                 del self._unfinished[key]
-        if isinstance(name, str) and name and self._known.is_new(call_id):
-            self._lines.append(_line(name, arguments))
+        if not isinstance(name, str) or not name:
+            return
+        text, came_before = self._known.of(call_id, lambda: call_text(name, arguments))
+        if not came_before:
+            self._lines.append(_USING + text)
             del self._lines[:-_NOTES_MAX]
+
+    def known(self, call_id: object) -> str | None:
+        """Return the text of a call that was noted."""
+        return self._known.get(call_id)
 
     def begins(self, key: object, name: object, call_id: object = None) -> None:
         """Take note that a call begins, whose arguments may follow.
@@ -121,7 +133,8 @@ def _key(value: object) -> str | int | None:
     return value if isinstance(value, (str, int)) else None
 
 
-def _line(name: str, arguments: object) -> str:
+def call_text(name: str, arguments: object) -> str:
+    """Return a call as a short text: the name of the tool, and its arguments as an object or the text of one."""
     if isinstance(arguments, str):
         with suppress(ValueError, RecursionError):  # cut short, or no JSON: shown as it is
             arguments = json.loads(arguments) if arguments else None
@@ -129,8 +142,8 @@ def _line(name: str, arguments: object) -> str:
         inner = ", ".join(f"{key}={_value(value)}" for key, value in list(arguments.items())[:NOTE_MAX_CHARS])
     else:
         inner = "" if arguments is None else str(arguments)
-    line = f"using tool {_cut(name, _NAME_MAX_CHARS)}("
-    return f"{line}{_cut(inner, NOTE_MAX_CHARS - len(line) - 1)})"
+    line = f"{_cut(name, _NAME_MAX_CHARS)}("
+    return f"{line}{_cut(inner, NOTE_MAX_CHARS - len(_USING) - len(line) - 1)})"
 
 
 def _value(value: object) -> str:

@@ -266,7 +266,7 @@ def test_words_from_another_place_of_the_graph_begin_on_a_new_line() -> None:
         ([["sub:1"], {"messages": [ai("x")]}], "x"),
         ([["sub:1"], "values", {"messages": [ai("x")]}], "x"),
         ({"a": {"messages": [ai("x")], "n": 1}, "b": {"m": 2}, "c": None}, 'x\n{"n": 1}\n{"b": {"m": 2}}'),
-        ({"__interrupt__": [{"value": "Go on?"}]}, '{"__interrupt__": [{"value": "Go on?"}]}'),
+        ({"__interrupt__": [{"value": "Go on?"}]}, "waiting for an answer: Go on?"),
         ({"messages": []}, ""),
         ({"messages": [{"a": 1}]}, '{"messages": [{"a": 1}]}'),
         ({"result": {"messages": [human("?"), ai("x")]}}, "x"),

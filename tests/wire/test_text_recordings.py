@@ -1,22 +1,36 @@
 r"""AnswerText on recordings: what real frameworks sent, nearly all of it through an app of bedrock-agentcore 1.25.
 
 Each agent was asked "1+2?" and had a scripted model: it says "Let me add." in two pieces, uses the tool ``add``, and
-says "It's "3".\n" in three. Recorded with strands-agents 1.62, langchain-core 1.7, langgraph 1.2, openai 3.52 and
-openai-agents 0.24, ag-ui-protocol 1.0, a2a-sdk 0.3.26 and 1.3, google-adk 2.13, autogen-agentchat 0.7.5,
-llama-index-core 0.14, pydantic-ai-slim 2.68, claude-agent-sdk 0.2 and, in JavaScript, ai 5.
+says "It's "3".\n" in three; or it waits for a person, or answers with structured data. The older ones were recorded
+with strands-agents 1.62, langchain-core 1.7, langgraph 1.2, openai 3.52 and openai-agents 0.24, ag-ui-protocol 1.0,
+a2a-sdk 0.3.26 and 1.3, google-adk 2.13, autogen-agentchat 0.7.5, llama-index-core 0.14, pydantic-ai-slim 2.68,
+claude-agent-sdk 0.2 and, in JavaScript, ai 5; the others by the scripts in ``samples/scripts``, also with agno 3.1,
+agent-framework-core 1.23, smolagents 1.26, haystack-ai 3.4, crewai 1.15, langgraph-api 0.16 and, in JavaScript,
+bedrock-agentcore 0.4, @strands-agents/sdk 1.16, @mastra/core 0.24, ai 4 and ai 6.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from agentcore_mcp.runtime.readers import EventData
+from agentcore_mcp.wire.pieces import TextPieces
 from agentcore_mcp.wire.sse import SSEDecoder
 from agentcore_mcp.wire.text import AnswerText
-from tests.support.codecs import decode
+from tests.support.codecs import Decoder, decode
 
 SAMPLES = Path(__file__).parent / "samples"
+DOCS = Path(__file__).parent.parent.parent / "docs" / "words.md"
+ROWS = [
+    [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+    for line in DOCS.read_text("utf-8").split("\n")
+    if line.startswith("| ") and line.count(" | `") >= 2
+]
+for _row in ROWS:
+    _row[2] = _row[2].strip("`")
 
 TURN = ["Let me", " add."]
 ANSWER = ["It's", ' "3"', ".\n"]
@@ -75,7 +89,11 @@ RECORDINGS: list[tuple[str, list[str], list[str]]] = [
     ("a2a_0_3_status_send", RESULT, []),
     ("a2a_0_3_failed", ["Let me see.", "\nerror: it broke"], []),
     ("a2a_0_3_failed_send", ["error: it broke"], []),
-    ("a2a_0_3_input", ["Which numbers?"], []),
+    (
+        "a2a_0_3_input",
+        ["waiting for an answer: Which numbers? (id 3fcd6660-688b-4d1c-a79f-891c0f62f64b)"],
+        [],
+    ),
     ("a2a_0_3_error", ["error: Method not found"], []),
     ("a2a_1_0_artifact", ANSWER, []),
     ("a2a_1_0_artifact_rest", ANSWER, []),
@@ -117,8 +135,26 @@ def test_a_recording_reads_as_the_model_spoke(name: str, words: list[str], notes
     assert ([piece for piece in pieces if piece], answer.take_notes()) == (words, notes)
 
 
-def test_every_recording_is_read() -> None:
-    assert {path.stem for path in SAMPLES.iterdir()} == {name for name, _, _ in RECORDINGS}
+@pytest.mark.parametrize("row", ROWS, ids=[row[2] for row in ROWS])
+def test_the_table_in_the_docs_says_what_a_recording_reads_as(row: list[str]) -> None:
+    """Also of those that are no event stream, and of those that end with a failure."""
+    [path] = SAMPLES.glob(f"{row[2]}.*")
+    reader: Decoder[str] = EventData() if path.suffix == ".sse" else TextPieces(in_lines=path.suffix == ".ndjson")
+    pieces, error = decode(reader, [path.read_bytes()])
+    answer = AnswerText()
+    words = [*filter(None, map(answer.feed, pieces)), answer.close(), f"AgentError: {error}" if error else ""]
+
+    assert row[3] == shown(words)
+    assert row[4] == shown([*answer.take_notes(), *(f"pause: {pause.question}" for pause in answer.pauses)])
+
+
+def shown(texts: list[str]) -> str:
+    """Return the cell for these texts: a line end is an arrow."""
+    return " ".join(f"`{text}`" for text in texts if text).replace("\n", "⏎").replace("|", "\\|")
+
+
+def test_every_recording_is_in_the_table_of_the_docs() -> None:
+    assert sorted(path.stem for path in SAMPLES.iterdir() if path.is_file()) == sorted(row[2] for row in ROWS)
 
 
 @pytest.mark.parametrize("name", [name for name, _, _ in RECORDINGS])

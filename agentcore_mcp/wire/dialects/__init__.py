@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects import a2a, agui, bedrock, frameworks, langchain, openai
+from agentcore_mcp.wire.dialects import a2a, agents, agui, bedrock, frameworks, langchain, openai, strands, waiting
 from agentcore_mcp.wire.dialects.content import text_of
+from agentcore_mcp.wire.speech import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,10 +25,22 @@ _MESSAGE_MEMBERS = frozenset((
     "role", "content", "name", "id", "type", "metadata", "tracking_id", "tool_calls", "tool_call_id", "refusal",
     "annotations", "audio", "function_call", "parts", "parsed", "reasoning_content", "additional_kwargs", "blocks",
 ))  # fmt: skip
+_BESIDE_PAUSES = ("status", "stop_reason", "tool_use", "metadata", "_kinds")  # which say no more than the pauses
 
 
 def read(value: dict[str, Any], speech: Speech) -> str | None:
     """Return the words that an event adds, None if no framework is known to write it."""
+    value, pauses = waiting.split(value) if value.keys() & waiting.LISTS.keys() else (value, [])
+    if pauses:
+        words = _read(value, speech)
+        if words is None:
+            rest = {name: other for name, other in value.items() if other and name not in _BESIDE_PAUSES}
+            words = speech.once(as_json(rest)) if rest else ""
+        return words + "".join(waiting.pause(pause, speech) for pause in pauses)
+    return _read(value, speech)
+
+
+def _read(value: dict[str, Any], speech: Speech) -> str | None:
     kind = value.get("type")
     if isinstance(kind, str):
         reader = _BY_TYPE.get(kind) or _BY_TYPE_FAMILY.get(kind.partition(".")[0]) if kind else None
@@ -44,6 +57,8 @@ def read(value: dict[str, Any], speech: Speech) -> str | None:
 
 def items(values: list[Any], speech: Speech) -> str | None:
     """Return the words that a list adds, None if no framework is known to write it."""
+    if waiting.is_list(values):
+        return "".join(waiting.pause(item, speech) for item in values)
     return langchain.items(values, speech)
 
 
@@ -57,6 +72,10 @@ def _inside(member: str) -> Reader:
 
 def _nothing(_value: dict[str, Any], _speech: Speech) -> str | None:
     return ""
+
+
+def _structured_output(value: dict[str, Any], speech: Speech) -> str | None:
+    return strands.structured_output(value, speech) if len(value) == 1 else None
 
 
 def _message(value: dict[str, Any], speech: Speech) -> str | None:
@@ -79,10 +98,14 @@ _BY_TYPE: dict[str, Reader] = {
     **dict.fromkeys(bedrock.CLAUDE_EVENTS, bedrock.claude_event),
     **dict.fromkeys(("message", "assistant", "user"), bedrock.claude_message),
     "multiagent_node_stream": _inside("event"),
-    "multiagent_node_start": _nothing,
-    "multiagent_node_stop": _nothing,
-    "multiagent_node_cancel": _nothing,
-    "multiagent_handoff": _nothing,
+    **dict.fromkeys(strands.TEAM_LIFECYCLE, _nothing),
+    **dict.fromkeys(strands.TYPES, strands.typescript_event),
+    **dict.fromkeys(agents.FRAMEWORK_TYPES, agents.agent_framework),
+    **dict.fromkeys(agents.MASTRA_TYPES, agents.mastra),
+    "function": openai.tool_call,
+    "raw_response_event": _inside("data"),
+    "run_item_stream_event": openai.run_item,
+    "agent_updated_stream_event": _nothing,
     "stream_event": _inside("event"),
     "event": langchain.protocol_event,
     "error": openai.error,
@@ -90,25 +113,30 @@ _BY_TYPE: dict[str, Reader] = {
 _BY_TYPE_FAMILY: dict[str, Reader] = {"response": openai.response_event}  # "response.output_text.delta"
 _BY_MEMBER: dict[str, tuple[Reader, ...]] = {
     **dict.fromkeys(bedrock.CONVERSE_EVENTS, (bedrock.converse_event,)),
-    **dict.fromkeys(bedrock.LIFECYCLE, (bedrock.lifecycle,)),
+    **dict.fromkeys(strands.LIFECYCLE, (strands.lifecycle,)),
+    "arguments": (agents.smolagents,),
     "artifactUpdate": (a2a.event,),
     "candidates": (frameworks.gemini,),
     "choices": (openai.chat_completion,),
     "chunk_type": (frameworks.crewai,),
     "completion": (bedrock.completion,),
     "current_agent_name": (frameworks.llamaindex_event,),
-    "current_tool_use": (bedrock.tool_in_use,),
+    "component_info": (agents.haystack,),
+    "content_type": (agents.agno,),
+    "current_tool_use": (strands.tool_in_use,),
     "data": (bedrock.data_event,),
     "error": (openai.error,),
-    "event": (bedrock.converse_event, langchain.event, _inside("event")),
+    "event": (bedrock.converse_event, langchain.event, agents.llamaindex, _inside("event")),
     "event_kind": (frameworks.pydantic_ai,),
-    "force_stop_reason": (bedrock.forced_stop,),
+    "force_stop_reason": (strands.forced_stop,),
     "generation": (bedrock.completion,),
     "interrupts": (langchain.task,),
     "invocationId": (frameworks.adk_event,),
     "invocation_id": (frameworks.adk_event,),
     "jsonrpc": (openai.error, _inside("result")),
+    "is_final_answer": (agents.smolagents,),
     "kind": (a2a.event,),
+    "lastMessage": (strands.result,),
     "lc": (langchain.message,),
     "message": (bedrock.message_event, a2a.event, frameworks.llamaindex_response, frameworks.ollama),
     "messages": (langchain.state, frameworks.autogen_result),
@@ -116,14 +144,21 @@ _BY_MEMBER: dict[str, tuple[Reader, ...]] = {
     "outputText": (bedrock.completion,),
     "parent_tool_use_id": (bedrock.claude_message,),
     "parts": (frameworks.gemini_content,),
+    "_data": (agents.llamaindex,),
     "raw": (frameworks.llamaindex_response,),
-    "results": (bedrock.completions,),
+    "result": (strands.result,),
+    "results": (bedrock.completions, frameworks.spring),
     "role": (_message,),
+    "run_id": (agents.agno,),
     "statusUpdate": (a2a.event,),
+    "stop_reason": (strands.result,),
     "stopReason": (bedrock.converse_result,),
+    "structured_output": (_structured_output,),
     "subtype": (bedrock.claude_report,),
     "task": (a2a.event,),
     "tasks_output": (frameworks.crewai,),
+    "token_usage": (agents.smolagents,),
+    "tool_interrupt_event": (_inside("tool_interrupt_event"),),
     "tool_kwargs": (frameworks.llamaindex_tool,),
     "triggers": (langchain.task,),
 }

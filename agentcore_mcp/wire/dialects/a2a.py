@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from agentcore_mcp.wire.dialects import waiting
 from agentcore_mcp.wire.dialects.content import SPEAKERS, dicts, pick
 from agentcore_mcp.wire.speech import as_json
 
@@ -20,6 +21,7 @@ _KINDS_OF_1_0 = {
     "statusUpdate": "status-update",
     "artifactUpdate": "artifact-update",
 }
+_PAUSED = ("input-required", "auth-required")
 _FAILED = ("failed", "rejected", "canceled")
 
 
@@ -34,25 +36,29 @@ def event(value: dict[str, Any], speech: Speech) -> str | None:
         case "message" if isinstance(value.get("parts"), list):
             return _message(value, speech) if value.get("role") in SPEAKERS else ""
         case "status-update" if isinstance(status := value.get("status"), dict):
-            return _status(status, speech)
+            return _status(status, speech, value.get("taskId", value.get("task_id")))
         case "artifact-update" if isinstance(artifact := value.get("artifact"), dict):
             if value.get("append"):
                 return _artifact(artifact, speech, piecewise=True)
             return speech.opened(_artifact(artifact, speech))
         case "task" if isinstance(status := value.get("status"), dict):
             words = "".join(_artifact(artifact, speech) for artifact in dicts(value.get("artifacts")))
-            words += _status(status, speech)
+            words += _status(status, speech, value.get("id"))
             said = [message for message in dicts(value.get("history")) if message.get("role") in SPEAKERS]
             return _message(said[-1], speech) if said and not words and speech.is_silent else words
     return None
 
 
-def _status(status: dict[str, Any], speech: Speech) -> str:
+def _status(status: dict[str, Any], speech: Speech, task_id: object) -> str:
     state, message = status.get("state"), status.get("message")
     state = state.lower().removeprefix("task_state_").replace("_", "-") if isinstance(state, str) else ""
     if state in _FAILED:
         text = _text(message) if isinstance(message, dict) else ""
         return speech.failure(text or f"the task is {state}")
+    if state in _PAUSED:
+        question = _text(message) if isinstance(message, dict) else ""
+        others = _others(message, speech) if isinstance(message, dict) else ""
+        return others + waiting.pause({"id": task_id, "question": question or f"the task is {state}"}, speech)
     if not isinstance(message, dict):
         return ""
     if state != "working":
@@ -75,8 +81,12 @@ def _parts(holder: dict[str, Any], speech: Speech, *, message_id: object = None,
     """Return the words of a message or an artifact, and as JSON what else it holds."""
     text = _text(holder)
     words = speech.piece(text, message_id) if piecewise else speech.message(text, message_id)
+    return words + _others(holder, speech)
+
+
+def _others(holder: dict[str, Any], speech: Speech) -> str:
     others = [part for part in dicts(holder.get("parts")) if not isinstance(part.get("text"), str)]
-    return words + "".join(speech.once(as_json(part)) for part in others)
+    return "".join(speech.once(as_json(part)) for part in others)
 
 
 def _text(holder: dict[str, Any]) -> str:

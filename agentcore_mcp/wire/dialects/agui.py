@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from agentcore_mcp.wire.dialects import waiting
 from agentcore_mcp.wire.dialects.content import pick
 from agentcore_mcp.wire.dialects.langchain import conversation
 from agentcore_mcp.wire.speech import as_json
@@ -48,7 +49,9 @@ def event(value: dict[str, Any], speech: Speech) -> str | None:
         case "MESSAGES_SNAPSHOT":
             return conversation(value.get("messages"), speech) or ""
         case "RUN_FINISHED":
-            return _result(value.get("result"), speech)
+            outcome = value.get("outcome")
+            pauses = waiting.split(outcome)[1] if isinstance(outcome, dict) else []
+            return _result(value.get("result"), speech) + "".join(waiting.pause(pause, speech) for pause in pauses)
         case "RUN_ERROR" | "SUBAGENT_ERROR":
             message = pick(value, "message", "error")
             return speech.failure(message) if isinstance(message, str) else None

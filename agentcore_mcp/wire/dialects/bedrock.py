@@ -1,22 +1,17 @@
-"""Words of Amazon Bedrock: Converse and its streams, the models' own formats by InvokeModel, and Strands Agents.
-
-Strands passes the events of Converse on and adds its own, so that each word comes up to four times: the model's delta,
-a ``data`` event, the complete message, the result.
-"""
+"""Words of Amazon Bedrock: Converse and its streams, and the models' own formats by InvokeModel."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects.content import SPEAKERS, dicts, text_of
+from agentcore_mcp.wire.dialects.content import SPEAKERS, dicts, pick, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agentcore_mcp.wire.speech import Speech
 
-_DATA, _DELTA = 1, 2
-LIFECYCLE = ("event_loop_cycle_id", "init_event_loop", "start", "start_event_loop")
+_DATA, DELTA = 1, 2
 CLAUDE_EVENTS = (
     "message_start",
     "message_delta",
@@ -45,7 +40,7 @@ def _content_block_delta(body: dict[str, Any], speech: Speech) -> str | None:
         return None
     text = delta.get("text")
     if isinstance(text, str):
-        return speech.ranked(text, _DELTA)
+        return speech.ranked(text, DELTA)
     tool = delta.get("toolUse")
     if isinstance(tool, dict):
         speech.tools.continues(body.get("contentBlockIndex"), tool.get("input"))
@@ -100,37 +95,13 @@ def converse_result(value: dict[str, Any], speech: Speech) -> str | None:
     return _message(message, speech) if "stopReason" in value and isinstance(message, dict) else None
 
 
-# --- Strands
+# --- messages
 
 
 def data_event(value: dict[str, Any], speech: Speech) -> str | None:
     """Read a piece that Strands reports beside the model's own delta."""
     data = value.get("data")
     return speech.ranked(data, _DATA) if isinstance(data, str) and (len(value) == 1 or "delta" in value) else None
-
-
-def lifecycle(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read an event of the agent's loop, which has no words."""
-    if "event_loop_cycle_id" in value:
-        return data_event(value, speech) or ""
-    # An author may say "start" too, of something that has words.
-    is_alone = len(value) == 1 and True in value.values()
-    return "" if is_alone or value.get("init_event_loop") is True else None
-
-
-def forced_stop(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read why Strands' loop could not go on."""
-    reason = value.get("force_stop_reason")
-    return speech.failure(reason) if isinstance(reason, str) else None
-
-
-def tool_in_use(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read the tool that the model is writing a call of; its input grows from event to event."""
-    tool = value.get("current_tool_use")
-    if not isinstance(tool, dict):
-        return None
-    speech.tools.begins(tool.get("toolUseId"), tool.get("name"), tool.get("toolUseId"))
-    return data_event(value, speech) or ""
 
 
 def message_event(value: dict[str, Any], speech: Speech) -> str | None:
@@ -157,7 +128,7 @@ def _message(value: dict[str, Any], speech: Speech) -> str | None:
         return None
     for tool in tools:
         speech.tools.called(tool.get("name"), tool.get("input"), tool.get("toolUseId"))
-    return speech.ranked_message(text or "", value.get("tracking_id"))
+    return speech.ranked_message(text or "", pick(value, "tracking_id", "trackingId"))
 
 
 # --- InvokeModel

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-SPEAKERS = ("assistant", "ai", "agent", "model", "ROLE_AGENT", "AIMessageChunk")  # roles, and types that say the same
+# Roles, and types that say the same.
+SPEAKERS = ("assistant", "ai", "agent", "model", "ROLE_AGENT", "AIMessageChunk", "AIMessage")
 _TEXT_KINDS = (None, "text", "output_text", "text_delta", "refusal")
 
 

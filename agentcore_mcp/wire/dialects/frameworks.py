@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from agentcore_mcp.wire.dialects import waiting
 from agentcore_mcp.wire.dialects.content import SPEAKERS, dicts, pick, text_of
 from agentcore_mcp.wire.speech import as_json
 
@@ -39,7 +40,20 @@ def adk_event(value: dict[str, Any], speech: Speech) -> str | None:
     if value.get("partial"):
         return speech.piece(text_of(parts) or "", value.get("id"))
     _gemini_calls(parts, speech)
-    return speech.message(text_of(parts) or "", value.get("id"))
+    words = speech.message(text_of(parts) or "", value.get("id"))
+    waited_for = pick(value, "longRunningToolIds", "long_running_tool_ids") or ()
+    calls = [call for part in parts if isinstance(call := pick(part, "functionCall", "function_call"), dict)]
+    return words + "".join(_adk_pause(call, speech) for call in calls if call.get("id") in waited_for)
+
+
+def _adk_pause(call: dict[str, Any], speech: Speech) -> str:
+    """Read a call that a person answers, or has to confirm, which is a call of a tool of ADK's own."""
+    arguments = call.get("args")
+    original = (
+        pick(arguments, "originalFunctionCall", "original_function_call") if isinstance(arguments, dict) else None
+    )
+    asked = {**original, "id": call["id"]} if isinstance(original, dict) else call
+    return waiting.pause(asked, speech)
 
 
 def gemini(value: dict[str, Any], speech: Speech) -> str | None:
@@ -166,6 +180,15 @@ def ollama(value: dict[str, Any], speech: Speech) -> str | None:
     if "done" not in value or "model" not in value or not isinstance(message, dict):
         return None
     return speech.piece(message["content"]) if isinstance(message.get("content"), str) else None
+
+
+def spring(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read a response of Spring AI, a piece if it is streamed."""
+    result = value.get("result")
+    output = result.get("output") if isinstance(result, dict) else None
+    if "results" not in value or not isinstance(output, dict) or "messageType" not in output:
+        return None
+    return speech.piece(output["text"]) if isinstance(output.get("text"), str) else ""
 
 
 def ai_sdk(value: dict[str, Any], speech: Speech) -> str | None:

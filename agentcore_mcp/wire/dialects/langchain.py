@@ -10,15 +10,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from agentcore_mcp.wire.dialects import waiting
 from agentcore_mcp.wire.dialects.content import SPEAKERS, dicts, pick, text_of
 from agentcore_mcp.wire.speech import as_json
 
 if TYPE_CHECKING:
     from agentcore_mcp.wire.speech import Speech
 
-_OTHERS = frozenset({"human", "user", "system", "developer", "tool", "function", "remove"})
-MESSAGE_TYPES = ("ai", "AIMessageChunk", "human", "system", "tool", "remove", "constructor")
+_OTHERS = frozenset(
+    {
+        "human",
+        "user",
+        "system",
+        "developer",
+        "tool",
+        "function",
+        "remove",
+        "HumanMessage",
+        "SystemMessage",
+        "ToolMessage",
+    }
+)
+MESSAGE_TYPES = (
+    "ai", "AIMessage", "AIMessageChunk", "human", "HumanMessage", "system", "SystemMessage", "tool", "ToolMessage",
+    "remove", "constructor",
+)  # fmt: skip
 MODES = frozenset({"values", "updates", "messages", "custom", "tasks", "debug", "checkpoints"})
+_BESIDE_MESSAGES = ("messages", "remaining_steps", "last_message")
 # What comes with one of LangChain's messages, and not with what an author calls {"type": "ai", "content": …}.
 _MESSAGE_MEMBERS = ("id", "additional_kwargs", "response_metadata", "tool_call_id", "tool_calls", "tool_call_chunks")
 
@@ -72,7 +90,7 @@ def state(value: dict[str, Any], speech: Speech, *, has_calls: bool = True) -> s
     words = conversation(value.get("messages"), speech, has_calls=has_calls)
     if words is None:
         return "" if value.get("messages") == [] and len(value) == 1 else None
-    rest = {name: other for name, other in value.items() if name not in ("messages", "remaining_steps")}
+    rest = {name: other for name, other in value.items() if name not in _BESIDE_MESSAGES and other != []}
     return words + speech.once(as_json(rest)) if rest else words
 
 
@@ -201,7 +219,10 @@ def _mode(name: str, payload: Any, speech: Speech) -> str | None:
     if not isinstance(payload, dict):
         return None
     words: str | None = None
+    payload, pauses = waiting.split(payload)
     match name:
+        case _ if pauses and not any(payload.values()):
+            words = ""
         case "values":
             words = state(payload, speech)
         case "updates":
@@ -212,7 +233,8 @@ def _mode(name: str, payload: Any, speech: Speech) -> str | None:
             words = debug(payload, speech)
         case "checkpoints":
             words = ""
-    return speech.line(as_json(payload)) if words is None else words
+    words = speech.line(as_json(payload)) if words is None else words
+    return words + "".join(waiting.pause(pause, speech) for pause in pauses)
 
 
 def _holds(value: object) -> bool:
@@ -221,6 +243,8 @@ def _holds(value: object) -> bool:
 
 def _plain(value: dict[str, Any]) -> dict[str, Any] | None:
     """Return a message with its members where a dump has them, None if it is no message."""
+    if "_role" in value:  # Haystack
+        return {"role": value["_role"], "content": value.get("_content"), "name": value.get("_name")}
     if value.get("lc") == 1 and isinstance(value.get("kwargs"), dict):
         value = value["kwargs"]
     elif isinstance(value.get("data"), dict) and value.keys() == {"type", "data"}:

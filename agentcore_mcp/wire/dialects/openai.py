@@ -62,6 +62,22 @@ def response_event(value: dict[str, Any], speech: Speech) -> str | None:
     return ""
 
 
+def tool_call(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read the call of a tool by itself."""
+    function = value.get("function")
+    if not isinstance(function, dict) or "arguments" not in function:
+        return None
+    speech.tools.called(function.get("name"), function["arguments"], value.get("id"))
+    return ""
+
+
+def run_item(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read an item of a run of the Agents SDK, in the form in which authors send it on."""
+    item = value.get("item")
+    raw = item.get("raw_item") if isinstance(item, dict) else None
+    return _item(raw, speech) if isinstance(raw, dict) else ("" if item is None else None)
+
+
 def response(value: dict[str, Any], speech: Speech) -> str | None:
     """Read a complete response, or the reason why there is none."""
     error = value.get("error")

@@ -1,9 +1,10 @@
 r"""Words of objects that arrive as the text Python makes of them.
 
-An app of the published SDK sends what is no JSON as ``str(object)``: a dictionary with live objects in it (events of
-Strands and LangGraph), a Pydantic object with a date (AutoGen), a dataclass (OpenAI's Agents SDK, Pydantic AI), a
-message of LangChain. Each marker is a framework's own, so that no agent's text is taken for such an object, and what
-can't be read is still words.
+An app of the published SDK sends what is no JSON as ``str(object)``: a dictionary with live objects or bytes in it
+(events of Strands and LangGraph), a Pydantic object with a date (AutoGen), a dataclass (Agno, OpenAI's Agents SDK,
+Pydantic AI), a message of LangChain. They are read as their JSON would be. An agent's text is not taken for such an
+object: each beginning is a framework's own, a dictionary has something that JSON hasn't, and what can't be read, or no
+dialect knows, is still words.
 """
 
 from __future__ import annotations
@@ -12,143 +13,107 @@ import ast
 import re
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects import bedrock, frameworks
-from agentcore_mcp.wire.dialects.content import text_of
+from agentcore_mcp.wire.dialects import bedrock, waiting
+from agentcore_mcp.wire.dialects.literals import Instance, Parsed
+from agentcore_mcp.wire.speech import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agentcore_mcp.wire.speech import Speech
 
-_MARKS = re.compile(
-    r"""(?P<dictionary>\{')"""
-    r"""|(?P<langchain>content=['"\[])"""
-    r"""|(?P<autogen>id='[\w-]+' source=')"""
-    r"""|(?P<autogen_result>messages=\[TextMessage\()"""
-    r"""|(?P<openai>(?:RawResponses|RunItem|AgentUpdated)StreamEvent\()"""
-    r"""|(?P<pydantic_ai>AgentRunResult(?:Event\(result=AgentRunResult)?\(|FunctionToolResultEvent\(part=)"""
+    Read = Callable[[Any], str | None]
+
+_BEGINNINGS = re.compile(
+    r"""\{'|\[\{'|content=['"\[]|id='[\w-]+' source='|messages=\[TextMessage\("""
+    r"""|(?:RawResponses|RunItem|AgentUpdated)StreamEvent\("""
+    r"""|(?:AgentRunResult(?:Event)?|FunctionToolResultEvent|DeferredToolRequests)\("""
+    r"""|\w+Event\(created_at=\d+, event='|(?:Team)?RunOutput\(|(?:ActionStep|FinalAnswerStep|StreamingChunk)\("""
 )
-_LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
-_TEAM_EVENT = re.compile(r"\{'type': 'multiagent_node_stream', 'node_id': '[^']*', 'event': (?=\{)")
-_TEAM_LIFECYCLE = re.compile(r"\{'type': 'multiagent_\w+', ")
-_AGENT_RESULT = re.compile(r"\{'result': AgentResult\(stop_reason='\w*', message=")
-_AUTOGEN_MESSAGE = re.compile(r"(\w+)\(id='([\w-]+)', source='([^']*)', models_usage=")
-_AUTOGEN_CALL = re.compile(r"FunctionCall\(id='([^']*)', arguments=")
+_TEXT = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
+_DATA = "{'data': "
+_CHUNK = "{'event': 'on_chat_model_stream', 'data': {'chunk': AIMessageChunk(content="
+_RUN_EVENT = "{'event': 'on_"
+_LOOP = "'event_loop_cycle_id': "
+_TEAM_LIFECYCLE = re.compile(r"\{'type': 'multiagent_(?!node_(?:stream|interrupt)')")
+_DELTA = "RawResponsesStreamEvent(data=ResponseTextDeltaEvent("
+_NEWS = ("RunItemStreamEvent(name='tool_called'", "RunItemStreamEvent(name='message_output_created'")
 
 
-def words_of(text: str, speech: Speech) -> str | None:
-    """Return the words that the text of an object adds, None if it is no such text."""
-    mark = _MARKS.match(text)
-    if not mark or not mark.lastgroup:
+def words_of(text: str, speech: Speech, read: Read) -> str | None:
+    """Return the words that the text of an object adds, None if it is no such text.
+
+    Args:
+        text: The text.
+        speech: What was said before.
+        read: Reads the object as if it had come as JSON.
+    """
+    if not _BEGINNINGS.match(text):
         return None
     try:
-        return _READERS[mark.lastgroup](text, speech)
-    except (ValueError, SyntaxError, RecursionError):  # cut, or no literal after all
+        # What comes with every piece of an answer is read without being parsed as a whole.
+        if text.startswith(_DATA) and _LOOP in text:
+            return bedrock.data_event({"data": _text_at(text, len(_DATA))}, speech)
+        if text.startswith(_CHUNK) and text[len(_CHUNK)] in "'\"":
+            return speech.piece(_text_at(text, len(_CHUNK)))
+        is_step = _LOOP in text and "AgentResult(" not in text
+        if text[0] == "{" and (is_step or (_TEAM_LIFECYCLE.match(text) and "Interrupt(" not in text)):
+            return ""
+        if text.startswith("FunctionToolResultEvent("):
+            return ""
+        if "StreamEvent(" in text[:30]:
+            return _openai(text, speech)
+        parsed = Parsed(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):  # cut, or no literal after all
+        return "" if text.startswith(_RUN_EVENT) else None
+    value = parsed.value
+    if text[0] in "{[":
+        return read(value) if parsed.is_foreign or waiting.is_list(value) else None
+    if value.kind == "AgentRunResultEvent" and isinstance(value.get("result"), Instance):
+        value = value["result"]
+    if value.kind == "_" and ("additional_kwargs" in value or "tool_call_id" in value):
+        value["type"] = _type_of_message(value)
+    elif value.keys() == {"output"}:  # what a run of Pydantic AI or smolagents comes to
+        output = value["output"]
+        return speech.result(output) if isinstance(output, str) else _result(output, speech, read)
+    return read(value)
+
+
+def _result(value: Any, speech: Speech, read: Read) -> str | None:
+    if not isinstance(value, (dict, list)):
         return None
+    words = read(value)
+    return speech.line(as_json(value)) if words is None else words
 
 
-def _dictionary(text: str, speech: Speech) -> str | None:
-    if node := _TEAM_EVENT.match(text):
-        text = text[node.end() :]
-    elif _TEAM_LIFECYCLE.match(text):
-        return ""
-    if text.startswith("{'event': 'on_"):
-        chunk = "{'event': 'on_chat_model_stream', 'data': {'chunk': AIMessageChunk(content="
-        return speech.piece(_literal(text, chunk)) if text.startswith(chunk) else ""
-    if result := _AGENT_RESULT.match(text):
-        message = ast.literal_eval(text[result.end() : text.index("}, metrics=", result.end()) + 1])
-        return bedrock.message(message, speech) if isinstance(message, dict) else None
-    if text.startswith("{'result': TextMessage("):
-        return _autogen_result(text, speech)
-    if "'event_loop_cycle_id': " not in text:
-        return None
-    if text.startswith("{'data': "):
-        return bedrock.data_event({"data": _literal(text, "{'data': ")}, speech)
-    return ""
-
-
-def _langchain(text: str, speech: Speech) -> str | None:
-    begin = len("content=")
-    if text[begin] == "[":
-        end = text.index("] additional_kwargs={", begin) + 1
-        content = text_of(ast.literal_eval(text[begin:end])) or ""
-    else:
-        content = _literal(text, "content=")
-        end = _end_of_literal(text, begin)
-    if not text.startswith(" additional_kwargs={", end) or " tool_calls=[" not in text[end:]:
-        return "" if text.startswith((" additional_kwargs={", " tool_call_id='", " name='"), end) else None
-    return speech.piece(content) if "tool_call_chunks=[" in text[end:] else speech.message(content)
-
-
-def _autogen(text: str, speech: Speech) -> str | None:
-    head = text[: text.index(" models_usage=")]
-    names = re.fullmatch(r"id='([\w-]+)' source='([^']*)'", head)
-    kind = re.search(r" type='(\w+)'$", text[-100:])
-    if not names or not kind:
-        return None
-    return frameworks.autogen(_autogen_message(kind[1], names[1], names[2], text, " content="), speech)
-
-
-def _autogen_result(text: str, speech: Speech) -> str | None:
-    messages = [
-        _autogen_message(found[1], found[2], found[3], text[found.start() :], ", content=")
-        for found in _AUTOGEN_MESSAGE.finditer(text)
-    ]
-    return frameworks.autogen_result({"messages": messages}, speech)
-
-
-def _autogen_message(kind: str, message_id: str, source: str, text: str, marker: str) -> dict[str, Any]:
-    content: Any = None
-    begin = text.index(marker) + len(marker)
-    if text[begin] in "'\"":
-        content = _literal(text, marker)
-    elif kind == "ToolCallRequestEvent":
-        content = [
-            {
-                "id": call[1],
-                "arguments": _literal(text, "arguments=", call.start()),
-                "name": _literal(text, "name=", call.end()),
-            }
-            for call in _AUTOGEN_CALL.finditer(text, begin, text.index(")]", begin) + 1)
-        ]
-    return {"type": kind, "id": message_id, "source": source, "content": content}
+def _type_of_message(value: dict[str, Any]) -> str:
+    """Return the type of a message of LangChain, whose text doesn't have it."""
+    for member, kind in (("tool_call_chunks", "AIMessageChunk"), ("tool_calls", "ai"), ("tool_call_id", "tool")):
+        if member in value:
+            return kind
+    return "human"
 
 
 def _openai(text: str, speech: Speech) -> str | None:
-    if text.startswith("RawResponsesStreamEvent(data=ResponseTextDeltaEvent("):
-        return speech.piece(_literal(text, " delta="), _literal(text, " item_id="))
-    if text.startswith("RunItemStreamEvent(name='tool_called'"):
+    if text.startswith(_DELTA):
+        return speech.piece(_after(text, " delta="), _after(text, " item_id="))
+    if text.startswith(_NEWS[0]):
         call = text.index("raw_item=ResponseFunctionToolCall(")
-        name, arguments = _literal(text, " name=", call), _literal(text, "(arguments=", call)
-        speech.tools.called(name, arguments, _literal(text, " call_id=", call))
-    if text.startswith("RunItemStreamEvent(name='message_output_created'"):
+        name, arguments = _after(text, " name=", call), _after(text, "(arguments=", call)
+        speech.tools.called(name, arguments, _after(text, " call_id=", call))
+    if text.startswith(_NEWS[1]):
         message = text.index("raw_item=ResponseOutputMessage(")
-        return speech.message(_literal(text, " text=", message), _literal(text, "(id=", message))
+        return speech.message(_after(text, " text=", message), _after(text, "(id=", message))
     return ""
 
 
-def _pydantic_ai(text: str, speech: Speech) -> str | None:
-    return "" if text.startswith("FunctionTool") else speech.result(_literal(text, "AgentRunResult(output="))
+def _after(text: str, marker: str, begin: int = 0) -> str:
+    return _text_at(text, text.index(marker, begin) + len(marker))
 
 
-def _literal(text: str, marker: str, begin: int = 0) -> str:
-    """Return the text literal after a marker."""
-    begin = text.index(marker, begin) + len(marker)
-    return str(ast.literal_eval(text[begin : _end_of_literal(text, begin)]))
-
-
-def _end_of_literal(text: str, begin: int) -> int:
-    literal = _LITERAL.match(text, begin)
-    if not literal:
+def _text_at(text: str, begin: int) -> str:
+    """Return the text whose literal begins here."""
+    found = _TEXT.match(text, begin)
+    if not found:
         raise ValueError("no text literal")
-    return literal.end()
-
-
-_READERS: dict[str, Callable[[str, Speech], str | None]] = {
-    "dictionary": _dictionary,
-    "langchain": _langchain,
-    "autogen": _autogen,
-    "autogen_result": _autogen_result,
-    "openai": _openai,
-    "pydantic_ai": _pydantic_ai,
-}
+    return str(ast.literal_eval(found[0]))

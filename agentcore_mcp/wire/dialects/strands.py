@@ -1,0 +1,102 @@
+"""Words of Strands Agents, for Python and for TypeScript.
+
+Strands for Python passes the events of Converse on and adds its own, so that each word comes up to four times: the
+model's delta, a ``data`` event, the complete message, the result.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp.wire.dialects import bedrock, waiting
+from agentcore_mcp.wire.speech import as_json
+
+if TYPE_CHECKING:
+    from agentcore_mcp.wire.speech import Speech
+
+LIFECYCLE = ("event_loop_cycle_id", "init_event_loop", "start", "start_event_loop")
+TEAM_LIFECYCLE = ("multiagent_node_start", "multiagent_node_stop", "multiagent_node_cancel", "multiagent_handoff")
+_RESULT_MEMBERS = ({"stop_reason", "message"}, {"stopReason", "lastMessage"})
+# The events of Strands for TypeScript that say something; its others are no more than the steps of its loop.
+_STEPS = (
+    "beforeInvocationEvent", "afterInvocationEvent", "beforeModelCallEvent", "afterModelCallEvent", "beforeToolsEvent",
+    "afterToolsEvent", "beforeToolCallEvent", "afterToolCallEvent", "contentBlockEvent", "modelMessageEvent",
+    "modelMetadataEvent", "toolStreamEvent", "toolStreamUpdateEvent", "toolResultEvent", "modelRedactionEvent",
+    "agentInitializedEvent", "initializedEvent",
+)  # fmt: skip
+TYPES = (
+    *_STEPS, "modelStreamUpdateEvent", "modelMessageStartEvent", "modelMessageStopEvent", "modelContentBlockStartEvent",
+    "modelContentBlockDeltaEvent", "modelContentBlockStopEvent", "messageAddedEvent", "agentResultEvent", "agentResult",
+    "interruptEvent",
+)  # fmt: skip
+
+
+def lifecycle(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read an event of the agent's loop, which has no words."""
+    if "event_loop_cycle_id" in value:
+        return bedrock.data_event(value, speech) or ""
+    # An author may say "start" too, of something that has words.
+    is_alone = len(value) == 1 and True in value.values()
+    return "" if is_alone or value.get("init_event_loop") is True else None
+
+
+def forced_stop(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read why the loop could not go on."""
+    reason = value.get("force_stop_reason")
+    return speech.failure(reason) if isinstance(reason, str) else None
+
+
+def tool_in_use(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read the tool that the model is writing a call of; its input grows from event to event."""
+    tool = value.get("current_tool_use")
+    if not isinstance(tool, dict):
+        return None
+    speech.tools.begins(tool.get("toolUseId"), tool.get("name"), tool.get("toolUseId"))
+    return bedrock.data_event(value, speech) or ""
+
+
+def result(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read what a run came to, by itself or as somebody's ``result``: its last message, and a structured answer."""
+    inner = value.get("result", value)
+    if not isinstance(inner, dict) or not any(members <= inner.keys() for members in _RESULT_MEMBERS):
+        return None
+    inner, pauses = waiting.split(inner)
+    message = inner.get("message", inner.get("lastMessage"))
+    words = bedrock.message(message, speech) if isinstance(message, dict) else None
+    if words is None:
+        return None
+    structured = inner.get("structured_output", inner.get("structuredOutput"))
+    words += "" if structured is None else structured_output({"structured_output": structured}, speech)
+    if inner.get("stop_reason", inner.get("stopReason")) == "interrupt" and not pauses and not speech.pauses:
+        pauses = [{"question": "the agent has paused, and doesn't say in its result what for"}]
+    return words + "".join(waiting.pause(pause, speech) for pause in pauses)
+
+
+def structured_output(value: dict[str, Any], speech: Speech) -> str:
+    """Read a structured answer, which is reported again as a part of the result."""
+    return speech.result(as_json(value["structured_output"]))
+
+
+def typescript_event(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read an event of Strands for TypeScript."""
+    event, delta, start = value.get("event"), value.get("delta"), value.get("start")
+    match value["type"]:
+        case "modelStreamUpdateEvent":
+            return typescript_event(event, speech) if isinstance(event, dict) and event.get("type") in TYPES else None
+        case "modelMessageStartEvent" | "modelMessageStopEvent":
+            speech.turn()
+        case "modelContentBlockStartEvent" if isinstance(start, dict):
+            speech.tools.begins(None, start.get("name"), start.get("toolUseId"))
+        case "modelContentBlockDeltaEvent" if isinstance(delta, dict):
+            if delta.get("type") == "textDelta" and isinstance(text := delta.get("text"), str):
+                return speech.ranked(text, bedrock.DELTA)
+            speech.tools.continues(None, delta.get("input"))
+        case "modelContentBlockStopEvent":
+            speech.tools.ends(None)
+        case "messageAddedEvent" if isinstance(message := value.get("message"), dict):
+            return bedrock.message(message, speech)
+        case "agentResultEvent" | "agentResult":
+            return result(value, speech)
+        case "interruptEvent" if isinstance(interrupt := value.get("interrupt"), dict):
+            return waiting.pause(interrupt, speech)
+    return ""
