@@ -1,7 +1,7 @@
 """The words of an agent's answer: what a reader should see of each event, whatever framework the agent is built with.
 
 Knows plain text and strings, the events and answers of the frameworks in ``wire.dialects``, and the objects that
-authors return, as ``wire.authors`` reads them. Whatever else comes is passed on as its JSON
+authors return, as ``wire.dialects.authors`` reads them. Whatever else comes is passed on as its JSON
 text, on a line of its own: nothing is dropped but what is known to carry no words, or to repeat words that were passed
 on before. Not a renderer: nothing is folded, cut or styled here.
 """
@@ -13,9 +13,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.wire import dialects
-from agentcore_mcp.wire.authors import Authors, is_other_kind
 from agentcore_mcp.wire.characters import valid_unicode
-from agentcore_mcp.wire.dialects import frameworks, langchain, reprs
+from agentcore_mcp.wire.dialects import frameworks, langgraph, reprs
+from agentcore_mcp.wire.dialects.authors import Authors, is_other_kind
 from agentcore_mcp.wire.pieces import DATA_STREAM_LINE, Binary, Text
 from agentcore_mcp.wire.reports import FAILURE_MARK, event_line, says_nothing, stream_failure
 from agentcore_mcp.wire.speech import Speech, as_json
@@ -137,8 +137,8 @@ class AnswerText:
         if says_nothing(data):
             return ""
         mode, _, form = name.partition("|")[0].partition("/")
-        if mode in langchain.MODES or mode == "metadata":
-            words = langchain.served(mode, form, value, self._speech)
+        if mode in langgraph.MODES or mode == "metadata":
+            words = langgraph.served(mode, form, value, self._speech)
         if words is None and isinstance(value, dict) and "type" not in value and "event" not in value:
             with suppress(RecursionError):
                 data = NamedData.of(as_json({"event": name, **value}), name)

@@ -9,7 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects import a2a, agents, agui, bedrock, frameworks, langchain, openai, strands, waiting
+from agentcore_mcp.wire.dialects import (
+    a2a,
+    agents,
+    agui,
+    bedrock,
+    frameworks,
+    langchain,
+    langgraph,
+    openai,
+    strands,
+    waiting,
+)
 from agentcore_mcp.wire.dialects.content import text_of
 from agentcore_mcp.wire.speech import as_json
 
@@ -50,7 +61,7 @@ def _read(value: dict[str, Any], speech: Speech) -> str | None:
         for reader in _BY_MEMBER.get(name, ()):
             if (words := reader(value, speech)) is not None:
                 return words
-    if (words := langchain.updates(value, speech)) is not None:
+    if (words := langgraph.updates(value, speech)) is not None:
         return words
     return bedrock.converse_event(value, speech)
 
@@ -59,7 +70,7 @@ def items(values: list[Any], speech: Speech) -> str | None:
     """Return the words that a list adds, None if no framework is known to write it."""
     if waiting.is_list(values):
         return "".join(waiting.pause(item, speech) for item in values)
-    return langchain.items(values, speech)
+    return langgraph.items(values, speech)
 
 
 def _inside(member: str) -> Reader:
@@ -93,8 +104,8 @@ _BY_TYPE: dict[str, Reader] = {
     **dict.fromkeys(frameworks.AUTOGEN_TYPES, frameworks.autogen),
     **dict.fromkeys(frameworks.AI_SDK_TYPES, frameworks.ai_sdk),
     **dict.fromkeys(langchain.MESSAGE_TYPES, langchain.message),
-    **dict.fromkeys(langchain.MODES, langchain.part),
-    **dict.fromkeys(("task", "task_result", "checkpoint"), langchain.debug),
+    **dict.fromkeys(langgraph.MODES, langgraph.part),
+    **dict.fromkeys(("task", "task_result", "checkpoint"), langgraph.debug),
     **dict.fromkeys(bedrock.CLAUDE_EVENTS, bedrock.claude_event),
     **dict.fromkeys(("message", "assistant", "user"), bedrock.claude_message),
     "multiagent_node_stream": _inside("event"),
@@ -107,7 +118,7 @@ _BY_TYPE: dict[str, Reader] = {
     "run_item_stream_event": openai.run_item,
     "agent_updated_stream_event": _nothing,
     "stream_event": _inside("event"),
-    "event": langchain.protocol_event,
+    "event": langgraph.protocol_event,
     "error": openai.error,
 }
 _BY_TYPE_FAMILY: dict[str, Reader] = {"response": openai.response_event}  # "response.output_text.delta"
@@ -126,11 +137,11 @@ _BY_MEMBER: dict[str, tuple[Reader, ...]] = {
     "current_tool_use": (strands.tool_in_use,),
     "data": (bedrock.data_event,),
     "error": (openai.error,),
-    "event": (bedrock.converse_event, langchain.event, agents.llamaindex, _inside("event")),
+    "event": (bedrock.converse_event, langgraph.event, agents.llamaindex, _inside("event")),
     "event_kind": (frameworks.pydantic_ai,),
     "force_stop_reason": (strands.forced_stop,),
     "generation": (bedrock.completion,),
-    "interrupts": (langchain.task,),
+    "interrupts": (langgraph.task,),
     "invocationId": (frameworks.adk_event,),
     "invocation_id": (frameworks.adk_event,),
     "jsonrpc": (openai.error, _inside("result")),
@@ -160,5 +171,5 @@ _BY_MEMBER: dict[str, tuple[Reader, ...]] = {
     "token_usage": (agents.smolagents,),
     "tool_interrupt_event": (_inside("tool_interrupt_event"),),
     "tool_kwargs": (frameworks.llamaindex_tool,),
-    "triggers": (langchain.task,),
+    "triggers": (langgraph.task,),
 }
