@@ -12,13 +12,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.hosting.headers import forwarded
 from agentcore_mcp.wire.headers import (
     ACCESS_TOKEN_HEADER,
     AGENT_REQUEST_ID_HEADER,
     IDENTITY_TOKEN_HEADER,
     OAUTH2_CALLBACK_HEADER,
     SESSION_HEADER,
+    forwarded,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class RequestContext:
 
     Attributes:
         session_id: The id of the runtime session; None if the request names none.
-        request_headers: The headers an agent may see (``hosting.headers``); None if there are none.
+        request_headers: The headers an agent may see (``wire.headers``); None if there are none.
         request: The Starlette ``Request`` or ``WebSocket``; middleware can pass things on in its ``state``.
     """
 

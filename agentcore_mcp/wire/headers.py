@@ -14,7 +14,7 @@ from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.wire.limits import SESSION_ID_MAX_CHARS, SESSION_ID_MIN_CHARS, USER_ID_MAX_CHARS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 CUSTOM_HEADER_PREFIX = "X-Amzn-Bedrock-AgentCore-Runtime-Custom-"
 SHELL_ID_HEADER = "X-Amzn-Bedrock-AgentCore-Shell-Id"
@@ -137,6 +137,19 @@ def is_forwardable(name: str) -> bool:
     if name.startswith("x-amz-"):
         return name == IDENTITY_TOKEN_HEADER.lower()
     return not name.startswith("x-amzn-") or name.startswith(CUSTOM_HEADER_PREFIX.lower())
+
+
+def forwarded(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the headers that an agent may see.
+
+    ``Authorization`` always has this spelling, for agents to look up; the other names stay as they are (lower case from
+    ASGI servers). The last value of a repeated header counts.
+    """
+    return {
+        "Authorization" if name.lower() == "authorization" else name: value
+        for name, value in headers
+        if is_forwardable(name)
+    }
 
 
 def header_fields(fields: Mapping[str, str], extra: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:

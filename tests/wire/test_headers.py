@@ -1,13 +1,26 @@
-"""Which headers a caller may add to a request, and what a value may hold."""
+"""Which headers a caller may add to a request, what a value may hold, and which headers an agent may see."""
 
 from __future__ import annotations
+
+import warnings
 
 import h11
 import pytest
 from hypothesis import given, strategies as st
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.wire.headers import CUSTOM_HEADER_PREFIX, SESSION_HEADER, VALUE_CHARS, header_fields
+from agentcore_mcp.wire.headers import (
+    CUSTOM_HEADER_PREFIX,
+    SESSION_HEADER,
+    VALUE_CHARS,
+    forwarded,
+    header_fields,
+    is_forwardable,
+)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from bedrock_agentcore.runtime.models import RESTRICTED_HEADERS, is_forwardable_header
 
 OWN = {"Content-Type": "application/json", SESSION_HEADER: "s" * 33}
 
@@ -115,3 +128,34 @@ def test_whatever_is_let_through_can_be_sent(name: str, value: str) -> None:
 
     assert sent is not None
     assert sent.split(b"\r\n")[2] == raw[0][0] + b": " + raw[0][1]
+
+
+# Which headers reach an agent: the published rule, name for name.
+
+NAMES = [
+    *sorted(RESTRICTED_HEADERS),
+    "Authorization",
+    "X-Amz-Date",
+    "X-Amz-Bedrock-AgentCore-Identity-WAT",
+    "X-Amzn-Trace-Id",
+    "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id",
+    "X-Amzn-Bedrock-AgentCore-Runtime-Custom-Tenant",
+    "X-Amzn",
+    "X-Tenant",
+    "traceparent",
+    "baggage",
+    "Content-Disposition",
+    "",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_header_is_forwarded_by_the_published_rule(name: str) -> None:
+    for spelling in (name, name.lower(), name.upper()):
+        assert is_forwardable(spelling) == is_forwardable_header(spelling)
+
+
+def test_authorization_has_one_spelling_and_the_last_value_counts() -> None:
+    headers = [("authorization", "Bearer a"), ("X-Tenant", "t"), ("cookie", "c=1"), ("X-Tenant", "u")]
+
+    assert forwarded(headers) == {"Authorization": "Bearer a", "X-Tenant": "u"}
