@@ -30,7 +30,7 @@ def pytest_report_to_serializable() -> Generator[None, dict[str, Any] | None, di
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nobodys_account() -> Iterator[None]:
+def nobodys_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Hide from the tests, and from what they start, whose machine this is: credentials, profiles, trust, agents."""
     with pytest.MonkeyPatch.context() as environment:
         for name in os.environ:
@@ -39,6 +39,7 @@ def nobodys_account() -> Iterator[None]:
         for file in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
             environment.setenv(file, os.devnull)
         environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        environment.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
 
 

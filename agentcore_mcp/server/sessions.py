@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hmac
 import re
-import secrets
 import uuid
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import anyio
 
+from agentcore_mcp.config.installation import installation_key
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.wire.ids import check_session_id
 from agentcore_mcp.wire.limits import SESSION_ID_MIN_CHARS
@@ -71,12 +72,19 @@ def means_all(text: str) -> bool:
 class SessionNames:
     """Turns what a caller passes as ``session_id`` into the id that goes on the line.
 
-    Short names are mapped under a key of this process, so "review" is the same session for as long as this server
-    runs, and never the "review" of another server that calls the same runtime.
+    Short names are mapped under a key, so that "review" is the same session after a restart, and for a host that starts
+    a server for every call, and never the "review" of another user of the same runtime.
+
+    Args:
+        key: At least 16 bytes; None for the key of this installation, which is read when a name needs it.
     """
 
-    def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
+    def __init__(self, key: bytes | None = None) -> None:
+        self._given_key = key
+
+    @cached_property
+    def _key(self) -> bytes:
+        return self._given_key or installation_key()
 
     def resolve(self, text: str, arn: RuntimeArn, *, may_be_new: bool = True) -> str:
         """Return the session id for ``text``: a new one if empty, itself if a full id, a stable one for a name.
@@ -96,7 +104,8 @@ class SessionNames:
             raise InvalidRequestError(f"{text!r} is no name for a session: to stop_session it means every one")
         # Models write "null" for what they leave out.
         if _SHORT_NAME.fullmatch(text) and text.lower() != "null":
-            tag = hmac.digest(self._key, f"{arn}\n{text}".encode(), "sha256").hex()
+            # The first line is for the caller, where a server has several.
+            tag = hmac.digest(self._key, f"\n{arn}\n{text}".encode(), "sha256").hex()
             return f"{text}-{tag[:_TAG_CHARS]}"
         if len(text) >= SESSION_ID_MIN_CHARS:
             return check_session_id(text)

@@ -32,11 +32,15 @@ def test_a_short_name_is_the_same_session_each_time(name: str) -> None:
     assert MINTED.fullmatch(names.resolve(name, ARN))
 
 
-def test_a_short_name_is_another_session_for_another_agent_or_server() -> None:
+def test_a_short_name_is_another_session_for_another_agent_or_installation() -> None:
     names = SessionNames()
 
     assert names.resolve("review", ARN) != names.resolve("review", OTHER)
-    assert names.resolve("review", ARN) != SessionNames().resolve("review", ARN)
+    assert names.resolve("review", ARN) != SessionNames(b"k" * 32).resolve("review", ARN)
+
+
+def test_a_short_name_is_the_same_session_for_the_next_server_of_the_installation() -> None:
+    assert SessionNames().resolve("review", ARN) == SessionNames().resolve("review", ARN)
 
 
 @pytest.mark.parametrize("session_id", ["s" * 33, "s" * 256, "user-123:session/2026-11-21T00:00:00Z+1"])

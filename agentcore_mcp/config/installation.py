@@ -1,0 +1,58 @@
+"""The key of this installation: with it, short names of sessions mean the same after a restart, and nowhere else."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+KEY_BYTES = 32
+
+logger = logging.getLogger(__name__)
+
+
+def installation_key(environ: Mapping[str, str] = os.environ) -> bytes:
+    """Return the key, made when it is first asked for and kept in the user's state folder.
+
+    If it can't be kept there, it is one that lasts for this process, and a warning says so.
+
+    Args:
+        environ: Says where the folder is: in XDG_STATE_HOME, LOCALAPPDATA, or ``.local/state`` at HOME.
+    """
+    try:
+        path = _state_folder(environ) / "installation.key"
+        with suppress(FileNotFoundError):
+            return _read(path)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The file appears whole, and the first one stays, if several servers are started at once.
+        with tempfile.NamedTemporaryFile(dir=path.parent) as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+            file.flush()
+            with suppress(FileExistsError):
+                os.link(file.name, path)
+        return _read(path)
+    except (OSError, RuntimeError) as error:
+        logger.warning("short names of sessions mean the same only until this server ends: %s", error)
+        return secrets.token_bytes(KEY_BYTES)
+
+
+def _state_folder(environ: Mapping[str, str]) -> Path:
+    # As of the configuration file, in ``config.loading``: a relative path is to be ignored.
+    for variable, below in (("XDG_STATE_HOME", ""), ("LOCALAPPDATA", ""), ("HOME", ".local/state")):
+        if (folder := Path(environ.get(variable, ""))).is_absolute():
+            return folder / below / "agentcore-mcp"
+    return Path.home() / ".local/state/agentcore-mcp"
+
+
+def _read(path: Path) -> bytes:
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise OSError(f"{path} has {len(key)} bytes, and a key has {KEY_BYTES}; remove it to have a new one made")
+    return key
