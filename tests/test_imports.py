@@ -62,7 +62,7 @@ ROOMS = {
     "local.sandbox": _rule("errors wire local.line", "anyio httpx2 uvicorn"),
     "local.operations": _rule("errors wire local.line local.sandbox", "anyio httpx2 websockets"),
     "config": _rule("errors wire", "pydantic"),
-    "server": _rule("errors wire runtime config", "anyio httpx2 mcp pydantic starlette uvicorn"),
+    "server": _rule("errors wire runtime config", "anyio h11 httpx2 mcp pydantic starlette uvicorn"),
     "cli": _rule("errors wire runtime hosting local config server _logs", "anyio click mcp pydantic rich uvicorn"),
     "__main__": _rule("cli"),
     # The package itself resolves its names on first use; what it may not do is import a room at the top.

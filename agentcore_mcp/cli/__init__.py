@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
+from typing import Any
 
 import click
 
@@ -12,7 +15,7 @@ from agentcore_mcp.cli.demo import demo
 from agentcore_mcp.cli.local import local
 from agentcore_mcp.cli.options import AgentOptions, agent_options, server_for
 from agentcore_mcp.cli.serve import serve
-from agentcore_mcp.errors import AgentCoreError
+from agentcore_mcp.errors import AgentCoreError, ConfigurationError
 
 # 128 and the number of SIGINT, as shells tell it.
 _INTERRUPTED = 130
@@ -24,6 +27,24 @@ agentcore-mcp: waiting for an MCP host on stdin. This command is for a host's co
 
 class _Command(click.Group):
     """Shows what can't work as a message, not as a traceback."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command, and end the process."""
+        try:
+            try:
+                return super().main(*args, **options)
+            finally:
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+        except* OSError as failed:
+            # As a rule, standard output is a full disk. Python would try once more to write what it holds back.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            failure: BaseException = failed
+            while isinstance(failure, BaseExceptionGroup):
+                failure = failure.exceptions[0]
+            with suppress(OSError):
+                click.echo(f"Error: can't go on: {failure}", err=True)
+            sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
@@ -48,18 +69,22 @@ def main(context: click.Context, agent: AgentOptions) -> None:
     OAuth takes AGENTCORE_BEARER_TOKEN. AGENTCORE_QUALIFIER and AGENTCORE_ENDPOINT_URL are read too.
     """
     log_to_stderr()
+    if sys.stdout is None and context.invoked_subcommand != "serve":
+        raise ConfigurationError("standard output is closed, and what this command has to say goes there")
     if context.invoked_subcommand is not None:
         if agent != AgentOptions():
             raise click.UsageError(
                 f"put flags after the command: see agentcore-mcp {context.invoked_subcommand} --help"
             )
         return
+    if sys.stdin is None:
+        raise ConfigurationError("standard input is closed; an MCP host talks to this server through it")
     import anyio
 
     with server_for(agent) as server:
         from agentcore_mcp.server.transports.stdio import serve_stdio
 
-        if sys.stdin is not None and sys.stdin.isatty():
+        if sys.stdin.isatty():
             click.echo(_WAITING, err=True)
         anyio.run(serve_stdio, server)
 

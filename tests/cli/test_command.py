@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
-import httpx2
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
+from click.testing import CliRunner
 
+from agentcore_mcp.cli import main
+from agentcore_mcp.config import HOW_TO_CONFIGURE, environment
 from agentcore_mcp.errors import ConfigurationError, ConnectError
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
-from tests.support.mcp_hosts import http_server
 from tests.support.processes import alive, children
 from tests.support.runtimes import ARN
+
+if TYPE_CHECKING:
+    from click.testing import Result
 
 LIMIT_S = 40
 
@@ -36,15 +44,29 @@ def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("args", [(), ("serve", "--port", "0")])
-def test_without_an_agent_it_shows_the_three_ways_to_name_one(args: tuple[str, ...]) -> None:
-    result = run(*args)
+def invoke(*args: str, **env: str) -> Result:
+    """Run the command in this process, with an environment that names no agent."""
+    clean = {name: None for name in os.environ if name.startswith(("AGENTCORE_", "AWS_"))}
+    return CliRunner().invoke(main, args, env={**clean, "HOME": "/nowhere", "XDG_CONFIG_HOME": None, **env})
 
-    assert result.returncode == 1
-    assert result.stdout == ""
-    for way in ("AGENTCORE_RUNTIME_ARN=", "--runtime-arn", "--local"):
-        assert way in result.stderr
-    assert "Traceback" not in result.stderr
+
+@pytest.mark.parametrize("args", [(), ("serve", "--port", "0"), ("config", "show")])
+def test_without_an_agent_it_shows_the_three_ways_to_name_one(args: tuple[str, ...]) -> None:
+    result = invoke(*args)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"Error: {HOW_TO_CONFIGURE}\n"
+
+
+def test_the_ways_to_name_an_agent_are_ways() -> None:
+    """What the message shows is what the command takes."""
+    flags = {flag for parameter in main.params for flag in parameter.opts}
+
+    assert {word for word in HOW_TO_CONFIGURE.split() if word.startswith("--")} <= flags
+    for way in ("AGENTCORE_RUNTIME_ARN=arn:", "agentcore-mcp --runtime-arn arn:", "agentcore-mcp --local"):
+        assert way in HOW_TO_CONFIGURE
+    for name in re.findall(r"AGENTCORE_\w+", HOW_TO_CONFIGURE):
+        assert name in vars(environment).values()
 
 
 @pytest.mark.parametrize(
@@ -62,11 +84,60 @@ def test_without_an_agent_it_shows_the_three_ways_to_name_one(args: tuple[str, .
 def test_a_setting_that_cannot_work_is_a_sentence_and_not_a_traceback(
     args: tuple[str, ...], env: dict[str, str], sentence: str
 ) -> None:
-    result = run(*args, **env)
+    result = invoke(*args, **env)
 
-    assert result.returncode != 0
+    assert isinstance(result.exception, SystemExit)
+    assert result.exit_code != 0
     assert sentence in result.stderr
-    assert "Traceback" not in result.stderr
+
+
+def test_a_sentence_is_all_that_a_real_process_says_too() -> None:
+    result = run("--runtime-arn", "my-agent")
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: --runtime-arn: not the ARN of an agent runtime: 'my-agent'")
+    assert result.stderr.count("\n") == 1
+
+
+FULL = "No space left on device"
+CLOSED = "is closed"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk at hand")
+@pytest.mark.parametrize(
+    ("redirected", "args", "sentence"),
+    [
+        (">/dev/full", "--version", FULL),
+        (">/dev/full", "--help", FULL),
+        (">/dev/full", f"config show --runtime-arn {ARN}", FULL),
+        (">/dev/full", "local", FULL),
+        (">&-", f"config show --runtime-arn {ARN}", CLOSED),
+        (">&-", f"--runtime-arn {ARN}", CLOSED),
+        ("<&-", f"--runtime-arn {ARN}", CLOSED),
+        ("<&- >&-", f"--runtime-arn {ARN}", CLOSED),
+    ],
+)
+def test_standard_streams_that_are_full_or_closed_are_told_in_a_sentence(
+    redirected: str, args: str, sentence: str
+) -> None:
+    result = in_shell(f"{args} {redirected}")
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: ")
+    assert sentence in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_without_standard_error_it_serves() -> None:
+    result = in_shell(f"--runtime-arn {ARN} 2>&-", '{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+
+    assert (result.returncode, json.loads(result.stdout)["result"]) == (0, {})
+
+
+def in_shell(line: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the command with a shell's redirections."""
+    command = ["sh", "-c", f'exec "$0" -m agentcore_mcp {line}', sys.executable]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
 
 def test_the_end_of_stdin_ends_the_server_with_success_and_nothing_on_either_stream() -> None:
@@ -132,32 +203,13 @@ async def test_in_a_terminal_it_says_what_it_waits_for() -> None:
     assert (status, printed) == (0, b"")
 
 
-@pytest.mark.parametrize("transport", [(), ("--http",)])
-def test_a_demo_that_fails_says_what_failed_without_a_traceback(transport: tuple[str, ...]) -> None:
+def test_a_demo_that_fails_says_what_failed_without_a_traceback() -> None:
     # The command of the fourth step finds none of its programs.
-    result = run("demo", *transport, PATH="/nowhere")
+    result = run("demo", PATH="/nowhere")
 
     assert result.returncode == 1
     assert "✗ this should have been true: " in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
-
-
-async def test_over_http_a_page_from_elsewhere_is_refused() -> None:
-    async with http_server("--runtime-arn", ARN, env={}) as url, httpx2.AsyncClient() as client:
-        rebound = await client.post(url, json={}, headers={"Host": "evil.example:8000"})
-        cross_site = await client.post(url, json={}, headers={"Origin": "https://evil.example"})
-
-    assert rebound.status_code == 421
-    assert cross_site.status_code == 403
-
-
-async def test_over_http_the_hosts_that_are_allowed_get_in() -> None:
-    flags = ("--runtime-arn", ARN, "--host", "127.0.0.2", "--allowed-host", "mcp.example.com")
-    async with http_server(*flags, env={}) as url, httpx2.AsyncClient() as client:
-        for host in ("mcp.example.com", "mcp.example.com:8000", "localhost", "127.0.0.2:8000"):
-            answer = await client.post(url, json={}, headers={"Host": host, "Origin": f"http://{host}"})
-
-            assert answer.status_code not in {421, 403}, host
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
+import math
 import socket
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import anyio
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.requests import ClientDisconnect
 
 from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.server.transports.admission import REQUEST_LIMIT_S, KnownHosts, TimedProtocol
 from agentcore_mcp.server.transports.cancellation import giving_session_ids
 from agentcore_mcp.server.transports.signals import end_signals
 from agentcore_mcp.wire.loopback import LOOPBACK_HOSTS, is_loopback
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterator, Sequence
 
     from agentcore_mcp.server.assembly import AgentCoreServer
@@ -27,7 +32,6 @@ PATH = "/mcp"
 GRACEFUL_SHUTDOWN_S = 0.3
 # Connections that may wait to be accepted while the server starts or is busy.
 _BACKLOG = 2048
-_SCHEMES = ("http", "https")
 
 
 async def serve_http(
@@ -37,6 +41,7 @@ async def serve_http(
     port: int = 8000,
     allowed_hosts: Sequence[str] = (),
     announce: Callable[[str], None],
+    request_limit_s: float = REQUEST_LIMIT_S,
 ) -> None:
     """Serve MCP over streamable HTTP until SIGTERM or SIGINT.
 
@@ -48,6 +53,7 @@ async def serve_http(
             ``mcp.example.com``, with any port. Needed when ``host`` is not loopback: without the check, any web page
             could reach the server by DNS rebinding.
         announce: Called with the URL once the socket is bound.
+        request_limit_s: After how long a connection is closed on which no whole request has arrived.
 
     Raises:
         ConfigurationError: If the address can't be bound, or needs ``allowed_hosts``.
@@ -60,24 +66,21 @@ async def serve_http(
     listening = _bind(host, port)
     bound_host, bound_port = listening.getsockname()[:2]
     bound_host = f"[{bound_host}]" if ":" in bound_host else bound_host
-    names = {*LOOPBACK_HOSTS, bound_host, *allowed_hosts}
     app = server.streamable_http_app(
         streamable_http_path=PATH,
         stateless_http=True,
-        transport_security=TransportSecuritySettings(
-            enable_dns_rebinding_protection=True,
-            allowed_hosts=[f"{name}{port}" for name in names for port in ("", ":*")],
-            allowed_origins=[
-                f"{scheme}://{name}{port}" for scheme in _SCHEMES for name in names for port in ("", ":*")
-            ],
-        ),
+        # Checked below, and earlier.
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     config = uvicorn.Config(
-        giving_session_ids(app),
+        KnownHosts(giving_session_ids(app), {*LOOPBACK_HOSTS, bound_host, *allowed_hosts}),
+        http=cast("type[asyncio.Protocol]", partial(TimedProtocol, request_limit_s=request_limit_s)),
+        log_config=None,
         log_level="warning",
         access_log=False,
         # Nothing here asks who a proxy says is calling.
         proxy_headers=False,
+        timeout_keep_alive=math.ceil(request_limit_s),
         # Fractions will do, whatever the annotation says.
         timeout_graceful_shutdown=cast("int", GRACEFUL_SHUTDOWN_S),
         ws="none",
@@ -85,15 +88,30 @@ async def serve_http(
     http = _Server(config)
 
     def on_signal() -> None:
-        # The streams that are cut now end in tracebacks of uvicorn's, which tell nobody anything.
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         http.should_exit = True
         tasks.start_soon(server.state.end)
 
+    def is_news(record: logging.LogRecord) -> bool:
+        """Tell whether anybody wants to know: not that a client has left, or that streams are cut at the end."""
+        left = record.exc_info is not None and isinstance(record.exc_info[1], ClientDisconnect)
+        return not left and not http.should_exit
+
     async with anyio.create_task_group() as tasks:
-        with listening, end_signals(on_signal):
+        with listening, end_signals(on_signal), _filtered(is_news):
             announce(f"http://{bound_host}:{bound_port}{PATH}")
             await http.serve(sockets=[listening])
+
+
+@contextmanager
+def _filtered(is_news: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in ("uvicorn.error", "mcp.server.streamable_http")]
+    for logger in loggers:
+        logger.addFilter(is_news)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(is_news)
 
 
 class _Server(uvicorn.Server):
@@ -106,17 +124,19 @@ class _Server(uvicorn.Server):
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        # The protocol is named because asyncio looks at it before it switches Nagle's algorithm off; with
-        # socket.create_server it would not, and each small answer would wait 40 ms for an acknowledgement.
-        listening = socket.socket(family, kind, socket.IPPROTO_TCP)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-    except (OSError, UnicodeError) as error:
-        raise ConfigurationError(
-            f"can't listen on {host}:{port}: {getattr(error, 'strerror', None) or error}"
-        ) from error
-    listening.listen(_BACKLOG)
-    listening.setblocking(False)
-    return listening
+    with ExitStack() as unused:
+        try:
+            family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            # The protocol is named because asyncio looks at it before it switches Nagle's algorithm off; with
+            # socket.create_server it would not, and each small answer would wait 40 ms for an acknowledgement.
+            listening = unused.enter_context(socket.socket(family, kind, socket.IPPROTO_TCP))
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+        except (OSError, UnicodeError) as error:
+            raise ConfigurationError(
+                f"can't listen on {host}:{port}: {getattr(error, 'strerror', None) or error}"
+            ) from error
+        listening.listen(_BACKLOG)
+        listening.setblocking(False)
+        unused.pop_all()
+        return listening

@@ -133,9 +133,9 @@ def _claimed_descriptors() -> Iterator[tuple[int, int]]:
         wire = os.dup(0), os.dup(1)
     except OSError as error:
         raise ConfigurationError("stdin or stdout is closed; an MCP host talks to this server through them") from error
-    null = os.open(os.devnull, os.O_RDONLY)
+    null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
-    os.dup2(2, 1)
+    os.dup2(null if sys.stderr is None else 2, 1)
     os.close(null)
     try:
         yield wire

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import anyio
 import httpx2
 import pytest
+from anyio.streams.buffered import BufferedByteReceiveStream
 from mcp import Client
 
 from agentcore_mcp.server.stops import EXIT_LIMIT_S
@@ -157,3 +161,26 @@ async def test_a_notification_cancels_the_request_of_its_own_session_alone() -> 
 
     assert given[0] != given[1]
     assert all("error" in answer for answer in answered.values())
+
+
+async def test_without_descriptors_it_says_so_in_a_line_and_serves_again_once_there_are_some() -> None:
+    limited = 'ulimit -n 64; exec "$0" "$@"'
+    command = ["sh", "-c", limited, sys.executable, "-m", "agentcore_mcp", "serve", "--port", "0", "--runtime-arn", ARN]
+    async with await anyio.open_process(command, stdout=None) as process:
+        assert process.stderr is not None
+        stderr = BufferedByteReceiveStream(process.stderr)
+        with anyio.fail_after(LIMIT_S):
+            url = (await stderr.receive_until(b"\n", max_bytes=1000)).decode().split()[-1]
+            async with AsyncExitStack() as crowd:
+                for _ in range(200):
+                    address = urlsplit(url).hostname or "", urlsplit(url).port or 0
+                    await crowd.enter_async_context(await anyio.connect_tcp(*address))
+                told = await stderr.receive_until(b"\n", max_bytes=1000)
+            async with httpx2.AsyncClient(headers=ACCEPT, timeout=LIMIT_S) as client:
+                answered = await client.post(url, json={"jsonrpc": "2.0", "id": 1, "method": "ping"})
+            process.terminate()
+            rest = b"".join([data async for data in stderr])
+
+    assert b"Too many open files" in told
+    assert message(answered)["result"] == {}
+    assert rest.count(b"\n") <= 1
