@@ -74,3 +74,9 @@ def test_one_class_catches_everything() -> None:
     defined = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
 
     assert [value for value in defined if not issubclass(value, AgentCoreError)] == []
+
+
+def test_a_closed_websocket_says_how() -> None:
+    error = errors.WebSocketClosedError("closed", code=1008, reason="too long", session_id="s")
+
+    assert (str(error), error.code, error.reason, error.session_id) == ("closed", 1008, "too long", "s")

@@ -121,7 +121,7 @@ _NOT_FOR_AGENTS = frozenset(
     """.split()  # noqa: SIM905 - a hundred names read better without quotes
 )
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def media_type(headers: Mapping[str, str]) -> str:
@@ -186,7 +186,7 @@ def check_header(name: str, value: str) -> None:
     Raises:
         InvalidRequestError: If one isn't. The message shows no value.
     """
-    if not _NAME.fullmatch(name):
+    if not HEADER_NAME.fullmatch(name):
         raise InvalidRequestError(f"not a header name: {name!r:.200}")
     shortest, longest = VALUE_CHARS.get(name.lower(), (0, None))
     if len(value) < shortest or (longest is not None and len(value) > longest):

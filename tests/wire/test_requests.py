@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import botocore.session
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import given, strategies as st
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE, JSON_TYPE, SESSION_HEADER, SSE_TYPE
 from agentcore_mcp.wire.ids import RuntimeArn, RuntimeId, check_session_id
-from agentcore_mcp.wire.requests import Request, command_request, invoke_request, stop_request
+from agentcore_mcp.wire.requests import Request, command_request, invoke_request, stop_request, websocket_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -434,3 +435,52 @@ def test_the_arn_of_an_endpoint_is_refused_with_what_to_give_instead(qualifier: 
 
     with pytest.raises(InvalidRequestError, match=f"{re.escape(told)}$"):
         RuntimeArn.parse(f"{ARN_TEXT}/runtime-endpoint/{qualifier}")
+
+
+# --- WebSockets
+
+CUSTOM = {"X-Amzn-Bedrock-AgentCore-Runtime-Custom-Team": "blue"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "target", "in_headers"),
+    [
+        ({}, "ws", {SESSION_HEADER: SESSION_ID}),
+        ({"qualifier": "a/b"}, "ws?qualifier=a%2Fb", {SESSION_HEADER: SESSION_ID}),
+        ({"shell_id": "a-1"}, "ws/shells?shellId=a-1", {SESSION_HEADER: SESSION_ID}),
+        ({"headers": CUSTOM}, "ws", {SESSION_HEADER: SESSION_ID} | CUSTOM),
+        (
+            {"headers": CUSTOM, "in_query": True, "qualifier": "q"},
+            f"ws?qualifier=q&{SESSION_HEADER}={SESSION_ID}&X-Amzn-Bedrock-AgentCore-Runtime-Custom-Team=blue",
+            {},
+        ),
+    ],
+)
+def test_an_upgrade_names_what_it_is_for(arguments: dict[str, Any], target: str, in_headers: dict[str, str]) -> None:
+    request = websocket_request(ARN, session_id=SESSION_ID, **arguments)
+
+    assert request.method == "GET"
+    assert request.target == f"/runtimes/{quote(ARN_TEXT, safe='')}/{target}"
+    assert dict(request.headers) == in_headers
+
+
+@pytest.mark.parametrize("in_query", [False, True])
+@pytest.mark.parametrize(
+    "name", ["Upgrade", "connection", "Sec-WebSocket-Key", "X-Amz-Expires", "Qualifier", "shellId"]
+)
+def test_a_header_may_not_mean_something_to_the_upgrade(name: str, in_query: bool) -> None:
+    with pytest.raises(InvalidRequestError, match=f"^the parameter '{name}' is set by the request itself$"):
+        websocket_request(ARN, session_id=SESSION_ID, headers={name: "v"}, in_query=in_query)
+
+
+@pytest.mark.parametrize("name", ["a\r\nb", "a b", "a:", "größe", ""])
+@pytest.mark.parametrize("in_query", [False, True])
+def test_a_name_in_the_query_is_that_of_a_header(name: str, in_query: bool) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^not a header name: "):
+        websocket_request(ARN, session_id=SESSION_ID, headers={name: "v"}, in_query=in_query)
+
+
+@pytest.mark.parametrize("shell_id", ["", "-a", "_a", "a" * 129, "a b", "ä", "a\n"])
+def test_a_shell_id_outside_its_limits_is_refused(shell_id: str) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^not a shell id: .*; it has 1 to 128 letters, digits, dashes"):
+        websocket_request(ARN, session_id=SESSION_ID, shell_id=shell_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.local.line.refusals import invalid_fields
-from agentcore_mcp.wire.headers import CUSTOM_HEADER_PREFIX, SESSION_HEADER
+from agentcore_mcp.wire.headers import CUSTOM_HEADER_PREFIX, HEADER_NAME, SESSION_HEADER
 from agentcore_mcp.wire.ids import ACCOUNT_ID
 from agentcore_mcp.wire.operations import STOP
 
@@ -26,7 +26,11 @@ def headers_in(query: Mapping[str, str]) -> dict[str, str]:
     """
     own = (SESSION_HEADER.lower(), CUSTOM_HEADER_PREFIX.lower())
     headers = {name.lower(): value for name, value in query.items() if name.lower().startswith(own)}
-    unfit = [name for name, value in headers.items() if not (value.isascii() and value.isprintable())]
+    unfit = [
+        name
+        for name, value in headers.items()
+        if not (HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable())
+    ]
     if unfit:
         raise invalid_fields([(name, "Member must hold what a header can carry") for name in unfit])
     return headers

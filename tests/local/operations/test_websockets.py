@@ -45,6 +45,19 @@ def test_text_and_bytes_pass_both_ways_as_they_are(boto: Boto, session_id: str) 
             assert agent.recv(timeout=WAIT_S) == message
 
 
+@pytest.mark.parametrize("end", ["\r\nX-Evil: 1", "\n", " ", ":", ""])
+def test_the_name_of_a_header_in_the_query_is_that_of_a_header(boto: Boto, session_id: str, end: str) -> None:
+    custom = "X-Amzn-Bedrock-AgentCore-Runtime-Custom-Team"
+    url = _url(boto, **{SESSION_HEADER: session_id, f"{custom}{end}": "blue"})
+    if not end:
+        with connect(url):
+            return
+    with pytest.raises(InvalidStatus) as caught, connect(url):
+        pass
+
+    assert caught.value.response.status_code == 400
+
+
 def test_a_message_in_fragments_arrives_whole(boto: Boto, session_id: str) -> None:
     with _connect(boto, session_id) as agent:
         agent.send(["in ", "three ", "frames"])
