@@ -166,11 +166,12 @@ class Agent(Table):
             return " and ".join(self.setting(key) for key in keys)
         return f"{' and '.join(keys)} of the agent {self.name}"
 
-    def payload_for(self, prompt: str, session_id: str) -> bytes:
+    def payload_for(self, prompt: Any, session_id: str) -> bytes:
         """Return what the agent is sent, as JSON.
 
         Args:
-            prompt: What to ask it.
+            prompt: What to ask it; or a value in its place, which a template has as it is only where it has nothing
+                else.
             session_id: The session that it is asked in.
         """
         if isinstance(self.payload, str):
@@ -187,11 +188,14 @@ def name_of(arn: RuntimeArn) -> str:
     return _ID_SUFFIX.sub("", arn.runtime_id)[:48]
 
 
-def _filled(value: Any, words: Mapping[str, str]) -> Any:
+def _filled(value: Any, words: Mapping[str, Any]) -> Any:
     """Fill in the placeholders, in one go: a prompt that contains one is left as it is."""
     match value:
         case str():
-            return _PLACEHOLDER.sub(lambda found: words[found[1]], value)
+            if (whole := _PLACEHOLDER.fullmatch(value)) is not None:
+                return words[whole[1]]
+            texts = {name: word if isinstance(word, str) else json.dumps(word) for name, word in words.items()}
+            return _PLACEHOLDER.sub(lambda found: texts[found[1]], value)
         case dict():
             return {key: _filled(inner, words) for key, inner in value.items()}
         case list():

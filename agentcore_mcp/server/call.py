@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Sequence
 
     from agentcore_mcp.server.output import Output
     from agentcore_mcp.server.progress import Progress
     from agentcore_mcp.server.sessions import Session
     from agentcore_mcp.wire.eventstream import ContentStop
+    from agentcore_mcp.wire.pauses import Pause
 
 # 72 bits: a handle can't be guessed by another client of the same server.
 _HANDLE_BYTES = 9
@@ -64,6 +66,7 @@ class Call:
         gone: Why nothing is left of it, once it is GONE.
         failure: What it ended with, unless it ended well.
         stop: How a command ended.
+        pauses: What the agent waits for a person to answer, now that its answer has ended.
         finished: Whether nothing more comes.
         progress: What tells the request that attends to it, while one does.
         task: What carries it out.
@@ -81,6 +84,7 @@ class Call:
     gone: str = field(default="", init=False)
     failure: Exception | None = None
     stop: ContentStop | None = None
+    pauses: Sequence[Pause] = ()
     finished: bool = field(default=False, init=False)
     progress: Progress | None = field(default=None, init=False)
     task: asyncio.Task[None] | None = None

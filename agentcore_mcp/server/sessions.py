@@ -21,8 +21,11 @@ from agentcore_mcp.wire.ids import check_session_id
 from agentcore_mcp.wire.limits import SESSION_ID_MIN_CHARS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agentcore_mcp.server.agents import Target
     from agentcore_mcp.wire.ids import RuntimeArn
+    from agentcore_mcp.wire.pauses import Pause
 
 # What stop_session takes for all sessions that this server opened.
 ALL = "all"
@@ -43,6 +46,7 @@ class Session:
         called: What a caller last passed for it: the id, or a short name.
         calls: How many calls were made in it.
         stopping: It is being stopped, or was.
+        pauses: What its agent waits for a person to answer, since its last call.
     """
 
     session_id: str
@@ -52,6 +56,7 @@ class Session:
     used_at: float = field(default_factory=anyio.current_time)
     calls: int = 0
     stopping: bool = False
+    pauses: Sequence[Pause] = ()
 
     @property
     def agent(self) -> str:

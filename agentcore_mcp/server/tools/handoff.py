@@ -5,6 +5,7 @@ What the tools share that ask an agent and run a command.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import anyio
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.results import CallFacts
     from agentcore_mcp.server.state import ServerState, ToolContext
+    from agentcore_mcp.wire.pauses import Pause
 
-# The status of a call that goes on; the others are the service's own.
+# The status of a call that goes on, and of one whose agent waits for an answer; the others are the service's own.
 RUNNING = "RUNNING"
+INPUT_REQUIRED = "INPUT_REQUIRED"
 # Of a result, where both texts of a command are long: stdout is where it says what it was run for.
 STDERR_MAX_CHARS = RESULT_MAX_CHARS // 4
 
@@ -34,7 +37,7 @@ class CallResult(Result):
 
     session_id: Annotated[str, Field(description="Pass this as session_id to go on in the same session.")]
     status: str
-    omitted_chars: Annotated[int, Field(description="If set, so many characters are left out at marked gaps.")] = 0
+    omitted_chars: Annotated[int, Field(description="If set, how many characters are left out.")] = 0
     handle: Annotated[str, Field(description="If set, for read_output, or to wait on if RUNNING.")] = ""
     note: Annotated[str, Field(description="If set, how to continue.")] = ""
 
@@ -105,14 +108,16 @@ async def outcome(ctx: ToolContext, facts: CallFacts, call: Call, kind: type[Cal
         for output in call.outputs.values():
             output.show_unfinished()
     _fit(call)
-    notes = [_going_on(call, state.settings), _timed_out(call), _left_out(call, state.settings)]
+    notes = [_going_on(call, state.settings), _asking(call, state.settings), _timed_out(call)]
+    ended = INPUT_REQUIRED if call.pauses else "COMPLETED"
     members = {
         "session_id": call.session.session_id,
-        "status": call.stop.status if call.stop else "COMPLETED" if call.finished else RUNNING,
+        "status": call.stop.status if call.stop else ended if call.finished else RUNNING,
         "exit_code": call.stop.exit_code if call.stop else None,
         "omitted_chars": call.omitted_chars,
         "handle": call.handle if call.ever_omitted_chars or not call.finished else "",
-        "note": "; ".join(filter(None, notes)),
+        "note": "; ".join(filter(None, [*notes, _left_out(call, state.settings)])),
+        "questions": [_question(pause) for pause in call.pauses],
     }
     result = kind.model_validate(members | _texts(call))
     if call.finished:
@@ -135,10 +140,31 @@ def in_one(text: str = "", stdout: str = "", stderr: str = "") -> str:
 def _going_on(call: Call, settings: Settings) -> str:
     if call.finished:
         return ""
+    return f"still running: call {_tool(call, settings)} with handle {call.handle!r} alone to wait for the rest"
+
+
+def _asking(call: Call, settings: Settings) -> str:
+    if not call.finished or not call.pauses:
+        return ""
+    schemas = [
+        f"; an answer to {pause.id or 'it'} fits {json.dumps(pause.schema)}" for pause in call.pauses if pause.schema
+    ]
+    return (
+        f"the agent waits: have the user answer, then call {_tool(call, settings)} with session_id "
+        f"{call.session.session_id!r} and the answer as the prompt{''.join(schemas)}"
+    )
+
+
+def _question(pause: Pause) -> dict[str, str]:
+    schema = json.dumps(pause.schema) if pause.schema else ""
+    known = {"question": pause.question, "id": pause.id, "name": pause.name, "answer": schema}
+    return {name: text for name, text in known.items() if text}
+
+
+def _tool(call: Call, settings: Settings) -> str:
     agent = call.session.agent
     asked = call.tool == "invoke_agent" and settings.expose == "agents" and agent in settings.names
-    tool = f"ask_{agent}" if asked else call.tool
-    return f"still running: call {tool} with handle {call.handle!r} alone to wait for the rest"
+    return f"ask_{agent}" if asked else call.tool
 
 
 def _timed_out(call: Call) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import Field
@@ -39,8 +39,9 @@ RawEvents = Annotated[bool, Field(description="Return the agent's events as JSON
 class InvokeAgentResult(handoff.CallResult):
     """What the agent said."""
 
-    status: Annotated[str, Field(description="COMPLETED or RUNNING.")]
+    status: Annotated[str, Field(description="COMPLETED, INPUT_REQUIRED or RUNNING.")]
     text: str
+    questions: list[Any] = Field(default_factory=list)
 
     def as_text(self) -> str:
         """Show the words first."""
@@ -113,16 +114,18 @@ async def invoke_agent(
 async def _ask(state: ServerState, call: Call, *, raw_events: bool) -> None:
     """Send the prompt, and add the agent's words, or its events as JSON lines, to the call."""
     # Here and not above: with it comes all that reads answers, and hosts wait for the start.
+    from agentcore_mcp.wire.pauses import reply_to
     from agentcore_mcp.wire.pieces import Text
     from agentcore_mcp.wire.text import AnswerText, event_line
 
-    agent, session_id = call.session.target.agent, call.session.session_id
-    answer = AnswerText(path=agent.response)
-    with _to_the_last_word(call, answer), state.ledger.running(call):
+    answer = AnswerText(path=call.session.target.agent.response)
+    with _to_the_last_word(call, answer, raw_events=raw_events), state.ledger.running(call):
+        session = call.session
+        agent, session_id = session.target.agent, session.session_id
         client = await state.agents.client_of(call.session.target)
         async with client.invoke(
             agent.arn,
-            agent.payload_for(call.sent, session_id),
+            agent.payload_for(reply_to(session.pauses, call.sent), session_id),
             session_id=session_id,
             qualifier=agent.qualifier,
             user_id=agent.user_id,
@@ -130,10 +133,13 @@ async def _ask(state: ServerState, call: Call, *, raw_events: bool) -> None:
             read_timeout_s=agent.timeout_s,
         ) as invocation:
             state.ledger.answered(call, invocation.session_id)
+            session.pauses = ()
             async for pieces in invocation.batches:
                 if raw_events:
                     lines = [data if isinstance(data, Text) else f"{event_line(data)}\n" for data in pieces]
                     call.add("text", "".join(lines))
+                    for data in pieces:  # for what it waits for
+                        answer.feed(data)
                     continue
                 # What came together is added together, as far as no note comes between: that takes a fraction of the
                 # time.
@@ -148,9 +154,11 @@ async def _ask(state: ServerState, call: Call, *, raw_events: bool) -> None:
 
 
 @contextmanager
-def _to_the_last_word(call: Call, answer: AnswerText) -> Iterator[None]:
+def _to_the_last_word(call: Call, answer: AnswerText, *, raw_events: bool) -> Iterator[None]:
     """Add what the end of an answer settles, also if it ends with a failure."""
     try:
         yield
     finally:
-        call.add("text", answer.close())
+        last = answer.close()
+        call.add("text", "" if raw_events else last)
+    call.pauses = call.session.pauses = tuple(answer.pauses)

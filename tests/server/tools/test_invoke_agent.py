@@ -130,3 +130,104 @@ async def test_aws_gets_with_a_command_those_headers_alone_that_it_has_for_one()
 
     own = [sorted(headers[name] for name in headers if name in request.headers) for request in sent]
     assert own == [["blue", "tenant=blue"], ["tenant=blue"], []]
+
+
+async def test_an_agent_that_waits_for_a_person_is_answered_by_the_next_call_in_its_session() -> None:
+    """As an agent of Strands takes it: in the place of the prompt, and under the id of its interrupt."""
+    interrupt = {"id": "v1:tool_call:t0:1", "name": "confirm", "reason": "Transfer 2000 EUR to Anna?", "response": None}
+    answers = [{"status": "interrupt", "interrupts": [interrupt]}, {"result": "Done."}, {"result": "Hello."}]
+
+    async def talk(exchange: Exchange) -> None:
+        body = json.dumps(answers.pop(0)).encode()
+        await exchange.send(reply(body=body, content_type="application/json"))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        asked = await client.call_tool("invoke_agent", {"prompt": "pay Anna"})
+        result = data_of(asked)
+        session = {"session_id": result["session_id"]}
+        done = data_of(await client.call_tool("invoke_agent", {"prompt": "yes", **session}))
+        after = data_of(await client.call_tool("invoke_agent", {"prompt": "hi", **session}))
+
+    assert (result["status"], done["status"], after["status"]) == ("INPUT_REQUIRED", "COMPLETED", "COMPLETED")
+    assert result["questions"] == [
+        {"question": "Transfer 2000 EUR to Anna?", "id": "v1:tool_call:t0:1", "name": "confirm"}
+    ]
+    assert f"call invoke_agent with session_id {session['session_id']!r} and the answer as the prompt" in result["note"]
+    assert "waiting for an answer: confirm: Transfer 2000 EUR to Anna? (id v1:tool_call:t0:1)" in asked.content[0].text  # type: ignore[union-attr]
+    assert [json.loads(request.body)["prompt"] for request in runtime.requests] == [
+        "pay Anna",
+        [{"interruptResponse": {"interruptId": "v1:tool_call:t0:1", "response": "yes"}}],
+        "hi",
+    ]
+
+
+async def test_what_an_answer_looks_like_is_said_and_the_answer_is_the_prompt_of_any_other_agent() -> None:
+    schema = {"type": "object", "properties": {"approved": {"type": "boolean"}}}
+    events = [
+        {"type": "RUN_STARTED", "threadId": "t", "runId": "r"},
+        {
+            "type": "RUN_FINISHED",
+            "outcome": {
+                "type": "interrupt",
+                "interrupts": [{"id": "i1", "reason": "tool_call", "message": "Delete it?", "responseSchema": schema}],
+            },
+        },
+    ]
+
+    async def talk(exchange: Exchange) -> None:
+        body = b"".join(encode_sse(json.dumps(event)) for event in events)
+        await exchange.send(reply(body=body, content_type="text/event-stream"))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        result = data_of(await client.call_tool("invoke_agent", {"prompt": "delete it", "raw_events": True}))
+        await client.call_tool("invoke_agent", {"prompt": '{"approved": true}', "session_id": result["session_id"]})
+
+    assert result["status"] == "INPUT_REQUIRED"
+    assert [json.loads(question["answer"]) for question in result["questions"]] == [schema]
+    assert "RUN_FINISHED" in result["text"]
+    assert json.loads(runtime.requests[1].body) == {"prompt": '{"approved": true}'}
+
+
+async def test_an_event_of_the_type_error_is_a_failure_with_what_had_come() -> None:
+    """As the BedrockAgentCoreApp for TypeScript reports it."""
+    stream = b'data: It is\n\nevent: error\ndata: {"error":"boom"}\n\n'
+
+    async def talk(exchange: Exchange) -> None:
+        await exchange.send(reply(body=stream, content_type="text/event-stream"))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        result = await client.call_tool("invoke_agent", {"prompt": "hi"})
+
+    assert result.is_error
+    assert "boom" in result.content[0].text  # type: ignore[union-attr]
+    assert result.content[0].text.endswith("It is")  # type: ignore[union-attr]
+
+
+async def test_raw_events_have_their_types_and_text_is_left_as_it_came() -> None:
+    bodies = [
+        (b"event: note\ndata: x\n\nevent: done\ndata: {}\n\n", "text/event-stream"),
+        (b"plain\nwords", "text/plain"),
+    ]
+
+    async def talk(exchange: Exchange) -> None:
+        body, content_type = bodies.pop(0)
+        await exchange.send(reply(body=body, content_type=content_type))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        texts = [
+            data_of(await client.call_tool("invoke_agent", {"prompt": "hi", "raw_events": True}))["text"] for _ in "12"
+        ]
+
+    assert texts == ['{"event": "note", "data": "x"}\n{"event": "done", "data": {}}\n', "plain\nwords"]
