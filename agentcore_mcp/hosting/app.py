@@ -25,6 +25,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocketDisconnect
 
 from agentcore_mcp.hosting.context import enter_request, request_scope
+from agentcore_mcp.hosting.failures import contained, text_of
 from agentcore_mcp.hosting.health import Health, PingStatus
 from agentcore_mcp.hosting.invocation import invoke
 from agentcore_mcp.hosting.logs import app_logger
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
-Result = TypeVar("Result")
 
 # AgentCore's service contract: it calls this port.
 DEFAULT_PORT = 8080
@@ -135,9 +135,11 @@ class BedrockAgentCoreApp(Starlette):
 
         return tracked  # type: ignore[return-value]
 
-    def add_async_task(self, name: str, metadata: dict[str, Any] | None = None) -> int:
-        """Count a background task as running until ``complete_async_task`` is called with the id returned here."""
-        del metadata  # accepted as the published package does, which has no use for it either
+    def add_async_task(self, name: str, metadata: dict[str, Any] | None = None) -> int:  # noqa: ARG002
+        """Count a background task as running until ``complete_async_task`` is called with the id returned here.
+
+        ``metadata`` is for the reader of the call alone, as in the published package.
+        """
         return self._health.add_task(name)
 
     def complete_async_task(self, task_id: int) -> bool:
@@ -171,10 +173,8 @@ class BedrockAgentCoreApp(Starlette):
         """
         import uvicorn
 
-        log_level = "info" if self.debug else "warning"
-        host = default_host() if host is None else host
-        options = {"host": host, "port": port, "access_log": self.debug, "log_level": log_level}
-        uvicorn.run(self, **{**options, **kwargs})
+        options = {"host": host or default_host(), "port": port, "access_log": self.debug}
+        uvicorn.run(self, **{**options, "log_level": "info" if self.debug else "warning", **kwargs})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Be an ASGI application."""
@@ -194,34 +194,34 @@ class BedrockAgentCoreApp(Starlette):
             self.logger.info("the client has gone away before its payload was complete")
             return Response(status_code=400)
         if self.debug and isinstance(payload, dict) and (action := payload.get(_DEBUG_ACTION)):
-            return JSONAnswer(*await self._beside_handlers(self._health.act, action))
+            return JSONAnswer(*await to_thread.run_sync(self._health.act, action, limiter=self._ping_thread))
         handler = self.handlers.get("main")
         if handler is None:
             self.logger.error("the app has no @entrypoint")
             return JSONAnswer({"error": "No entrypoint defined"}, 500)
         self.logger.debug("calling %s", getattr(handler, "__name__", type(handler).__name__))
+        detail = ""
         try:
             with trace_context(request.headers):
                 result = await invoke(handler, payload, context, worker=self._worker)
         except HTTPException as error:
-            self._log_status(error.status_code, started, error.detail)
-            return JSONAnswer({"error": error.detail}, error.status_code)
+            result, detail = JSONAnswer({"error": error.detail}, error.status_code), f": {text_of(error.detail)}"
         except Exception as error:
             self.logger.exception("the handler failed after %.3f s", time.monotonic() - started)
-            return JSONAnswer({"error": str(error)}, 500)
-        if isinstance(result, Response):
-            self._log_status(result.status_code, started)
-            return result
-        self.logger.info("streaming the answer after %.3f s", time.monotonic() - started)
-        return EventStream(result, self.logger)
+            return JSONAnswer({"error": text_of(error)}, 500)
+        after_s = time.monotonic() - started
+        if not isinstance(result, Response):
+            self.logger.info("streaming the answer after %.3f s", after_s)
+            return EventStream(result, self.logger)
+        status = result.status_code
+        level = logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
+        self.logger.log(level, "answered %d after %.3f s%s", status, after_s, detail)
+        return result
 
     async def _handle_ping(self, request: Request) -> Response:  # noqa: ARG002 - Starlette passes it
-        report = await self._beside_handlers(self._health.report)
+        report = await to_thread.run_sync(self._health.report, limiter=self._ping_thread)
         self.logger.debug("ping: %s", report["status"])
         return JSONAnswer(report)
-
-    async def _beside_handlers(self, function: Callable[..., Result], *args: Any) -> Result:
-        return await to_thread.run_sync(function, *args, limiter=self._ping_thread)
 
     async def _handle_websocket(self, websocket: WebSocket) -> None:
         context = enter_request(websocket)
@@ -230,7 +230,7 @@ class BedrockAgentCoreApp(Starlette):
             await websocket.close(code=_WS_INTERNAL_ERROR)
             return
         try:
-            with trace_context(websocket.headers):
+            with trace_context(websocket.headers), contained():
                 await self._websocket_handler(websocket, context)
         except WebSocketDisconnect:
             self.logger.debug("the client has closed the WebSocket")
@@ -242,11 +242,6 @@ class BedrockAgentCoreApp(Starlette):
     def _refuse(self, error: str, cause: Exception) -> Response:
         self.logger.warning("refused a request: %s: %s", error, cause)
         return JSONAnswer({"error": error, "details": str(cause)}, status_code=400)
-
-    def _log_status(self, status: int, started: float, detail: str = "") -> None:
-        level = logging.INFO if status < 400 else logging.WARNING if status < 500 else logging.ERROR
-        detail = detail and f": {detail}"
-        self.logger.log(level, "answered %d after %.3f s%s", status, time.monotonic() - started, detail)
 
 
 def default_host(environ: Mapping[str, str] = os.environ, marker: Path = _CONTAINER_MARKER) -> str:

@@ -43,7 +43,9 @@ class RequestContext:
 
 
 class BedrockAgentCoreContext:
-    """The current request's identity, readable from any function, thread or task that works on it.
+    """The current request's identity, readable from every function, task and ``asyncio.to_thread`` of its handler.
+
+    A thread that the handler starts itself begins without it, unless it runs in ``contextvars.copy_context()``.
 
     Outside of a request every getter returns None, or what the program has set. A token, URL or headers that are set
     before the app runs hold for requests that bring none.

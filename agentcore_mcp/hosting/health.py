@@ -12,7 +12,7 @@ import time
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.hosting.worker import contained
+from agentcore_mcp.hosting.failures import contained, text_of
 
 if TYPE_CHECKING:
     import logging
@@ -74,7 +74,7 @@ class Health:
             self._logger.warning(
                 "the @ping function failed, the status follows from the running tasks: %s: %s",
                 type(error).__name__,
-                error,
+                text_of(error),
             )
             return None
 
@@ -108,19 +108,14 @@ class Health:
 
     def act(self, action: Any) -> tuple[dict[str, Any], int]:
         """Do a debug action, and return the body and the HTTP status of its answer."""
-        status: PingStatus | None
-        match action:
-            case "ping_status":
-                return self.report(), 200
-            case "job_status":
-                return self.task_info(), 200
-            case "force_healthy":
-                status = PingStatus.HEALTHY
-            case "force_busy":
-                status = PingStatus.HEALTHY_BUSY
-            case "clear_forced_status":
-                status = None
-            case _:
-                return {"error": f"Unknown action: {action}"}, 400
-        self.force(status)
-        return {"forced_status": status.value if status else "Cleared"}, 200
+        if action == "ping_status":
+            return self.report(), 200
+        if action == "job_status":
+            return self.task_info(), 200
+        if not isinstance(action, str) or action not in _FORCED:
+            return {"error": f"Unknown action: {action}"}, 400
+        self.force(_FORCED[action])
+        return {"forced_status": _FORCED[action] or "Cleared"}, 200
+
+
+_FORCED = {"force_healthy": PingStatus.HEALTHY, "force_busy": PingStatus.HEALTHY_BUSY, "clear_forced_status": None}

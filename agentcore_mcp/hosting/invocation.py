@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from anyio import CancelScope, to_thread
 from starlette.responses import Response
 
+from agentcore_mcp.hosting.failures import contained
 from agentcore_mcp.hosting.streaming import encode_event, encode_events, encode_json
-from agentcore_mcp.hosting.worker import contained
 from agentcore_mcp.wire.headers import JSON_TYPE
 
 if TYPE_CHECKING:

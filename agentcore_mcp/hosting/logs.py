@@ -11,6 +11,7 @@ import traceback
 from datetime import UTC, datetime
 
 from agentcore_mcp.hosting.context import BedrockAgentCoreContext
+from agentcore_mcp.hosting.failures import text_of
 
 LOGGER_NAME = "agentcore_mcp.app"
 
@@ -33,7 +34,7 @@ class JSONLines(logging.Formatter):
             entry["sessionId"] = session_id
         if record.exc_info and record.exc_info[0]:
             entry["errorType"] = record.exc_info[0].__name__
-            entry["errorMessage"] = str(record.exc_info[1])
+            entry["errorMessage"] = text_of(record.exc_info[1])
             entry["stackTrace"] = traceback.format_exception(*record.exc_info)
             entry["location"] = f"{record.pathname}:{record.funcName}:{record.lineno}"
         return json.dumps(entry, ensure_ascii=False)

@@ -8,7 +8,7 @@ stays. A handler also works without OpenTelemetry.
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import ExitStack
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -16,36 +16,27 @@ from agentcore_mcp.hosting.logs import LOGGER_NAME
 from agentcore_mcp.wire.headers import TRACE_HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from starlette.datastructures import Headers
 
 
-@contextmanager
-def trace_context(headers: Headers) -> Iterator[None]:
-    """Make the trace and baggage of a request's headers current."""
+def trace_context(headers: Headers) -> ExitStack:
+    """Make the trace and baggage of a request's headers current, until the returned context manager is left."""
+    undo = ExitStack()
     # Without any of them there is nothing to read, and OpenTelemetry is not imported.
-    if not any(name in headers for name in TRACE_HEADERS) or not _usable():
-        yield
-        return
-    from opentelemetry import context, propagate, trace
+    if any(name in headers for name in TRACE_HEADERS) and _usable():
+        from opentelemetry import context, propagate, trace
 
-    if trace.get_current_span().get_span_context().is_valid:  # from a server instrumentation
-        yield
-        return
-    # A repeated header is one list (RFC 9110, 5.3), of which the propagators read the first part only.
-    carrier = {name: ",".join(headers.getlist(name)) for name in headers}
-    token = context.attach(propagate.extract(carrier))
-    try:
-        yield
-    finally:
-        context.detach(token)
+        if not trace.get_current_span().get_span_context().is_valid:  # else it is a server instrumentation's
+            # A repeated header is one list (RFC 9110, 5.3), of which the propagators read the first part only.
+            carrier = {name: ",".join(headers.getlist(name)) for name in headers}
+            undo.callback(context.detach, context.attach(propagate.extract(carrier)))
+    return undo
 
 
 @cache
 def _usable() -> bool:
     try:
-        import opentelemetry.propagate  # noqa: F401 - what this does is to fail
+        import opentelemetry.propagate  # noqa: F401 - only to see whether it can be imported
     except ImportError:
         return False
     except ValueError as error:  # OTEL_PROPAGATORS names one that is not installed

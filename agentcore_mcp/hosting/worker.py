@@ -11,11 +11,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from contextlib import aclosing, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from concurrent.futures import InvalidStateError
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from agentcore_mcp.hosting.failures import contained, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncGenerator, Callable, Coroutine
     from concurrent.futures import Future
     from contextvars import Context
 
@@ -26,23 +29,29 @@ _PIECES_AHEAD = 100
 
 
 class WorkerLoop:
-    """Runs coroutines and async generators on a loop in a daemon thread, started at the first use."""
+    """Runs coroutines and async generators on a loop in a daemon thread, which it starts when it needs one."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._calls: set[Future[Any]] = set()
         self._lock = threading.Lock()
 
     async def run(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
-        """Call a coroutine function there and wait for its result here. Cancelling the wait cancels the work."""
-        return await asyncio.wrap_future(self._submit(function, *args))
+        """Call a coroutine function there and wait for its result here. Cancelling the wait cancels the work.
+
+        Raises:
+            RuntimeError: The thread has ended, or could not be started. The next call starts another.
+        """
+        with contained():
+            return await asyncio.wrap_future(self._submit(function, *args))
 
     async def iterate(self, source: AsyncGenerator[T, Any], context: Context) -> AsyncGenerator[T]:
-        """Yield what a generator yields there, run in ``context``.
+        """Yield what a generator yields there, run in ``context``; raises as ``run`` does.
 
         The generator runs from beginning to end in one task, so it may hold timeouts and task groups open across its
         yields. Closing this iteration cancels it, and does not wait for it: it may be blocked.
         """
-        pieces: _Pieces[T] = _Pieces(reader=asyncio.get_running_loop(), writer=self._running())
+        pieces: _Pieces[T] = _Pieces(reader=asyncio.get_running_loop())
         producer = context.run(self._submit, pieces.fill, source)
         producer.add_done_callback(lambda _: pieces.wake_reader())
         try:
@@ -53,7 +62,8 @@ class WorkerLoop:
                     yield piece
                 if not batch:
                     if finished:
-                        producer.result()
+                        with contained():
+                            await asyncio.wrap_future(producer)
                         return
                     await pieces.arrived.wait()
         finally:
@@ -61,21 +71,36 @@ class WorkerLoop:
             producer.cancel()
 
     def _submit(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> Future[T]:
-        return asyncio.run_coroutine_threadsafe(_contained(function, *args), self._running())
-
-    def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=_run, args=(self._loop,), name="agentcore-worker", daemon=True).start()
-            return self._loop
+                loop = asyncio.new_event_loop()
+                threading.Thread(target=self._serve, args=(loop,), name="agentcore-worker", daemon=True).start()
+                self._loop = loop
+            call = asyncio.run_coroutine_threadsafe(_contained(function, *args), self._loop)
+            self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        return call
 
-
-def _run(loop: asyncio.AbstractEventLoop) -> NoReturn:
-    """Run a loop for good: a background task of the agent's may stop it or call ``sys.exit()``; the others go on."""
-    while True:
-        with suppress(SystemExit, KeyboardInterrupt):
-            loop.run_forever()
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run the loop, again if a task has stopped it or called ``sys.exit()``. If the loop fails, so do all calls."""
+        try:
+            while True:
+                asyncio._set_running_loop(None)  # noqa: SLF001 - the starter's, if instrumentation of threads left it
+                with suppress(SystemExit, KeyboardInterrupt):
+                    loop.run_forever()
+        except BaseException as error:
+            with self._lock:
+                self._loop = None
+                lost, self._calls = list(self._calls), set()
+            for call in lost:
+                with suppress(InvalidStateError):  # cancelled, or done after all
+                    call.set_exception(RuntimeError(f"the agent's event loop has ended: {text_of(error, repr)}"))
+            for task in asyncio.all_tasks(loop):
+                # For their ``finally`` blocks: a background task counts as running until then.
+                with suppress(BaseException):
+                    task.get_coro().close()
+            loop.close()
+            raise
 
 
 class _Pieces(Generic[T]):
@@ -86,15 +111,16 @@ class _Pieces(Generic[T]):
         abandoned: The reader has stopped. A generator that ignores its cancellation ends at its next piece.
     """
 
-    def __init__(self, *, reader: asyncio.AbstractEventLoop, writer: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, *, reader: asyncio.AbstractEventLoop) -> None:
         self.arrived = asyncio.Event()
         self.abandoned = False
         self._reader = reader
-        self._writer = writer
+        self._writer = reader  # until the writer begins
         self._waiting: deque[T] = deque()  # appending and taking need no lock
         self._taken = asyncio.Event()  # of the writer's loop
 
     async def fill(self, source: AsyncGenerator[T, Any]) -> None:
+        self._writer = asyncio.get_running_loop()
         async with aclosing(source):
             async for piece in source:
                 if self.abandoned:
@@ -121,23 +147,5 @@ class _Pieces(Generic[T]):
 
 
 async def _contained(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
-    """Make ordinary errors of what would leave the caller waiting."""
-    try:
-        with contained():
-            return await function(*args)
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        raise RuntimeError("the handler was cancelled from within") from error
-
-
-@contextmanager
-def contained() -> Iterator[None]:
-    """Raise an ordinary error in place of one that would end the process or that ``except Exception`` doesn't catch."""
-    try:
-        yield
-    except (Exception, asyncio.CancelledError, GeneratorExit):
-        raise
-    except BaseException as error:
-        raise RuntimeError(f"the handler raised {error!r}") from error
+    with contained():
+        return await function(*args)

@@ -548,12 +548,6 @@ class _Pair(NamedTuple):
     b: Any
 
 
-def _circular() -> Any:
-    value: list[Any] = ["round"]
-    value.append(value)
-    return value
-
-
 def _deep(depth: int) -> Any:
     value: Any = {1}
     for _ in range(depth):
@@ -565,8 +559,6 @@ ODD_VALUES: tuple[Any, ...] = (
     None,
     "words",
     "",
-    float("nan"),
-    [float("inf")],
     b"bytes",
     (1, (2,)),
     {"set": {1}, "none": None, 5: "five"},
@@ -598,7 +590,6 @@ ODD_VALUES: tuple[Any, ...] = (
     ValueError("as a value"),
     "data: x\n\n\r\x85\u2028",
     {None: 1, True: 2, 1.5: 3},
-    _circular(),
     _deep(40),
     _deep(80),
     10**30,
@@ -720,7 +711,6 @@ EXCHANGES = [
     Exchange("function", "POST", "/invocations", '{"ü": 1}'.encode("latin-1")),
     Exchange("function", "POST", "/invocations", '"wide"'.encode("utf-16")),
     Exchange("nothing", "POST", "/invocations", b"no json"),
-    Exchange("function", "POST", "/invocations", b'{"a": NaN}'),
     Exchange("function", "POST", "/invocations", b'\xef\xbb\xbf{"a": 1}'),
     Exchange("function", "POST", "/invocations", b'{"a": 1, "a": 2} '),
     Exchange("function", "POST", "/invocations", b'"' + b"z" * 2_000_000 + b'"'),

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _published = PUBLISHED.BedrockAgentCoreApp()
 
-_scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.datetimes()
+_finite = st.floats(allow_nan=False, allow_infinity=False)
+_scalars = st.none() | st.booleans() | st.integers() | _finite | st.text() | st.binary() | st.datetimes()
 # Picked by index: Hypothesis would print them, which some of them don't survive.
 _odd_values = st.integers(0, len(ODD_VALUES) - 1).map(lambda index: ODD_VALUES[index])
 _values = st.recursive(

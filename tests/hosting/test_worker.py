@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import gc
+import socket
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agentcore_mcp.hosting import BedrockAgentCoreApp
 from agentcore_mcp.hosting.worker import WorkerLoop
+from tests.support.serving import exchange, http_request, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -191,8 +197,26 @@ async def _stopping() -> None:
     asyncio.get_running_loop().stop()
 
 
+async def _failing() -> None:
+    raise MemoryError
+
+
+async def _exiting_in_a_callback() -> None:
+    asyncio.get_running_loop().call_soon(sys.exit, 3)
+
+
+async def _panicking_in_a_callback() -> None:
+    def panic() -> None:
+        raise BaseException("at the disco")
+
+    asyncio.get_running_loop().call_soon(panic)
+
+
+BACKGROUND = [_exiting, _interrupting, _stopping, _failing, _exiting_in_a_callback, _panicking_in_a_callback]
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("background", [_exiting, _interrupting, _stopping])
+@pytest.mark.parametrize("background", BACKGROUND)
 async def test_a_background_task_that_would_end_the_loop_ends_only_itself(background: Any) -> None:
     worker = WorkerLoop()
     tasks: list[asyncio.Task[None]] = []
@@ -229,3 +253,75 @@ def test_a_reader_whose_loop_is_gone_leaves_the_worker_alive() -> None:
     release.set()
 
     asyncio.run(worker.run(_nothing))
+
+
+async def test_a_running_loop_that_instrumentation_brings_into_the_thread_is_cleared() -> None:
+    starters = asyncio.get_running_loop()
+
+    def leak(*_: object) -> None:
+        sys.setprofile(None)
+        asyncio._set_running_loop(starters)
+
+    worker = WorkerLoop()
+    threading.setprofile(leak)
+    try:
+        await asyncio.wait_for(worker.run(_nothing), LIMIT_S)
+    finally:
+        threading.setprofile(None)
+    assert await asyncio.wait_for(anext(worker.iterate(_numbers(1), copy_context())), LIMIT_S) == 0
+
+
+def _break(ident: int) -> None:
+    """Raise an exception in a thread, wherever it is: here in the loop's own code."""
+    assert ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(MemoryError)) == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_when_the_thread_ends_its_calls_fail_and_another_takes_over() -> None:
+    app = BedrockAgentCoreApp()
+    started, cleaned_up = threading.Semaphore(0), threading.Event()
+
+    @app.async_task
+    async def waiting() -> None:
+        started.release()
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            cleaned_up.set()
+
+    async def stream() -> AsyncGenerator[str]:
+        yield "first"
+        started.release()
+        await asyncio.sleep(3600)
+
+    @app.entrypoint
+    async def handler(payload: str) -> Any:
+        if payload == "stream":
+            return stream()
+        if payload == "wait":
+            await waiting()
+        return threading.get_ident()
+
+    def ask(payload: str) -> bytes:
+        return exchange(port, http_request("POST", "/invocations", f'"{payload}"'.encode()))
+
+    with serving(app) as port, ThreadPoolExecutor() as clients:
+        streamed, waited = clients.submit(ask, "stream"), clients.submit(ask, "wait")
+        assert all(started.acquire(timeout=LIMIT_S) for _ in range(2))
+        assert b'"HealthyBusy"' in exchange(port, http_request("GET", "/ping"))
+
+        ident = ask("who").rpartition(b"\n")[2]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(http_request("POST", "/invocations", b'"stream"'))
+            assert started.acquire(timeout=LIMIT_S)
+            _break(int(ident))  # it sleeps until it is told that this client has gone away
+
+        assert waited.result(LIMIT_S).startswith(b"HTTP/1.1 500 ")
+        assert b"the agent's event loop has ended: MemoryError()" in waited.result(LIMIT_S)
+        assert b'data: "first"' in streamed.result(LIMIT_S)
+        assert b"the agent's event loop has ended: MemoryError()" in streamed.result(LIMIT_S)
+        assert cleaned_up.wait(LIMIT_S)
+        assert b'"Healthy"' in exchange(port, http_request("GET", "/ping"))
+        assert ask("again").startswith(b"HTTP/1.1 200 ")
+    gc.collect()  # what is left of the loop, before its warnings are no longer expected
