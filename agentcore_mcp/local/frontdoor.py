@@ -83,7 +83,7 @@ class FrontDoor:
         socket = None
         if scope["type"] == "websocket":
             exchange = Exchange(scope, receive, refusing(send), request_id=request_id)
-            socket = ClientSocket(exchange, scope["subprotocols"], receive, send)
+            socket = ClientSocket(exchange, scope["subprotocols"])
         else:
             exchange = Exchange(scope, receive, send, request_id=request_id)
         try:
@@ -107,7 +107,8 @@ class FrontDoor:
         except ClientGoneError:
             pass
         finally:
-            exchange.close()
+            # An answer that is not complete has broken off now.
+            exchange.note("failed")
 
     async def _spoil(self, exchange: Exchange, plan: Plan, serve: Callable[[], Awaitable[None]]) -> None:
         """Serve with those faults that the answer is to have on the line."""
@@ -120,6 +121,7 @@ class FrontDoor:
 
         async def work() -> None:
             await serve()
+            exchange.note("failed")
             over.set()
 
         # The connection closes when this returns, and the work goes on after that.

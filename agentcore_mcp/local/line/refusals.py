@@ -6,7 +6,6 @@ caller of ours ever sees one, a client does.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
 
 from agentcore_mcp.wire.headers import ERROR_TYPE_HEADER
@@ -61,17 +60,16 @@ class Refusal(Exception):  # noqa: N818  it is an answer, and named for what it 
         challenge = [("www-authenticate", self.challenge)] if self.challenge else []
         return [(ERROR_TYPE_HEADER, self.code + suffix), *challenge]
 
-    def body(self) -> bytes:
+    def body(self) -> dict[str, object]:
         """Return the JSON body of the answer."""
         if self.challenge:
-            error = {"code": _JSON_RPC_CODE, "message": self.message}
-            return json.dumps({"jsonrpc": "2.0", "error": error}).encode()
+            return {"jsonrpc": "2.0", "error": {"code": _JSON_RPC_CODE, "message": self.message}}
         members: dict[str, object] = {"message": self.message}
         if self.reason is not None:
             members["reason"] = self.reason
         if self.fields:
             members["fieldList"] = [{"name": name, "message": message} for name, message in self.fields]
-        return json.dumps(members).encode()
+        return members
 
 
 def invalid_fields(fields: Sequence[tuple[str, str]]) -> Refusal:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 if TYPE_CHECKING:
-    from starlette.types import Message, Receive, Send
+    from starlette.types import Message, Send
 
     from agentcore_mcp.local.line.exchange import Exchange
 
@@ -28,7 +28,6 @@ NO_CODE = 1005
 _ABNORMAL_CLOSURE = 1006
 # A close frame holds 125 bytes, two of them the code.
 _REASON_MAX_BYTES = 123
-_SWITCHING_PROTOCOLS = 101
 _CLOSE_TIMEOUT_S = 1.0
 
 
@@ -44,13 +43,11 @@ class SocketClosedError(Exception):
 class ClientSocket:
     """A WebSocket to receive from and send to; each waits while the other side is slower than we are."""
 
-    def __init__(self, exchange: Exchange, subprotocols: list[str], receive: Receive, send: Send) -> None:
+    def __init__(self, exchange: Exchange, subprotocols: list[str]) -> None:
         self.exchange = exchange
         # Without the token, which is for the front door alone.
         self.subprotocols = [name for name in subprotocols if not name.startswith(BEARER_SUBPROTOCOL)]
         self._brought_token = BEARER_SUBPROTOCOL in subprotocols
-        self._receive = receive
-        self._send = send
         self._open = False
 
     async def accept(self, *, subprotocol: str | None = None, headers: list[tuple[str, str]] | None = None) -> None:
@@ -59,14 +56,10 @@ class ClientSocket:
         Raises:
             SocketClosedError: If the client has left meanwhile.
         """
-        await self._receive()
+        await self.exchange.receive()
         chosen = subprotocol or (BEARER_SUBPROTOCOL if self._brought_token else None)
-        fields = self.exchange.fields(headers or [])
-        self.exchange.started = True
-        if self.exchange.entry is not None:
-            self.exchange.entry.status = _SWITCHING_PROTOCOLS
         self._open = True
-        await self._pass({"type": "websocket.accept", "subprotocol": chosen, "headers": fields})
+        await self._pass({"type": "websocket.accept", "subprotocol": chosen, "headers": headers or []})
 
     async def receive(self) -> str | bytes:
         """Return the next message.
@@ -74,7 +67,7 @@ class ClientSocket:
         Raises:
             SocketClosedError: When there is none any more.
         """
-        message = await self._receive()
+        message = await self.exchange.receive()
         if message["type"] == "websocket.disconnect":
             # Only with a close frame does uvicorn tell a reason, be it an empty one; without, it makes up a code.
             raise self._closed(message["code"] if "reason" in message else _ABNORMAL_CLOSURE, message.get("reason"))
@@ -94,23 +87,19 @@ class ClientSocket:
         if self._open:
             self._open = False
             short = reason.encode()[:_REASON_MAX_BYTES].decode(errors="ignore")
-            self.exchange.note_end("complete")
             # A client that does not read is not waited for; its connection is closed when the request is over.
             with anyio.move_on_after(_CLOSE_TIMEOUT_S):
-                await self._send({"type": "websocket.close", "code": code, "reason": short})
+                await self.exchange.send({"type": "websocket.close", "code": code, "reason": short})
 
     async def _pass(self, message: Message) -> None:
         try:
-            await self._send(message)
+            await self.exchange.send(message)
         except OSError:
             raise self._closed(_ABNORMAL_CLOSURE, None) from None
 
     def _closed(self, code: int, reason: str | None) -> SocketClosedError:
-        if self._open:
-            self._open = False
-            if code == _ABNORMAL_CLOSURE:
-                self.exchange.note_client_gone()
-            self.exchange.note_end("complete")
+        self._open = False
+        self.exchange.note("client_gone" if code == _ABNORMAL_CLOSURE else "complete")
         return SocketClosedError(code, reason or "")
 
 
@@ -118,6 +107,7 @@ def refusing(send: Send) -> Send:
     """Let an HTTP answer be sent where a WebSocket was asked for: ASGI's extension ``websocket.http.response``."""
 
     async def send_refusal(message: Message) -> None:
-        await send({**message, "type": f"websocket.{message['type']}"})
+        kind: str = message["type"]
+        await send(message if kind.startswith("websocket.") else {**message, "type": f"websocket.{kind}"})
 
     return send_refusal

@@ -139,8 +139,7 @@ async def command(exchange: Exchange, session: Session) -> None:
     stop = await _run(job, asked.timeout_s, stdout, stderr, emit)
     session.processes.release(job, stdout, stderr)
     if session.stopping.is_set():
-        # Killed with its session: there is no exit code that would be the command's.
-        exchange.cut()
+        # Killed with its session: there is no exit code that would be the command's, so the answer breaks off.
         return
     await emit(stop)
     await exchange.finish()

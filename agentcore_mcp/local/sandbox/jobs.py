@@ -1,8 +1,9 @@
 """Jobs: a process with a Unix session of its own, and everything that it starts in it.
 
 A process group is not enough to end all of it: ``timeout 60 make``, or a shell with job control, puts its children
-into groups of their own. They stay in the Unix session. A process that calls ``setsid`` itself gets away, as it would
-from a terminal. Used for commands, for agent processes and for shells.
+into groups of their own. They stay in the Unix session. A process that calls ``setsid`` itself gets away from its job,
+as it would from a terminal; where there is /proc, it is known by a variable in its environment. Used for commands, for
+agent processes and for shells.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from anyio.abc import Process
 
 _PROC = Path("/proc")
+# Names the session's directory to all that is started in it.
+_MARK = "AGENTCORE_LOCAL_DIRECTORY"
 # A member may fork between being listed and being killed; its child is in the next list. More rounds than this only
 # a fork bomb needs, and it would win against any number.
 _KILL_ROUNDS = 3
@@ -56,7 +60,7 @@ class Job:
                 stdout=stdout,
                 stderr=stderr,
                 cwd=cwd,
-                env=env,
+                env={**env, _MARK: str(cwd)},
                 start_new_session=True,
                 pass_fds=pass_fds,
             )
@@ -79,16 +83,32 @@ class Job:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to every member."""
-        for pid in self.members():
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                continue
+        _signal(self.members(), number)
 
     def kill(self) -> None:
         """Kill every member, and what they start meanwhile."""
         for _ in range(_KILL_ROUNDS):
             self.signal(signal.SIGKILL)
+
+
+def kill_marked(directory: Path) -> None:
+    """Kill what was started in a session's directory and still has its environment, and what that starts meanwhile."""
+    mark = f"{_MARK}={directory}".encode()
+    for _ in range(_KILL_ROUNDS):
+        _signal([pid for pid in _pids() if mark in _environment(pid)], signal.SIGKILL)
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return (_PROC / f"{pid}/environ").read_bytes().split(b"\0")
+    except OSError:  # it has gone, is another user's, or this system has no /proc
+        return []
 
 
 def _pids() -> Iterator[int]:

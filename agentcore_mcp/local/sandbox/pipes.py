@@ -1,20 +1,27 @@
-"""The pipe a process prints into, read without ever waiting for more than that process wrote.
+"""The pipe a process prints into, read to the end of what belongs to that process, and no longer.
 
 A pipe only ends when its last writer has gone, and a shell may leave a background process behind that keeps it open
-for hours. So the owner says when the process that matters has exited: what it wrote is then in the pipe already, and
-reading ends where that ends. Used by commands, by agent processes and, for a terminal, by shells.
+for hours. So the owner says when the process that matters has exited: reading then ends once the pipe falls silent, or
+after a second if it never does. Used by commands, by agent processes and, for a terminal, by shells.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import struct
+import termios
+import time
 
 import anyio
 
-# Linux gives a pipe 64 KiB, macOS at most that. What a process wrote before it exited is never more, so reading this
-# much after its exit is enough, even while a background process keeps writing.
-PIPE_BYTES = 65_536
+# For what the process leaves to others to print, such as `tee` behind a redirection to `>(tee log)`.
+_SILENCE_S = 0.15
+# Where it is never silent, because a background process prints all the time.
+_LAST_S = 1.0
+# A client may take longer than that for what is in the pipe, and for what `tee` has in its own two.
+_BUFFERED_BYTES = 2 * 65_536
 
 
 class OutputPipe:
@@ -27,7 +34,9 @@ class OutputPipe:
     def __init__(self, ends: tuple[int, int] | None = None) -> None:
         self._reader, self.writer = ends or os.pipe()
         os.set_blocking(self._reader, False)
-        self._left: int | None = None
+        # Once the process has exited: until when to wait for more, and how much to read at any time if it is there.
+        self._until: float | None = None
+        self._owed = 0
         self._waiting: anyio.CancelScope | None = None
 
     def close_writer(self) -> None:
@@ -36,41 +45,42 @@ class OutputPipe:
 
     async def read(self, max_bytes: int) -> bytes:
         """Return the next bytes, at most ``max_bytes``, or nothing at the end."""
-        while self._left != 0:
+        while self._until is None or self._owed > 0 or time.monotonic() < self._until:
             try:
-                data = os.read(self._reader, max_bytes if self._left is None else min(max_bytes, self._left))
+                data = os.read(self._reader, max_bytes)
             except BlockingIOError:
-                if self._left is not None:
-                    break
-                with anyio.CancelScope() as self._waiting:
+                wait_s = None if self._until is None else min(_SILENCE_S, self._until - time.monotonic())
+                with anyio.move_on_after(wait_s) as self._waiting:
                     await anyio.wait_readable(self._reader)
-                self._waiting = None
+                if wait_s is not None and self._waiting.cancelled_caught:
+                    break
                 continue
             except OSError as exc:
                 # How the end of a terminal reads on Linux.
                 if exc.errno != errno.EIO:
                     raise
                 break
-            if self._left is not None:
-                self._left -= len(data)
+            self._owed -= len(data)
             return data
         return b""
 
     def end(self) -> None:
-        """Say that the process has exited: reading ends after what is in the pipe now."""
-        self._left = PIPE_BYTES
+        """Say that the process has exited. What it wrote is in the pipe by now, and a pipe may be of any size."""
+        (left,) = struct.unpack("i", fcntl.ioctl(self._reader, termios.FIONREAD, bytes(4)))
+        self._owed = left + _BUFFERED_BYTES
+        self._until = time.monotonic() + _LAST_S
         if self._waiting is not None:
             self._waiting.cancel()
 
     async def discard(self) -> None:
-        """Empty the pipe until its last writer has gone or `end` is called again, then close it.
+        """Empty the pipe until its last writer has gone, then close it.
 
         For what background processes print after their command has ended: nobody reads it any more, and without
         this they would be killed by SIGPIPE when they print.
         """
-        self._left = None
+        self._until = None
         try:
-            while await self.read(PIPE_BYTES):
+            while await self.read(_BUFFERED_BYTES):
                 pass
         finally:
             self.close()

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anyio
+
+from agentcore_mcp.local.sandbox.jobs import kill_marked
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anyio.abc import TaskGroup
 
     from agentcore_mcp.local.sandbox.jobs import Job
@@ -18,13 +24,15 @@ class Processes:
     """All jobs of one session, and the pipes that nobody reads any more.
 
     Args:
+        directory: Where they are started.
         tasks: Where those pipes are emptied.
     """
 
-    def __init__(self, tasks: TaskGroup) -> None:
+    def __init__(self, directory: Path, tasks: TaskGroup) -> None:
+        self._directory = directory
         self._tasks = tasks
         self._jobs: dict[int, Job] = {}
-        self._pipes: set[OutputPipe] = set()
+        self._emptying: set[anyio.CancelScope] = set()
         self._killed = False
 
     def adopt(self, job: Job) -> None:
@@ -46,12 +54,14 @@ class Processes:
         self._killed = True
         for job in self._jobs.values():
             job.kill()
-        for output in self._pipes:
-            output.end()
+        kill_marked(self._directory)
+        for scope in self._emptying:
+            scope.cancel()
 
     async def _discard(self, output: OutputPipe) -> None:
-        self._pipes.add(output)
-        if self._killed:
-            output.end()
-        await output.discard()
-        self._pipes.remove(output)
+        with anyio.CancelScope() as scope:
+            if self._killed:
+                scope.cancel()
+            self._emptying.add(scope)
+            await output.discard()
+        self._emptying.remove(scope)

@@ -64,7 +64,7 @@ class Session:
         self.stopping = anyio.Event()
         self.why = ""
         self.ended = anyio.Event()
-        self.processes = Processes(tasks)
+        self.processes = Processes(directory, tasks)
         self._agent: AgentProcess | AgentUrl | None = None
         self._tasks = tasks
         self._client = client

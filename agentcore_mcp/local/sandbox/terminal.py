@@ -66,7 +66,8 @@ class Terminal:
     async def run(self) -> None:
         """Wait until bash has exited; what it wrote can still be read."""
         self.exit_code = await self.job.wait()
-        self._screen.end()
+        if self._open:
+            self._screen.end()
         self.exited.set()
 
     async def read(self, max_bytes: int) -> bytes:

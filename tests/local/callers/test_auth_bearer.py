@@ -76,9 +76,7 @@ def test_no_token_is_401_with_a_challenge_and_a_json_rpc_body(authorization: str
 
     assert refused.status == 401
     assert refused.challenge == CHALLENGE
-    assert refused.body() == (
-        b'{"jsonrpc": "2.0", "error": {"code": -32001, "message": "Missing Authentication Token"}}'
-    )
+    assert refused.body() == {"jsonrpc": "2.0", "error": {"code": -32001, "message": "Missing Authentication Token"}}
 
 
 def test_the_challenge_names_the_runtime_in_one_spelling() -> None:
