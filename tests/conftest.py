@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,17 @@ _IDLE_TIMEOUT_S = 20.0
 def pytest_report_to_serializable() -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
     """Let a worker report tests that log half a surrogate pair, which would end the worker of pytest-xdist."""
     data = yield
-    return data and dict(json.loads(json.dumps(data, ensure_ascii=False).encode(errors="replace")))
+    return data and {name: _with_whole_characters(value) for name, value in data.items()}
+
+
+def _with_whole_characters(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {key: _with_whole_characters(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_with_whole_characters(each) for each in value)
+    return value
 
 
 @pytest.fixture(scope="session", autouse=True)
