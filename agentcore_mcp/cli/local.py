@@ -112,10 +112,12 @@ def local(**options: Any) -> None:
     last requests.
     """
     from agentcore_mcp.local.agentcore import LocalAgentCore
-    from agentcore_mcp.local.server import serve
 
     try:
         settings = LocalAgentCore(**options).settings
     except ConfigurationError as error:
         raise click.UsageError(error.message) from error
+    # Here and not above: what it imports is not there on Windows, which has been told by now.
+    from agentcore_mcp.local.server import serve
+
     serve(settings, announce=lambda url: click.echo(json.dumps(settings.announcement(url))))

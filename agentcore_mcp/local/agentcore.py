@@ -52,7 +52,8 @@ class LocalAgentCore:
             with a failed test, otherwise a file or ``subprocess.DEVNULL``.
 
     Raises:
-        ConfigurationError: If an argument can't work; at the start, if an app can't be hosted or the port is taken.
+        ConfigurationError: If an argument can't work, or on Windows; at the start, if an app can't be hosted or the
+            port is taken.
         ConnectError: At the start, if it exits for another reason, or is not ready in time.
     """
 
@@ -81,8 +82,9 @@ class LocalAgentCore:
         from agentcore_mcp.local.callers.gate import AuthSettings
         from agentcore_mcp.local.line.faults import Fault
         from agentcore_mcp.local.sandbox.limits import Limits
-        from agentcore_mcp.local.settings import LocalSettings, hosted_agents
+        from agentcore_mcp.local.settings import LocalSettings, hosted_agents, need_posix
 
+        need_posix()
         self.settings = LocalSettings(
             hosted_agents(agents, app=app, target=target, command=command),
             AuthSettings.of(auth, access_key_id, secret_access_key),

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # Connections that wait while the event loop is busy.
 _BACKLOG = 512
-_END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # type: ignore[attr-defined, unused-ignore]
 # Longer than a client is likely to keep a connection for its next request: a connection that closes just as the
 # request goes out on it leaves the client in doubt whether the request was read.
 _KEEP_ALIVE_S = 75

@@ -14,6 +14,7 @@ Several agents are named by a TOML file, one table for each::
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,6 +54,16 @@ class LocalSettings:
         arns = {agent.name: str(agent.arn) for agent in self.agents}
         announced = {"endpoint_url": endpoint_url, "agent_runtime_arn": next(iter(arns.values())), "agents": arns}
         return {**announced, **self.auth.announcement(endpoint_url)}
+
+
+def need_posix(platform: str = sys.platform) -> None:
+    """Check that sessions can run here: they are made of process groups, pipes and terminals as POSIX has them.
+
+    Raises:
+        ConfigurationError: On Windows.
+    """
+    if platform == "win32":
+        raise ConfigurationError("the local AgentCore needs a POSIX system: on Windows, run this in WSL")
 
 
 def hosted_agents(agents: Agents | None, **named: str | None) -> tuple[HostedAgent, ...]:

@@ -173,7 +173,7 @@ async def test_ctrl_c_ends_the_demo_quietly_and_leaves_nothing_running(transport
         with anyio.fail_after(LIMIT_S):
             await stdout.receive_until(b"piece 1 of 3", max_bytes=10_000)
             started = children(process.pid)
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, signal.SIGINT)  # type: ignore[attr-defined, unused-ignore]
             await process.wait()
             rest = b"".join([data async for data in stdout])
 
@@ -185,7 +185,7 @@ async def test_ctrl_c_ends_the_demo_quietly_and_leaves_nothing_running(transport
 
 
 async def test_in_a_terminal_it_says_what_it_waits_for() -> None:
-    ours, theirs = os.openpty()
+    ours, theirs = os.openpty()  # type: ignore[attr-defined, unused-ignore]
     command = [sys.executable, "-m", "agentcore_mcp", "--runtime-arn", ARN]
     async with await anyio.open_process(command, stdin=theirs) as process:
         os.close(theirs)

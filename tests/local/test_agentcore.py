@@ -95,7 +95,7 @@ def test_agent_processes_end_when_the_local_agentcore_is_killed() -> None:
     with Boto.of(local) as boto:
         agent = boto.ask({}, new_session_id())
     assert local.pid is not None
-    os.kill(local.pid, signal.SIGKILL)
+    os.kill(local.pid, signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
     eventually(lambda: not alive(agent["pid"]))
     local.stop()
     # It had no time for that itself.
@@ -148,7 +148,7 @@ def test_one_that_exits_at_its_start_is_an_error() -> None:
     local = LocalAgentCore(stderr=subprocess.DEVNULL)
     local.start()
     assert local.pid is not None
-    os.kill(local.pid, signal.SIGKILL)
+    os.kill(local.pid, signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
     with pytest.raises(ConnectError, match="exited with code -9 at its start; its standard error says why"):
         local.wait_ready()
     local.stop()

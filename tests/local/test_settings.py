@@ -8,7 +8,7 @@ import pytest
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.local.sandbox.targets import SAMPLE_APP, AgentApp, AgentCommand, AgentUrl, HostedAgent
-from agentcore_mcp.local.settings import hosted_agents
+from agentcore_mcp.local.settings import hosted_agents, need_posix
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,3 +91,13 @@ def test_one_kind_of_agent_excludes_another(named: dict[str, str]) -> None:
         hosted_agents(None, **named)
     with pytest.raises(ConfigurationError, match="exclude each other"):
         hosted_agents({"orders": {"app": "a:b"}}, app="a:b")
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "freebsd14"])
+def test_it_runs_on_posix_systems(platform: str) -> None:
+    need_posix(platform)
+
+
+def test_elsewhere_it_says_what_it_needs() -> None:
+    with pytest.raises(ConfigurationError, match="needs a POSIX system: on Windows, run this in WSL"):
+        need_posix("win32")

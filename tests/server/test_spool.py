@@ -107,17 +107,18 @@ def test_a_limit_inside_a_character_is_before_it_and_nothing_is_kept_after_it() 
 @contextmanager
 def limited(resource_id: int, to: int) -> Iterator[None]:
     """Lower what this process may have of a resource."""
-    soft, hard = resource.getrlimit(resource_id)
-    resource.setrlimit(resource_id, (to, hard))
+    soft, hard = resource.getrlimit(resource_id)  # type: ignore[attr-defined, unused-ignore]
+    resource.setrlimit(resource_id, (to, hard))  # type: ignore[attr-defined, unused-ignore]
     try:
         yield
     finally:
-        resource.setrlimit(resource_id, (soft, hard))
+        resource.setrlimit(resource_id, (soft, hard))  # type: ignore[attr-defined, unused-ignore]
 
 
 def test_what_a_full_disk_does_not_take_is_counted_and_the_output_goes_on() -> None:
     spool = Spool()
-    with limited(resource.RLIMIT_FSIZE, 100_001):  # inside a character
+    # Inside a character.
+    with limited(resource.RLIMIT_FSIZE, 100_001):  # type: ignore[attr-defined, unused-ignore]
         for _ in range(4):
             spool.append("ä" * 40_000)
 
@@ -128,7 +129,7 @@ def test_what_a_full_disk_does_not_take_is_counted_and_the_output_goes_on() -> N
 
 def test_without_a_file_to_be_had_the_output_goes_on() -> None:
     spool = Spool()
-    with limited(resource.RLIMIT_NOFILE, 0):
+    with limited(resource.RLIMIT_NOFILE, 0):  # type: ignore[attr-defined, unused-ignore]
         for _ in range(3):
             spool.append("x" * 100_000)
 

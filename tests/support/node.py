@@ -39,7 +39,7 @@ def install(folder: Path) -> None:
     """
     done = folder / "node_modules" / ".package-lock.json"
     with (folder / "package.json").open() as manifest:
-        fcntl.flock(manifest, fcntl.LOCK_EX)
+        fcntl.flock(manifest, fcntl.LOCK_EX)  # type: ignore[attr-defined, unused-ignore]
         if done.exists() and done.stat().st_mtime > os.fstat(manifest.fileno()).st_mtime:
             return
         npm = subprocess.run(

@@ -365,9 +365,9 @@ def test_the_request_id_is_found_under_both_names(headers: dict[str, str], reque
 def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever time it is here."""
     monkeypatch.setenv("TZ", "Asia/Tokyo")
-    time.tzset()
+    time.tzset()  # type: ignore[attr-defined, unused-ignore]
     try:
         assert retry_after_s(value, now=NOW) == seconds
     finally:
         monkeypatch.undo()
-        time.tzset()
+        time.tzset()  # type: ignore[attr-defined, unused-ignore]

@@ -181,7 +181,7 @@ class Shell:
         return data
 
     async def _hang_up(self, terminal: Terminal) -> None:
-        terminal.job.signal(signal.SIGHUP)
+        terminal.job.signal(signal.SIGHUP)  # type: ignore[attr-defined, unused-ignore]
         with anyio.move_on_after(_HANG_UP_GRACE_S):
             await terminal.exited.wait()
         if not terminal.exited.is_set():

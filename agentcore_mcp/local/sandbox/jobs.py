@@ -88,14 +88,14 @@ class Job:
     def kill(self) -> None:
         """Kill every member, and what they start meanwhile."""
         for _ in range(_KILL_ROUNDS):
-            self.signal(signal.SIGKILL)
+            self.signal(signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
 
 
 def kill_marked(directory: Path) -> None:
     """Kill what was started in a session's directory and still has its environment, and what that starts meanwhile."""
     mark = f"{_MARK}={directory}".encode()
     for _ in range(_KILL_ROUNDS):
-        _signal([pid for pid in _pids() if mark in _environment(pid)], signal.SIGKILL)
+        _signal([pid for pid in _pids() if mark in _environment(pid)], signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
 
 
 def _signal(pids: list[int], number: signal.Signals) -> None:
@@ -120,6 +120,6 @@ def _pids() -> Iterator[int]:
 
 def _unix_session(pid: int) -> int | None:
     try:
-        return os.getsid(pid)
+        return os.getsid(pid)  # type: ignore[attr-defined, no-any-return, unused-ignore]
     except (ProcessLookupError, PermissionError):
         return None

@@ -22,7 +22,7 @@ from uvicorn.importer import ImportFromStringError, import_from_string
 
 def _die_with_owner(lifeline: int) -> None:
     os.read(lifeline, 1)
-    os.killpg(0, signal.SIGKILL)
+    os.killpg(0, signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
 
 
 def main(app: str, folder: str, lifeline: int, listener_fd: int) -> None:

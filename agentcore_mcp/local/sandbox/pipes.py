@@ -33,7 +33,7 @@ class OutputPipe:
 
     def __init__(self, ends: tuple[int, int] | None = None) -> None:
         self._reader, self.writer = ends or os.pipe()
-        os.set_blocking(self._reader, False)
+        os.set_blocking(self._reader, False)  # type: ignore[attr-defined, unused-ignore]
         # Once the process has exited: until when to wait for more, and how much to read at any time if it is there.
         self._until: float | None = None
         self._owed = 0
@@ -66,7 +66,7 @@ class OutputPipe:
 
     def end(self) -> None:
         """Say that the process has exited. What it wrote is in the pipe by now, and a pipe may be of any size."""
-        (left,) = struct.unpack("i", fcntl.ioctl(self._reader, termios.FIONREAD, bytes(4)))
+        (left,) = struct.unpack("i", fcntl.ioctl(self._reader, termios.FIONREAD, bytes(4)))  # type: ignore[attr-defined, unused-ignore]
         self._owed = left + _BUFFERED_BYTES
         self._until = time.monotonic() + _LAST_S
         if self._waiting is not None:

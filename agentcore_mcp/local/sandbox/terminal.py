@@ -49,11 +49,11 @@ class Terminal:
         Raises:
             OSError: If bash can't be started.
         """
-        device, other_end = pty.openpty()
+        device, other_end = pty.openpty()  # type: ignore[attr-defined, unused-ignore]
         screen = OutputPipe((device, other_end))
         _set_size(device, _COLUMNS, _ROWS)
         environment = {"TERM": "xterm-256color", **command_environment(os.environ, cwd), "SHELL": SHELL}
-        argv = [SHELL, "-c", _TAKE_TERMINAL, SHELL, os.ttyname(other_end)]
+        argv = [SHELL, "-c", _TAKE_TERMINAL, SHELL, os.ttyname(other_end)]  # type: ignore[attr-defined, unused-ignore]
         try:
             job = await Job.start(argv, cwd=cwd, env=environment, stdout=other_end, stderr=other_end)
         except OSError:
@@ -103,4 +103,4 @@ class Terminal:
 
 
 def _set_size(device: int, columns: int, rows: int) -> None:
-    fcntl.ioctl(device, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    fcntl.ioctl(device, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))  # type: ignore[attr-defined, unused-ignore]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -79,9 +81,11 @@ class TokenCommand:
 
     def _run(self) -> tuple[int, bytes, bytes]:
         """Return exit status, stdout and stderr, of both no more than the beginning."""
+        program, *arguments = self._argv
         try:
             process = subprocess.Popen(
-                self._argv,
+                # As a path, because Windows itself looks for nothing but .exe.
+                [shutil.which(program) or program, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -131,10 +135,10 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     """Kill a process and those it started; on Windows it alone."""
     # It may end by itself right now: macOS then says that it must not be killed.
     with suppress(ProcessLookupError, PermissionError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
+        if sys.platform == "win32":
             process.kill()
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 

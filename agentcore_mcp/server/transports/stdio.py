@@ -51,9 +51,13 @@ _END_TIMEOUT_S = 0.5
 async def serve_stdio(server: AgentCoreServer) -> None:
     """Serve MCP on stdin and stdout until stdin ends, or SIGTERM, SIGINT or SIGHUP arrives."""
     if sys.platform == "win32":
+        # There an event loop can't wait for the standard streams.
         await server.run_stdio_async()
-        return
+    else:
+        await _serve_descriptors(server)
 
+
+async def _serve_descriptors(server: AgentCoreServer) -> None:
     def on_signal() -> None:
         server.state.calls.ending = True
         serving.cancel_scope.cancel()

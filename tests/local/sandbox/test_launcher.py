@@ -177,7 +177,7 @@ def test_an_import_that_does_not_end_is_ended_and_so_is_what_it_started(folder: 
     _assert_nothing_is_left(folder)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])  # type: ignore[attr-defined, unused-ignore]
 def test_a_signal_during_the_import_ends_everything(folder: Path, number: signal.Signals) -> None:
     (folder / "stuck.py").write_text(STUCK.format(path=str(folder / "pids")))
     with _started(folder, "--app", "stuck:app") as process:
@@ -186,8 +186,8 @@ def test_a_signal_during_the_import_ends_everything(folder: Path, number: signal
         output, _ = process.communicate(timeout=WAIT_S)
 
     assert output == ""
-    assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 0)
-    _assert_nothing_is_left(folder, but_the_directory=number == signal.SIGKILL)
+    assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 0)  # type: ignore[attr-defined, unused-ignore]
+    _assert_nothing_is_left(folder, but_the_directory=number == signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
 
 
 def test_an_interpreter_that_cannot_be_started_is_one_sentence(folder: Path) -> None:

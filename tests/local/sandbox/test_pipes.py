@@ -63,7 +63,7 @@ def test_a_background_process_holds_the_answer_up_no_longer_than_that(
 
 def _pipe() -> OutputPipe:
     pipe = OutputPipe()
-    fcntl.fcntl(pipe.writer, fcntl.F_SETPIPE_SZ, 1 << 20)
+    fcntl.fcntl(pipe.writer, fcntl.F_SETPIPE_SZ, 1 << 20)  # type: ignore[attr-defined, unused-ignore]
     return pipe
 
 

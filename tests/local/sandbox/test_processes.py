@@ -80,7 +80,7 @@ def test_what_an_agent_has_started_in_a_session_of_its_own_ends_too(
     eventually(lambda: not alive(pid))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])  # type: ignore[attr-defined, unused-ignore]
 @pytest.mark.parametrize("held", ["sleep 100", "setsid sleep 100 & sleep 100", "yes & setsid yes & sleep 100"])
 def test_the_end_takes_two_seconds_at_most_and_leaves_nothing(held: str, number: signal.Signals) -> None:
     with LocalAgentCore() as local, Boto.of(local) as boto:
@@ -104,7 +104,7 @@ def test_a_process_that_is_stuck_is_killed_by_its_stop() -> None:
     local.wait_ready()
     pid = local.pid
     assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
+    os.kill(pid, signal.SIGSTOP)  # type: ignore[attr-defined, unused-ignore]
     began = time.monotonic()
     local.stop()
 

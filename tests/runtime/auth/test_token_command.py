@@ -83,7 +83,7 @@ def test_a_process_that_the_command_leaves_behind_is_neither_waited_for_nor_ende
         assert command.fetch(None).value == "the.token"
         assert alive(int(pid_file.read_text()))
     finally:
-        os.kill(int(pid_file.read_text()), signal.SIGKILL)
+        os.kill(int(pid_file.read_text()), signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
 
 
 # When it fails.

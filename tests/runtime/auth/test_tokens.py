@@ -315,13 +315,13 @@ async def test_a_file_that_is_gone_is_no_token_even_if_there_was_one(tmp_path: P
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "token")
+    os.mkfifo(tmp_path / "token")  # type: ignore[attr-defined, unused-ignore]
 
     with pytest.raises(CredentialsError, match="is no regular file"):
         TokenFile(tmp_path / "token").fetch(None)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")  # type: ignore[attr-defined, unused-ignore]
 def test_a_file_that_may_not_be_read_says_so(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("t")
     (tmp_path / "token").chmod(0)

@@ -29,7 +29,7 @@ _FOREVER_S = 3600
 
 def _pieces_with_gate() -> Iterator[str]:
     """Send the second piece only when somebody has written to the fifo ``gate``, as a command of the session can."""
-    os.mkfifo("gate")
+    os.mkfifo("gate")  # type: ignore[attr-defined, unused-ignore]
     yield 'data: "first"\n\n'
     Path("gate").read_bytes()
     yield 'data: "second"\n\n'
