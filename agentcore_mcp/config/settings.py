@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 ToolName = Literal["invoke_agent", "run_command", "stop_session", "list_agents", "read_output"]
 TOOL_NAMES: tuple[ToolName, ...] = ("invoke_agent", "run_command", "stop_session", "list_agents", "read_output")
+# Room for an answer besides ids and notes; and what the SDK's clients take over HTTP, 1 MiB with both channels.
+RESULT_LEAST_CHARS = 2_000
+RESULT_MOST_CHARS = 120_000
 # What changes the session's environment in a way that the agent itself has no say in.
 _NOT_READ_ONLY = frozenset({"run_command", "stop_session"})
 
@@ -58,7 +61,14 @@ class Settings(Table):
         validation_alias="handoff_after",
         gt=0,
         allow_inf_nan=False,
-        description="After how many seconds a call returns what it has, and a handle to collect the rest",
+        description="After how many seconds a call returns what it has, and a handle to collect the rest; "
+        "default: as the host needs it, if it is known",
+    )
+    result_max_chars: int | None = Field(
+        default=None,
+        ge=RESULT_LEAST_CHARS,
+        le=RESULT_MOST_CHARS,
+        description="How many characters a result may have; default: as the host shows, if it is known, else 38,000",
     )
     on_exit: Literal["keep", "stop"] = Field(
         default="keep", description="What becomes of the sessions when the server ends"

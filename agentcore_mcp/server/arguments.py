@@ -15,41 +15,55 @@ from typing import TYPE_CHECKING, Any
 
 from mcp.types import CallToolResult, TextContent
 
+from agentcore_mcp.server.hosts import host_of
+from agentcore_mcp.server.tools.publishing import without_handoff
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+    from mcp.server.mcpserver.tools import Tool
+
+    from agentcore_mcp.config import Settings
 
 _SHOWN_CHARS = 60
 _WHOLE_NUMBER = re.compile(r"\s*-?\d+\s*")
-# Those that a tool has only with some settings.
-ALWAYS_OURS = frozenset({"agent", "handle"})
 # What models pass for what they leave out, where every argument is required of them.
 _LEFT_OUT = {"string": (None, "null", "None")}
 _TYPES = {"string": "a text", "integer": "a whole number", "boolean": "true or false"}
 
 
 class ArgumentCheck:
-    """Middleware of the MCP server: checks the arguments of a tool call against the tool's published schema.
+    """Middleware of the MCP server: publishes each tool's schema, and checks the arguments of a call against it.
 
     Args:
-        schemas: By the tools' names.
+        settings: What the tools are for.
+        tools: The tools, with what a host needs that calls are handed over to.
     """
 
-    def __init__(self, schemas: Mapping[str, Mapping[str, Any]]) -> None:
-        self._schemas = schemas
-        self._ours = {argument for schema in schemas.values() for argument in schema["properties"]} | ALWAYS_OURS
+    def __init__(self, settings: Settings, tools: Sequence[Tool]) -> None:
+        self._settings = settings
+        self._handing_off = {tool.name: tool.parameters for tool in tools}
+        self._waiting = {tool.name: without_handoff(tool.parameters) for tool in tools}
+        self._ours = {argument for tool in tools for argument in tool.parameters["properties"]} | {"agent"}
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Answer a call that can't be carried out, and pass everything else on."""
         params = ctx.params
+        hands_off = host_of(ctx.session, self._settings).handoff_after_s is not None
+        schemas = self._handing_off if hands_off else self._waiting
+        if ctx.method == "tools/list" and isinstance(result := await call_next(ctx), dict):
+            listed = [
+                {**tool, "inputSchema": schemas.get(tool["name"], tool["inputSchema"])} for tool in result["tools"]
+            ]
+            return {**result, "tools": listed}
         name = params.get("name") if params is not None else None
         # Whoever calls may have put anything there, also what no dict can look for.
-        if ctx.method != "tools/call" or params is None or not isinstance(name, str) or name not in self._schemas:
+        if ctx.method != "tools/call" or params is None or not isinstance(name, str) or name not in schemas:
             return await call_next(ctx)
         arguments = {} if params.get("arguments") is None else params["arguments"]
         if isinstance(arguments, dict):
-            checked, complaints = check(self._schemas[name], arguments, self._ours)
+            checked, complaints = check(schemas[name], arguments, self._ours)
         else:
             checked, complaints = {}, [f"its arguments are {_shown(arguments)}, and have to be an object"]
         if complaints:

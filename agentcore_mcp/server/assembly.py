@@ -50,7 +50,7 @@ class AgentCoreServer(MCPServer[ServerState]):
             subscriptions=False,
             tools=tools,
             request_state_security=RequestStateSecurity(codec=OneTimeCodec()),
-            middleware=[Cancellations(), ArgumentCheck({tool.name: tool.parameters for tool in tools})],
+            middleware=[Cancellations(), ArgumentCheck(state.settings, tools)],
         )
         self.state = state
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from agentcore_mcp.server.output import RESULT_MAX_CHARS
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
@@ -60,6 +62,7 @@ class Call:
         sent: The prompt or the command, as it is sent.
         waiting_for: What a heartbeat says it is waiting for.
         outputs: Its texts by name, the first being the one that is meant without a name.
+        max_chars: How many characters of its texts a result shows.
         timeout_s: After how many seconds the service ends it, if it is a command.
         handle: What a later request names it by.
         phase: Who has it; the methods change it.
@@ -78,6 +81,7 @@ class Call:
     sent: str
     waiting_for: str
     outputs: dict[str, Output]
+    max_chars: int = RESULT_MAX_CHARS
     timeout_s: int | None = None
     handle: str = field(default_factory=lambda: secrets.token_urlsafe(_HANDLE_BYTES))
     phase: Phase = field(default=Phase.NEW, init=False)

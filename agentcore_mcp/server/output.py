@@ -1,7 +1,8 @@
 """How much text a result shows, and where the rest of it stays.
 
-Hosts cut large results in their own ways: Claude Code replaces one of over about 50,000 characters by a 2 KB
-preview, claude.ai refuses one of over 1 MB. So a result stays below that, and says itself what it left out.
+Hosts cut large results in their own ways: Gemini CLI shows 40,000 characters, Claude Code replaces one of over about
+50,000 by a 2 KB preview, claude.ai refuses one of over 1 MB. So a result stays below that, or below what its host is
+known to show (``hosts``), and says itself what it left out.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from agentcore_mcp.server.terminal import PlainText, SettledLines
 if TYPE_CHECKING:
     from agentcore_mcp.server.spool import Spool
 
-RESULT_MAX_CHARS = 40_000
+# A whole result, with what stands around the texts of a call.
+RESULT_MAX_CHARS = 38_000
 
 
 class OutputWindow:

@@ -12,8 +12,8 @@ import anyio
 from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.server.output import RESULT_MAX_CHARS
-from agentcore_mcp.server.results import Result
+from agentcore_mcp.server.hosts import host_of
+from agentcore_mcp.server.results import ERROR_MAX_CHARS, Result
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_MAX_S
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 # The status of a call that goes on, and of one whose agent waits for an answer; the others are the service's own.
 RUNNING = "RUNNING"
 INPUT_REQUIRED = "INPUT_REQUIRED"
-# Of a result, where both texts of a command are long: stdout is where it says what it was run for.
-STDERR_MAX_CHARS = RESULT_MAX_CHARS // 4
+# Where both texts of a command are long: stdout is where it says what it was run for.
+STDERR_SHARE = 0.25
 
 
 class CallResult(Result):
@@ -91,15 +91,15 @@ async def outcome(ctx: ToolContext, facts: CallFacts, call: Call, kind: type[Cal
             call,
             ctx.report_progress,
             first=f"session_id: {call.session.session_id}",
-            handoff_after_s=state.settings.handoff_after_s,
+            handoff_after_s=host_of(ctx.session, state.settings).handoff_after_s,
         )
     except anyio.get_cancelled_exc_class():
         # What the end of the server does to sessions is for on_exit to say.
         if call.session.target.agent.on_cancel == "stop" and not state.calls.ending:
             state.stops.begin(call.session)
         raise
-    except Exception:
-        _fit(call)
+    except Exception as error:
+        _fit(call, call.max_chars - min(len(str(error)), ERROR_MAX_CHARS))
         left_out = _left_out(call, state.settings)
         facts.received = "\n".join(filter(None, [in_one(**_texts(call)), f"[{left_out}]" if left_out else ""]))
         state.calls.settle(call)
@@ -107,7 +107,7 @@ async def outcome(ctx: ToolContext, facts: CallFacts, call: Call, kind: type[Cal
     if not call.finished:
         for output in call.outputs.values():
             output.show_unfinished()
-    _fit(call)
+    _fit(call, call.max_chars)
     notes = [_going_on(call, state.settings), _asking(call, state.settings), _timed_out(call)]
     ended = INPUT_REQUIRED if call.pauses else "COMPLETED"
     members = {
@@ -185,9 +185,11 @@ def _left_out(call: Call, settings: Settings) -> str:
     return f"{call.ever_omitted_chars:,} characters were left out{how}"
 
 
-def _fit(call: Call) -> None:
-    """Let both texts of a command fit into one result; what the one does not need is the other's."""
+def _fit(call: Call, max_chars: int) -> None:
+    """Let the texts of a call fit into one result; what one of a command's does not need is the other's."""
     match call.outputs:
         case {"stdout": stdout, "stderr": stderr}:
-            stderr.fit(max(STDERR_MAX_CHARS, RESULT_MAX_CHARS - stdout.shown_chars))
-            stdout.fit(RESULT_MAX_CHARS - stderr.shown_chars)
+            stderr.fit(max(int(max_chars * STDERR_SHARE), max_chars - stdout.shown_chars))
+            stdout.fit(max_chars - stderr.shown_chars)
+        case {"text": text}:
+            text.fit(max_chars)

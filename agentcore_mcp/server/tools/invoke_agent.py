@@ -11,6 +11,7 @@ from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.call import Call
+from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.results import tool_errors
 from agentcore_mcp.server.spool import Spool
@@ -60,7 +61,7 @@ def published(settings: Settings) -> list[Tool]:
         description = DESCRIPTION.format(agent=who)
         if only is not None and only.description:
             description += f" What it is for: {only.description}"
-        tools.append(publish(invoke_agent, "Ask the agent", description, settings, waiting="prompt"))
+        tools.append(publish(invoke_agent, "Ask the agent", description, settings))
     return tools
 
 
@@ -82,7 +83,7 @@ def _ask_tool(agent: Agent, settings: Settings) -> Tool:
     description = DESCRIPTION.format(agent=f"the agent {agent.name}")
     if agent.description:
         description = f"{agent.description}\n\n{description}"
-    return publish(ask, f"Ask {agent.name}", description, settings, waiting="prompt", name=f"ask_{agent.name}")
+    return publish(ask, f"Ask {agent.name}", description, settings, name=f"ask_{agent.name}")
 
 
 async def invoke_agent(
@@ -106,7 +107,9 @@ async def invoke_agent(
             if not prompt.strip():
                 raise InvalidRequestError("the prompt is empty; say what the agent should do")
             session = state.session(target, session_id)
-            call = Call("invoke_agent", session, prompt, "the agent", {"text": Output(Spool())})
+            max_chars = host_of(ctx.session, state.settings).text_max_chars
+            outputs = {"text": Output(Spool(), max_chars)}
+            call = Call("invoke_agent", session, prompt, "the agent", outputs, max_chars)
             state.calls.start(call, partial(_ask, state, call, raw_events=raw_events))
         return await handoff.outcome(ctx, facts, call, InvokeAgentResult)
 

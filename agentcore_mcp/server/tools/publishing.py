@@ -49,7 +49,6 @@ def publish(
     settings: Settings,
     *,
     name: str | None = None,
-    waiting: str | None = None,
     read_only: bool = False,
     idempotent: bool = False,
     local: bool = False,
@@ -62,7 +61,6 @@ def publish(
         description: What a model reads.
         settings: What it is published for.
         name: What it is called by; as a rule as the function.
-        waiting: The argument that is required, unless a call is waited for by its handle.
         read_only: It changes nothing.
         idempotent: A second call changes nothing more.
         local: It has effects in what this server opened alone.
@@ -75,7 +73,7 @@ def publish(
         open_world_hint=not (read_only or local),
     )
     tool = Tool.from_function(function, name=name, title=title, description=description, annotations=annotations)
-    tool.parameters = _arguments(tool.parameters, settings, waiting)
+    tool.parameters = _arguments(tool.parameters, settings)
     # Many tools: what each result looks like would be told once for each agent, and a model's context is paid by the
     # token. It is optional, and structured content comes all the same.
     many = settings.expose == "agents"
@@ -83,19 +81,24 @@ def publish(
     return tool
 
 
-def _arguments(schema: dict[str, Any], settings: Settings, waiting: str | None) -> dict[str, Any]:
+def without_handoff(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a tool's arguments for a host that waits: a call can't be collected, only begun."""
+    if "handle" not in schema["properties"] or "handle" in schema["required"]:
+        return schema
+    properties = {name: argument for name, argument in schema["properties"].items() if name != "handle"}
+    begins = "prompt" if "prompt" in properties else "command"
+    properties[begins] = {key: value for key, value in properties[begins].items() if key != "default"}
+    return {**schema, "properties": properties, "required": [*schema["required"], begins]}
+
+
+def _arguments(schema: dict[str, Any], settings: Settings) -> dict[str, Any]:
     properties: dict[str, Any] = _without_titles(schema["properties"])
-    required = list(schema.get("required", []))
     if "agent" in properties:
         if settings.discovery is None and len(settings.agents) == 1:
             del properties["agent"]
         else:
             properties["agent"] = _agent(settings, asks="prompt" in properties)
-    if waiting is not None and settings.handoff_after_s is None:
-        del properties["handle"]
-        required.append(waiting)
-        del properties[waiting]["default"]
-    return {"type": "object", "properties": properties, "required": required}
+    return {"type": "object", "properties": properties, "required": schema.get("required", [])}
 
 
 def _agent(settings: Settings, *, asks: bool) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.server.output import RESULT_MAX_CHARS
+from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.results import Result, tool_errors
 from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.tools.publishing import Handle, bounded, publish
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = "Read what a result left out, or what a running call has brought so far, by its handle."
 LIMIT_DEFAULT_CHARS = 20_000
+LIMIT_MAX_CHARS = 40_000
 
 
 class ReadOutputResult(Result):
@@ -50,7 +51,12 @@ async def read_output(
     ctx: ToolContext,
     offset: Annotated[int, bounded("Where to begin: 0 (unless given), or next_offset of an earlier result.", 0)] = 0,
     limit: Annotated[
-        int, bounded("How many characters: 1 to 40,000, 20,000 unless given.", 1, RESULT_MAX_CHARS)
+        int,
+        bounded(
+            "How many characters: 1 to 40,000, 20,000 unless given.",
+            1,
+            LIMIT_MAX_CHARS,
+        ),
     ] = LIMIT_DEFAULT_CHARS,
     stream: Annotated[str, Field(description="stdout (unless given) or stderr, of a command.")] = "",
 ) -> Annotated[CallToolResult, ReadOutputResult]:
@@ -62,10 +68,11 @@ async def read_output(
         name = stream or next(iter(call.outputs))
         if name not in call.outputs:
             raise InvalidRequestError(f"stream is {stream!r}, and has to be one of {', '.join(call.outputs)}")
-        if offset < 0 or not 1 <= limit <= RESULT_MAX_CHARS:
-            raise InvalidRequestError(f"offset has to be 0 or more, and limit 1 to {RESULT_MAX_CHARS}")
+        if offset < 0 or not 1 <= limit <= LIMIT_MAX_CHARS:
+            raise InvalidRequestError(f"offset has to be 0 or more, and limit 1 to {LIMIT_MAX_CHARS}")
         spool = call.outputs[name].spool
-        text, next_offset = spool.read(offset, limit)
+        shown = host_of(ctx.session, state.settings).text_max_chars
+        text, next_offset = spool.read(offset, min(limit, shown))
         return ReadOutputResult(
             text=text,
             next_offset=next_offset,

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
 from agentcore_mcp.server.call import Call, Phase
+from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.results import tool_errors
 from agentcore_mcp.server.spool import Spool
@@ -72,7 +73,7 @@ def published(settings: Settings) -> list[Tool]:
     policies += [settings.discovery.commands] if settings.discovery is not None else []
     if all(policy.mode == "off" for policy in policies):
         return []
-    return [publish(run_command, "Run a shell command", DESCRIPTION, settings, waiting="command")]
+    return [publish(run_command, "Run a shell command", DESCRIPTION, settings)]
 
 
 async def check(
@@ -103,8 +104,9 @@ async def check(
         line = _permitted(command, target.agent)
         check_command(line, timeout_seconds)
         session = state.session(target, session_id)
-        outputs = {name: Output(Spool(), terminal=True) for name in ("stdout", "stderr")}
-        return Call("run_command", session, line, "the command", outputs, timeout_s=timeout_seconds)
+        max_chars = host_of(ctx.session, state.settings).text_max_chars
+        outputs = {name: Output(Spool(), max_chars, terminal=True) for name in ("stdout", "stderr")}
+        return Call("run_command", session, line, "the command", outputs, max_chars, timeout_seconds)
 
 
 async def ask_user(

