@@ -36,7 +36,30 @@ if TYPE_CHECKING:
     from agentcore_mcp.local import LocalAgentCore as LocalAgentCore, RecordedRequest as RecordedRequest
     from agentcore_mcp.runtime import (
         AgentCoreRuntimeClient as AgentCoreRuntimeClient,
+        AnswerText as AnswerText,
+        BearerAuth as BearerAuth,
+        BlockingRuntimeClient as BlockingRuntimeClient,
+        ClientCredentials as ClientCredentials,
+        CognitoPassword as CognitoPassword,
+        CommandDecoder as CommandDecoder,
+        CommandEvent as CommandEvent,
+        CommandRun as CommandRun,
+        ContentDelta as ContentDelta,
+        ContentStart as ContentStart,
+        ContentStop as ContentStop,
+        Invocation as Invocation,
+        NoAuth as NoAuth,
+        Retries as Retries,
+        RuntimeArn as RuntimeArn,
         RuntimeClient as RuntimeClient,
+        RuntimeId as RuntimeId,
+        RuntimeWebSocket as RuntimeWebSocket,
+        SigV4Auth as SigV4Auth,
+        SSEDecoder as SSEDecoder,
+        StoppedSession as StoppedSession,
+        TokenCommand as TokenCommand,
+        TokenFile as TokenFile,
+        TokenSource as TokenSource,
     )
     from agentcore_mcp.server.assembly import create_server as create_server
 
@@ -48,7 +71,10 @@ _named, __dir__, __all__ = lazy_names(
         "StreamInterruptedError TransportError WebSocketClosedError",
         "agentcore_mcp.hosting": "BedrockAgentCoreApp BedrockAgentCoreContext PingStatus RequestContext",
         "agentcore_mcp.local": "LocalAgentCore RecordedRequest",
-        "agentcore_mcp.runtime": "AgentCoreRuntimeClient RuntimeClient",
+        "agentcore_mcp.runtime": "AgentCoreRuntimeClient AnswerText BearerAuth BlockingRuntimeClient "
+        "ClientCredentials CognitoPassword CommandDecoder CommandEvent CommandRun ContentDelta ContentStart "
+        "ContentStop Invocation NoAuth Retries RuntimeArn RuntimeClient RuntimeId RuntimeWebSocket SigV4Auth "
+        "SSEDecoder StoppedSession TokenCommand TokenFile TokenSource",
         "agentcore_mcp.server.assembly": "create_server",
     },
 )

@@ -7,11 +7,27 @@ from typing import TYPE_CHECKING
 from agentcore_mcp._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from agentcore_mcp.errors import AgentRuntimeError as AgentRuntimeError
+    from agentcore_mcp.errors import (
+        AgentCoreError as AgentCoreError,
+        AgentError as AgentError,
+        AgentRuntimeError as AgentRuntimeError,
+        AuthProblem as AuthProblem,
+        ConfigurationError as ConfigurationError,
+        ConnectError as ConnectError,
+        CredentialsError as CredentialsError,
+        InvalidRequestError as InvalidRequestError,
+        ProtocolError as ProtocolError,
+        ResponseTimeoutError as ResponseTimeoutError,
+        ServiceError as ServiceError,
+        StreamInterruptedError as StreamInterruptedError,
+        TransportError as TransportError,
+        WebSocketClosedError as WebSocketClosedError,
+    )
     from agentcore_mcp.runtime.auth import (
         BearerAuth as BearerAuth,
         ClientCredentials as ClientCredentials,
         CognitoPassword as CognitoPassword,
+        ConfiguredSession as ConfiguredSession,
         NoAuth as NoAuth,
         SigV4Auth as SigV4Auth,
         Token as Token,
@@ -19,28 +35,58 @@ if TYPE_CHECKING:
         TokenFile as TokenFile,
         TokenSource as TokenSource,
     )
+    from agentcore_mcp.runtime.blocking.bodies import (
+        BlockingCommandRun as BlockingCommandRun,
+        BlockingInvocation as BlockingInvocation,
+    )
+    from agentcore_mcp.runtime.blocking.client import BlockingRuntimeClient as BlockingRuntimeClient
+    from agentcore_mcp.runtime.bodies import CommandRun as CommandRun, Invocation as Invocation
     from agentcore_mcp.runtime.client import RuntimeClient as RuntimeClient
     from agentcore_mcp.runtime.replies import StoppedSession as StoppedSession
     from agentcore_mcp.runtime.retries import Retries as Retries
     from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient as AgentCoreRuntimeClient
+    from agentcore_mcp.runtime.sdk.results import (
+        CommandResult as CommandResult,
+        StoppedSessionResult as StoppedSessionResult,
+    )
     from agentcore_mcp.runtime.text import iter_text as iter_text, parse_sse_data as parse_sse_data
     from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket as RuntimeWebSocket, connect as connect
-    from agentcore_mcp.wire.ids import RuntimeArn as RuntimeArn, RuntimeId as RuntimeId
+    from agentcore_mcp.wire.eventstream import (
+        CommandDecoder as CommandDecoder,
+        CommandEvent as CommandEvent,
+        ContentDelta as ContentDelta,
+        ContentStart as ContentStart,
+        ContentStop as ContentStop,
+    )
+    from agentcore_mcp.wire.ids import Runtime as Runtime, RuntimeArn as RuntimeArn, RuntimeId as RuntimeId
+    from agentcore_mcp.wire.pauses import Pause as Pause
+    from agentcore_mcp.wire.pieces import Binary as Binary, Text as Text
+    from agentcore_mcp.wire.sse import NamedData as NamedData, SSEDecoder as SSEDecoder, SSEEvent as SSEEvent
     from agentcore_mcp.wire.text import AnswerText as AnswerText
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
-        "agentcore_mcp.errors": "AgentRuntimeError",
-        "agentcore_mcp.runtime.auth": "BearerAuth ClientCredentials CognitoPassword NoAuth SigV4Auth "
-        "Token TokenCommand TokenFile TokenSource",
+        "agentcore_mcp.errors": "AgentCoreError AgentError AgentRuntimeError AuthProblem ConfigurationError "
+        "ConnectError CredentialsError InvalidRequestError ProtocolError ResponseTimeoutError ServiceError "
+        "StreamInterruptedError TransportError WebSocketClosedError",
+        "agentcore_mcp.runtime.auth": "BearerAuth ClientCredentials CognitoPassword ConfiguredSession NoAuth "
+        "SigV4Auth Token TokenCommand TokenFile TokenSource",
+        "agentcore_mcp.runtime.blocking.bodies": "BlockingCommandRun BlockingInvocation",
+        "agentcore_mcp.runtime.blocking.client": "BlockingRuntimeClient",
+        "agentcore_mcp.runtime.bodies": "CommandRun Invocation",
         "agentcore_mcp.runtime.client": "RuntimeClient",
         "agentcore_mcp.runtime.replies": "StoppedSession",
         "agentcore_mcp.runtime.retries": "Retries",
         "agentcore_mcp.runtime.sdk.client": "AgentCoreRuntimeClient",
+        "agentcore_mcp.runtime.sdk.results": "CommandResult StoppedSessionResult",
         "agentcore_mcp.runtime.text": "iter_text parse_sse_data",
         "agentcore_mcp.runtime.websocket.connection": "RuntimeWebSocket connect",
-        "agentcore_mcp.wire.requests": "RuntimeArn RuntimeId",
+        "agentcore_mcp.wire.eventstream": "CommandDecoder CommandEvent ContentDelta ContentStart ContentStop",
+        "agentcore_mcp.wire.ids": "Runtime RuntimeArn RuntimeId",
+        "agentcore_mcp.wire.pauses": "Pause",
+        "agentcore_mcp.wire.pieces": "Binary Text",
+        "agentcore_mcp.wire.sse": "NamedData SSEDecoder SSEEvent",
         "agentcore_mcp.wire.text": "AnswerText",
     },
 )

@@ -6,7 +6,7 @@ https anywhere, plain http only to the machine itself.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -16,6 +16,8 @@ from agentcore_mcp.wire.ids import SERVICE
 from agentcore_mcp.wire.loopback import LOOPBACK_IN_WORDS, is_loopback
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agentcore_mcp.wire.ids import Runtime
 
 # The standard partition is spelled out, because botocore's partition data costs its import (70 ms) and a server
@@ -42,6 +44,19 @@ def endpoint_for(
         return check_endpoint_url(override, use_fips=use_fips, use_dualstack=use_dualstack)
     name = f"{SERVICE}-fips" if use_fips else SERVICE
     return f"https://{name}.{runtime.region}.{_dns_suffixes(runtime.partition)[use_dualstack]}"
+
+
+def endpoints(
+    override: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
+) -> Callable[[Runtime], str]:
+    """Return ``endpoint_for`` with these arguments, of which the override is checked now.
+
+    Raises:
+        ConfigurationError: As ``check_endpoint_url`` says.
+    """
+    if override is not None:
+        check_endpoint_url(override, use_fips=use_fips, use_dualstack=use_dualstack)
+    return partial(endpoint_for, override=override, use_fips=use_fips, use_dualstack=use_dualstack)
 
 
 def check_endpoint_url(text: str, *, use_fips: bool = False, use_dualstack: bool = False) -> str:

@@ -14,28 +14,44 @@ from anyio.to_thread import run_sync
 
 from agentcore_mcp.errors import TransportError
 from agentcore_mcp.runtime.auth.authorization import GuardedAuth
-from agentcore_mcp.runtime.connections import ConnectionSettings, client_arguments, keep_alive
+from agentcore_mcp.runtime.connections import client_arguments, keep_alive
 from agentcore_mcp.runtime.deadlines import Deadline
-from agentcore_mcp.runtime.environment import environment_errors
+from agentcore_mcp.runtime.environment import Certificates, environment_errors
 from agentcore_mcp.runtime.failures import sending_errors
 from agentcore_mcp.runtime.replies import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from agentcore_mcp.runtime.requests import RuntimeRequest
+    from agentcore_mcp.runtime.retries import Retries
+    from agentcore_mcp.wire.ids import Runtime
 
 
 class Sender:
     """Sends the requests of one client.
 
     Args:
-        settings: How connections are made and used.
+        url_for: Where the operations' paths begin, for each runtime.
+        retries: How often a request is sent at most.
+        certificates: Those to trust.
+        connect_timeout_s: For a connection, its TLS handshake included.
         transport: What to send through instead; no proxy is used then, and how long heads may trickle is up to it.
     """
 
-    def __init__(self, settings: ConnectionSettings, transport: httpx2.AsyncBaseTransport | None) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        url_for: Callable[[Runtime], str],
+        retries: Retries,
+        *,
+        certificates: Certificates,
+        connect_timeout_s: float,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._url_for = url_for
+        self._retries = retries
+        self._certificates = certificates
+        self._connect_timeout_s = connect_timeout_s
         self._transport = transport
 
     async def aclose(self) -> None:
@@ -46,22 +62,23 @@ class Sender:
     @asynccontextmanager
     async def send(self, request: RuntimeRequest, auth: httpx2.Auth) -> AsyncGenerator[Reply, None]:
         """Send a request. The block is entered with the head of the answer; leaving it closes the connection."""
-        retries = self._settings.retries
         attempt = 0
         while True:
             attempt += 1
-            outgoing = self._settings.http_request(request)
+            outgoing = request.to_http(self._url_for(request.runtime), self._connect_timeout_s)
             http = await self._client(outgoing.url)
             try:
                 reply = await self._head(http, outgoing, request, GuardedAuth(auth))
             except TransportError as error:
-                pause_s = retries.after_failure(request.operation, attempt, error)
+                pause_s = self._retries.after_failure(request.operation, attempt, error)
                 if pause_s is None:
                     raise
             else:
                 response = reply.response
                 async with aclosing(response):
-                    pause_s = retries.after_answer(request.operation, attempt, response.status_code, response.headers)
+                    pause_s = self._retries.after_answer(
+                        request.operation, attempt, response.status_code, response.headers
+                    )
                     if pause_s is None:
                         yield reply
                         return
@@ -75,7 +92,7 @@ class Sender:
             return httpx2.AsyncClient(transport=self._transport)
         certificates = None
         if url.scheme == "https":
-            certificates = self._settings.certificates.known or await run_sync(self._settings.certificates.read)
+            certificates = self._certificates.known or await run_sync(self._certificates.read)
         with environment_errors():
             return httpx2.AsyncClient(**client_arguments(url, certificates))
 

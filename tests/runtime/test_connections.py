@@ -26,7 +26,7 @@ from agentcore_mcp.errors import (
 )
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
-from agentcore_mcp.runtime.connections import ConnectionSettings
+from agentcore_mcp.runtime.endpoints import endpoints
 from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.aws import fake_session
@@ -251,8 +251,8 @@ async def test_nothing_is_sent_to_where_a_redirect_points(manner: Make, operatio
 def test_every_kind_of_endpoint_can_be_chosen() -> None:
     arn = RuntimeArn.parse(ARN)
 
-    assert ConnectionSettings(use_fips=True).url_for(arn) == f"https://bedrock-agentcore-fips.{REGION}.amazonaws.com"
-    assert ConnectionSettings(use_dualstack=True).url_for(arn) == f"https://bedrock-agentcore.{REGION}.api.aws"
+    assert endpoints(use_fips=True)(arn) == f"https://bedrock-agentcore-fips.{REGION}.amazonaws.com"
+    assert endpoints(use_dualstack=True)(arn) == f"https://bedrock-agentcore.{REGION}.api.aws"
 
 
 @pytest.mark.parametrize("client", [RuntimeClient, AgentCoreRuntimeClient])

@@ -19,7 +19,8 @@ from agentcore_mcp.errors import ResponseTimeoutError, ServiceError, TransportEr
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.blocking.sending import Sender as BlockingSender
 from agentcore_mcp.runtime.client import RuntimeClient
-from agentcore_mcp.runtime.connections import ConnectionSettings
+from agentcore_mcp.runtime.endpoints import endpoints
+from agentcore_mcp.runtime.environment import Certificates
 from agentcore_mcp.runtime.requests import RuntimeRequest
 from agentcore_mcp.runtime.retries import LONGEST_PAUSE_S, MAX_ATTEMPTS, Retries
 from agentcore_mcp.runtime.sending import Sender
@@ -54,14 +55,14 @@ REQUESTS = {"invoke": INVOKE, "command": COMMAND, "stop": STOP}
 
 
 async def send_async(request: Request, url: str, retries: Retries, patience_s: float = WAIT_S) -> int:
-    sender = Sender(ConnectionSettings(endpoint_url=url, retries=retries), None)
+    sender = Sender(endpoints(url), retries, certificates=Certificates(), connect_timeout_s=WAIT_S)
     async with sender.send(RuntimeRequest(RUNTIME, request, SESSION_ID, patience_s), NoAuth()) as answer:
         return answer.response.status_code
 
 
 async def send_blocking(request: Request, url: str, retries: Retries, patience_s: float = WAIT_S) -> int:
     def send() -> int:
-        sender = BlockingSender(ConnectionSettings(endpoint_url=url, retries=retries), None)
+        sender = BlockingSender(endpoints(url), retries, certificates=Certificates(), connect_timeout_s=WAIT_S)
         with sender.send(RuntimeRequest(RUNTIME, request, SESSION_ID, patience_s), NoAuth()) as answer:
             return answer.response.status_code
 
@@ -262,7 +263,13 @@ async def test_a_connection_that_cant_be_made_is_tried_twice_at_most(
         tried.append(request)
         raise failure("no")
 
-    sender = Sender(ConnectionSettings(retries=AT_ONCE), httpx2.MockTransport(fail))
+    sender = Sender(
+        endpoints(),
+        AT_ONCE,
+        certificates=Certificates(),
+        connect_timeout_s=WAIT_S,
+        transport=httpx2.MockTransport(fail),
+    )
     with pytest.raises(TransportError, match="nothing was sent"):
         async with sender.send(RuntimeRequest(RUNTIME, REQUESTS[operation], SESSION_ID, WAIT_S), BearerAuth("t")):
             pass

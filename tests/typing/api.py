@@ -8,11 +8,40 @@ from typing import Any, assert_type
 import boto3
 import botocore.session
 
-from agentcore_mcp import AgentCoreRuntimeClient, AgentRuntimeError, InvalidRequestError, RuntimeClient
-from agentcore_mcp.runtime import RuntimeWebSocket, StoppedSession, connect, iter_text, parse_sse_data
-from agentcore_mcp.runtime.sdk.results import CommandResult, StoppedSessionResult
-from agentcore_mcp.wire.eventstream import CommandEvent
-from agentcore_mcp.wire.ids import RuntimeArn
+from agentcore_mcp import (
+    AgentCoreRuntimeClient,
+    AgentRuntimeError,
+    AnswerText,
+    AuthProblem,
+    BearerAuth,
+    BlockingRuntimeClient,
+    CommandDecoder,
+    CommandEvent,
+    CommandRun,
+    ContentDelta,
+    ContentStart,
+    ContentStop,
+    InvalidRequestError,
+    Invocation,
+    Retries,
+    RuntimeArn,
+    RuntimeClient,
+    RuntimeWebSocket,
+    ServiceError,
+    SSEDecoder,
+    StoppedSession,
+    TokenFile,
+)
+from agentcore_mcp.runtime import (
+    BlockingCommandRun,
+    BlockingInvocation,
+    CommandResult,
+    SSEEvent,
+    StoppedSessionResult,
+    connect,
+    iter_text,
+    parse_sse_data,
+)
 
 ARN = "arn:aws:bedrock-agentcore:us-west-2:123456789012:runtime/my-runtime"
 
@@ -51,21 +80,58 @@ async def on_an_event_loop() -> None:
 
 
 async def streaming() -> None:
-    async with RuntimeClient() as client:
-        async with client.invoke(RuntimeArn.parse(ARN), b"{}", session_id="s") as answer:
+    async with RuntimeClient(auth=BearerAuth(TokenFile("token")), retries=Retries(max_attempts=1)) as client:
+        async with client.invoke(RuntimeArn.parse(ARN), b"{}", session_id="s", auth=BearerAuth("t")) as answer:
+            assert_type(answer, Invocation)
             assert_type(answer.session_id, str)
             async for piece in answer:
                 assert_type(piece, str)
+        async with client.invoke(ARN, b"{}") as answer:
+            async for pieces in answer.batches:
+                assert_type(pieces, list[str])
+        async with client.invoke(ARN, b"{}") as answer:
+            async for sse in answer.events():
+                assert_type(sse, SSEEvent)
         async with client.run_command(ARN, "ls", session_id="s") as run:
+            assert_type(run, CommandRun)
             async for event in run:
                 assert_type(event, CommandEvent)
-        assert_type(await client.stop_session(ARN, session_id="s"), StoppedSession)
+                told(event)
+        stopped = await client.stop_session(ARN, session_id="s", missing_ok=False)
+        assert_type(stopped, StoppedSession)
+        assert_type((stopped.session_id, stopped.already_gone, stopped.status), tuple[str, bool, int])
+
+
+def streaming_without_an_event_loop() -> None:
+    with BlockingRuntimeClient() as client:
+        with client.invoke(ARN, b"{}") as answer:
+            assert_type(answer, BlockingInvocation)
+            for piece in answer:
+                assert_type(piece, str)
+        with client.run_command(ARN, "ls") as run:
+            assert_type(run, BlockingCommandRun)
+            for event in run:
+                assert_type(event, CommandEvent)
+        assert_type(client.stop_session(ARN, session_id="s"), StoppedSession)
+
+
+def told(event: CommandEvent) -> None:
+    match event:
+        case ContentStart():
+            pass
+        case ContentDelta(stdout, stderr):
+            assert_type((stdout, stderr), tuple[str, str])
+        case ContentStop(exit_code, status):
+            assert_type((exit_code, status), tuple[int, str])
 
 
 def text() -> None:
     assert_type(parse_sse_data(b"data: 1\n\n"), Any)
     for words in iter_text([b""]):
         assert_type(words, str)
+    assert_type(AnswerText().feed("data"), str)
+    assert_type(SSEDecoder().feed(b"data: 1\n\n"), list[SSEEvent])
+    assert_type(CommandDecoder().feed(b""), list[CommandEvent])
 
 
 def errors(error: AgentRuntimeError | InvalidRequestError) -> None:
@@ -76,3 +142,6 @@ def errors(error: AgentRuntimeError | InvalidRequestError) -> None:
     else:
         assert_type((error.error, error.error_type), tuple[str, str])
         assert_type(error.status, int | None)
+    if isinstance(error, ServiceError):
+        assert_type((error.code, error.retry_after_s), tuple[str, float | None])
+        assert_type(error.auth_problem, AuthProblem | None)

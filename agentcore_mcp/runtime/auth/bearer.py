@@ -52,12 +52,13 @@ class BearerAuth(httpx2.Auth):
         response = yield request
         if response.status_code == httpx2.codes.UNAUTHORIZED:
             another = self._tokens.get(refused=token)
-            if another != token:
-                if isinstance(response.stream, httpx2.SyncByteStream):
-                    response.stream.close()
-                response.stream = httpx2.ByteStream(_UNREAD)
-                authorize(request, _bearer(another))
-                yield request
+            if another == token:
+                return
+            if isinstance(response.stream, httpx2.SyncByteStream):
+                response.stream.close()
+            response.stream = httpx2.ByteStream(_UNREAD)
+            authorize(request, _bearer(another))
+            yield request
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """Add the token, waiting for it in this task.
@@ -71,12 +72,13 @@ class BearerAuth(httpx2.Auth):
         response = yield request
         if response.status_code == httpx2.codes.UNAUTHORIZED:
             another = await self._tokens.aget(refused=token)
-            if another != token:
-                if isinstance(response.stream, httpx2.AsyncByteStream):
-                    await response.stream.aclose()
-                response.stream = httpx2.ByteStream(_UNREAD)
-                authorize(request, _bearer(another))
-                yield request
+            if another == token:
+                return
+            if isinstance(response.stream, httpx2.AsyncByteStream):
+                await response.stream.aclose()
+            response.stream = httpx2.ByteStream(_UNREAD)
+            authorize(request, _bearer(another))
+            yield request
 
 
 def _bearer(token: str) -> dict[str, str]:

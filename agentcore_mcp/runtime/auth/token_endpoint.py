@@ -15,7 +15,8 @@ import httpx2
 
 from agentcore_mcp.errors import ConfigurationError, CredentialsError
 from agentcore_mcp.runtime.endpoints import is_safe_for_credentials, url_of
-from agentcore_mcp.wire.loopback import LOOPBACK_IN_WORDS, is_loopback
+from agentcore_mcp.runtime.environment import environment_errors, trusts_environment
+from agentcore_mcp.wire.loopback import LOOPBACK_IN_WORDS
 from agentcore_mcp.wire.masking import masked
 from agentcore_mcp.wire.refusals import bare_code, code_in
 
@@ -101,14 +102,10 @@ async def _post(
     # A third each for connection and TLS handshake: when it is cancelled in there, httpx2 leaves the socket open.
     timeout = httpx2.Timeout(timeout_s, connect=timeout_s / 3)
     try:
-        # As for the runtime itself, proxies of the environment are used, but none reaches this machine's loopback.
-        client = httpx2.AsyncClient(trust_env=not is_loopback(url.host), timeout=timeout, follow_redirects=False)
-    except (ImportError, ValueError, OSError, httpx2.InvalidURL) as error:
-        # Its text is dropped, since a proxy's address may have a password in it.
-        raise CredentialsError(
-            f"can't connect to {host} with the proxy or certificates that the environment names "
-            f"({type(error).__name__}): check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"
-        ) from None
+        with environment_errors():
+            client = httpx2.AsyncClient(trust_env=trusts_environment(url), timeout=timeout, follow_redirects=False)
+    except ConfigurationError as error:
+        raise CredentialsError(f"can't connect to {host}: {error.message}") from None
     received = bytearray()
     try:
         # A time for the whole: httpx2's start again with every byte.

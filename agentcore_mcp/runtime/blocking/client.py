@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
 from agentcore_mcp.runtime.blocking.bodies import BlockingCommandRun, BlockingInvocation, check_success, command_run_in, invocation_in
-from agentcore_mcp.runtime.connections import ConnectionSettings
+from agentcore_mcp.runtime.endpoints import endpoints
 from agentcore_mcp.runtime.environment import Certificates
 from agentcore_mcp.runtime.replies import StoppedSession
 from agentcore_mcp.runtime.requests import RuntimeRequest, new_session_id, parsed_arn
@@ -82,15 +82,13 @@ class BlockingRuntimeClient:
         self._read_timeout_s = read_timeout_s
         self._command_grace_s = command_grace_s
         self._stop_timeout_s = stop_timeout_s
-        settings = ConnectionSettings(
-            endpoint_url=endpoint_url,
-            use_fips=use_fips,
-            use_dualstack=use_dualstack,
-            connect_timeout_s=connect_timeout_s,
+        self._sender = Sender(
+            endpoints(endpoint_url, use_fips=use_fips, use_dualstack=use_dualstack),
+            retries,
             certificates=Certificates(tls),
-            retries=retries,
+            connect_timeout_s=connect_timeout_s,
+            transport=transport,
         )
-        self._sender = Sender(settings, transport)
 
     def __enter__(self) -> Self:
         return self

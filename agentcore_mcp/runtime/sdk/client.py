@@ -7,14 +7,13 @@ that a program only has to change its import. The methods are in ``methods``, on
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
 from agentcore_mcp.runtime.blocking.client import BlockingRuntimeClient
 from agentcore_mcp.runtime.blocking.methods import BlockingMethods
 from agentcore_mcp.runtime.client import RuntimeClient
-from agentcore_mcp.runtime.endpoints import endpoint_for
+from agentcore_mcp.runtime.endpoints import endpoints
 from agentcore_mcp.runtime.environment import Certificates
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 from agentcore_mcp.runtime.sdk.methods import AsyncMethods
@@ -86,9 +85,7 @@ class AgentCoreRuntimeClient(BlockingMethods, AsyncMethods, WebSocketMethods):
         self.session = session
         self._sigv4 = SigV4Auth(session)
         self._auth = self._sigv4 if auth is None else auth
-        self._endpoint_for = partial(
-            endpoint_for, override=endpoint_url, use_fips=use_fips, use_dualstack=use_dualstack
-        )
+        self._url_for = endpoints(endpoint_url, use_fips=use_fips, use_dualstack=use_dualstack)
         tls = Certificates().read
         self._runtime = BlockingRuntimeClient(
             auth=self._auth,

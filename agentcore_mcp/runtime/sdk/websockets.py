@@ -16,6 +16,7 @@ from agentcore_mcp.runtime.sdk.results import auth_of
 from agentcore_mcp.runtime.timeouts import OPEN_TIMEOUT_S
 from agentcore_mcp.runtime.websocket.signing import Handshake, handshakes, presigned_url
 from agentcore_mcp.wire.limits import PRESIGNED_MAX_S
+from agentcore_mcp.wire.requests import websocket_request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Mapping
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
     from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket
-    from agentcore_mcp.wire.ids import Runtime
+    from agentcore_mcp.wire.ids import Runtime, RuntimeArn
+    from agentcore_mcp.wire.requests import Request
 
 
 class WebSocketMethods:
@@ -32,7 +34,7 @@ class WebSocketMethods:
 
     _auth: httpx2.Auth
     _sigv4: SigV4Auth
-    _endpoint_for: Callable[[Runtime], str]
+    _url_for: Callable[[Runtime], str]
 
     def generate_ws_connection(
         self,
@@ -79,17 +81,8 @@ class WebSocketMethods:
         Whoever has it can connect, so it is a secret while it is valid: ``expires`` seconds, 1 to 300. The custom
         headers are in its query; the agent sees those named ``X-Amzn-Bedrock-AgentCore-Runtime-Custom-*`` as headers.
         """
-        arn = parsed_arn(runtime_arn)
-        return presigned_url(
-            arn,
-            self._sigv4,
-            session_id=session_id or new_session_id(),
-            qualifier=endpoint_name or None,
-            shell_id=shell_id,
-            headers=custom_headers,
-            endpoint_url=self._endpoint_for(arn),
-            expires_s=expires,
-        )
+        arn, asked = _asked(runtime_arn, session_id, endpoint_name, shell_id, custom_headers, in_query=True)
+        return presigned_url(self._url_for(arn), asked, self._sigv4, region=arn.region, expires_s=expires)
 
     @asynccontextmanager
     async def connect_ws(
@@ -132,16 +125,28 @@ class WebSocketMethods:
         shell_id: str | None,
         headers: Mapping[str, str] | None,
     ) -> Generator[Handshake, int, None]:
-        arn = parsed_arn(runtime_arn)
-        yield from handshakes(
-            arn,
-            auth_of(bearer_token) or self._auth,
-            session_id=session_id or new_session_id(),
-            qualifier=endpoint_name or None,
-            shell_id=shell_id,
-            headers=headers,
-            endpoint_url=self._endpoint_for(arn),
-        )
+        arn, asked = _asked(runtime_arn, session_id, endpoint_name, shell_id, headers)
+        yield from handshakes(self._url_for(arn), asked, auth_of(bearer_token) or self._auth, region=arn.region)
+
+
+def _asked(
+    runtime_arn: str,
+    session_id: str | None,
+    endpoint_name: str | None,
+    shell_id: str | None,
+    headers: Mapping[str, str] | None,
+    *,
+    in_query: bool = False,
+) -> tuple[RuntimeArn, Request]:
+    arn = parsed_arn(runtime_arn)
+    return arn, websocket_request(
+        arn,
+        session_id=session_id or new_session_id(),
+        qualifier=endpoint_name or None,
+        shell_id=shell_id,
+        headers=headers,
+        in_query=in_query,
+    )
 
 
 def _after(handshakes: Generator[Handshake, int, None], status: int | None) -> Handshake | None:

@@ -13,15 +13,13 @@ import httpx2
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION, SigV4Auth
-from agentcore_mcp.runtime.endpoints import endpoint_for
 from agentcore_mcp.runtime.requests import user_agent
 from agentcore_mcp.wire.limits import PRESIGNED_MAX_S
-from agentcore_mcp.wire.requests import websocket_request
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator
 
-    from agentcore_mcp.wire.ids import RuntimeArn
+    from agentcore_mcp.wire.requests import Request
 
 # A URL to connect to, and the headers to do it with.
 Handshake = tuple[str, dict[str, str]]
@@ -30,40 +28,23 @@ Handshake = tuple[str, dict[str, str]]
 _KEY_BYTES = 16
 
 
-def handshakes(
-    arn: RuntimeArn,
-    auth: httpx2.Auth,
-    *,
-    session_id: str,
-    qualifier: str | None = None,
-    shell_id: str | None = None,
-    headers: Mapping[str, str] | None = None,
-    endpoint_url: str | None = None,
-) -> Generator[Handshake, int, None]:
+def handshakes(url: str, asked: Request, auth: httpx2.Auth, *, region: str) -> Generator[Handshake, int, None]:
     """Yield the URL to connect to, and all headers of the request that does it; and again if sent a refusal's status.
 
     That is, if its sender has something else to prove itself with than what was refused. The session id is among the
     headers, and a signature covers it.
 
     Args:
-        arn: The runtime.
+        url: Where the service's paths begin.
+        asked: The request that is upgraded.
         auth: How the requests prove who sends them.
-        session_id: 33 to 256 visible ASCII characters.
-        qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
-        shell_id: An interactive shell instead of the agent: 1 to 128 letters, digits, dashes and underscores.
-        headers: Further headers, such as ``…-Runtime-Custom-*``.
-        endpoint_url: Where to connect, instead of to the service's host for the ARN's region.
+        region: The region that is signed for.
 
     Raises:
-        InvalidRequestError: If an argument is outside these limits.
         CredentialsError: If there are no usable credentials.
     """
-    asked = websocket_request(arn, session_id=session_id, qualifier=qualifier, shell_id=shell_id, headers=headers)
     request = httpx2.Request(
-        asked.method,
-        endpoint_for(arn, endpoint_url) + asked.target,
-        headers=asked.raw_headers,
-        extensions={REGION_EXTENSION: arn.region},
+        asked.method, url + asked.target, headers=asked.raw_headers, extensions={REGION_EXTENSION: region}
     )
     flow = auth.sync_auth_flow(request)
     request = next(flow)
@@ -75,32 +56,23 @@ def handshakes(
             return
 
 
-def presigned_url(
-    arn: RuntimeArn,
-    auth: SigV4Auth,
-    *,
-    session_id: str,
-    qualifier: str | None = None,
-    shell_id: str | None = None,
-    headers: Mapping[str, str] | None = None,
-    endpoint_url: str | None = None,
-    expires_s: int = PRESIGNED_MAX_S,
-) -> str:
+def presigned_url(url: str, asked: Request, auth: SigV4Auth, *, region: str, expires_s: int) -> str:
     """Return the URL with which anyone can connect, without further headers, as long as it is valid.
 
-    Session id and headers are parameters of it. Arguments are as for ``handshakes``; ``expires_s`` says for how many
-    seconds from now it is valid, 1 to 300.
+    Args:
+        url: Where the service's paths begin.
+        asked: The request that is upgraded, all of it in its query.
+        auth: How it is signed.
+        region: The region that is signed for.
+        expires_s: For how many seconds from now it is valid, 1 to 300.
 
     Raises:
-        InvalidRequestError, CredentialsError: As for ``handshakes``.
+        InvalidRequestError: If that is not 1 to 300.
+        CredentialsError: If there are no usable credentials.
     """
     if not 1 <= expires_s <= PRESIGNED_MAX_S:
         raise InvalidRequestError(f"a presigned URL is valid for {expires_s!r} s, 1 to {PRESIGNED_MAX_S} are allowed")
-    asked = websocket_request(
-        arn, session_id=session_id, qualifier=qualifier, shell_id=shell_id, headers=headers, in_query=True
-    )
-    url = endpoint_for(arn, endpoint_url) + asked.target
-    return _websocket_url(auth.presign(url, region=arn.region, expires_s=expires_s))
+    return _websocket_url(auth.presign(url + asked.target, region=region, expires_s=expires_s))
 
 
 def _upgrade_headers(request: httpx2.Request) -> dict[str, str]:

@@ -296,7 +296,7 @@ async def test_a_proxy_of_the_environment_is_not_used_for_this_machine(
 def test_an_environment_that_can_not_work_is_named(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, value)
 
-    with pytest.raises(CredentialsError, match=f"can't connect to idp.example.com .*{variable}") as caught:
+    with pytest.raises(CredentialsError, match=f"can't connect to idp.example.com: .*{variable}") as caught:
         ClientCredentials("https://idp.example.com/token", "client", "secret").fetch(None)
 
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
