@@ -29,10 +29,16 @@ def hasty() -> Iterator[Boto]:
         yield boto
 
 
-def _session_that_says(boto: Boto, health: dict[str, Any]) -> str:
+def _session_that_says(boto: Boto, health: dict[str, Any] | str) -> str:
+    """Start a session, and let a command keep it until its agent can be asked for its health."""
     session_id = new_session_id()
-    boto.run(f"echo '{json.dumps(health)}' > health", session_id)
-    boto.ask({}, session_id)
+    command = f"echo '{json.dumps(health)}' > health; mkfifo gate; echo ready; cat gate"
+    with closing(boto.start(command, session_id)) as stream:
+        running = iter(stream)
+        next(running)
+        next(running)
+        boto.ask({}, session_id)
+        boto.run(": > gate", session_id)
     return session_id
 
 
@@ -57,9 +63,7 @@ def test_busy_without_a_time_does_not_count_as_reported_of_the_service(hasty: Bo
 
 
 def test_health_that_cannot_be_read_is_not_busy(hasty: Boto) -> None:
-    session_id = new_session_id()
-    hasty.run("echo nonsense > health", session_id)
-    hasty.ask({}, session_id)
+    session_id = _session_that_says(hasty, "nonsense")
 
     eventually(lambda: session_id not in hasty.sessions())
 

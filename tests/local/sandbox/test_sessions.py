@@ -111,8 +111,7 @@ def test_a_stop_without_a_session_is_not_found_also_the_second_time(boto: Boto) 
 def test_an_idle_session_ends_and_a_busy_one_does_not() -> None:
     with LocalAgentCore(app="tests.support.agents.probe:app", idle_timeout_s=0.5) as local, Boto.of(local) as boto:
         idle_id, busy_id = new_session_id(), new_session_id()
-        boto.run("true", idle_id)
-        idle_directory = Path(boto.sessions()[idle_id]["cwd"])
+        idle_directory = Path(boto.run("pwd", idle_id).stdout.strip())
         with closing(boto.start("mkfifo gate; echo ready; cat gate", busy_id)) as stream:
             events = iter(stream)
             next(events)
