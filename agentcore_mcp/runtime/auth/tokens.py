@@ -32,11 +32,13 @@ RENEWAL_MARGIN_S = 2.0 * TOKEN_MIN_LEFT_S
 # Tokens are carried in a header, and servers take 8 to 64 KiB of those. More is not a token but a wrong file.
 TOKEN_MAX_BYTES = 65_536
 
-# What a header can carry without quoting; RFC 6750's token68 is a part of it. In particular no CR, LF or space.
-_SENDABLE = re.compile(r"[!-~]+")
+# RFC 6750, 2.1. In particular no line end or space, and nothing of the JSON or the quotes that some programs print.
+_SENDABLE = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 # Some programs print a token as it stands in a header, and some people copy it from one.
 _SCHEME = re.compile(r"bearer(?: +|$)", re.IGNORECASE)
-SENDABLE = "a bearer token is not empty and has no spaces, line ends or characters outside ASCII"
+SENDABLE = (
+    "a bearer token is not empty and has letters, digits and -._~+/ alone, = at its end: no spaces, quotes or JSON"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agentcore_mcp.errors import ConfigurationError, CredentialsError
+from agentcore_mcp.runtime.auth.bearer import BearerAuth
 from agentcore_mcp.runtime.auth.token_command import TokenCommand
-from agentcore_mcp.runtime.auth.tokens import TOKEN_MAX_BYTES, TokenCache
+from agentcore_mcp.runtime.auth.tokens import TOKEN_MAX_BYTES, TokenCache, TokenFile
 from tests.support.processes import alive
 from tests.support.servers import WAIT_S
 from tests.support.tokens import jwt_of
@@ -50,7 +51,37 @@ def test_the_end_of_a_jwt_is_known() -> None:
 
 
 def test_no_shell_reads_the_arguments() -> None:
-    assert TokenCommand(["/bin/echo", "$HOME;*"]).fetch(None).value == "$HOME;*"
+    length = ["/bin/sh", "-c", 'echo "${#1}"', "sh", "$HOME;*"]
+
+    assert TokenCommand(length).fetch(None).value == "7"
+
+
+PRINTED = [
+    '"{}"',
+    "'{}'",
+    '{{"access_token":"{}"}}',
+    '{{"access_token": "{}"}}',
+    '["{}"]',
+    "{},",
+    "token={}",
+    "<{}>",
+    "{}\\n",
+]
+
+
+@pytest.mark.parametrize("form", PRINTED)
+def test_what_programs_print_around_a_token_is_no_part_of_it(form: str, tmp_path: Path) -> None:
+    """A file, a program and a setting alike."""
+    printed = form.format("s3cret")
+    (tmp_path / "token").write_text(printed)
+    for source in (TokenFile(tmp_path / "token"), TokenCommand(["/bin/echo", printed])):
+        with pytest.raises(CredentialsError, match="no spaces, quotes or JSON") as refused:
+            source.fetch(None)
+        assert "s3cr" not in str(refused.value)
+    with pytest.raises(ConfigurationError, match="no spaces, quotes or JSON") as refused_setting:
+        BearerAuth(printed)
+
+    assert "s3cr" not in str(refused_setting.value)
 
 
 async def test_the_event_loop_runs_on_while_a_command_runs() -> None:
