@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 ANSWER_MAX_BYTES = WHOLE_MAX_BYTES
 
 # How a body that may be a stream of events begins, before its first field: also with a field that no standard knows.
-_MAY_BE_A_FIELD = re.compile(rb"(?:\xef(?:\xbb\xbf?)?)?\s{0,1000}[A-Za-z-]{0,30}(?::|\Z)")
+_MAY_BE_A_FIELD = re.compile(
+    rb"(?:\xef(?:\xbb\xbf?)?)?\s{0,1000}(?:[A-Za-z-]{0,30}(?::|\Z)|(?:data|event|id|retry)[\r\n])"
+)
 # Encodings of text that agents may use instead of UTF-8; Python has others, not all of them for text.
 _CHARSET = re.compile(
     r"""charset\s*=\s*["']?(iso[-_]?8859-\d+|latin-?1|(?:windows-|cp)\d+|utf-?(?:16|32)(?:[lb]e)?|koi8-[ru]|big5"""
@@ -90,13 +92,12 @@ class EventData:
             raise self._error
         if self._text is not None:
             return self._text.feed(data)
-        pieces = self._decoder.feed_data(data)
         if not self._decoder.has_fields:
             self._begin += data
             if not _MAY_BE_A_FIELD.match(self._begin):
                 self._text = TextPieces()
                 return self._text.feed(bytes(self._begin))
-        return self._until_failure(pieces)
+        return self._until_failure(self._decoder.feed_data(data))
 
     def close(self) -> list[str]:
         """End the stream and return the data of the event that was left unfinished.

@@ -66,7 +66,7 @@ class AnswerText:
         """
         if isinstance(data, SSEEvent):
             data = NamedData.of(data.data, data.event)
-        if data.endswith(_STREAM_END) and data.strip() == _STREAM_END:
+        if data.endswith(_STREAM_END) and data.strip() == _STREAM_END and not isinstance(data, Text):
             return ""
         value: Any = data
         begin = data.lstrip()[:1]
@@ -141,6 +141,7 @@ class AnswerText:
             words = langgraph.served(mode, form, value, self._speech)
         if words is None and isinstance(value, dict) and "type" not in value and "event" not in value:
             with suppress(RecursionError):
+                words = dialects.read({"type": name, **value}, self._speech)
                 data = NamedData.of(as_json({"event": name, **value}), name)
                 value = {"event": name, **value}
         if words is None and isinstance(value, str) and is_other_kind(name):

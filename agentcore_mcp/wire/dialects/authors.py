@@ -24,6 +24,8 @@ _DATA_MEMBERS = {"type", "event", "data"}  # "data" alone may be anything, but n
 _OTHER_KINDS = ("think", "reason", "tool", "status", "error")  # in a "type": what authors tell apart from the answer
 # Members that may be another one with every piece and mean nothing to a reader.
 _BOOKKEEPING = re.compile(r"(?:.*_)?(?:id|uuid|time|timestamp|ts|date|created|at)|.*(?:[a-z]Id|At|Time)|Date")
+_TEXTS_MAX = 12  # of one object, among which a sum is looked for: each may be compared with each
+_PART_MEMBERS = {"type", "text", "id", "index", "annotations"}
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 _GROWN_CHARS = 20  # that nobody says twice by chance, at the beginning of two pieces
 
@@ -82,7 +84,7 @@ class Authors:
         if shape != self._shape:
             self._shape, self._run, self._grows = shape, Said(), False
         words = self._flush_if_changed(rest)
-        if total := self._sum_in(value):
+        if total := self._sum_in(value, name):
             piece, sum_name = total
             self._rest = {key: other for key, other in rest.items() if key != sum_name and other != piece}
             words += self._say(piece, shape)
@@ -99,13 +101,21 @@ class Authors:
                 return self._speech.once(as_json(self._rest))
         return ""
 
-    def _sum_in(self, value: dict[str, Any]) -> tuple[str, str] | None:
-        """Return the piece in an object that has all pieces so far too, and the name of the member with them."""
+    def _sum_in(self, value: dict[str, Any], name: str) -> tuple[str, str] | None:
+        """Return the piece in an object that has all pieces so far too, and the name of the member with them.
+
+        Args:
+            value: The object.
+            name: The member that seems to have its words: one of the two.
+        """
         texts = [(key, text) for key, text in value.items() if isinstance(text, str) and key not in _KIND_NAMES]
+        if len(texts) == 1:
+            return None
+        texts = texts[:_TEXTS_MAX]
         for sum_name, total in texts:
             rest = self._run.rest_of(total)
             for key, text in texts:
-                if text == rest and key != sum_name and {key, sum_name} & {*_ANSWER_NAMES} and len(total) >= len(text):
+                if text == rest and key != sum_name and name in (key, sum_name):
                     return text, sum_name
         return None
 
@@ -116,14 +126,12 @@ class Authors:
             self._grows = True
         elif held:
             return self._say(held, shape) + self._say(answer, shape)
-        rest = self._run.rest_of(answer) if self._run.chars else None
-        if rest is None:
+        rest = self._run.rest_of(answer) if 0 < self._run.chars <= len(answer) else None
+        if rest is None or not (rest or self._grows):
             return self._say(answer, shape, is_whole=is_whole)
         if self._grows or (rest and (self._run.chars >= _GROWN_CHARS or " " in rest)):
             self._grows = True
             return self._say(rest, shape)
-        if not rest or not answer.strip():  # the same again: a piece, unless texts are known to grow
-            return self._say(answer, shape)
         self._held = answer
         return ""
 
@@ -135,7 +143,8 @@ class Authors:
     def _inner(self, answer: object) -> str | None:
         """Return the words of an answer that is no string: a message, or an object around one, or a framework's."""
         if not isinstance(answer, dict):
-            text = text_of(answer)
+            parts = answer if isinstance(answer, list) else []
+            text = text_of(parts) if all(map(_is_text, parts)) else None
             return None if text is None else self._speech.result(text)
         message = answer.get("message", answer)
         if isinstance(message, dict) and message.get("role") in SPEAKERS:
@@ -143,6 +152,12 @@ class Authors:
         if isinstance(message, str):
             return self._speech.result(message)
         return dialects.read(answer, self._speech)
+
+
+def _is_text(part: object) -> bool:
+    """Return whether a part of a content is a text, and nothing but that."""
+    members = part.keys() if isinstance(part, dict) else set()
+    return text_of([part]) is not None and members <= _PART_MEMBERS
 
 
 def _shape(value: dict[str, Any]) -> tuple[object, ...]:

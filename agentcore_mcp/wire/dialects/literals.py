@@ -10,8 +10,8 @@ import ast
 import re
 from typing import Any
 
-# Parsing takes a second or more for 1 MB, and the event loop waits for it.
-MAX_CHARS = 65_536
+# Parsing takes up to 2 s for 1 MB, and the event loop waits for it.
+MAX_CHARS = 32_768
 
 _TOKENS = re.compile(
     r"""(?P<literal>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
@@ -69,6 +69,7 @@ class Parsed:
             case ast.Dict(keys=keys, values=values):
                 return {self._value(key) if key else None: self._value(value) for key, value in zip(keys, values)}  # noqa: B905
             case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
+                self.is_foreign = self.is_foreign or isinstance(node, ast.Set)
                 return [self._value(item) for item in items]
             case ast.Call(args=[], keywords=[_, *_] as members):
                 self.is_foreign = True
