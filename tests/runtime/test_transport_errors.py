@@ -145,7 +145,10 @@ async def test_a_header_that_http_does_not_allow_is_not_quoted() -> None:
     assert server.requests == []
 
 
-@pytest.mark.parametrize("failure", [FileNotFoundError("s3cret"), ValueError("s3cret"), CredentialsError("sign in")])
+@pytest.mark.parametrize(
+    "failure",
+    [FileNotFoundError("s3cret"), ValueError("s3cret"), CredentialsError("sign in"), InvalidRequestError("no region")],
+)
 @pytest.mark.parametrize("at", ["first", "after a refusal"])
 @pytest.mark.parametrize("manner", [Blocking, Async])
 async def test_a_failure_of_ones_own_auth_is_none_of_the_line(
@@ -165,10 +168,13 @@ async def test_a_failure_of_ones_own_auth_is_none_of_the_line(
         await exchange.send(reply("401 Unauthorized"))
 
     async with sdk_of(lambda client: manner(client, None), refuse, auth=Own(), retries=Retries()) as (client, server):
-        with pytest.raises(CredentialsError) as caught:
+        with pytest.raises(AgentCoreError) as caught:
             await client.stop_runtime_session(session_id=SESSION_ID)
 
-    if not isinstance(failure, CredentialsError):
+    if isinstance(failure, AgentCoreError):
+        assert caught.value is failure
+    else:
+        assert type(caught.value) is CredentialsError
         assert str(caught.value) == f"there are no credentials: the client's auth failed with {type(failure).__name__}"
         assert caught.value.__cause__ is failure
     assert caught.value.session_id == SESSION_ID

@@ -46,8 +46,14 @@ def test_a_header_outside_its_limits_is_named(operation: Operation, member: Memb
     comparison = "greater" if kind == "short" else "less"
 
     assert (caught.value.status, caught.value.reason) == (400, "FieldValidationFailed")
+    assert str(caught.value).startswith("ValidationException: 1 validation error detected: Value at ")
     assert caught.value.fields == ((member.name, f"Member must have length {comparison} than or equal to {limit}"),)
     check_members(operation, headers | {member.header.lower(): "x" * limit}, {})
+
+
+def test_two_errors_are_more_than_one() -> None:
+    with pytest.raises(Refusal, match=r"2 validation errors detected: Value at 'mcpName' .*; Value at 'baggage' "):
+        check_members(INVOKE, {SESSION_HEADER.lower(): SESSION_ID, "mcp-name": "x" * 1025, "baggage": "x" * 8193}, {})
 
 
 def test_everything_that_is_wrong_is_named_at_once(boto: Boto) -> None:
