@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    from agentcore_mcp.local.callers.authorizer import AuthMode
+    from agentcore_mcp.local.callers.gate import AuthMode
     from agentcore_mcp.local.line.journal import RecordedRequest
     from agentcore_mcp.local.settings import Agents
 

@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
 
-from agentcore_mcp.local.callers.authorizer import Incoming, method_mismatch
+from agentcore_mcp.local.callers.incoming import Incoming, method_mismatch
 from agentcore_mcp.local.callers.issuer import ALGORITHM, CLIENT_ID, Issuer
 from agentcore_mcp.local.line.refusals import Refusal
 from agentcore_mcp.wire.challenges import scheme_of
@@ -46,8 +46,6 @@ class TokenAuthorizer:
         issuer: The issuer.
         now: Tells the time, Unix seconds.
     """
-
-    covers_body = False
 
     def __init__(self, issuer: Issuer, *, now: Callable[[], float] = time.time) -> None:
         import jwt  # noqa: F401  now, so that no request waits for it

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
-from agentcore_mcp.local.callers.authorizer import Incoming, method_mismatch
+from agentcore_mcp.local.callers.incoming import Incoming, method_mismatch
 from agentcore_mcp.local.line.refusals import Refusal
 from agentcore_mcp.wire.challenges import scheme_of
 from agentcore_mcp.wire.limits import PRESIGNED_MAX_S, SIGNATURE_SKEW

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.local.callers import issuer, sigv4
-from agentcore_mcp.local.callers.authorizer import AuthMode, Authorizer, Incoming
 from agentcore_mcp.local.callers.bearer import TokenAuthorizer
+from agentcore_mcp.local.callers.incoming import Incoming
 from agentcore_mcp.wire.limits import PAYLOAD_MAX_BYTES
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from starlette.types import Scope
 
     from agentcore_mcp.local.line.exchange import Exchange
+
+AuthMode = Literal["none", "sigv4", "jwt"]
 
 # The region of every ARN that is hosted here.
 REGION: Final = "us-east-1"
@@ -76,7 +78,7 @@ class Gate:
 
     def __init__(self, settings: AuthSettings, endpoint_url: str) -> None:
         self.issuer: issuer.Issuer | None = None
-        self._authorizer: Authorizer | None = None
+        self._authorizer: sigv4.SignatureAuthorizer | TokenAuthorizer | None = None
         if settings.mode == "sigv4":
             self._authorizer = sigv4.SignatureAuthorizer(settings.keys, REGION)
         elif settings.mode == "jwt":
@@ -96,7 +98,9 @@ class Gate:
         """
         if self._authorizer is None:
             return
+        method = scope.get("method", "GET")
+        path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
         body = b""
-        if self._authorizer.covers_body and scope["type"] == "http":
+        if isinstance(self._authorizer, sigv4.SignatureAuthorizer) and scope["type"] == "http":
             body = await exchange.hold(PAYLOAD_MAX_BYTES, field="payload")
-        self._authorizer.check(Incoming.of(scope, exchange.headers, body))
+        self._authorizer.check(Incoming(method, path, query, exchange.headers, body))

@@ -22,7 +22,7 @@ from agentcore_mcp.wire.limits import SIGNATURE_SKEW
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from agentcore_mcp.local.callers.authorizer import Incoming
+    from agentcore_mcp.local.callers.incoming import Incoming
 
 _TERMINATOR: Final = "aws4_request"
 _MISMATCH: Final = (
@@ -52,8 +52,6 @@ class SignatureAuthorizer:
         region: The region of the runtimes.
         now: Tells the time, in UTC.
     """
-
-    covers_body = True
 
     def __init__(self, keys: KeyPair, region: str, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         # Imported now, so that no request waits for it; and not at the top, because most runs verify nothing.

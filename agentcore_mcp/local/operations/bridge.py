@@ -48,7 +48,7 @@ async def bridge(socket: ClientSocket, session: Session, query: Mapping[str, str
     headers = headers_in(query) | socket.exchange.headers
     agent = await session.agent()
     try:
-        with session.agent_call():
+        with session.until_it_ends():
             upstream = await connect(
                 f"{agent.base_url.replace('http', 'ws', 1)}/ws",
                 additional_headers=to_agent(headers, session.id, socket.exchange.request_id),

@@ -118,26 +118,16 @@ async def command(exchange: Exchange, session: Session) -> None:
             await exchange.write(encode_command_event(event))
 
     stdout, stderr = OutputPipe(), OutputPipe()
+    environment = command_environment(os.environ, session.directory)
     try:
-        job = await Job.start(
-            asked.argv(),
-            cwd=session.directory,
-            env=command_environment(os.environ, session.directory),
-            stdout=stdout.writer,
-            stderr=stderr.writer,
-        )
+        job = await Job.start(asked.argv(), cwd=session.directory, env=environment, stdout=stdout, stderr=stderr)
     except OSError as exc:
-        stdout.close()
-        stderr.close()
         raise Refusal("InternalServerException", f"{SHELL} could not be started: {exc.strerror}") from None
-    finally:
-        stdout.close_writer()
-        stderr.close_writer()
     session.processes.adopt(job)
     await exchange.start(200, [("content-type", EVENT_STREAM_TYPE)])
     await emit(ContentStart())
     stop = await _run(job, asked.timeout_s, stdout, stderr, emit)
-    session.processes.release(job, stdout, stderr)
+    session.processes.release(job)
     if session.stopping.is_set():
         # Killed with its session: there is no exit code that would be the command's, so the answer breaks off.
         return
@@ -161,8 +151,6 @@ async def _run(job: Job, timeout_s: int, stdout: OutputPipe, stderr: OutputPipe,
                 await job.wait()
             job.kill()
             await job.wait()
-        stdout.end()
-        stderr.end()
     return ContentStop(exit_code, status)
 
 

@@ -101,7 +101,7 @@ async def _pass_on(
     ]
     request = client.build_request(method, f"{agent.base_url}{path}", headers=headers, content=content)
     try:
-        with session.agent_call():
+        with session.until_it_ends():
             response = await client.send(request, stream=True)
             try:
                 if not response.is_success:

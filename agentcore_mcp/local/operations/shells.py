@@ -101,7 +101,7 @@ class Shell:
 
         async def live() -> None:
             await terminal.run()
-            self._session.processes.release(terminal.job)
+            self._session.processes.release(terminal.job, is_read=True)
 
         self._session.background(live)
         return terminal

@@ -24,7 +24,7 @@ from agentcore_mcp.local.sandbox.targets import AgentApp, AgentCommand
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 # Requests that wait for the agent to be imported.
@@ -73,12 +73,13 @@ class AgentProcess:
     @classmethod
     async def _launch(cls, app: AgentApp, cwd: Path, listener: socket.socket) -> AgentProcess:
         lifeline, lifeline_held = os.pipe()
+        output = OutputPipe()
         fds = (lifeline, listener.fileno())
         # -P keeps the session's directory, where anyone may have put a json.py, off the import path.
         argv = [sys.executable, "-P", str(_LAUNCHER), app.target, str(app.folder or ""), *map(str, fds)]
         env = {**os.environ, "PYTHONUNBUFFERED": "1"}
         try:
-            job, output = await _start_job(argv, cwd=cwd, env=env, pass_fds=fds)
+            job = await Job.start(argv, cwd=cwd, env=env, stdout=output, pass_fds=fds)
         except BaseException:  # a cancellation, too
             os.close(lifeline_held)
             raise
@@ -93,15 +94,14 @@ class AgentProcess:
             port = listener.getsockname()[1]
         line = command.line.replace("{port}", str(port)).replace("{folder}", shlex.quote(str(command.folder)))
         env = {**os.environ, "PORT": str(port)}
-        job, output = await _start_job([SHELL, "-c", line], cwd=cwd, env=env)
-        return cls(job, output, port, None)
+        output = OutputPipe()
+        return cls(await Job.start([SHELL, "-c", line], cwd=cwd, env=env, stdout=output), output, port, None)
 
     async def run(self, show: Callable[[str], None]) -> None:
         """Pass the output on, line by line, until the process has exited."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._relay, show)
             self.exit_code = await self.job.wait()
-            self._output.end()
         self._output.close()
         if self._lifeline is not None:
             os.close(self._lifeline)
@@ -137,18 +137,3 @@ class AgentProcess:
             text = line[start : start + LINE_MAX_BYTES].decode("utf-8", "replace").rstrip()
             self.last_words.hear(text)
             show(text)
-
-
-async def _start_job(
-    argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], pass_fds: Sequence[int] = ()
-) -> tuple[Job, OutputPipe]:
-    """Start a job whose whole output goes into one pipe."""
-    output = OutputPipe()
-    try:
-        job = await Job.start(argv, cwd=cwd, env=env, stdout=output.writer, stderr=output.writer, pass_fds=pass_fds)
-    except BaseException:  # a cancellation, too
-        output.close()
-        raise
-    finally:
-        output.close_writer()
-    return job, output

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import Process
 
+    from agentcore_mcp.local.sandbox.pipes import OutputPipe
+
 _PROC = Path("/proc")
 # Names the session's directory to all that is started in it.
 _MARK = "AGENTCORE_LOCAL_DIRECTORY"
@@ -33,8 +35,9 @@ _KILL_ROUNDS = 3
 class Job:
     """A running job. Its id, the leader's pid, stays taken by the system for as long as it has any member."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, outputs: set[OutputPipe]) -> None:
         self._process = process
+        self.outputs = outputs
         self.id = process.pid
 
     @classmethod
@@ -44,31 +47,49 @@ class Job:
         *,
         cwd: Path,
         env: Mapping[str, str],
-        stdout: int,
-        stderr: int,
+        stdout: OutputPipe,
+        stderr: OutputPipe | None = None,
         pass_fds: Sequence[int] = (),
     ) -> Job:
         """Start a job with nothing on its standard input.
 
+        Args:
+            argv: The program and its arguments.
+            cwd: Where it starts.
+            env: Its environment.
+            stdout: What it prints into. Our copy of the writing end is closed here, and all of it if nothing starts.
+            stderr: The same; without it, standard error goes into ``stdout``.
+            pass_fds: Further files that it inherits.
+
         Raises:
             OSError: If the program can't be started.
         """
-        return cls(
-            await anyio.open_process(
+        outputs = {stdout, stderr or stdout}
+        try:
+            process = await anyio.open_process(
                 argv,
                 stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
+                stdout=stdout.writer,
+                stderr=(stderr or stdout).writer,
                 cwd=cwd,
                 env={**env, _MARK: str(cwd)},
                 start_new_session=True,
                 pass_fds=pass_fds,
             )
-        )
+        except BaseException:  # a cancellation, too
+            for output in outputs:
+                output.close()
+            raise
+        finally:
+            for output in outputs:
+                output.close_writer()
+        return cls(process, outputs)
 
     async def wait(self) -> int:
         """Wait for the leader and return its exit code, 128+N if signal N ended it, as bash reports it."""
         code = await self._process.wait()
+        for output in self.outputs:
+            output.end()
         return 128 - code if code < 0 else code
 
     @property

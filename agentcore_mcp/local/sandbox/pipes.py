@@ -27,12 +27,16 @@ _BUFFERED_BYTES = 2 * 65_536
 class OutputPipe:
     """The read end of a pipe; ``writer`` is handed to the process, then closed here with `close_writer`.
 
+    Attributes:
+        open: Whether there is anything to read, now or later.
+
     Args:
         ends: The read end and the write end of another kind of pipe, such as a terminal.
     """
 
     def __init__(self, ends: tuple[int, int] | None = None) -> None:
         self._reader, self.writer = ends or os.pipe()
+        self.open = True
         os.set_blocking(self._reader, False)  # type: ignore[attr-defined, unused-ignore]
         # Once the process has exited: until when to wait for more, and how much to read at any time if it is there.
         self._until: float | None = None
@@ -45,7 +49,7 @@ class OutputPipe:
 
     async def read(self, max_bytes: int) -> bytes:
         """Return the next bytes, at most ``max_bytes``, or nothing at the end."""
-        while self._until is None or self._owed > 0 or time.monotonic() < self._until:
+        while self.open and (self._until is None or self._owed > 0 or time.monotonic() < self._until):
             try:
                 data = os.read(self._reader, max_bytes)
             except BlockingIOError:
@@ -66,6 +70,8 @@ class OutputPipe:
 
     def end(self) -> None:
         """Say that the process has exited. What it wrote is in the pipe by now, and a pipe may be of any size."""
+        if not self.open:
+            return
         (left,) = struct.unpack("i", fcntl.ioctl(self._reader, termios.FIONREAD, bytes(4)))  # type: ignore[attr-defined, unused-ignore]
         self._owed = left + _BUFFERED_BYTES
         self._until = time.monotonic() + _LAST_S
@@ -86,5 +92,7 @@ class OutputPipe:
             self.close()
 
     def close(self) -> None:
-        """Close the read end."""
-        os.close(self._reader)
+        """Close the read end, if it is open. Nobody may be reading then."""
+        if self.open:
+            self.open = False
+            os.close(self._reader)

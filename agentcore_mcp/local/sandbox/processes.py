@@ -41,12 +41,17 @@ class Processes:
         if self._killed:
             job.kill()
 
-    def release(self, job: Job, *outputs: OutputPipe) -> None:
-        """Take note that a job's leader has exited; what it left in the background stays, and may go on printing."""
+    def release(self, job: Job, *, is_read: bool = False) -> None:
+        """Take note that a job's leader has exited; what it left in the background stays, and may go on printing.
+
+        Args:
+            job: The job.
+            is_read: Whether somebody still reads what it prints.
+        """
         if not job.members():
             # The system may give its id to another process from now on.
             del self._jobs[job.id]
-        for output in outputs:
+        for output in () if is_read else job.outputs:
             self._tasks.start_soon(self._discard, output)
 
     def kill(self) -> None:

@@ -118,10 +118,8 @@ class Session:
             raise session_starting(self.id)
         self.starting = True
         try:
-            if delay_s:
-                with anyio.move_on_after(delay_s):
-                    await self.stopping.wait()
-                    raise runtime_failed(self.why)
+            with self.until_it_ends():
+                await anyio.sleep(delay_s)
             if with_agent:
                 await self.agent()
             self._started = True
@@ -145,17 +143,14 @@ class Session:
             return self._agent
 
     @contextmanager
-    def agent_call(self) -> Iterator[None]:
-        """Break off what is done inside when the session ends, if it does not break by itself.
-
-        It does when the agent's process is killed. An agent that many sessions share goes on.
+    def until_it_ends(self) -> Iterator[None]:
+        """Break off what is done inside when the session ends.
 
         Raises:
             Refusal: If that happens.
         """
         with anyio.CancelScope() as scope:
-            if isinstance(self._agent, AgentUrl):
-                self._calls.add(scope)
+            self._calls.add(scope)
             try:
                 yield
             finally:
@@ -168,11 +163,9 @@ class Session:
         if self.active or self._agent is None or self.stopping.is_set():
             return
         health = None
-        with anyio.move_on_after(_PING_TIMEOUT_S) as call:
-            self._calls.add(call)
-            with suppress(httpx2.TransportError, ValueError):
-                health = (await self._client.get(f"{self._agent.base_url}/ping")).json()
-        self._calls.discard(call)
+        unknown = suppress(httpx2.TransportError, Refusal, ValueError)
+        with unknown, anyio.move_on_after(_PING_TIMEOUT_S), self.until_it_ends():
+            health = (await self._client.get(f"{self._agent.base_url}/ping")).json()
         # Reported of the service: without the time, HealthyBusy does not hold off the idle timeout.
         match health:
             case {"status": "HealthyBusy", "time_of_last_update": int() | float()}:

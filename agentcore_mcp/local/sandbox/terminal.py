@@ -40,7 +40,6 @@ class Terminal:
         self.exited = anyio.Event()
         self._screen = screen
         self._device = device
-        self._open = True
 
     @classmethod
     async def start(cls, cwd: Path) -> Terminal:
@@ -54,26 +53,15 @@ class Terminal:
         _set_size(device, _COLUMNS, _ROWS)
         environment = {"TERM": "xterm-256color", **command_environment(os.environ, cwd), "SHELL": SHELL}
         argv = [SHELL, "-c", _TAKE_TERMINAL, SHELL, os.ttyname(other_end)]  # type: ignore[attr-defined, unused-ignore]
-        try:
-            job = await Job.start(argv, cwd=cwd, env=environment, stdout=other_end, stderr=other_end)
-        except OSError:
-            screen.close()
-            raise
-        finally:
-            screen.close_writer()
-        return cls(job, screen, device)
+        return cls(await Job.start(argv, cwd=cwd, env=environment, stdout=screen), screen, device)
 
     async def run(self) -> None:
         """Wait until bash has exited; what it wrote can still be read."""
         self.exit_code = await self.job.wait()
-        if self._open:
-            self._screen.end()
         self.exited.set()
 
     async def read(self, max_bytes: int) -> bytes:
         """Return what comes next on the screen, or nothing at the end. One reader at a time."""
-        if not self._open:
-            return b""
         data = await self._screen.read(max_bytes)
         if not data:
             self.close()
@@ -81,7 +69,7 @@ class Terminal:
 
     async def write(self, data: bytes) -> None:
         """Type something; waits while nobody reads it."""
-        while data and self._open:
+        while data and self._screen.open:
             try:
                 data = data[os.write(self._device, data) :]
             except BlockingIOError:
@@ -92,14 +80,12 @@ class Terminal:
 
     def resize(self, columns: int, rows: int) -> None:
         """Give the screen another size."""
-        if self._open:
+        if self._screen.open:
             _set_size(self._device, columns, rows)
 
     def close(self) -> None:
         """Switch the screen off. Nobody may be reading then."""
-        if self._open:
-            self._open = False
-            self._screen.close()
+        self._screen.close()
 
 
 def _set_size(device: int, columns: int, rows: int) -> None:

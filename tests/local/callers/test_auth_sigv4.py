@@ -14,7 +14,7 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
-from agentcore_mcp.local.callers.authorizer import Incoming
+from agentcore_mcp.local.callers.incoming import Incoming
 from agentcore_mcp.local.callers.sigv4 import LOCAL_KEYS, KeyPair, SignatureAuthorizer
 from agentcore_mcp.local.line.refusals import Refusal
 from agentcore_mcp.wire.ids import SERVICE

@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
         "explains": "import sys\nsys.exit('set MODEL_ID\\nand REGION')\n",
         "silent": f"{GOOD}import sys\nsys.stdout.close()\nsys.stderr = None\n",
         "things": (
-            f"{GOOD}number = 5\ndef handler(payload): ...\nasync def async_handler(payload, context): ...\n"
+            f"{GOOD}number = 5\ndef handler(payload): ...\nasync def later(payload, context): ...\n"
             "def factory(): return app\nmake = dict\nclass Old:\n    def __init__(self, scope): ...\n"
         ),
         "vanishes": "import os\nprint('loading weights')\nos._exit(9)\n",
@@ -97,75 +97,58 @@ def _exited(code: int, words: str) -> str:
     return f"Runtime exited with code {code}." + (f" The end of its output: {words}" if words else "")
 
 
-@pytest.mark.parametrize(
-    ("app", "code", "words"),
-    [
-        ("nothing:app", 1, 'Could not import module "nothing".'),
-        ("nothing.deeper:app", 1, "ModuleNotFoundError: No module named 'nothing'"),
-        ("good.deeper:app", 1, 'Could not import module "good.deeper".'),
-        ("good:nothing", 1, 'Attribute "nothing" not found in module "good".'),
-        ("things:number", 1, "'things:number' is not an ASGI app: it is of type 'int'"),
-        ("things:handler", 1, "'things:handler' is not an ASGI app: it is the function 'handler'"),
-        ("things:async_handler", 1, "'things:async_handler' is not an ASGI app: it is the function 'async_handler'"),
-        ("things:Old", 1, "'things:Old' is not an ASGI app: it is of type 'type'"),
-        ("broken:app", 1, "ValueError: this agent is broken"),
-        ("needy:app", 1, "ModuleNotFoundError: No module named 'no_such_library'"),
-        ("malformed:app", 1, "SyntaxError: invalid syntax"),
-        ("quits:app", 1, "loading / set MODEL_ID"),
-        ("stops:app", 0, ""),
-        ("stops_with_code:app", 3, ""),
-        ("vanishes:app", 9, "loading weights"),
-        ("explains:app", 1, "set MODEL_ID / and REGION"),
-        ("lifespan:app", 3, "OSError: no database / ERROR:    Application startup failed. Exiting."),
-        ("sys:app", 1, 'Attribute "app" not found in module "sys".'),
-        ("namespace:app", 1, 'Attribute "app" not found in module "namespace".'),
-    ],
-)
-def test_an_app_that_cannot_be_hosted_is_one_sentence_at_the_start(
-    folder: Path, app: str, code: int, words: str
-) -> None:
-    *shown, sentence = _refused(folder, "--app", app).splitlines()
-
-    assert sentence == f"Error: {_sentence(app, _exited(code, words))}"
-    assert shown[-1] == f"[trial] {_exited(code, words)}"
+REFUSED = {
+    "nothing:app": _exited(1, 'Could not import module "nothing".'),
+    "nothing.deeper:app": _exited(1, "ModuleNotFoundError: No module named 'nothing'"),
+    "good.deeper:app": _exited(1, 'Could not import module "good.deeper".'),
+    "good:nothing": _exited(1, 'Attribute "nothing" not found in module "good".'),
+    "things:number": _exited(1, "'things:number' is not an ASGI app: it is of type 'int'"),
+    "things:handler": _exited(1, "'things:handler' is not an ASGI app: it is the function 'handler'"),
+    "things:later": _exited(1, "'things:later' is not an ASGI app: it is the function 'later'"),
+    "things:Old": _exited(1, "'things:Old' is not an ASGI app: it is of type 'type'"),
+    "broken:app": _exited(1, "ValueError: this agent is broken"),
+    "needy:app": _exited(1, "ModuleNotFoundError: No module named 'no_such_library'"),
+    "malformed:app": _exited(1, "SyntaxError: invalid syntax"),
+    "quits:app": _exited(1, "loading / set MODEL_ID"),
+    "stops:app": _exited(0, ""),
+    "stops_with_code:app": _exited(3, ""),
+    "vanishes:app": _exited(9, "loading weights"),
+    "explains:app": _exited(1, "set MODEL_ID / and REGION"),
+    "lifespan:app": _exited(3, "OSError: no database / ERROR:    Application startup failed. Exiting."),
+    "secretive:app": _exited(1, "ValueError: no access with ***"),
+    "sys:app": _exited(1, 'Attribute "app" not found in module "sys".'),
+    "namespace:app": _exited(1, 'Attribute "app" not found in module "namespace".'),
+}
+HOSTED = ["good:app", "silent:app", "things:factory", "things:make", "starlette.applications:Starlette"]
 
 
-def test_all_that_an_app_has_printed_is_shown(folder: Path) -> None:
-    shown = _refused(folder, "--app", "broken:app").splitlines()
+def _file_of(folder: Path, *apps: str) -> str:
+    """Write a file of agents with these apps, and return its name."""
+    tables = [f'[agent_{number}]\napp = "{app}"\n' for number, app in enumerate(apps)]
+    (folder / "agents.toml").write_text("".join([*tables, '[elsewhere]\ntarget = "http://127.0.0.1:1"\n']))
+    return "agents.toml"
 
-    assert shown[0] == "[trial] loading"
-    assert '[trial]   File "FOLDER/broken.py", line 2, in <module>' in shown
+
+def test_each_app_that_cannot_be_hosted_is_a_sentence_at_the_start(folder: Path) -> None:
+    file = _file_of(folder, "good:app", *REFUSED)
+    said = _refused(folder, "--agents", file, PATH="/bin", DB_PASSWORD="hunter2hunter2").splitlines()
+    sentences = [line for line in said if not line.startswith("[trial] ")]
+
+    assert sentences[0].startswith("Error: ")
+    assert [sentence.removeprefix("Error: ") for sentence in sentences] == [
+        _sentence(app, why) for app, why in REFUSED.items()
+    ]
+    # And what explains it further: all that they have printed.
+    assert {"[trial] loading", '[trial]   File "FOLDER/broken.py", line 2, in <module>'} <= set(said)
+    assert {f"[trial] {why}".rstrip() for why in REFUSED.values()} <= set(said)
 
 
-@pytest.mark.parametrize(
-    "app", ["good:app", "silent:app", "things:factory", "things:make", "starlette.applications:Starlette"]
-)
-def test_what_uvicorn_can_serve_is_hosted(folder: Path, app: str) -> None:
-    with _started(folder, "--app", app) as process:
+def test_what_uvicorn_can_serve_is_hosted(folder: Path) -> None:
+    with _started(folder, "--agents", _file_of(folder, *HOSTED)) as process:
         assert process.stdout is not None
-        assert "endpoint_url" in json.loads(process.stdout.readline())
+        assert len(json.loads(process.stdout.readline())["agents"]) == len(HOSTED) + 1
         process.terminate()
         assert process.wait(WAIT_S) == 0
-
-
-def test_every_app_of_a_file_that_cannot_be_hosted_is_named(folder: Path) -> None:
-    (folder / "agents.toml").write_text(
-        '[orders]\napp = "good:nothing"\n[fine]\napp = "good:app"\n[search]\napp = "quits:app"\n'
-        '[elsewhere]\ntarget = "http://127.0.0.1:1"\n'
-    )
-    said = _refused(folder, "--agents", "agents.toml").splitlines()
-
-    missing = _sentence("good:nothing", _exited(1, 'Attribute "nothing" not found in module "good".'))
-    assert [line for line in said if not line.startswith("[trial] ")] == [
-        f"Error: {missing}",
-        _sentence("quits:app", _exited(1, "loading / set MODEL_ID")),
-    ]
-
-
-def test_the_sentence_has_no_secret_of_the_environment(folder: Path) -> None:
-    sentence = _refused(folder, "--app", "secretive:app", PATH="/bin", DB_PASSWORD="hunter2hunter2").splitlines()[-1]
-
-    assert sentence.endswith("ValueError: no access with ***")
 
 
 def test_an_import_that_does_not_end_is_ended_and_so_is_what_it_started(folder: Path) -> None:
