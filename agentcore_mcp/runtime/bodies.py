@@ -146,7 +146,7 @@ async def _one_by_one(batches: AsyncGenerator[list[T], None]) -> AsyncGenerator[
 async def _read_some(reply: Reply) -> bytes:
     """Read the beginning of a body that only explains a failure: as much as comes, soon and without trouble."""
     body = bytearray()
-    reply.deadline.set(ERROR_BODY_TIMEOUT_S)
+    reply.deadline.set(min(ERROR_BODY_TIMEOUT_S, reply.read_timeout_s))
     with suppress(*LINE_FAILURES):
         async with aclosing(reply.response.aiter_bytes()) as chunks:
             async for chunk in chunks:

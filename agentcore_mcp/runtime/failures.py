@@ -161,7 +161,7 @@ def reading_errors(reply: Reply) -> Iterator[None]:
         error.__cause__ = error.__cause__ and cause_of(error.__cause__, request)
         raise
     except httpx2.ReadTimeout as error:
-        message = f"{host} fell silent for {request.extensions['timeout']['read']:g} s; the work may still be going on"
+        message = f"{host} fell silent for {reply.read_timeout_s:g} s; the work may still be going on"
         raise ResponseTimeoutError(message, session_id=reply.session_id) from error
     except (httpx2.TransportError, OSError) as error:
         message = f"the answer from {host} broke off: {_detail(error)}"

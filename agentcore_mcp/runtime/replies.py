@@ -40,6 +40,11 @@ class Reply:
         return self.response.request
 
     @property
+    def read_timeout_s(self) -> float:
+        """How long the other side may be silent."""
+        return float(self.request.extensions["timeout"]["read"])
+
+    @property
     def content_type(self) -> str:
         """As the header has it; "" without one."""
         return self.response.headers.get("content-type", "")

@@ -360,7 +360,7 @@ async def test_a_refusal_whose_body_stalls_is_told_all_the_same() -> None:
 
     async with client_of(answer) as (client, _):
         with pytest.raises(ServiceError, match="HTTP 503: half a mess"):
-            await invoke(client, [])
+            await invoke(client, [], read_timeout_s=0.5)
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])

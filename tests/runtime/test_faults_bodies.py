@@ -119,7 +119,13 @@ REFUSALS = [
 
 @pytest.mark.parametrize("operation", ["invoke", "command", "stop"])
 async def test_every_refusal_is_told_with_its_status_whatever_its_body(manner: Make, operation: str) -> None:
-    cases = [(status, kind) for status in REFUSALS for kind in BODIES if status != 304 or kind == "empty"]
+    # Every status with every kind for one operation; for the others each with some.
+    cases = [
+        (status, kind)
+        for row, status in enumerate(REFUSALS)
+        for column, kind in enumerate(BODIES)
+        if (kind == "empty" if status == 304 else operation == "invoke" or (row + column) % 4 == 0)
+    ]
     answers = iter(reply(f"{status} S", BODIES[kind][0], **BODIES[kind][1]) for status, kind in cases)
 
     async def script(exchange: Exchange) -> None:
@@ -202,6 +208,8 @@ def forever(data: bytes) -> Iterator[bytes]:
 LENGTHS = struct.pack("!II", 2**31, 0)
 PRELUDE_OF_2_GIB = LENGTHS + struct.pack("!I", zlib.crc32(LENGTHS))
 
+LONG_LINE = b"data: " + b"x" * 990 + b"\n"
+
 ENDLESS: dict[str, tuple[str, bytes, bytes, type[AgentCoreError]]] = {
     "header lines": ("invoke", b"HTTP/1.1 200 OK\r\n", b"X-A: " + b"x" * 1000 + b"\r\n", TransportError),
     "one header": ("invoke", b"HTTP/1.1 200 OK\r\nX-A: ", b"x" * 1000, TransportError),
@@ -214,7 +222,12 @@ ENDLESS: dict[str, tuple[str, bytes, bytes, type[AgentCoreError]]] = {
         StreamInterruptedError,
     ),
     "one chunk extension": ("invoke", chunked("text/plain") + b"1;", b"x" * 1000, StreamInterruptedError),
-    "one event": ("invoke", head(content_type="text/event-stream"), b"data: x\n" * 10_000, ProtocolError),
+    "one event": (
+        "invoke",
+        head(content_type="text/event-stream"),
+        (b"data: " + b"x" * 990 + b"\n") * 100,
+        ProtocolError,
+    ),
     "one line": ("invoke", head(content_type="text/event-stream") + b"data: ", b"x" * 100_000, ProtocolError),
     "one comment": ("invoke", head(content_type="text/event-stream") + b": ", b"x" * 100_000, ProtocolError),
     "one field": ("invoke", head(content_type="text/event-stream"), b"x" * 100_000, ProtocolError),

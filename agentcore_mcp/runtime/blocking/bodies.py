@@ -147,7 +147,7 @@ def _one_by_one(batches: Generator[list[T], None, None]) -> Generator[T, None, N
 def _read_some(reply: Reply) -> bytes:
     """Read the beginning of a body that only explains a failure: as much as comes, soon and without trouble."""
     body = bytearray()
-    reply.deadline.set(ERROR_BODY_TIMEOUT_S)
+    reply.deadline.set(min(ERROR_BODY_TIMEOUT_S, reply.read_timeout_s))
     with suppress(*LINE_FAILURES):
         with nullcontext(reply.response.iter_bytes()) as chunks:
             for chunk in chunks:

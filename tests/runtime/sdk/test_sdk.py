@@ -205,7 +205,7 @@ async def test_a_refusal_whose_words_do_not_come_is_raised_without_them(
 
     async with asyncio.timeout(WAIT_S), sdk_of(manner, answer) as (client, _):
         with pytest.raises(ServiceError, match="<html>") as caught:
-            await client.invoke({})
+            await client.invoke({}, timeout=0.5)
 
     assert caught.value.status == 500
 
