@@ -36,9 +36,7 @@ _ID_SUFFIX = re.compile(r"-[A-Za-z0-9]{10}$")
 
 
 def _arn(value: Any) -> RuntimeArn:
-    if isinstance(value, RuntimeArn):
-        return value
-    if not isinstance(value, str):
+    if not isinstance(value, RuntimeArn | str):
         # A ValueError, as pydantic wants it.
         raise ValueError(f"has to be a string, not {value!r}")  # noqa: TRY004
     return RuntimeArn.parse(value)

@@ -21,7 +21,7 @@ from agentcore_mcp.wire.headers import (
     USER_HEADER,
     header_fields,
 )
-from agentcore_mcp.wire.ids import Runtime, RuntimeArn, RuntimeId, check_client_token, check_session_id, check_shell_id
+from agentcore_mcp.wire.ids import RuntimeArn, check_client_token, check_session_id, check_shell_id
 from agentcore_mcp.wire.limits import (
     COMMAND_MAX_CHARS,
     COMMAND_TIMEOUT_DEFAULT_S,
@@ -63,7 +63,7 @@ class Request:
 
 
 def invoke_request(
-    runtime: Runtime,
+    arn: RuntimeArn,
     payload: bytes,
     *,
     session_id: str,
@@ -76,7 +76,7 @@ def invoke_request(
     """Build InvokeAgentRuntime.
 
     Args:
-        runtime: Its ARN, or its id and account.
+        arn: The runtime's.
         payload: What the agent receives, at most 100,000,000 bytes.
         session_id: 33 to 256 visible ASCII characters.
         qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
@@ -88,9 +88,9 @@ def invoke_request(
     Raises:
         InvalidRequestError: If an argument is outside these limits, or the runtime is that of a harness.
     """
-    if isinstance(runtime, RuntimeArn) and runtime.is_harness:
+    if arn.is_harness:
         raise InvalidRequestError(
-            f"{runtime} is a harness: it takes commands, but InvokeHarness asks it, not InvokeAgentRuntime"
+            f"{arn} is a harness: it takes commands, but InvokeHarness asks it, not InvokeAgentRuntime"
         )
     if len(payload) > PAYLOAD_MAX_BYTES:
         raise InvalidRequestError(f"the payload has {len(payload)} bytes, at most {PAYLOAD_MAX_BYTES} are allowed")
@@ -101,11 +101,11 @@ def invoke_request(
                 f"the user id has {len(user_id)} characters, 1 to {USER_ID_MAX_CHARS} are allowed"
             )
         fields[USER_HEADER] = user_id
-    return Request(target_of(runtime, INVOKE, {"qualifier": qualifier}), header_fields(fields, headers), payload)
+    return Request(target_of(arn, INVOKE, {"qualifier": qualifier}), header_fields(fields, headers), payload)
 
 
 def command_request(
-    runtime: Runtime,
+    arn: RuntimeArn,
     command: str,
     *,
     session_id: str,
@@ -116,7 +116,7 @@ def command_request(
     """Build InvokeAgentRuntimeCommand.
 
     Args:
-        runtime: Its ARN, or its id and account.
+        arn: The runtime's.
         command: 1 to 65,536 characters, handed to the session's environment as it is.
         session_id: 33 to 256 visible ASCII characters.
         timeout_s: After how many whole seconds the service ends the command, 1 to 3600.
@@ -129,11 +129,11 @@ def command_request(
     check_command(command, timeout_s)
     body = json.dumps({"command": command, "timeout": timeout_s}).encode()
     fields = {"Content-Type": JSON_TYPE, "Accept": EVENT_STREAM_TYPE, SESSION_HEADER: check_session_id(session_id)}
-    return Request(target_of(runtime, COMMAND, {"qualifier": qualifier}), header_fields(fields, headers), body)
+    return Request(target_of(arn, COMMAND, {"qualifier": qualifier}), header_fields(fields, headers), body)
 
 
 def stop_request(
-    runtime: Runtime,
+    arn: RuntimeArn,
     *,
     session_id: str,
     client_token: str,
@@ -143,20 +143,18 @@ def stop_request(
     """Build StopRuntimeSession.
 
     Args:
-        runtime: Its ARN.
+        arn: The runtime's.
         session_id: 33 to 256 visible ASCII characters.
         client_token: 33 to 256 letters, digits and dashes; the same token makes a repeated stop the same stop.
         qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
         headers: Further headers, such as trace context.
 
     Raises:
-        InvalidRequestError: If an argument is outside these limits, or the runtime is not named by its ARN.
+        InvalidRequestError: If an argument is outside these limits.
     """
-    if isinstance(runtime, RuntimeId):
-        raise InvalidRequestError(f"sessions are stopped by the ARN of their runtime, not by its id: {runtime}")
     body = json.dumps({"clientToken": check_client_token(client_token)}).encode()
     fields = {"Content-Type": JSON_TYPE, SESSION_HEADER: check_session_id(session_id)}
-    target = target_of(runtime, STOP, {"qualifier": qualifier})
+    target = target_of(arn, STOP, {"qualifier": qualifier})
     return Request(target, header_fields(fields, headers), body, idempotent=True)
 
 
@@ -214,19 +212,15 @@ def check_command(command: str, timeout_s: int) -> None:
         )
 
 
-def target_of(runtime: Runtime, operation: Operation, query: Mapping[str, str | None]) -> str:
+def target_of(arn: RuntimeArn, operation: Operation, query: Mapping[str, str | None]) -> str:
     """Return path and query of a request; parameters that are None are left out.
 
     Raises:
         InvalidRequestError: If a parameter has half a surrogate pair, which UTF-8 can't carry.
     """
-    if isinstance(runtime, RuntimeId):
-        name, query = runtime.runtime_id, {"accountId": runtime.account_id, **query}
-    else:
-        # The ARN is one path segment: its colons and slash are encoded too, as botocore does it.
-        name = quote(str(runtime), safe="")
     given = {name: value for name, value in query.items() if value is not None}
-    path = f"/runtimes/{name}/{operation.path}"
+    # The ARN is one path segment: its colons and slash are encoded too, as botocore does it.
+    path = f"/runtimes/{quote(str(arn), safe='')}/{operation.path}"
     try:
         return f"{path}?{urlencode(given, quote_via=quote)}" if given else path
     except UnicodeEncodeError as error:
