@@ -13,7 +13,6 @@ import httpx2
 
 from agentcore_mcp.errors import (
     AgentCoreError,
-    AgentError,
     AgentRuntimeError,
     ConnectError,
     CredentialsError,
@@ -29,8 +28,6 @@ from agentcore_mcp.wire.refusals import (
     BODY_EXCERPT_CHARS,
     FOREIGN,
     error_of_answer,
-    error_of_event,
-    error_of_frame,
     is_foreign_page,
 )
 
@@ -82,28 +79,12 @@ def refusal(reply: Reply, body: bytes) -> AgentRuntimeError:
     return error_of_answer(
         response.status_code,
         {name: redacted(value, request) for name, value in response.headers.items()},
-        _redacted_bytes(body, request),
+        redacted(body.decode("latin-1"), request).encode("latin-1"),
         now=time.time(),
         sent=scheme_of(request.headers.get("authorization")),
         reason_phrase=redacted(response.reason_phrase, request),
         session_id=reply.session_id,
     )
-
-
-def frame_error(reply: Reply, code: str, body: bytes) -> AgentRuntimeError:
-    """Return the error that a frame of a command's stream carries."""
-    return error_of_frame(
-        redacted(code, reply.request),
-        _redacted_bytes(body, reply.request),
-        request_id=reply.request_id,
-        session_id=reply.session_id,
-    )
-
-
-def event_error(reply: Reply, *failure: str) -> AgentError:
-    """Return the error that an event is by which the agent reports its failure: its error, error type and message."""
-    error, error_type, message = (redacted(text, reply.request) for text in failure)
-    return error_of_event(error, error_type, message, request_id=reply.request_id, session_id=reply.session_id)
 
 
 @contextmanager
@@ -147,18 +128,16 @@ def sending_errors(request: httpx2.Request, session_id: str, deadline: Deadline)
 
 @contextmanager
 def reading_errors(reply: Reply) -> Iterator[None]:
-    """Translate what goes wrong in the body of an answer, and add the session to errors of our own."""
+    """Translate what goes wrong in the body of an answer, and add session and request id to errors of our own."""
     request = reply.request
     host = host_of(request)
     try:
         yield
-    except AgentRuntimeError:
-        raise
     except AgentCoreError as error:
         error.session_id = error.session_id or reply.session_id
-        error.message = redacted(error.message, request)
-        error.args = (error.message,)
-        error.__cause__ = error.__cause__ and cause_of(error.__cause__, request)
+        if isinstance(error, AgentRuntimeError):
+            error.request_id = reply.request_id
+        _redact(error, request)
         raise
     except httpx2.ReadTimeout as error:
         message = f"{host} fell silent for {reply.read_timeout_s:g} s; the work may still be going on"
@@ -201,8 +180,15 @@ def _unwanted(reply: Reply, body: bytes, media: str | None) -> ProtocolError:
     return ProtocolError(f"{what} is {content_type!r:.200}{wanted}: {text!r}{who}", session_id=reply.session_id)
 
 
-def _redacted_bytes(body: bytes, request: httpx2.Request) -> bytes:
-    return redacted(body.decode("latin-1"), request).encode("latin-1")
+def _redact(error: AgentCoreError, request: httpx2.Request) -> None:
+    """Take the request's credentials out of all that an error says."""
+    for name, value in vars(error).items():
+        if type(value) is str:
+            setattr(error, name, redacted(value, request))
+    if isinstance(error, ServiceError):
+        error.fields = tuple((redacted(name, request), redacted(said, request)) for name, said in error.fields)
+    error.args = (error.message,)
+    error.__cause__ = error.__cause__ and cause_of(error.__cause__, request)
 
 
 def _detail(error: Exception) -> str:

@@ -8,11 +8,9 @@ from __future__ import annotations
 import codecs
 import re
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from agentcore_mcp.errors import ProtocolError
-from agentcore_mcp.runtime.failures import event_error, frame_error
 from agentcore_mcp.wire.encodings import GzipReader, is_gzip
 from agentcore_mcp.wire.eventstream import CommandDecoder, CommandEvent
 from agentcore_mcp.wire.headers import SSE_TYPE
@@ -22,7 +20,7 @@ from agentcore_mcp.wire.reports import FAILURE_MARK, stream_failure
 from agentcore_mcp.wire.sse import SSEDecoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from agentcore_mcp.errors import AgentError
     from agentcore_mcp.runtime.replies import Reply
@@ -62,15 +60,11 @@ class EventData:
     """Reads a stream of events: each piece is the data of one, and an agent's report of its failure is raised.
 
     A body without one field of an event is read as the text that it is, whatever its type says.
-
-    Args:
-        error_of: Makes the exception of such a report, of its error, error type and message.
     """
 
     finished = False
 
-    def __init__(self, error_of: Callable[[str, str, str], AgentError] = error_of_event) -> None:
-        self._error_of = error_of
+    def __init__(self) -> None:
         self._decoder = SSEDecoder(keeps_blanks=True)
         self._error: AgentError | None = None
         self._begin = bytearray()  # of the body, until its first field
@@ -122,7 +116,7 @@ class EventData:
         for position, piece in enumerate(pieces):
             failure = stream_failure(piece)
             if failure is not None:
-                self._error = self._error_of(*failure)
+                self._error = error_of_event(*failure)
                 if not position:
                     raise self._error
                 return pieces[:position]
@@ -228,7 +222,7 @@ def invocation_body(reply: Reply) -> Body[str]:
     """Return what reads the successful answer to an invocation."""
     kind, charset = reply.media_type, _charset(reply.content_type)
     if kind == SSE_TYPE:
-        return Body(EventData(partial(event_error, reply)), reply, charset=charset)
+        return Body(EventData(), reply, charset=charset)
     if is_text_type(kind):
         return Body(TextPieces(in_lines=is_line_type(kind)), reply, half_is_worth_having=True, charset=charset)
     return Body(WholeText(kind), reply, half_is_worth_having=True)
@@ -236,7 +230,7 @@ def invocation_body(reply: Reply) -> Body[str]:
 
 def command_body(reply: Reply) -> Body[CommandEvent]:
     """Return what reads the successful answer to a command."""
-    return Body(CommandDecoder(error_of=partial(frame_error, reply)), reply)
+    return Body(CommandDecoder(), reply)
 
 
 def _charset(content_type: str) -> str | None:

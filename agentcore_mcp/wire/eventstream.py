@@ -1,31 +1,25 @@
 """A running command as its event stream: bytes in, command events out, and the encoders for the other side.
 
 What the frames say, after the service model's InvokeAgentRuntimeCommandStreamOutput; ``frames`` knows their bytes.
-Strict in what is written, which boto3 reads, and tolerant in what is read: a payload may sit inside the member
-``chunk``, headers may be missing, an event's member may be its type, and what is unknown is skipped, because the
-real service's frames are documented by nothing but the model.
+Events and members that the model doesn't have are skipped.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agentcore_mcp.errors import AgentRuntimeError, ProtocolError, StreamInterruptedError
 from agentcore_mcp.wire.characters import WholeCharacters, valid_unicode
-from agentcore_mcp.wire.frames import MAX_FRAME_BYTES, FrameReader, encode_frame
-from agentcore_mcp.wire.headers import JSON_TYPE
-from agentcore_mcp.wire.refusals import error_of_frame
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from agentcore_mcp.wire.frames import FrameReader, encode_frame
+from agentcore_mcp.wire.headers import ERROR_TYPE_HEADER, JSON_TYPE
+from agentcore_mcp.wire.refusals import error_of_answer
 
 STATUS_COMPLETED = "COMPLETED"
 STATUS_TIMED_OUT = "TIMED_OUT"
 
 _EVENT_HEADERS = {":message-type": "event", ":event-type": "chunk", ":content-type": JSON_TYPE}
-_MEMBERS = ("contentStart", "contentDelta", "contentStop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +61,10 @@ class CommandDecoder:
 
     An error found after complete events is kept: ``feed`` returns those events, ``failed`` becomes true, and the next
     call raises the error.
-
-    Args:
-        max_frame_bytes: How many bytes one frame may have. This is a security limit: it bounds the memory that a
-            stream can take.
-        error_of: Makes the exception of an error frame, of its code and its JSON body.
     """
 
-    def __init__(
-        self,
-        *,
-        max_frame_bytes: int = MAX_FRAME_BYTES,
-        error_of: Callable[[str, bytes], AgentRuntimeError] = error_of_frame,
-    ) -> None:
-        self._error_of = error_of
-        self._frames = FrameReader(max_frame_bytes=max_frame_bytes)
+    def __init__(self) -> None:
+        self._frames = FrameReader()
         self._stdout, self._stderr = WholeCharacters(), WholeCharacters()  # an output may be cut within a character
         self._stopped = False
         self._error: ProtocolError | AgentRuntimeError | None = None
@@ -138,7 +121,7 @@ class CommandDecoder:
             return
         for headers, payload in self._frames.feed(data):
             if error := _error(headers, payload):
-                raise self._error_of(*error)
+                raise error
             for event in _events(headers, payload):
                 if isinstance(event, ContentDelta):
                     events.append(ContentDelta(self._stdout.feed(event.stdout), self._stderr.feed(event.stderr)))
@@ -172,14 +155,12 @@ def _events(headers: dict[str, str], payload: bytes) -> list[CommandEvent]:
 
     The outputs are as JSON has them, perhaps with half a character.
     """
-    event_type = headers.get(":event-type", "chunk")
-    if headers.get(":message-type", "event") != "event" or (event_type != "chunk" and event_type not in _MEMBERS):
+    if (headers.get(":message-type"), headers.get(":event-type")) != ("event", "chunk"):
         return []
-    value = _object(_json(payload), "a frame's payload")
-    if isinstance(value.get("chunk"), dict):
-        value = value["chunk"]
-    if event_type in _MEMBERS and event_type not in value:
-        value = {event_type: value}
+    try:
+        value = _object(json.loads(payload.decode()), "a frame's payload")
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"a frame's payload is not JSON: {payload[:100]!r}") from error
     events: list[CommandEvent] = []
     if value.get("contentStart") is not None:
         events.append(ContentStart())
@@ -196,22 +177,19 @@ def _events(headers: dict[str, str], payload: bytes) -> list[CommandEvent]:
     return events
 
 
-def _error(headers: dict[str, str], payload: bytes) -> tuple[str, bytes] | None:
-    """Return the code and the JSON body of the error that a frame carries; None if it carries none."""
+def _error(headers: dict[str, str], payload: bytes) -> AgentRuntimeError | None:
+    """Return the error that a frame carries; None if it carries none."""
+    code, body = "", payload
     match headers.get(":message-type"):
         case "exception":
-            return headers.get(":exception-type", ""), payload
+            code = headers.get(":exception-type", "")
         case "error":
-            message = headers.get(":error-message")
-            return headers.get(":error-code", ""), json.dumps({"message": message}).encode() if message else b""
-    return None
-
-
-def _json(payload: bytes) -> object:
-    try:
-        return json.loads(payload.decode())
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"a frame's payload is not JSON: {payload[:100]!r}") from error
+            code, message = headers.get(":error-code", ""), headers.get(":error-message")
+            body = json.dumps({"message": message}).encode() if message else b""
+        case _:
+            return None
+    # The wire writes it in camelCase and the service model in PascalCase.
+    return error_of_answer(None, {ERROR_TYPE_HEADER: code[:1].upper() + code[1:]}, body)
 
 
 def _object(value: object, what: str) -> dict[str, Any]:

@@ -35,15 +35,9 @@ _VALUE_BYTES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 
 
 class FrameReader:
-    """Cut a stream of bytes into frames.
+    """Cut a stream of bytes into frames."""
 
-    Args:
-        max_frame_bytes: How many bytes one frame may have. This is a security limit: it bounds the memory that a
-            stream can take.
-    """
-
-    def __init__(self, *, max_frame_bytes: int = MAX_FRAME_BYTES) -> None:
-        self._max_frame_bytes = max_frame_bytes
+    def __init__(self) -> None:
         self._buffer = bytearray()
         self._block = b""  # the headers of the last frame, as they came and as they were read
         self._headers: dict[str, str] = {}
@@ -88,8 +82,8 @@ class FrameReader:
             raise ProtocolError(
                 f"a frame has {headers_bytes} bytes of headers, at most {MAX_HEADERS_BYTES} are allowed"
             )
-        if frame_bytes > self._max_frame_bytes:
-            raise ProtocolError(f"a frame has {frame_bytes} bytes, at most {self._max_frame_bytes} are allowed")
+        if frame_bytes > MAX_FRAME_BYTES:
+            raise ProtocolError(f"a frame has {frame_bytes} bytes, at most {MAX_FRAME_BYTES} are allowed")
         if frame_bytes < headers_bytes + _OVERHEAD_BYTES:
             raise ProtocolError(f"a frame of {frame_bytes} bytes can't hold {headers_bytes} bytes of headers")
         return int(frame_bytes)

@@ -69,7 +69,7 @@ def error_of_answer(
     headers: Mapping[str, str],
     body: bytes,
     *,
-    now: float,
+    now: float = 0.0,
     sent: Scheme | None = None,
     reason_phrase: str = "",
     session_id: str | None = None,
@@ -121,27 +121,9 @@ def error_of_answer(
     )
 
 
-def error_of_frame(
-    code: str, body: bytes, *, request_id: str | None = None, session_id: str | None = None
-) -> ServiceError | AgentError:
-    """Make the exception for an error frame of an event stream.
-
-    Args:
-        code: The wire writes it in camelCase and the service model in PascalCase.
-        body: As of an HTTP answer.
-        request_id: That of the HTTP answer.
-        session_id: The session of the call.
-    """
-    headers = {ERROR_TYPE_HEADER: code[:1].upper() + code[1:], REQUEST_ID_HEADER: request_id or ""}
-    return error_of_answer(None, headers, body, now=0.0, session_id=session_id)
-
-
-def error_of_event(
-    error: str, error_type: str, message: str, *, request_id: str | None = None, session_id: str | None = None
-) -> AgentError:
+def error_of_event(error: str, error_type: str, message: str) -> AgentError:
     """Make the exception for an event by which an agent reports its failure, after its stream has begun."""
-    sentence = _sentence(error_type, error, message)
-    return AgentError(error, error_type, sentence, request_id=request_id, session_id=session_id)
+    return AgentError(error, error_type, _sentence(error_type, error, message))
 
 
 def is_foreign_page(headers: Mapping[str, str]) -> bool:

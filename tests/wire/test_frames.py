@@ -31,8 +31,8 @@ BOTOCORE_ERRORS = (botocore.eventstream.ParserError, KeyError, UnicodeDecodeErro
 Frame = tuple[dict[str, str], bytes]
 
 
-def read(chunks: Iterable[bytes], *, max_frame_bytes: int = MAX_FRAME_BYTES) -> list[Frame]:
-    reader = FrameReader(max_frame_bytes=max_frame_bytes)
+def read(chunks: Iterable[bytes]) -> list[Frame]:
+    reader = FrameReader()
     return [frame for chunk in chunks for frame in reader.feed(chunk)]
 
 
@@ -209,11 +209,13 @@ def test_the_limits_are_those_of_botocore() -> None:
 
 
 def test_a_frame_may_be_exactly_as_large_as_the_limit() -> None:
-    raw = frame(b"", b"x" * 84)
+    payload = bytes(MAX_FRAME_BYTES - 16)
 
-    assert read([raw], max_frame_bytes=100) == [({}, b"x" * 84)]
-    with pytest.raises(ProtocolError, match=r"^a frame has 100 bytes, at most 99 are allowed$"):
-        read([raw[:12]], max_frame_bytes=99)
+    assert read([frame(b"", payload)]) == [({}, payload)]
+    with pytest.raises(
+        ProtocolError, match=rf"^a frame has {MAX_FRAME_BYTES + 1} bytes, at most {MAX_FRAME_BYTES} are"
+    ):
+        read([frame(b"", payload + b"x")[:12]])
 
 
 def test_headers_may_be_exactly_as_large_as_the_limit() -> None:

@@ -18,7 +18,6 @@ from agentcore_mcp.wire.refusals import (
     RETRY_AFTER_MAX_S,
     error_of_answer,
     error_of_event,
-    error_of_frame,
     is_foreign_page,
     retry_after_s,
 )
@@ -194,29 +193,11 @@ def test_an_answer_without_a_body_has_its_reason_phrase(body: bytes, reason_phra
     assert (error.error, error.error_type, str(error)) == (text, "HTTP 503", f"HTTP 503: {text}")
 
 
-@pytest.mark.parametrize(
-    ("code", "body", "error_type", "message"),
-    [
-        ("throttlingException", b'{"message":"slow down"}', ServiceError, "ThrottlingException: slow down"),
-        ("throttlingException", b"", ServiceError, "ThrottlingException: the runtime gave no message"),
-        ("runtimeClientError", b'{"message":"oh"}', AgentError, "RuntimeClientError: oh"),
-        ("", b"", ServiceError, "UnknownError: the runtime gave no message"),
-    ],
-)
-def test_an_error_frame_becomes_this_exception_with_this_sentence(
-    code: str, body: bytes, error_type: type[AgentRuntimeError], message: str
-) -> None:
-    error = error_of_frame(code, body, request_id="r-1", session_id="s-1")
-
-    assert type(error) is error_type
-    assert (str(error), error.status, error.request_id, error.session_id) == (message, None, "r-1", "s-1")
-
-
 def test_an_error_event_says_what_the_agent_says() -> None:
-    error = error_of_event("bad", "Validation", "details", request_id="r-1", session_id="s-1")
+    error = error_of_event("bad", "Validation", "details")
 
     assert (error.error, error.error_type, str(error)) == ("bad", "Validation", "Validation: bad (details)")
-    assert (error.status, error.request_id, error.session_id) == (None, "r-1", "s-1")
+    assert (error.status, error.request_id, error.session_id) == (None, None, None)
 
 
 # Who answered.
