@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from agentcore_mcp.server.terminal import GIVEN_OUT, folded
+from agentcore_mcp.server.terminal import GIVEN_OUT, folded, given_out
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -146,11 +146,10 @@ class Progress:
     def _take(self) -> str:
         self._shorten()
         gap = f"[... {self._skipped_chars:,} characters skipped ...] " if self._skipped_chars else ""
-        text = self._pending.rstrip("\r")
         # Whatever comes next can't rewrite what was sent: it then goes on in a line of its own.
-        self._pending = (GIVEN_OUT if text[-1:] not in ("", "\n") else "") + self._pending[len(text) :]
+        text, self._pending = given_out(self._pending)
         self._has_news, self._skipped_chars = False, 0
-        return gap + text.lstrip(GIVEN_OUT)
+        return gap + text
 
     async def _send(self, message: str) -> None:
         self._sent += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyte
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -13,6 +14,7 @@ HELD = 4_096
 WRITTEN = [
     "10%\r", "\r20%", "\r\n", "\n", "\r", "wide 漢字 😀", "e\u0301", "\x1b[1;31m", "\x1b[0m", "\x1b[K",
     "\x1b]0;title\x07", "\x1b]8;;http://x\x1b\\", "\x1b]0;never ended", "\x1b(B", "\x1b[", "\x1b", "|\b/\b", "\0", " ",
+    "漢\b", "字\r", "\x1b[3G", "\x1b[2D", "\x1b[5C", "\x1b[1K", "\x1b[2K",
     "=" * (HELD - 1), "=" * HELD, "=" * (HELD + 1),
 ]  # fmt: skip
 
@@ -36,6 +38,18 @@ def cleaned(*pieces: str) -> str:
         ("windows\r\nlines\r\n", "windows\nlines\n"),
         ("progress 7\r", "progress 7"),
         ("bell\x07, null\x00, backspace\x08", "bell, null, backspace"),
+        ("10%\b\b\b20%\b\b\b30%\n", "30%\n"),
+        ("|\b/\b-\b\\\bdone\n", "done\n"),
+        ("b\bbo\bol\bld\bd and _\bu_\bn_\bd\n", "bold and und\n"),
+        ("10%\x1b[1G20%\x1b[G30%\n", "30%\n"),
+        ("downloading\r\x1b[Kdone\n", "done\n"),
+        ("downloading\x1b[2K\x1b[1Gdone\n", "done\n"),
+        ("downloading\rdone\n", "doneloading\n"),
+        ("one\x1b[2Dx\x1b[2Cy\n", "oxe y\n"),
+        ("漢字\b\b語\n", "漢語\n"),
+        ("漢字\rx\n", "x 字\n"),
+        ("e\u0301\bx\n", "x\n"),
+        ("not ours: \x11\x12\x13\x14", "not ours: "),
         ("an escape that never ends \x1b[12", "an escape that never ends [12"),
         ("", ""),
     ],
@@ -66,6 +80,21 @@ def test_any_division_into_pieces_gives_the_same_text(pieces: list[str]) -> None
 
     assert cleaned(*pieces) == cleaned(whole)
     assert cleaned(*whole) == cleaned(whole)
+
+
+# pyte has its troubles with halves of wide characters.
+STEPS = ["a", "bc", "10%", "\b", "\b\b", "\r", "_\ba", "\x1b[G", "\x1b[0G", "\x1b[1G", "\x1b[3G", "\x1b[C", "\x1b[4C"]
+STEPS += ["\x1b[D", "\x1b[9999D", "\x1b[K", "\x1b[0K", "\x1b[1K", "\x1b[2K", "\x1b[J", "\x1b[1;31m", "\x1b]0;t\x07"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(STEPS), max_size=12).map("".join))
+def test_a_line_is_what_a_terminal_shows(written: str) -> None:
+    """What is erased in the end is shown all the same, so something is written there."""
+    screen = pyte.Screen(200, 2)
+    pyte.Stream(screen).feed(f"{written}z")
+
+    assert cleaned(f"{written}z\n").rstrip() == screen.display[0].rstrip()
 
 
 @settings(deadline=None)
@@ -104,3 +133,5 @@ def test_however_many_carriage_returns_there_are_reading_them_takes_no_longer_th
     assert cleaned("a" + "\r" * many + "b") == "b"
     assert cleaned("\x1b[" * many) == "[" * many
     assert cleaned("\x1b" * many + "[" + "0" * many) == "[" + "0" * many
+    assert cleaned("a" + "\b" * many + "b") == "b"
+    assert cleaned("a" + "\x1b[9999C" * 10_000 + "b\rc") == "c" + " " * (HELD - 2) + "b"

@@ -182,7 +182,12 @@ def _left_out(call: Call, settings: Settings) -> str:
     if not call.ever_omitted_chars:
         return ""
     how = f": read them with read_output, handle {call.handle!r}" if settings.allows("read_output") else ""
-    return f"{call.ever_omitted_chars:,} characters were left out{how}"
+    spools = {name: output.spool for name, output in call.outputs.items() if output.spool.dropped_bytes}
+    gone = "".join(
+        f"; of {name}, the {spool.dropped_bytes:,} bytes after the first {spool.kept_bytes:,} are not kept"
+        for name, spool in spools.items()
+    )
+    return f"{call.ever_omitted_chars:,} characters were left out{how}{gone}"
 
 
 def _fit(call: Call, max_chars: int) -> None:

@@ -9,7 +9,7 @@ import anyio
 from mcp import Client
 
 from agentcore_mcp.server.assembly import create_server
-from agentcore_mcp.wire.eventstream import ContentDelta, encode_command_event
+from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
 from agentcore_mcp.wire.sse import encode_sse
 from tests.support.servers import Exchange, loopback_server, reply
 from tests.support.tools import (
@@ -45,6 +45,25 @@ async def test_what_a_result_left_out_can_be_read() -> None:
     assert read == answer
     assert "no call has the handle" in text_of(unknown)
     assert "1 to 40000" in text_of(too_much)
+
+
+async def test_what_is_more_than_is_kept_is_said_with_the_result() -> None:
+    pieces = [encode_command_event(ContentDelta(stdout="0123456789abcde\n" * 65_536)) for _ in range(34)]
+    frames = b"".join([*pieces, encode_command_event(ContentStop(0, "COMPLETED"))])
+
+    async def talk(exchange: Exchange) -> None:
+        await exchange.send(reply(body=frames, content_type=EVENT_STREAM))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        result = data_of(await client.call_tool("run_command", {"command": "long"}))
+        last = data_of(await client.call_tool("read_output", {"handle": result["handle"], "offset": 33_554_425}))
+
+    assert result["note"].endswith("; of stdout, the 2,097,152 bytes after the first 33,554,432 are not kept")
+    assert "read them with read_output, handle" in result["note"]
+    assert (last["text"], last["dropped_bytes"]) == ("9abcde\n", 2_097_152)
 
 
 async def test_what_the_result_of_a_running_call_left_out_can_be_read_when_it_has_ended() -> None:
