@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.errors import AgentCoreError, InvalidRequestError
 from agentcore_mcp.runtime.readers import EventData
 from agentcore_mcp.wire.characters import WholeCharacters
-from agentcore_mcp.wire.sse import SSEDecoder
+from agentcore_mcp.wire.pieces import Text
+from agentcore_mcp.wire.reports import says_nothing
+from agentcore_mcp.wire.sse import NamedData, SSEDecoder
 from agentcore_mcp.wire.text import AnswerText
 
 if TYPE_CHECKING:
@@ -27,7 +29,9 @@ class EventText:
     def feed(self, data: str) -> str:
         """Return the string that an event's data, or a whole answer, stands for."""
         text = data
-        if data.lstrip().startswith('"'):  # spares the parsing for everything else
+        if isinstance(data, NamedData) and says_nothing(data):
+            return ""
+        if data.lstrip().startswith('"') and not isinstance(data, Text):  # spares the parsing for everything else
             try:
                 text = json.loads(data)
             except ValueError:
@@ -66,17 +70,22 @@ def parse_sse_data(data: bytes | str | None) -> Any:
 
 
 def iter_text(stream: Iterable[bytes]) -> Iterator[str]:
-    """Yield the words of a stream of server-sent events as they arrive, whichever framework the agent is built with.
+    """Yield the words of an answer as they arrive, whichever framework the agent is built with.
 
     Args:
-        stream: The bytes of the stream, cut anywhere: boto3's ``answer["response"]``, an ``iter_bytes()`` of httpx2,
-            an open file.
+        stream: The bytes of the answer, cut anywhere: boto3's ``answer["response"]``, an ``iter_bytes()`` of httpx2,
+            an open file. Server-sent events, lines of JSON, or text.
 
     Raises:
         AgentError: If the agent reports that it failed.
         ProtocolError: If an event has more than 16 MiB.
     """
     reader, words = EventData(), AnswerText()
-    for chunk in stream:
-        yield from filter(None, map(words.feed, reader.feed(chunk)))
-    yield from filter(None, [*map(words.feed, reader.close()), words.close()])
+    try:
+        for chunk in stream:
+            yield from filter(None, map(words.feed, reader.feed(chunk)))
+        yield from filter(None, map(words.feed, reader.close()))
+    except AgentCoreError:
+        yield from filter(None, [words.close()])
+        raise
+    yield from filter(None, [words.close()])

@@ -11,7 +11,8 @@ from hypothesis import given, strategies as st
 from agentcore_mcp.errors import AgentError, InvalidRequestError
 from agentcore_mcp.runtime import iter_text, parse_sse_data
 from agentcore_mcp.runtime.text import EventText
-from agentcore_mcp.wire.sse import encode_sse
+from agentcore_mcp.wire.pieces import Text
+from agentcore_mcp.wire.sse import NamedData, encode_sse
 from tests.support.agentcore import Boto, new_session_id
 
 if TYPE_CHECKING:
@@ -104,3 +105,22 @@ def test_strings_that_were_cut_anywhere_join_to_what_they_were(texts: list[str])
     units = (chr(int.from_bytes(whole[start : start + 2], "little")) for start in range(0, len(whole), 2))
 
     assert "".join(map(reader.feed, map(json.dumps, units))) + reader.close() == whole.decode("utf-16-le", "replace")
+
+
+def test_an_answer_that_is_no_stream_of_events_has_words_too() -> None:
+    assert "".join(iter_text([b'{"text": "It', b'"}\n{"text": " is"}\n'])) == "It is"
+    assert list(iter_text([b"It", b" is"])) == ["It is"]
+
+
+def test_what_waits_for_the_end_of_an_answer_comes_before_its_failure() -> None:
+    words = iter_text([b'data: {"text": "It", "run": "r"}\n\nevent: error\ndata: {"error": "boom"}\n\n'])
+
+    assert [next(words), next(words)] == ["It", '\n{"run": "r"}']
+    with pytest.raises(AgentError, match="boom"):
+        next(words)
+
+
+def test_the_string_of_a_text_is_the_text_and_an_end_has_none() -> None:
+    reader = EventText()
+
+    assert [reader.feed(Text('"x"')), reader.feed('"x"'), reader.feed(NamedData.of("{}", "done"))] == ['"x"', "x", ""]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from agentcore_mcp.wire.dialects import waiting
 from agentcore_mcp.wire.dialects.content import dicts, text_of
 
 if TYPE_CHECKING:
@@ -111,4 +112,6 @@ def _item(item: dict[str, Any], speech: Speech) -> str:
         case "function_call" | "mcp_call" | "custom_tool_call":
             call_id = item.get("call_id", item.get("id"))
             speech.tools.called(item.get("name"), item.get("arguments", item.get("input")), call_id)
+        case "mcp_approval_request":
+            return waiting.pause(item, speech)
     return ""
