@@ -230,6 +230,28 @@ def test_each_text_in_objects_that_nobody_knows_is_said(events: list[dict[str, A
     assert [leaf for event in events for leaf in strings_in(event) if leaf not in said and leaf not in pieces] == []
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "response", "text": "words"},
+        {"type": "agent_response", "text": "words"},
+        {"event": "Running", "text": "words", "run_id": "r"},
+        {"token": "words", "run_id": "r", "content_type": "str"},
+        {"event": "done", "response": "words", "sources": ["s"]},
+        {"event_kind": "mine", "text": "words"},
+        {"tool_calls": "words", "token_usage": 3},
+        {"data": "other", "delta": "words"},
+        {"interrupts": True, "name": "words"},
+        {"requirements": [{"name": "words"}]},
+        {"answer": {"message": "text", "sources": "words"}},
+        {"answer": "longer", "text": "words", "alpha": "words"},
+        {"result": ["text", ["words"]]},
+    ],
+)
+def test_objects_that_only_look_like_a_frameworks_lose_nothing(value: dict[str, Any]) -> None:
+    assert "words" in text(value)
+
+
 fragments = st.sampled_from(
     [
         b'data: {"text": "It"}\n\n', b"data:plain\n\n", b"data: is\n\n", b"event: done\n", b"data: {}\n\n", b"\n",

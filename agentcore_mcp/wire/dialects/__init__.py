@@ -54,7 +54,7 @@ def read(value: dict[str, Any], speech: Speech) -> str | None:
 def _read(value: dict[str, Any], speech: Speech) -> str | None:
     kind = value.get("type")
     if isinstance(kind, str):
-        reader = _BY_TYPE.get(kind) or _BY_TYPE_FAMILY.get(kind.partition(".")[0]) if kind else None
+        reader = _BY_TYPE.get(kind) or (_BY_TYPE_FAMILY.get(kind.partition(".")[0]) if "." in kind else None)
         if reader and (words := reader(value, speech)) is not None:
             return words
     for name in value:

@@ -16,36 +16,30 @@ if TYPE_CHECKING:
 
 FRAMEWORK_TYPES = ("agent_response_update", "agent_response", "chat_response_update", "chat_response")
 MASTRA_TYPES = ("tool-call-approval", "tool-call-suspended", "tool-approval-request", "object", "object-result")
-_AGNO = (
-    "Run",
-    "Team",
-    "Workflow",
-    "Step",
-    "ToolCall",
-    "Model",
-    "Reasoning",
-    "Memory",
-    "Session",
-    "PreHook",
-    "PostHook",
-)
+_AGNO_PIECES = ("RunContent", "RunIntermediateContent")
+_AGNO_ENDS = ("RunCompleted", "WorkflowCompleted")
+_AGNO_ERRORS = ("RunError", "RunCancelled", "WorkflowError")
+_AGNO_EVENT = {"event", "created_at", "run_id"}
+_AGNO_OUTPUT = {"run_id", "content", "content_type", "status"}
 
 
 def agno(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read an event of Agno, of an agent, a team or a workflow, or the output of a run, which has no ``event``."""
+    """Read an event of Agno, of an agent, a team or a workflow, or the output of a run."""
     kind, content = value.get("event"), value.get("content")
     if not isinstance(kind, str):
-        return _agno_output(value, speech) if "content_type" in value and "event" not in value else None
+        return _agno_output(value, speech) if value.keys() >= _AGNO_OUTPUT and "event" not in value else None
     kind = kind.removeprefix("Team")
-    if not kind.startswith(_AGNO):
-        return None
-    if kind in ("RunContent", "RunIntermediateContent"):
+    if kind in _AGNO_PIECES:
         return speech.piece(content) if isinstance(content, str) else _structured(content, speech)
-    if kind in ("RunCompleted", "WorkflowCompleted", "RunOutput"):
+    if not value.keys() >= _AGNO_EVENT or not kind.isalpha():
+        return None
+    if kind in _AGNO_ENDS:
         return speech.result(content) if isinstance(content, str) else _structured(content, speech)
-    if kind in ("RunError", "RunCancelled", "WorkflowError"):
+    if kind in _AGNO_ERRORS:
         reason = pick(value, "content", "error", "reason")
         return speech.failure(reason) if isinstance(reason, str) else None
+    if kind == "CustomEvent":
+        return None
     if kind == "ToolCallStarted":
         _agno_tool(value.get("tool"), speech)
     if kind in ("ModelRequestStarted", "ModelRequestCompleted", "ToolCallStarted"):
@@ -71,9 +65,11 @@ def _structured(value: object, speech: Speech) -> str:
 
 def agent_framework(value: dict[str, Any], speech: Speech) -> str | None:
     """Read an update, or a response with its messages, of Microsoft Agent Framework."""
-    if isinstance(value.get("messages"), list):
-        return "".join(agent_framework({"type": "", **message}, speech) or "" for message in dicts(value["messages"]))
-    contents, message_id = dicts(value.get("contents")), value.get("message_id")
+    if "contents" not in value and dicts(messages := value.get("messages")) == messages:
+        return "".join(agent_framework({"type": "", **message}, speech) or "" for message in messages)
+    if not isinstance(value.get("contents"), list):
+        return None
+    contents, message_id = dicts(value["contents"]), value.get("message_id")
     if value.get("role") not in ("assistant", None):
         return ""
     for call in contents:
@@ -97,14 +93,21 @@ def mastra(value: dict[str, Any], speech: Speech) -> str | None:
     if value["type"] == "object":
         return "" if "from" in value else None
     if value["type"] == "object-result":
-        return _structured(value.get("object"), speech)
+        return _structured(value["object"], speech) if "object" in value else None
     return waiting.pause(value, speech)
+
+
+_LLAMAINDEX = {
+    "event", "delta", "response", "thinking_delta", "tool_name", "tool_kwargs", "tool_output", "message", "_data",
+}  # fmt: skip
 
 
 def llamaindex(value: dict[str, Any], speech: Speech) -> str | None:
     """Read an event of LlamaIndex's adapter to AgentCore, or one by which a workflow asks a person."""
     response, data = value.get("response"), value.get("_data")
     match value.get("event"):
+        case str() if not value.keys() <= _LLAMAINDEX:
+            return None
         case "agent_stream" if isinstance(delta := value.get("delta"), str):
             return speech.piece(delta)
         case "tool_call" if "tool_name" in value:
@@ -123,18 +126,28 @@ def llamaindex(value: dict[str, Any], speech: Speech) -> str | None:
     return ""
 
 
+# What a piece of the model's has, and what a tool came to: at least and at most.
+_SMOLAGENTS = (
+    ({"tool_calls", "token_usage"}, {"tool_calls", "token_usage", "content"}),
+    ({"output", "is_final_answer"}, {"output", "is_final_answer", "id", "observation", "tool_call"}),
+)
+
+
 def smolagents(value: dict[str, Any], speech: Speech) -> str | None:
     """Read a step of a run, or what leads to it; the last event is ``{"output": …}``, as authors write it too."""
     if value.keys() == {"id", "name", "arguments"}:
         speech.tools.called(value["name"], value["arguments"], value["id"])
         return ""
-    if "is_final_answer" not in value and not {"tool_calls", "token_usage"} <= value.keys():
+    is_step = value.keys() >= {"step_number", "timing", "model_output"}
+    if not is_step and not any(members <= value.keys() <= known for members, known in _SMOLAGENTS):
         return None
-    if "step_number" in value or "plan" in value:
+    if is_step:
         error = value.get("error")
-        text = pick(value, "plan", "model_output")
+        text = value.get("model_output")
         words = speech.message(text) if isinstance(text, str) else ""
         return words + (speech.failure(str(error.get("message", error))) if isinstance(error, dict) else "")
+    if "tool_calls" in value and not isinstance(value["tool_calls"], (list, type(None))):
+        return None
     for call in dicts(value.get("tool_calls")):
         if isinstance(function := call.get("function"), dict):
             speech.tools.called(function.get("name"), function.get("arguments"), call.get("id"))

@@ -12,6 +12,7 @@ import re
 from typing import Any
 
 from agentcore_mcp.wire import dialects
+from agentcore_mcp.wire.dialects import strands
 from agentcore_mcp.wire.dialects.content import SPEAKERS, text_of
 from agentcore_mcp.wire.speech import Said, Speech, as_json
 
@@ -25,6 +26,7 @@ _OTHER_KINDS = ("think", "reason", "tool", "status", "error")  # in a "type": wh
 # Members that may be another one with every piece and mean nothing to a reader.
 _BOOKKEEPING = re.compile(r"(?:.*_)?(?:id|uuid|time|timestamp|ts|date|created|at)|.*(?:[a-z]Id|At|Time)|Date")
 _TEXTS_MAX = 12  # of one object, among which a sum is looked for: each may be compared with each
+_MESSAGE_MEMBERS = ("type", "model", "usage", "stop_reason", "metrics", "state", "metadata", "name")
 _PART_MEMBERS = {"type", "text", "id", "index", "annotations"}
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 _GROWN_CHARS = 20  # that nobody says twice by chance, at the beginning of two pieces
@@ -146,12 +148,17 @@ class Authors:
             parts = answer if isinstance(answer, list) else []
             text = text_of(parts) if all(map(_is_text, parts)) else None
             return None if text is None else self._speech.result(text)
+        if (words := strands.result(answer, self._speech)) is not None:
+            return words
         message = answer.get("message", answer)
         if isinstance(message, dict) and message.get("role") in SPEAKERS:
             message = text_of(message.get("content"))
-        if isinstance(message, str):
-            return self._speech.result(message)
-        return dialects.read(answer, self._speech)
+        if not isinstance(message, str):
+            return dialects.read(answer, self._speech)
+        beside = ("message", "role", "content", *_MESSAGE_MEMBERS)
+        rest = {key: other for key, other in answer.items() if key not in beside and other not in _EMPTY}
+        rest = {key: other for key, other in rest.items() if not _BOOKKEEPING.fullmatch(key)}
+        return self._speech.result(message) + (self._speech.line(as_json(rest)) if rest else "")
 
 
 def _is_text(part: object) -> bool:

@@ -100,8 +100,11 @@ def converse_result(value: dict[str, Any], speech: Speech) -> str | None:
 
 def data_event(value: dict[str, Any], speech: Speech) -> str | None:
     """Read a piece that Strands reports beside the model's own delta."""
-    data = value.get("data")
-    return speech.ranked(data, _DATA) if isinstance(data, str) and (len(value) == 1 or "delta" in value) else None
+    data, delta = value.get("data"), value.get("delta")
+    is_own = (
+        len(value) == 1 or "event_loop_cycle_id" in value or (isinstance(delta, dict) and delta.get("text") == data)
+    )
+    return speech.ranked(data, _DATA) if isinstance(data, str) and is_own else None
 
 
 def message_event(value: dict[str, Any], speech: Speech) -> str | None:

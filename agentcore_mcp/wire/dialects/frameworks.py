@@ -142,6 +142,14 @@ def autogen_result(value: dict[str, Any], speech: Speech) -> str | None:
     return "".join(autogen(message, speech) or "" for message in messages)
 
 
+_PYDANTIC_AI_EVENTS = (
+    "agent_run_result", "capability", "capability_load_delta", "deferred_tool_results", "enqueued_messages",
+    "final_result", "function_tool_call", "function_tool_result", "model_settings_delta", "output_tool_call",
+    "output_tool_result", "part_delta", "part_end", "part_start", "response_done", "session_usage",
+    "tool_availability_delta",
+)  # fmt: skip
+
+
 def pydantic_ai(value: dict[str, Any], speech: Speech) -> str | None:
     """Read an event of Pydantic AI."""
     part, delta = value.get("part"), value.get("delta")
@@ -155,7 +163,9 @@ def pydantic_ai(value: dict[str, Any], speech: Speech) -> str | None:
             speech.tools.called(name, arguments, rest.get("tool_call_id"))
         case "agent_run_result", _ if isinstance(result := value.get("result"), dict):
             return speech.result(result["output"]) if isinstance(result.get("output"), str) else None
-        case str(), _:
+        case "deferred_tool_requests", _ if isinstance(requests := value.get("requests"), dict):
+            return "".join(waiting.pause(pause, speech) for pause in waiting.split(requests)[1])
+        case str(kind), _ if kind in _PYDANTIC_AI_EVENTS:
             pass
         case _:
             return None

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MODES = frozenset({"values", "updates", "messages", "custom", "tasks", "debug", "checkpoints"})
 
+_TASK, _TASK_RESULT = {"id", "name", "input", "triggers"}, {"id", "name", "result", "interrupts"}
+
 
 def updates(value: dict[str, Any], speech: Speech) -> str | None:
     """Read what the nodes that just ran add to the state: ``{"node": {"messages": …}, …}``."""
@@ -79,7 +81,7 @@ def protocol_event(value: dict[str, Any], speech: Speech) -> str | None:
 
 def task(value: dict[str, Any], speech: Speech) -> str | None:
     """Read what a graph's task begins with or ends with, in the mode ``tasks``."""
-    if "name" not in value or not ("triggers" in value or "interrupts" in value):
+    if not (value.keys() >= _TASK or value.keys() >= _TASK_RESULT):
         return None
     if isinstance(value.get("error"), str):
         return speech.failure(value["error"])

@@ -16,7 +16,7 @@ _ERROR_MEMBERS = {"error", "type", "id", "jsonrpc", "request_id", "event_id", "s
 def chat_completion(value: dict[str, Any], speech: Speech) -> str | None:
     """Read a chat completion, or a chunk of one; the first choice, should there be several."""
     choices = value.get("choices")
-    if choices == [] and ("usage" in value or value.get("object") == "chat.completion.chunk"):
+    if choices == [] and (isinstance(value.get("usage"), dict) or value.get("object") == "chat.completion.chunk"):
         return ""
     choice = dicts(choices)[0] if dicts(choices) else {}
     delta, message, text = choice.get("delta"), choice.get("message"), choice.get("text")

@@ -57,7 +57,7 @@ def tool_in_use(value: dict[str, Any], speech: Speech) -> str | None:
 
 def result(value: dict[str, Any], speech: Speech) -> str | None:
     """Read what a run came to, by itself or as somebody's ``result``: its last message, and a structured answer."""
-    inner = value.get("result", value)
+    inner = value.get("result", value) if len(value) == 1 else value
     if not isinstance(inner, dict) or not any(members <= inner.keys() for members in _RESULT_MEMBERS):
         return None
     inner, pauses = waiting.split(inner)
