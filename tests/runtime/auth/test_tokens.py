@@ -345,9 +345,16 @@ def test_a_file_without_a_token_is_not_quoted(tmp_path: Path, content: bytes) ->
     assert "s3cr" not in str(caught.value)
 
 
-def test_a_file_of_any_size_is_not_read_to_its_end(tmp_path: Path) -> None:
+def test_a_file_as_large_as_one_may_be_is_read(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("t" * TOKEN_MAX_BYTES)
+
+    assert TokenFile(tmp_path / "token").fetch(None).value == "t" * TOKEN_MAX_BYTES
+
+
+@pytest.mark.parametrize("size", [TOKEN_MAX_BYTES + 1, 10**12])
+def test_a_file_of_any_size_is_not_read_to_its_end(tmp_path: Path, size: int) -> None:
     with (tmp_path / "token").open("wb") as file:
-        file.truncate(10**12)
+        file.truncate(size)
 
     with pytest.raises(CredentialsError, match=f"has more than the {TOKEN_MAX_BYTES} bytes allowed"):
         TokenFile(tmp_path / "token").fetch(None)
