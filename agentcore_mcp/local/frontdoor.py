@@ -18,7 +18,7 @@ from agentcore_mcp.local.callers.issuer import PATH as ISSUER_PATH
 from agentcore_mcp.local.line.exchange import ClientGoneError, Exchange
 from agentcore_mcp.local.line.faults import FAULT_HEADER, SpoiltSend
 from agentcore_mcp.local.line.journal import Journal
-from agentcore_mcp.local.line.refusals import Refusal, not_found
+from agentcore_mcp.local.line.refusals import Refusal
 from agentcore_mcp.local.line.routes import WEBSOCKET, Route, find_route
 from agentcore_mcp.local.line.sockets import ClientSocket, SocketClosedError, refusing
 from agentcore_mcp.local.line.validation import check_members, headers_in
@@ -180,7 +180,7 @@ class FrontDoor:
     async def _protected_resource(self, exchange: Exchange, hosted: HostedAgent, route: Route) -> None:
         """Answer as RFC 9728 says, so that a client without a token finds out who issues them."""
         if self._gate.issuer is None:
-            raise not_found(f"The agent '{route.runtime}' takes no tokens")
+            raise Refusal("ResourceNotFoundException", f"The agent '{route.runtime}' takes no tokens")
         target = target_of(hosted.arn, INVOKE, {"qualifier": route.query.get("qualifier") or None})
         resource = f"http://{exchange.headers['host']}{target}"
         await exchange.answer_json(200, {"resource": resource, "authorization_servers": [self._gate.issuer.url]})

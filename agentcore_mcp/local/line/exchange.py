@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from agentcore_mcp.local.line.refusals import Refusal, invalid_field
+from agentcore_mcp.local.line.refusals import Refusal, invalid_fields
 from agentcore_mcp.wire.headers import JSON_TYPE, REQUEST_ID_HEADER, SESSION_HEADER
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Exchange:
             Refusal: If it has more than ``max_bytes``; ``field`` names it then.
             ClientGoneError: If the client leaves before its end.
         """
-        too_long = invalid_field(field, f"Member must have length less than or equal to {max_bytes}")
+        too_long = invalid_fields((field, f"Member must have length less than or equal to {max_bytes}"))
         announced = self.headers.get("content-length", "0")
         total = int(announced) if announced.isdecimal() else 0
         if max(total, len(self._held or b"")) > max_bytes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.local.line.refusals import Refusal, invalid_field
+from agentcore_mcp.local.line.refusals import Refusal, invalid_fields
 from agentcore_mcp.wire.refusals import FIELD_VALIDATION_FAILED, STATUS_OF_CODE, STATUS_OF_COMMON_CODE
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Faults:
                 try:
                     changes |= _read(text.strip())
                 except ConfigurationError as error:
-                    raise invalid_field(FAULT_HEADER, error.message) from None
+                    raise invalid_fields((FAULT_HEADER, error.message)) from None
         return Plan(**changes)
 
 

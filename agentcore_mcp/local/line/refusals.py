@@ -6,18 +6,10 @@ caller of ours ever sees one, a client does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from agentcore_mcp.wire.headers import ERROR_TYPE_HEADER
-from agentcore_mcp.wire.refusals import (
-    CANNOT_PARSE,
-    FIELD_VALIDATION_FAILED,
-    STATUS_OF_CODE,
-    STATUS_OF_COMMON_CODE,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from agentcore_mcp.wire.refusals import FIELD_VALIDATION_FAILED, STATUS_OF_CODE, STATUS_OF_COMMON_CODE
 
 # AWS has this after these codes, and a client that does not cut it off sees a code that it does not know.
 _COMMON_CODE_NAMESPACE: Final = ":http://internal.amazon.com/coral/com.amazon.coral.service/"
@@ -72,31 +64,11 @@ class Refusal(Exception):  # noqa: N818  it is an answer, and named for what it 
         return members
 
 
-def invalid_fields(fields: Sequence[tuple[str, str]]) -> Refusal:
+def invalid_fields(*fields: tuple[str, str]) -> Refusal:
     """Refuse a request because fields of it, each named with the constraint, break the model."""
     found = f"{len(fields)} validation error{'s' if len(fields) > 1 else ''} detected"
     values = "; ".join(f"Value at '{name}' failed to satisfy constraint: {constraint}" for name, constraint in fields)
-    return Refusal("ValidationException", f"{found}: {values}", reason=FIELD_VALIDATION_FAILED, fields=tuple(fields))
-
-
-def invalid_field(name: str, constraint: str) -> Refusal:
-    """Refuse a request because one of its fields breaks a constraint of the model."""
-    return invalid_fields([(name, constraint)])
-
-
-def unreadable(message: str) -> Refusal:
-    """Refuse a request that can't be read at all."""
-    return Refusal("ValidationException", message, reason=CANNOT_PARSE)
-
-
-def not_found(message: str) -> Refusal:
-    """Refuse a request for something that does not exist."""
-    return Refusal("ResourceNotFoundException", message)
-
-
-def runtime_failed(message: str) -> Refusal:
-    """Refuse a request because the agent behind the front door failed."""
-    return Refusal("RuntimeClientError", message)
+    return Refusal("ValidationException", f"{found}: {values}", reason=FIELD_VALIDATION_FAILED, fields=fields)
 
 
 def session_starting(session_id: str) -> Refusal:

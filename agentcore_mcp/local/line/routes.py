@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, unquote
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.local.line.refusals import Refusal, invalid_field, not_found
+from agentcore_mcp.local.line.refusals import Refusal, invalid_fields
 from agentcore_mcp.wire.ids import ACCOUNT_ID, DEFAULT_QUALIFIER, RuntimeArn
 from agentcore_mcp.wire.operations import CARD, COMMAND, INVOKE, METADATA, SHELL, SOCKET, STOP, Operation
 
@@ -44,18 +44,21 @@ class Route:
             try:
                 arn = RuntimeArn.parse(self.runtime)
             except InvalidRequestError as exc:
-                raise invalid_field("agentRuntimeArn", exc.message) from None
+                raise invalid_fields(("agentRuntimeArn", exc.message)) from None
             found = next((known for known in arns if known == arn), None)
         else:
             # The bare id names its account beside it.
             account = self.query.get("accountId", "")
             if not self.operation.by_id or not ACCOUNT_ID.fullmatch(account):
-                raise invalid_field("agentRuntimeArn", "an agent id needs the query parameter accountId (12 digits)")
+                raise invalid_fields(("agentRuntimeArn", "an agent id needs the query parameter accountId (12 digits)"))
             named = (account, self.runtime)
             found = next((arn for arn in arns if (arn.account_id, arn.runtime_id) == named), None)
         qualifier = self.query.get("qualifier", DEFAULT_QUALIFIER)
         if found is None or qualifier != DEFAULT_QUALIFIER:
-            raise not_found(f"No endpoint or agent found with qualifier '{qualifier}' for agent '{self.runtime}'")
+            raise Refusal(
+                "ResourceNotFoundException",
+                f"No endpoint or agent found with qualifier '{qualifier}' for agent '{self.runtime}'",
+            )
         return found
 
 

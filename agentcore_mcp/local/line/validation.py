@@ -1,16 +1,18 @@
 """Validation: the members of a request that travel in its headers and its query, against the service model.
 
-The bodies are checked where they are read.
+What a body holds is checked by its operation.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.local.line.refusals import invalid_fields
+from agentcore_mcp.local.line.refusals import Refusal, invalid_fields
 from agentcore_mcp.wire.headers import CUSTOM_HEADER_PREFIX, HEADER_NAME, SESSION_HEADER
 from agentcore_mcp.wire.ids import ACCOUNT_ID
 from agentcore_mcp.wire.operations import STOP
+from agentcore_mcp.wire.refusals import CANNOT_PARSE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +34,7 @@ def headers_in(query: Mapping[str, str]) -> dict[str, str]:
         if not (HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable())
     ]
     if unfit:
-        raise invalid_fields([(name, "Member must hold what a header can carry") for name in unfit])
+        raise invalid_fields(*((name, "Member must hold what a header can carry") for name in unfit))
     return headers
 
 
@@ -56,4 +58,19 @@ def check_members(operation: Operation, headers: Mapping[str, str], query: Mappi
     if operation.by_id and account_id is not None and not ACCOUNT_ID.fullmatch(account_id):
         fields.append(("accountId", f"Member must satisfy regular expression pattern: {ACCOUNT_ID.pattern}"))
     if fields:
-        raise invalid_fields(fields)
+        raise invalid_fields(*fields)
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """Read a body.
+
+    Raises:
+        Refusal: If it is not a JSON object.
+    """
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise Refusal("ValidationException", "the request body is not a JSON object", reason=CANNOT_PARSE)
+    return value

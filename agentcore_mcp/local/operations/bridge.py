@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
-from agentcore_mcp.local.line.refusals import runtime_failed
+from agentcore_mcp.local.line.refusals import Refusal
 from agentcore_mcp.local.line.sockets import (
     GOING_AWAY,
     INTERNAL_ERROR,
@@ -66,7 +66,7 @@ async def bridge(socket: ClientSocket, session: Session, query: Mapping[str, str
     except InvalidStatus as exc:
         raise refused_by_agent(exc.response.status_code) from None
     except (OSError, EOFError, InvalidHandshake):
-        raise runtime_failed(await session.why_broken()) from None
+        raise Refusal("RuntimeClientError", await session.why_broken()) from None
     async with upstream:
         await socket.accept(subprotocol=upstream.subprotocol)
         async with anyio.create_task_group() as tasks:

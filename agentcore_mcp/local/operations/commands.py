@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from agentcore_mcp.local.line.refusals import Refusal, invalid_field, unreadable
+from agentcore_mcp.local.line.refusals import Refusal, invalid_fields
+from agentcore_mcp.local.line.validation import json_object
 from agentcore_mcp.local.sandbox.jobs import Job
 from agentcore_mcp.local.sandbox.pipes import OutputPipe
 from agentcore_mcp.local.sandbox.shell import SHELL, command_environment
@@ -69,28 +69,23 @@ class Command:
         Raises:
             Refusal: If it is not what the service model allows.
         """
-        try:
-            members = json.loads(body)
-        except (ValueError, RecursionError):
-            raise unreadable("the request body is not JSON") from None
-        if not isinstance(members, dict):
-            raise unreadable("the request body is not a JSON object")
+        members = json_object(body)
         line, timeout_s = members.get("command"), members.get("timeout")
         if not isinstance(line, str):
-            raise invalid_field("command", "Member must be a string")
+            raise invalid_fields(("command", "Member must be a string"))
         if not 1 <= len(line) <= COMMAND_MAX_CHARS:
-            raise invalid_field("command", f"Member must have length between 1 and {COMMAND_MAX_CHARS}")
+            raise invalid_fields(("command", f"Member must have length between 1 and {COMMAND_MAX_CHARS}"))
         try:
             encoded = line.encode()
         except UnicodeEncodeError:
-            raise invalid_field("command", "Member must not contain half of a surrogate pair") from None
+            raise invalid_fields(("command", "Member must not contain half of a surrogate pair")) from None
         if b"\0" in encoded:
-            raise invalid_field("command", "Member must not contain a NUL")
+            raise invalid_fields(("command", "Member must not contain a NUL"))
         if timeout_s is None:
             timeout_s = COMMAND_TIMEOUT_DEFAULT_S
         if type(timeout_s) is not int or not COMMAND_TIMEOUT_MIN_S <= timeout_s <= COMMAND_TIMEOUT_MAX_S:
-            raise invalid_field(
-                "timeout", f"Member must be an integer between {COMMAND_TIMEOUT_MIN_S} and {COMMAND_TIMEOUT_MAX_S}"
+            raise invalid_fields(
+                ("timeout", f"Member must be an integer between {COMMAND_TIMEOUT_MIN_S} and {COMMAND_TIMEOUT_MAX_S}")
             )
         return cls(line, timeout_s)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from agentcore_mcp.local.line.refusals import Refusal, runtime_failed
+from agentcore_mcp.local.line.refusals import Refusal
 from agentcore_mcp.wire.headers import AGENT_REQUEST_ID_HEADER, ANSWER_HEADERS, CUSTOM_HEADER_PREFIX, SESSION_HEADER
 from agentcore_mcp.wire.limits import PAYLOAD_MAX_BYTES
 from agentcore_mcp.wire.operations import INVOKE
@@ -79,9 +79,10 @@ def to_agent(headers: Mapping[str, str], session_id: str, request_id: str) -> di
 
 def refused_by_agent(status: int) -> Refusal:
     """Refuse a request because the agent did; its own words are not for the client."""
-    return runtime_failed(
+    return Refusal(
+        "RuntimeClientError",
         f"Received error ({status}) from runtime. Please check the agent's output, which the local AgentCore prints on "
-        "its standard error, for more information."
+        "its standard error, for more information.",
     )
 
 
@@ -115,5 +116,5 @@ async def _pass_on(
             finally:
                 await response.aclose()
     except httpx2.TransportError:
-        raise runtime_failed(await session.why_broken()) from None
+        raise Refusal("RuntimeClientError", await session.why_broken()) from None
     await exchange.finish()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from agentcore_mcp.local.line.refusals import Refusal, runtime_failed
+from agentcore_mcp.local.line.refusals import Refusal
 from agentcore_mcp.local.line.sockets import (
     GOING_AWAY,
     MESSAGE_TOO_BIG,
@@ -207,7 +207,7 @@ class Shells:
         """
         shell_id = query.get("shellId") or str(uuid.uuid4())
         if not SHELL_ID.fullmatch(shell_id):
-            raise runtime_failed(f"Invalid shell ID: {shell_id}; it matches {SHELL_ID.pattern}")
+            raise Refusal("RuntimeClientError", f"Invalid shell ID: {shell_id}; it matches {SHELL_ID.pattern}")
         await self._of(session, shell_id).attach(socket)
 
     def _of(self, session: Session, shell_id: str) -> Shell:
@@ -220,7 +220,7 @@ class Shells:
                 if len(shells) >= SHELLS_MAX:
                     del shells[ended.id]
             if len(shells) >= SHELLS_MAX:
-                raise runtime_failed(f"Maximum concurrent shell sessions reached ({SHELLS_MAX} open)")
+                raise Refusal("RuntimeClientError", f"Maximum concurrent shell sessions reached ({SHELLS_MAX} open)")
             shells[shell_id] = Shell(shell_id, session, shells)
         return shells[shell_id]
 

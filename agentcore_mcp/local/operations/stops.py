@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.local.line.refusals import (
-    Refusal,
-    invalid_field,
-    not_found,
-    session_starting,
-    unreadable,
-)
+from agentcore_mcp.local.line.refusals import Refusal, invalid_fields, session_starting
+from agentcore_mcp.local.line.validation import json_object
 from agentcore_mcp.wire.ids import CLIENT_TOKEN
 from agentcore_mcp.wire.refusals import IDEMPOTENT_PARAMETER_MISMATCH
 
@@ -45,7 +39,7 @@ class Stops:
         token = _client_token(await exchange.read(BODY_MAX_BYTES, field="clientToken"))
         session = self._session(hosted, session_id, token)
         if session is None:
-            raise not_found(f"Session not found or already terminated: {session_id}")
+            raise Refusal("ResourceNotFoundException", f"Session not found or already terminated: {session_id}")
         if session.starting:
             raise session_starting(session_id)
         await self._sessions.end(session)
@@ -73,13 +67,7 @@ class Stops:
 def _client_token(body: bytes) -> str | None:
     if not body:
         return None
-    try:
-        members = json.loads(body)
-    except (ValueError, RecursionError):
-        raise unreadable("the request body is not JSON") from None
-    if not isinstance(members, dict):
-        raise unreadable("the request body is not a JSON object")
-    token = members.get("clientToken")
+    token = json_object(body).get("clientToken")
     if token is not None and not (isinstance(token, str) and CLIENT_TOKEN.fullmatch(token)):
-        raise invalid_field("clientToken", f"Member must satisfy regular expression pattern: {CLIENT_TOKEN.pattern}")
+        raise invalid_fields(("clientToken", f"Member must satisfy regular expression pattern: {CLIENT_TOKEN.pattern}"))
     return token

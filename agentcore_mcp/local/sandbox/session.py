@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx2
 
-from agentcore_mcp.local.line.refusals import Refusal, runtime_failed, session_starting
+from agentcore_mcp.local.line.refusals import Refusal, session_starting
 from agentcore_mcp.local.sandbox.agent import AgentProcess
 from agentcore_mcp.local.sandbox.processes import Processes
 from agentcore_mcp.local.sandbox.targets import AgentUrl
@@ -156,7 +156,7 @@ class Session:
             finally:
                 self._calls.discard(scope)
         if scope.cancelled_caught:
-            raise runtime_failed(self.why)
+            raise Refusal("RuntimeClientError", self.why)
 
     async def notice_busy_agent(self) -> None:
         """Ask the agent of an idle session for its health, and count as used now if it says that it is busy."""
@@ -218,7 +218,7 @@ class Session:
         # The words of the service.
         limit = f"Please make sure that initialization completes in {self._limits.start_timeout_s:g}s."
         self.stop(f"Runtime initialization time exceeded. {limit}")
-        raise runtime_failed(self.why)
+        raise Refusal("RuntimeClientError", self.why)
 
     async def _run_agent(self, agent: AgentProcess) -> None:
         await agent.run(self._show)
