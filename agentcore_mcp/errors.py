@@ -10,8 +10,7 @@ The first question is whose failure it is: yours, the line's, or the runtime's::
     │   ├── ConnectError              no connection: the request was never sent
     │   ├── ResponseTimeoutError      connected, then silent for longer than the timeout
     │   ├── StreamInterruptedError    an answer began and did not reach its end
-    │   │   ├── SessionStoppedError   because the session was stopped meanwhile
-    │   │   └── ServerEndingError     because this server ends
+    │   │   └── SessionStoppedError   because the session was stopped meanwhile
     │   └── WebSocketClosedError      a WebSocket is closed, and why
     ├── ProtocolError                 what arrived is not what the wire allows, or is over a limit
     └── AgentRuntimeError             the runtime answered, and the answer is an error
@@ -24,7 +23,7 @@ from a credential.
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, InitVar, dataclass
 from enum import StrEnum
 
 
@@ -80,10 +79,6 @@ class SessionStoppedError(StreamInterruptedError):
     """A call of the MCP server broke off, because the server stopped its session meanwhile."""
 
 
-class ServerEndingError(StreamInterruptedError):
-    """A call of the MCP server broke off, because the server ends."""
-
-
 class WebSocketClosedError(TransportError):
     """A WebSocket is closed, so nothing more can be sent or received.
 
@@ -132,22 +127,22 @@ class AgentRuntimeError(AgentCoreError):
         error: The error's own text, as the service or the agent sent it.
         error_type: An AWS exception name, the agent's exception class, or ``HTTP <status>`` if the answer named
             neither.
-        message: One sentence, which is also ``str()``: type, error, and what else the answer says about it.
+        details: What else the answer says about it; only part of the message, which is type, error and this.
         status: The HTTP status, or None for an error inside a stream that began with 200.
         request_id: The id that AWS support asks for, when the answer carried one.
     """
 
     error: str
     error_type: str = ""
-    message: str = ""
+    details: InitVar[str] = ""
     _: KW_ONLY
     status: int | None = None
     request_id: str | None = None
     session_id: str | None = None
 
-    def __post_init__(self) -> None:
-        said = f"{self.error_type}: {self.error}" if self.error_type else self.error
-        super().__init__(self.message or said, session_id=self.session_id)
+    def __post_init__(self, details: str) -> None:
+        named = f"{self.error_type}: {self.error}" if self.error_type else self.error
+        super().__init__(f"{named} ({details})" if details else named, session_id=self.session_id)
 
 
 @dataclass(eq=False, repr=False)
@@ -176,8 +171,8 @@ class ServiceError(AgentRuntimeError):
     retry_after_s: float | None = None
     foreign: bool = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def __post_init__(self, details: str) -> None:
+        super().__post_init__(details)
         self.code = self.code or self.error_type
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     [
         (("it broke",), "it broke"),
         (("it broke", "ValueError"), "ValueError: it broke"),
-        (("it broke", "ValueError", "in step 3"), "in step 3"),
-        (("it broke", "", "in step 3"), "in step 3"),
+        (("it broke", "ValueError", "in step 3"), "ValueError: it broke (in step 3)"),
+        (("it broke", "", "in step 3"), "it broke (in step 3)"),
     ],
 )
 def test_an_error_of_the_runtime_has_its_text_its_type_and_a_sentence(
@@ -35,9 +35,9 @@ def test_an_error_of_the_runtime_has_its_text_its_type_and_a_sentence(
 
 @pytest.mark.parametrize("kind", [AgentRuntimeError, ServiceError, AgentError])
 def test_the_arguments_of_an_error_have_names(kind: type[AgentRuntimeError]) -> None:
-    error = kind(error="e", error_type="T", message="m", status=400, request_id="r", session_id="s")
+    error = kind(error="e", error_type="T", details="d", status=400, request_id="r", session_id="s")
 
-    assert (error.error, error.error_type, str(error)) == ("e", "T", "m")
+    assert (error.error, error.error_type, str(error)) == ("e", "T", "T: e (d)")
     assert (error.status, error.request_id, error.session_id) == (400, "r", "s")
 
 

@@ -125,7 +125,7 @@ class RuntimeClient:
             qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
             content_type: The payload's media type.
             accept: The media types wanted back.
-            user_id: On whose behalf, at most 1024 characters.
+            user_id: On whose behalf, at most 1024 characters; SigV4 callers need an extra IAM permission for it.
             headers: Further headers, such as ``…-Runtime-Custom-*`` or trace context.
             read_timeout_s: Instead of the client's.
             auth: Instead of the client's.

@@ -61,7 +61,13 @@ def failure(reply: Reply, body: bytes, media: str | None) -> AgentCoreError:
         body: As much of its body as was read. A redirect's is not needed.
         media: The wanted type; None is any.
     """
-    return _unwanted(reply, body, media) if reply.response.is_success else refusal(reply, body)
+    if not reply.response.is_success:
+        return refusal(reply, body)
+    content_type = redacted(reply.content_type, reply.request)
+    text = redacted(body.decode("utf-8", "replace"), reply.request)[:BODY_EXCERPT_CHARS]
+    what, wanted = ("the answer", "") if media is None else ("the answer to a command", f", not {media!r}")
+    who = f" ({FOREIGN})" if is_foreign_page(reply.response.headers) else ""
+    return ProtocolError(f"{what} is {content_type!r:.200}{wanted}: {text!r}{who}", session_id=reply.session_id)
 
 
 def refusal(reply: Reply, body: bytes) -> AgentRuntimeError:
@@ -172,14 +178,6 @@ def _target(response: httpx2.Response) -> str:
     return redacted(target, response.request)[:DETAIL_MAX_CHARS]
 
 
-def _unwanted(reply: Reply, body: bytes, media: str | None) -> ProtocolError:
-    content_type = redacted(reply.content_type, reply.request)
-    text = redacted(body.decode("utf-8", "replace"), reply.request)[:BODY_EXCERPT_CHARS]
-    what, wanted = ("the answer", "") if media is None else ("the answer to a command", f", not {media!r}")
-    who = f" ({FOREIGN})" if is_foreign_page(reply.response.headers) else ""
-    return ProtocolError(f"{what} is {content_type!r:.200}{wanted}: {text!r}{who}", session_id=reply.session_id)
-
-
 def _redact(error: AgentCoreError, request: httpx2.Request) -> None:
     """Take the request's credentials out of all that an error says."""
     for name, value in vars(error).items():
@@ -193,8 +191,6 @@ def _redact(error: AgentCoreError, request: httpx2.Request) -> None:
 
 def _detail(error: Exception) -> str:
     text = str(error)
-    if isinstance(error, httpx2.LocalProtocolError):
-        text = ""
-    elif isinstance(error, httpx2.RemoteProtocolError):
+    if isinstance(error, httpx2.RemoteProtocolError):
         text = text.partition(":")[0]
     return text[:DETAIL_MAX_CHARS] or type(error).__name__

@@ -10,19 +10,17 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from agentcore_mcp.errors import ProtocolError
+from agentcore_mcp.errors import AgentError, ProtocolError
 from agentcore_mcp.wire.encodings import GzipReader, is_gzip
 from agentcore_mcp.wire.eventstream import CommandDecoder, CommandEvent
 from agentcore_mcp.wire.headers import SSE_TYPE
 from agentcore_mcp.wire.pieces import WHOLE_MAX_BYTES, TextPieces, is_line_type, is_text_type, whole
-from agentcore_mcp.wire.refusals import error_of_event
 from agentcore_mcp.wire.reports import FAILURE_MARK, stream_failure
 from agentcore_mcp.wire.sse import SSEDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agentcore_mcp.errors import AgentError
     from agentcore_mcp.runtime.replies import Reply
 
 ANSWER_MAX_BYTES = WHOLE_MAX_BYTES
@@ -116,7 +114,7 @@ class EventData:
         for position, piece in enumerate(pieces):
             failure = stream_failure(piece)
             if failure is not None:
-                self._error = error_of_event(*failure)
+                self._error = AgentError(*failure)
                 if not position:
                     raise self._error
                 return pieces[:position]

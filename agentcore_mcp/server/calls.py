@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError, ServerEndingError
+from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError, StreamInterruptedError
 from agentcore_mcp.server.call import Call, Phase
 from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.wire.limits import STREAM_MAX_S
@@ -123,7 +123,7 @@ class Calls:
             await work()
         except asyncio.CancelledError:
             call.failure = (
-                ServerEndingError("the server is ending, and ended the call")
+                StreamInterruptedError("the server is ending, and ended the call")
                 if self.ending
                 else ResponseTimeoutError(
                     f"the call went on for {UNATTENDED_MAX_S:g} s without being collected, and was ended"

@@ -74,9 +74,9 @@ USER_HEADER = USER.header
 TRACE_HEADERS = frozenset(member.header.lower() for member in TRACE)
 # Those of an agent's own that its caller gets to see, besides how its answer is framed.
 ANSWER_HEADERS = TRACE_HEADERS | {"content-type", "mcp-session-id", "mcp-protocol-version"}
-# Of those that a caller may add, how many characters. A command may have longer trace ids; X-Ray's and the W3C's own
-# limits are not above these.
-VALUE_CHARS = {member.header.lower(): (member.min_chars, member.max_chars) for member in (*TYPES, *MCP, *TRACE)}
+# How many characters their values have. A command may have longer trace ids; X-Ray's and the W3C's own limits are not
+# above these.
+VALUE_CHARS = {member.header.lower(): (member.min_chars, member.max_chars) for member in (USER, *TYPES, *MCP, *TRACE)}
 
 # What the two ends of a connection tell each other (RFC 9110, 7.6.1; RFC 9112, 6), and what the request, its
 # credentials or its connection already say.

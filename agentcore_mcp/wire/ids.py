@@ -92,28 +92,3 @@ def session_in(headers: Mapping[str, str], asked: str) -> str:
     """Return the session that an answer comes from: the one that was asked, unless its headers name another."""
     named = headers.get(SESSION_HEADER, "")
     return named if _ANSWERED_ID.fullmatch(named) else asked
-
-
-def check_client_token(token: str) -> str:
-    """Return a client token that the service accepts.
-
-    Raises:
-        InvalidRequestError: If it is not 33 to 256 letters, digits and dashes.
-    """
-    if not CLIENT_TOKEN.fullmatch(token):
-        raise InvalidRequestError(f"not a client token: {token!r}; it has 33 to 256 letters, digits and dashes")
-    return token
-
-
-def check_shell_id(shell_id: str) -> str:
-    """Return a shell id that the service accepts.
-
-    Raises:
-        InvalidRequestError: If it is not 1 to 128 letters, digits, dashes and underscores.
-    """
-    if not SHELL_ID.fullmatch(shell_id):
-        raise InvalidRequestError(
-            f"not a shell id: {shell_id!r}; it has 1 to 128 letters, digits, dashes and underscores, and begins with "
-            "a letter or digit"
-        )
-    return shell_id

@@ -9,15 +9,12 @@ LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 # As messages name it.
 LOOPBACK_IN_WORDS = "localhost, 127.0.0.0/8 or [::1]"
 
-_NETWORKS = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-
 
 def is_loopback(host: str) -> bool:
     """Tell whether a host, as URLs in parts have it, is this machine. Names other than localhost are not."""
     if host == "localhost":
         return True
     try:
-        address = ipaddress.ip_address(host)
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-    return any(address in network for network in _NETWORKS)

@@ -98,14 +98,13 @@ def error_of_answer(
     error = error or (not parsed.get("__type") and _excerpt(body)) or reason_phrase or "the runtime gave no message"
     request_id = request_id_in(headers)
     if code == _AGENT_FAILED or (not code and (own_type or status == STATUS_OF_CODE[_AGENT_FAILED])):
-        message = _sentence(error_type, error, said)
-        return AgentError(error, error_type, message, status=status, request_id=request_id, session_id=session_id)
+        return AgentError(error, error_type, said, status=status, request_id=request_id, session_id=session_id)
     challenge = headers.get("www-authenticate", "")
     foreign = code == _UNKNOWN_OPERATION or not (_is_of_aws(headers, challenge) or parsed.keys() & _TELLING_MEMBERS)
     return ServiceError(
         error,
         error_type,
-        _sentence(error_type, error, FOREIGN if foreign else said),
+        FOREIGN if foreign else said,
         status=status,
         request_id=request_id,
         session_id=session_id,
@@ -119,11 +118,6 @@ def error_of_answer(
         retry_after_s=retry_after_s(headers.get("retry-after", ""), now=now),
         foreign=foreign,
     )
-
-
-def error_of_event(error: str, error_type: str, message: str) -> AgentError:
-    """Make the exception for an event by which an agent reports its failure, after its stream has begun."""
-    return AgentError(error, error_type, _sentence(error_type, error, message))
 
 
 def is_foreign_page(headers: Mapping[str, str]) -> bool:
@@ -188,11 +182,6 @@ def _error_and_message(parsed: dict[str, Any]) -> tuple[str, str]:
     named = _text(error.get("message") if isinstance(error, dict) else error)
     said = _text(parsed.get("message")) or _text(parsed.get("Message"))
     return (named, "" if said == named else said) if named else (said, "")
-
-
-def _sentence(error_type: str, error: str, said: str) -> str:
-    named = f"{error_type}: {error}" if error_type else error
-    return f"{named} ({said})" if said else named
 
 
 def _excerpt(body: bytes) -> str:

@@ -2,7 +2,7 @@
 
 A request here has no host and no signature: ``runtime.endpoints`` adds the one, ``runtime.auth`` the other. As in
 botocore's ``bedrock-agentcore`` 2024-02-28 service model unless noted; its names and limits are in ``headers``,
-``limits`` and ``ids``.
+``limits`` and ``ids``. The arguments are those of ``RuntimeClient``'s methods, where their limits are.
 """
 
 from __future__ import annotations
@@ -21,14 +21,13 @@ from agentcore_mcp.wire.headers import (
     USER_HEADER,
     header_fields,
 )
-from agentcore_mcp.wire.ids import RuntimeArn, check_client_token, check_session_id, check_shell_id
+from agentcore_mcp.wire.ids import CLIENT_TOKEN, SHELL_ID, RuntimeArn, check_session_id
 from agentcore_mcp.wire.limits import (
     COMMAND_MAX_CHARS,
     COMMAND_TIMEOUT_DEFAULT_S,
     COMMAND_TIMEOUT_MAX_S,
     COMMAND_TIMEOUT_MIN_S,
     PAYLOAD_MAX_BYTES,
-    USER_ID_MAX_CHARS,
 )
 from agentcore_mcp.wire.operations import COMMAND, INVOKE, SHELL, SOCKET, STOP, Operation
 
@@ -75,18 +74,8 @@ def invoke_request(
 ) -> Request:
     """Build InvokeAgentRuntime.
 
-    Args:
-        arn: The runtime's.
-        payload: What the agent receives, at most 100,000,000 bytes.
-        session_id: 33 to 256 visible ASCII characters.
-        qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
-        content_type: The payload's media type.
-        accept: The media types wanted back.
-        user_id: On whose behalf, at most 1024 characters; SigV4 callers need an extra IAM permission for it.
-        headers: Further headers, such as ``…-Runtime-Custom-*`` or trace context.
-
     Raises:
-        InvalidRequestError: If an argument is outside these limits, or the runtime is that of a harness.
+        InvalidRequestError: If an argument is outside its limits, or the runtime is that of a harness.
     """
     if arn.is_harness:
         raise InvalidRequestError(
@@ -96,10 +85,6 @@ def invoke_request(
         raise InvalidRequestError(f"the payload has {len(payload)} bytes, at most {PAYLOAD_MAX_BYTES} are allowed")
     fields = {"Content-Type": content_type, "Accept": accept, SESSION_HEADER: check_session_id(session_id)}
     if user_id is not None:
-        if not 1 <= len(user_id) <= USER_ID_MAX_CHARS:
-            raise InvalidRequestError(
-                f"the user id has {len(user_id)} characters, 1 to {USER_ID_MAX_CHARS} are allowed"
-            )
         fields[USER_HEADER] = user_id
     return Request(target_of(arn, INVOKE, {"qualifier": qualifier}), header_fields(fields, headers), payload)
 
@@ -115,16 +100,8 @@ def command_request(
 ) -> Request:
     """Build InvokeAgentRuntimeCommand.
 
-    Args:
-        arn: The runtime's.
-        command: 1 to 65,536 characters, handed to the session's environment as it is.
-        session_id: 33 to 256 visible ASCII characters.
-        timeout_s: After how many whole seconds the service ends the command, 1 to 3600.
-        qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
-        headers: Further headers, such as trace context.
-
     Raises:
-        InvalidRequestError: If an argument is outside these limits.
+        InvalidRequestError: If an argument is outside its limits.
     """
     check_command(command, timeout_s)
     body = json.dumps({"command": command, "timeout": timeout_s}).encode()
@@ -142,17 +119,12 @@ def stop_request(
 ) -> Request:
     """Build StopRuntimeSession.
 
-    Args:
-        arn: The runtime's.
-        session_id: 33 to 256 visible ASCII characters.
-        client_token: 33 to 256 letters, digits and dashes; the same token makes a repeated stop the same stop.
-        qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
-        headers: Further headers, such as trace context.
-
     Raises:
-        InvalidRequestError: If an argument is outside these limits.
+        InvalidRequestError: If an argument is outside its limits.
     """
-    body = json.dumps({"clientToken": check_client_token(client_token)}).encode()
+    if not CLIENT_TOKEN.fullmatch(client_token):
+        raise InvalidRequestError(f"not a client token: {client_token!r}; it has 33 to 256 letters, digits and dashes")
+    body = json.dumps({"clientToken": client_token}).encode()
     fields = {"Content-Type": JSON_TYPE, SESSION_HEADER: check_session_id(session_id)}
     target = target_of(arn, STOP, {"qualifier": qualifier})
     return Request(target, header_fields(fields, headers), body, idempotent=True)
@@ -182,10 +154,13 @@ def websocket_request(
         in_query: Put session id and headers into the query.
 
     Raises:
-        InvalidRequestError: If an argument is outside these limits.
+        InvalidRequestError: If an argument is outside its limits.
     """
-    if shell_id is not None:
-        check_shell_id(shell_id)
+    if shell_id is not None and not SHELL_ID.fullmatch(shell_id):
+        raise InvalidRequestError(
+            f"not a shell id: {shell_id!r}; it has 1 to 128 letters, digits, dashes and underscores, and begins with "
+            "a letter or digit"
+        )
     for name in headers or {}:
         if name.lower().startswith(_RESERVED):
             raise InvalidRequestError(f"the parameter {name!r} is set by the request itself")
@@ -207,8 +182,8 @@ def check_command(command: str, timeout_s: int) -> None:
         raise InvalidRequestError(f"the command has {len(command)} characters, at most {COMMAND_MAX_CHARS} are allowed")
     if not (isinstance(timeout_s, int) and COMMAND_TIMEOUT_MIN_S <= timeout_s <= COMMAND_TIMEOUT_MAX_S):
         raise InvalidRequestError(
-            f"the command timeout is {timeout_s!r} s, {COMMAND_TIMEOUT_MIN_S} to {COMMAND_TIMEOUT_MAX_S} are allowed"
-            f"{'' if isinstance(timeout_s, int) else ', in whole seconds'}"
+            f"the command timeout is {timeout_s!r} s, {COMMAND_TIMEOUT_MIN_S} to {COMMAND_TIMEOUT_MAX_S} are allowed, "
+            "in whole seconds"
         )
 
 

@@ -32,6 +32,7 @@ _OF_OTHERS = {
     "Callable",
     "Credentials",
     "Generator",
+    "InitVar",
     "Iterable",
     "Iterator",
     "KW_ONLY",

@@ -29,13 +29,13 @@ OWN = {"Content-Type": "application/json", SESSION_HEADER: "s" * 33}
 def test_a_value_may_be_as_long_as_its_limit_and_no_longer(name: str) -> None:
     shortest, longest = VALUE_CHARS[name]
 
-    assert header_fields({}, {name: "v" * longest}) == ((name, "v" * longest),)
+    assert header_fields({name: "v" * longest}, {}) == ((name, "v" * longest),)
     for length in (longest + 1, *range(shortest)):
         with pytest.raises(
             InvalidRequestError,
             match=f"^the value of header '{name}' has {length} characters, {shortest} to {longest} are allowed$",
         ):
-            header_fields({}, {name: "v" * length})
+            header_fields({name: "v" * length}, {})
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from agentcore_mcp.wire.refusals import (
     BODY_EXCERPT_CHARS,
     RETRY_AFTER_MAX_S,
     error_of_answer,
-    error_of_event,
     is_foreign_page,
     retry_after_s,
 )
@@ -191,13 +190,6 @@ def test_an_answer_without_a_body_has_its_reason_phrase(body: bytes, reason_phra
     error = error_of(503, ID, body, reason_phrase=reason_phrase)
 
     assert (error.error, error.error_type, str(error)) == (text, "HTTP 503", f"HTTP 503: {text}")
-
-
-def test_an_error_event_says_what_the_agent_says() -> None:
-    error = error_of_event("bad", "Validation", "details")
-
-    assert (error.error, error.error_type, str(error)) == ("bad", "Validation", "Validation: bad (details)")
-    assert (error.status, error.request_id, error.session_id) == (None, None, None)
 
 
 # Who answered.
