@@ -1,4 +1,4 @@
-"""Server-sent events: bytes in, events out, and the encoder for the other side.
+"""Server-sent events: bytes in, events out.
 
 Follows the WHATWG HTML standard, 9.2.6 "Interpreting an event stream", with one difference on purpose: an event whose
 last blank line never came is delivered by ``close()`` instead of being dropped, because some agents end that way.
@@ -217,15 +217,3 @@ class SSEDecoder:
 
 def _events(values: list[str], event: str, last_id: str, retry: int | None) -> list[SSEEvent]:
     return [SSEEvent(value, event, last_id, retry) for value in values]
-
-
-def encode_sse(data: str, *, event: str | None = None, id: str | None = None) -> bytes:  # noqa: A002
-    r"""Encode one event; several lines of data become several data lines, whatever their line ends were.
-
-    A lone surrogate, which UTF-8 can't carry, goes out as the escape ``\udXXX``: in JSON that is the same string.
-    """
-    lines = [f"{name}: {value}" for name, value in (("event", event), ("id", id)) if value is not None]
-    if any("\n" in line or "\r" in line for line in lines):
-        raise ValueError(f"the type and the id of an event have no line ends, unlike {event!r} and {id!r}")
-    lines += [f"data: {line}" for line in data.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
-    return ("\n".join(lines) + "\n\n").encode("utf-8", "backslashreplace")

@@ -10,9 +10,9 @@ import pytest
 
 from agentcore_mcp.errors import AgentError, StreamInterruptedError
 from agentcore_mcp.wire.eventstream import CommandEvent, ContentDelta, ContentStart, ContentStop, encode_command_event
-from agentcore_mcp.wire.sse import encode_sse
 from tests.support.clients import ARN, SESSION_ID, client_of
 from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked
+from tests.support.sse import encode_sse
 
 if TYPE_CHECKING:
     from agentcore_mcp.runtime.client import RuntimeClient

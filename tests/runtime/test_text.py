@@ -12,8 +12,9 @@ from agentcore_mcp.errors import AgentError, InvalidRequestError
 from agentcore_mcp.runtime import iter_text, parse_sse_data
 from agentcore_mcp.runtime.text import EventText
 from agentcore_mcp.wire.pieces import Text
-from agentcore_mcp.wire.sse import NamedData, encode_sse
+from agentcore_mcp.wire.sse import NamedData
 from tests.support.agentcore import Boto, new_session_id
+from tests.support.sse import encode_sse
 
 if TYPE_CHECKING:
     from agentcore_mcp.local.agentcore import LocalAgentCore

@@ -25,10 +25,10 @@ from agentcore_mcp.wire.eventstream import (
 )
 from agentcore_mcp.wire.frames import encode_frame
 from agentcore_mcp.wire.ids import RuntimeArn
-from agentcore_mcp.wire.sse import encode_sse
 from tests.support.frames import encode_exception
 from tests.support.runtimes import ARN
 from tests.support.servers import LAST_CHUNK, Exchange, LoopbackServer, chunk, chunked, head, loopback_server, reply
+from tests.support.sse import encode_sse
 
 if TYPE_CHECKING:
     from mcp.types import CallToolResult

@@ -11,9 +11,9 @@ import pytest
 from starlette.responses import StreamingResponse
 
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStart, ContentStop, encode_command_event
-from agentcore_mcp.wire.sse import encode_sse
 from tests.support.mcp_hosts import MODES, TRANSPORTS, connected
 from tests.support.runtimes import runtime
+from tests.support.sse import encode_sse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

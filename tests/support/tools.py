@@ -10,8 +10,8 @@ from agentcore_mcp.config import Agent, Settings
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
 from agentcore_mcp.wire.ids import RuntimeArn
-from agentcore_mcp.wire.sse import encode_sse
 from tests.support.servers import Exchange, LoopbackServer, chunk, chunked, reply
+from tests.support.sse import encode_sse
 
 if TYPE_CHECKING:
     from mcp import Client

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from agentcore_mcp.errors import ProtocolError
-from agentcore_mcp.wire.sse import MAX_EVENT_BYTES, SSEDecoder, SSEEvent, encode_sse
+from agentcore_mcp.wire.sse import MAX_EVENT_BYTES, SSEDecoder, SSEEvent
 from tests.support.codecs import cut, decode, decode_every_way
+from tests.support.sse import encode_sse
 
 # What one event looks like on the line: read by the encoder's test and by the decoder's.
 EVENTS: dict[str, tuple[SSEEvent, bytes]] = {

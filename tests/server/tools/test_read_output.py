@@ -10,8 +10,8 @@ from mcp import Client
 
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
-from agentcore_mcp.wire.sse import encode_sse
 from tests.support.servers import Exchange, loopback_server, reply
+from tests.support.sse import encode_sse
 from tests.support.tools import (
     EVENT_STREAM,
     HANDOFF_S,

@@ -17,8 +17,8 @@ from agentcore_mcp.server.output import RESULT_MAX_CHARS
 from agentcore_mcp.server.stops import STOPS_AT_ONCE
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
 from agentcore_mcp.wire.headers import SESSION_HEADER
-from agentcore_mcp.wire.sse import encode_sse
 from tests.support.servers import LAST_CHUNK, Exchange, LoopbackServer, chunk, chunked, head, loopback_server, reply
+from tests.support.sse import encode_sse
 from tests.support.tools import (
     EVENT_STREAM,
     LIMIT_S,

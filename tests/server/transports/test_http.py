@@ -15,11 +15,11 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from mcp import Client
 
 from agentcore_mcp.server.stops import EXIT_LIMIT_S
-from agentcore_mcp.wire.sse import encode_sse
 from tests.support.mcp_hosts import MODES, http_server
 from tests.support.raw_hosts import INITIALIZE
 from tests.support.runtimes import ARN
 from tests.support.servers import Exchange, chunk, chunked, loopback_server
+from tests.support.sse import encode_sse
 
 if TYPE_CHECKING:
     from pathlib import Path
