@@ -54,12 +54,9 @@ _NOT_SENT = (
 
 
 def failure(reply: Reply, body: bytes, media: str | None) -> AgentCoreError:
-    """Return the error that an answer is which is no success of the wanted type.
+    """Return the error that an answer is which is no success of the wanted media type, where None is any.
 
-    Args:
-        reply: The answer.
-        body: As much of its body as was read. A redirect's is not needed.
-        media: The wanted type; None is any.
+    Of its body as much is enough as explains it, and of a redirect's nothing.
     """
     if not reply.response.is_success:
         return refusal(reply, body)
@@ -98,11 +95,6 @@ def sending_errors(request: httpx2.Request, session_id: str, deadline: Deadline)
     """Translate what goes wrong before the head of an answer has arrived.
 
     Messages name the host and never a header: h11 quotes illegal ones in full.
-
-    Args:
-        request: What is being sent.
-        session_id: The session of the call.
-        deadline: That of the head.
     """
     host = host_of(request)
     try:

@@ -64,15 +64,18 @@ class FrameReader:
             if self._needed == _PRELUDE.size:
                 self._needed = self._frame_bytes()
                 continue
-            with memoryview(self._buffer) as view, view[: self._needed] as frame:
-                block, payload = _parse_frame(frame)
+            frame = memoryview(self._buffer[: self._needed])
             del self._buffer[: self._needed]
             self._needed = _PRELUDE.size
+            message, (checksum,) = frame[: -_CHECKSUM.size], _CHECKSUM.unpack(frame[-_CHECKSUM.size :])
+            _check(checksum, message, "a frame")
+            headers_end = _PRELUDE.size + _PRELUDE.unpack_from(message)[1]
+            block = bytes(message[_PRELUDE.size : headers_end])
             # In nearly all streams each frame has the same headers, so they are read once.
             if block != self._block:
                 self._headers = _parse_headers(block)
                 self._block = block
-            yield self._headers.copy(), payload
+            yield self._headers.copy(), bytes(message[headers_end:])
 
     def _frame_bytes(self) -> int:
         """Return the length that the prelude announces, if it can be believed."""
@@ -98,15 +101,6 @@ def encode_frame(headers: dict[str, str], payload: bytes) -> bytes:
     lengths = _LENGTHS.pack(_OVERHEAD_BYTES + len(block) + len(payload), len(block))
     message = lengths + _CHECKSUM.pack(crc32(lengths)) + block + payload
     return message + _CHECKSUM.pack(crc32(message))
-
-
-def _parse_frame(frame: memoryview) -> tuple[bytes, bytes]:
-    """Return the block of headers and the payload of a whole frame whose prelude has been checked."""
-    (checksum,) = _CHECKSUM.unpack_from(frame, len(frame) - _CHECKSUM.size)
-    with frame[: -_CHECKSUM.size] as message:
-        _check(checksum, message, "a frame")
-        headers_end = _PRELUDE.size + _PRELUDE.unpack_from(frame)[1]
-        return bytes(message[_PRELUDE.size : headers_end]), bytes(message[headers_end:])
 
 
 def _check(announced: int, data: bytes | bytearray | memoryview, what: str) -> None:

@@ -35,14 +35,7 @@ JSON_TYPE = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of an operation's input that travels in a header.
-
-    Attributes:
-        name: What the service model calls it, and so its errors do.
-        header: The header's name.
-        min_chars: How many characters its value has at least.
-        max_chars: And at most.
-    """
+    """A member of an operation's input that travels in a header. Its name is the service model's, and its errors'."""
 
     name: str
     header: str
@@ -154,10 +147,6 @@ def forwarded(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def header_fields(fields: Mapping[str, str], extra: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     """Put the operation's own headers before the caller's, which may not replace them.
-
-    Args:
-        fields: The operation's own.
-        extra: The caller's.
 
     Raises:
         InvalidRequestError: If one of the caller's would, is reserved for AWS or for the connection, or if any has a

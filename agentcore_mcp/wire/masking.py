@@ -36,9 +36,7 @@ _RUN = re.compile(r"[\w+=~-]{16,}")
 def masked(text: str, secrets: Iterable[str]) -> str:
     """Return a text without any of the secrets: as they are, in JSON, percent-encoded, or only the beginning of one.
 
-    Args:
-        text: What may quote them.
-        secrets: Empty ones don't count. Short ones take every word with them that they are a part of.
+    Empty secrets don't count. Short ones take every word with them that they are a part of.
     """
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         quoted = quote(secret, safe="")
