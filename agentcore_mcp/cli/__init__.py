@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,9 +13,12 @@ from agentcore_mcp._logs import log_to_stderr
 from agentcore_mcp.cli.config import config
 from agentcore_mcp.cli.demo import demo
 from agentcore_mcp.cli.local import local
-from agentcore_mcp.cli.options import AgentOptions, agent_options, server_for
+from agentcore_mcp.cli.options import AgentOptions, agent_options, run_server
 from agentcore_mcp.cli.serve import serve
 from agentcore_mcp.errors import AgentCoreError, ConfigurationError
+
+if TYPE_CHECKING:
+    from agentcore_mcp.server.assembly import AgentCoreServer
 
 # 128 and the number of SIGINT, as shells tell it.
 _INTERRUPTED = 130
@@ -79,14 +82,15 @@ def main(context: click.Context, agent: AgentOptions) -> None:
         return
     if sys.stdin is None:
         raise ConfigurationError("standard input is closed; an MCP host talks to this server through it")
-    import anyio
+    run_server(agent, _serve_stdio)
 
-    with server_for(agent) as server:
-        from agentcore_mcp.server.transports.stdio import serve_stdio
 
-        if sys.stdin.isatty():
-            click.echo(_WAITING, err=True)
-        anyio.run(serve_stdio, server)
+async def _serve_stdio(server: AgentCoreServer) -> None:
+    from agentcore_mcp.server.transports.stdio import serve_stdio
+
+    if sys.stdin.isatty():
+        click.echo(_WAITING, err=True)
+    await serve_stdio(server)
 
 
 for command in (serve, local, demo, config):

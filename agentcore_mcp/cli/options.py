@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
@@ -16,11 +18,14 @@ from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.wire.ids import RuntimeArn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from agentcore_mcp.config import Settings
     from agentcore_mcp.config.loading import Loaded
     from agentcore_mcp.server.assembly import AgentCoreServer
+
+# How long the process may take to end after its server, which has 1.2 s; hosts kill it after 2.
+_LEAVE_S = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,23 +108,33 @@ def load_settings(options: AgentOptions) -> Loaded:
     return loaded
 
 
-@contextmanager
-def server_for(options: AgentOptions) -> Iterator[AgentCoreServer]:
-    """Give the server; raises as ``settings_for``."""
+def run_server(options: AgentOptions, serve: Callable[[AgentCoreServer], Awaitable[None]]) -> None:
+    """Make the server and serve with it; raises as ``settings_for``."""
     # What is loaded is no garbage. To look for some takes a tenth of the time that a host waits for the start, and
     # most of the time that the process takes to end.
     gc.disable()
     try:
         with settings_for(options) as settings:
+            import anyio
+
             from agentcore_mcp.server.assembly import create_server
 
             server = create_server(settings)
             gc.freeze()
             gc.enable()
-            yield server
+            anyio.run(_serve_and_leave, serve, server)
             gc.freeze()
     finally:
         gc.enable()
+
+
+async def _serve_and_leave(serve: Callable[[AgentCoreServer], Awaitable[None]], server: AgentCoreServer) -> None:
+    await serve(server)
+    # No thread can be cancelled that looks up a name or waits for a program that prints credentials, and Python waits.
+    left_s = server.state.end_by - asyncio.get_running_loop().time() + _LEAVE_S
+    leaving = threading.Timer(max(left_s, _LEAVE_S), os._exit, [0])
+    leaving.daemon = True
+    leaving.start()
 
 
 @contextmanager

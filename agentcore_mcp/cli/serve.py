@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
-from agentcore_mcp.cli.options import AgentOptions, agent_options, server_for
+from agentcore_mcp.cli.options import AgentOptions, agent_options, run_server
+
+if TYPE_CHECKING:
+    from agentcore_mcp.server.assembly import AgentCoreServer
 
 
 @click.command()
@@ -26,13 +29,13 @@ def serve(host: str, port: int, allowed_hosts: tuple[str, ...], agent: AgentOpti
     There is no authentication: whoever reaches the address can use the agent, so keep it on loopback or behind
     something that authenticates.
     """
-    import anyio
 
-    with server_for(agent) as server:
+    async def serve_there(server: AgentCoreServer) -> None:
         from agentcore_mcp.server.transports.http import serve_http
 
-        serving = partial(serve_http, server, host=host, port=port, allowed_hosts=allowed_hosts, announce=_announce)
-        anyio.run(serving)
+        await serve_http(server, host=host, port=port, allowed_hosts=allowed_hosts, announce=_announce)
+
+    run_server(agent, serve_there)
 
 
 def _announce(url: str) -> None:

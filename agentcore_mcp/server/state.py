@@ -36,6 +36,9 @@ class ServerState:
 
     Raises:
         ConfigurationError: If an agent's endpoint or credentials, or the certificates to trust can't be used.
+
+    Attributes:
+        end_by: Until when the end may take that has begun, on the event loop's clock.
     """
 
     def __init__(self, settings: Settings, retries: Retries, transport: httpx2.AsyncBaseTransport | None) -> None:
@@ -45,26 +48,26 @@ class ServerState:
         self.ledger = Ledger()
         self.calls = Calls()
         self.stops = Stops(self.agents, self.ledger, read_only=settings.read_only)
-        self._end_by = math.inf
+        self.end_by = math.inf
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve inside the block; leaving it ends the calls, and the sessions if the settings say so."""
-        self._end_by = math.inf
+        self.end_by = math.inf
         async with self.calls.running():
             try:
                 yield
             finally:
                 with anyio.CancelScope(shield=True):
                     calls = await self.end()
-                    await self.stops.finish(calls, deadline=self._end_by)
+                    await self.stops.finish(calls, deadline=self.end_by)
                     await self.agents.aclose()
 
     async def end(self) -> list[asyncio.Task[None]]:
         """Begin all that has to be done at the end, at once; return the calls that are about to end."""
         calls = await self.calls.end()
-        if self._end_by == math.inf:
-            self._end_by = anyio.current_time() + EXIT_LIMIT_S
+        if self.end_by == math.inf:
+            self.end_by = anyio.current_time() + EXIT_LIMIT_S
             if self.settings.on_exit == "stop":
                 self.stops.begin_all()
         return calls

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -157,6 +158,24 @@ async def test_further_signals_do_not_end_its_clean_up(first: str, others: list[
                     host.process.send_signal(getattr(signal, other))
                 go_on.set()
                 await host.process.wait()
+
+    assert host.process.returncode == 0
+
+
+async def test_a_program_that_never_prints_its_credentials_does_not_keep_it_from_ending(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "begun")  # type: ignore[attr-defined, unused-ignore]
+    script = tmp_path / "credentials.sh"
+    script.write_text(f"echo begun > {tmp_path / 'begun'}\nexec sleep 30\n", encoding="utf-8")
+    config = tmp_path / "aws"
+    config.write_text(f"[default]\ncredential_process = /bin/sh {script}\n", encoding="utf-8")
+    async with raw_host({"AGENTCORE_RUNTIME_ARN": ARN, "AWS_CONFIG_FILE": str(config)}) as host:
+        await host.initialize()
+        call = {"name": "invoke_agent", "arguments": {"prompt": "hi"}}
+        await host.send({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call})
+        with anyio.fail_after(LIMIT_S):
+            await anyio.Path(tmp_path / "begun").read_text()
+            host.process.terminate()
+            await host.process.wait()
 
     assert host.process.returncode == 0
 
@@ -382,7 +401,7 @@ async def test_a_line_that_is_not_json_does_not_end_the_server() -> None:
 
 
 async def test_an_answer_larger_than_a_pipe_arrives_whole() -> None:
-    text = "0123456789" * 3_900
+    text = "0123456789" * 3_600
 
     async def answer(exchange: Exchange) -> None:
         await exchange.send(reply(body=json.dumps(text).encode(), content_type="application/json"))
