@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 
 from agentcore_mcp.config import Agent, Auth
 from agentcore_mcp.errors import CredentialsError, InvalidRequestError
+from agentcore_mcp.runtime.environment import Certificates
 from agentcore_mcp.server.credentials import (
     Credentials,
     check_certificates,
@@ -20,7 +21,6 @@ from agentcore_mcp.server.credentials import (
 from agentcore_mcp.wire.headers import TRACE_HEADERS
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Mapping
 
     import httpx2
@@ -76,10 +76,9 @@ class Agents:
     def __init__(self, settings: Settings, retries: Retries, transport: httpx2.AsyncBaseTransport | None) -> None:
         self._retries = retries
         self._transport = transport
-        self._ca_bundle = settings.ca_bundle
         self._credentials = Credentials()
-        self._clients: dict[tuple[int, str | None], RuntimeClient] = {}
-        self._certificates: ssl.SSLContext | None = None
+        self._clients: dict[str, RuntimeClient] = {}
+        self._certificates = Certificates(partial(trusted_certificates, settings.ca_bundle))
         self._targets = {agent.name: self._target(agent) for agent in settings.agents}
         self._to_discover = settings.discovery
         # What is discovered is on AWS.
@@ -118,28 +117,21 @@ class Agents:
         """Return the agents that need no listing any more."""
         return list(self._targets.values())
 
-    async def client_of(self, target: Target) -> RuntimeClient:
-        """Return what calls an agent, made at the first call; nothing is connected yet.
+    def client_of(self, target: Target) -> RuntimeClient:
+        """Return what calls an agent, made at the first call; nothing is connected yet."""
+        name = target.agent.name
+        if name not in self._clients:
+            # Here and not above: hosts wait for the start, and it takes 10 ms, with all that reads answers.
+            from agentcore_mcp.runtime.client import RuntimeClient
 
-        Raises:
-            ConfigurationError: If the certificates to trust can't be used.
-        """
-        key = (id(target.auth), target.endpoint_url)
-        if key not in self._clients:
-            tls = await self._trusted() if uses_tls(target.endpoint_url) else None
-            # Another call may have made it meanwhile.
-            if key not in self._clients:
-                # Here and not above: hosts wait for the start, and it takes 10 ms, with all that reads answers.
-                from agentcore_mcp.runtime.client import RuntimeClient
-
-                self._clients[key] = RuntimeClient(
-                    auth=target.auth,
-                    endpoint_url=target.endpoint_url,
-                    retries=self._retries,
-                    tls=tls,
-                    transport=self._transport,
-                )
-        return self._clients[key]
+            self._clients[name] = RuntimeClient(
+                auth=target.auth,
+                endpoint_url=target.endpoint_url,
+                retries=self._retries,
+                tls=self._certificates.read,
+                transport=self._transport,
+            )
+        return self._clients[name]
 
     async def aclose(self) -> None:
         """Close every connection; a later call makes new ones."""
@@ -177,9 +169,3 @@ class Agents:
 
     def _target(self, agent: Agent) -> Target:
         return Target(agent, self._credentials.auth_for(agent), endpoint_of(agent))
-
-    async def _trusted(self) -> ssl.SSLContext:
-        """Return the certificates to trust, read once for all agents: it takes 20 ms, and so is done in a thread."""
-        if self._certificates is None:
-            self._certificates = await anyio.to_thread.run_sync(trusted_certificates, self._ca_bundle)
-        return self._certificates

@@ -47,7 +47,7 @@ class Stops:
             # Before: a call in it may see its end sooner than the answer to the stop is here.
             stopped, session.stopping = session.stopping, True
             try:
-                client = await self._agents.client_of(target)
+                client = self._agents.client_of(target)
                 return await client.stop_session(
                     target.agent.arn,
                     session_id=session.session_id,

@@ -56,6 +56,20 @@ def test_without_an_agent_it_shows_the_three_ways_to_name_one(args: tuple[str, .
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == f"Error: {HOW_TO_CONFIGURE}\n"
+    assert [line.strip() for line in result.stderr.splitlines() if line.strip()] == [
+        "Error: no agent is configured. Name one in one of three ways:",
+        "1. an environment variable, the usual way in an MCP host's configuration:",
+        "AGENTCORE_RUNTIME_ARN=arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/NAME-ID",
+        "with AWS credentials from the usual places (AWS_PROFILE, AWS_ACCESS_KEY_ID, ...),",
+        "or AGENTCORE_BEARER_TOKEN for a runtime that expects OAuth",
+        "2. a flag:",
+        "agentcore-mcp --runtime-arn arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/NAME-ID",
+        "or, for several agents, a configuration file:",
+        "agentcore-mcp --config FILE",
+        "(or AGENTCORE_CONFIG=FILE, or ~/.config/agentcore-mcp/config.toml)",
+        "3. the bundled sample agent on this machine, with no account and no network:",
+        "agentcore-mcp --local",
+    ]
 
 
 def test_the_ways_to_name_an_agent_are_ways() -> None:

@@ -125,7 +125,7 @@ async def _ask(state: ServerState, call: Call, *, raw_events: bool) -> None:
     with _to_the_last_word(call, answer, raw_events=raw_events), state.ledger.running(call):
         session = call.session
         agent, session_id = session.target.agent, session.session_id
-        client = await state.agents.client_of(call.session.target)
+        client = state.agents.client_of(call.session.target)
         async with client.invoke(
             agent.arn,
             agent.payload_for(reply_to(session.pauses, call.sent), session_id),

@@ -178,7 +178,7 @@ async def _run(state: ServerState, call: Call) -> None:
     assert call.timeout_s is not None  # noqa: S101 - a command has one
     target = call.session.target
     with state.ledger.running(call):
-        client = await state.agents.client_of(target)
+        client = state.agents.client_of(target)
         async with client.run_command(
             target.agent.arn,
             call.sent,

@@ -114,6 +114,41 @@ async def test_agents_of_the_configuration_are_listed_even_if_the_others_cannot_
     assert "can't list the runtimes: no AWS credentials found" in text_of(unknown)
 
 
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (
+            reply(body=b'{"agentRuntimes": []}', content_type="application/json"),
+            "none: no runtime that is ready was found",
+        ),
+        (reply("403 Forbidden", b'{"message": "not yours"}', content_type="application/json"), "not yours"),
+    ],
+)
+async def test_an_account_without_runtimes_or_one_that_cannot_be_listed_is_told(
+    answer: bytes, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def control_plane(exchange: Exchange) -> None:
+        await exchange.send(answer)
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-real-secret")
+    async with loopback_server(control_plane) as control:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_AGENTCORE_CONTROL", control.endpoint_url)
+        found = Settings.model_validate({"discover": {"region": "us-east-1"}})
+        async with Client(create_server(found), mode="legacy") as client:
+            asked = await client.call_tool("invoke_agent", {"prompt": "hi", "agent": "any"})
+            listed = await client.call_tool("list_agents", {})
+        mine = {"name": "mine", "arn": f"{PREFIX}/mine-0123456789", "auth": {"token": "not-a-real-token"}}
+        both = Settings.model_validate({"agents": (mine,), "discover": {"region": "us-east-1"}})
+        async with Client(create_server(both), mode="legacy") as client:
+            listed_with_mine = await client.call_tool("list_agents", {})
+
+    assert told in text_of(asked)
+    assert listed.is_error is (told == "not yours")
+    assert [agent["name"] for agent in data_of(listed_with_mine)["agents"]] == ["mine"]
+    assert ("there may be more agents" in text_of(listed_with_mine)) is (told == "not yours")
+
+
 async def test_the_runtimes_of_an_account_are_agents_once_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     def runtime_of(name: str) -> dict[str, Any]:
         return {
