@@ -45,14 +45,8 @@ def auth_problem(
 ) -> AuthProblem | None:
     """Tell what is wrong with the credentials of a refused request; None if they are not the reason, or nothing tells.
 
-    A missing permission is not a problem of the credentials.
-
-    Args:
-        status: That of the answer.
-        words: All that the answer says.
-        challenge: The header ``WWW-Authenticate``, "" without one.
-        sent: What the request proved its sender with.
-        is_of_aws: Whether the answer has a request id of AWS's.
+    A missing permission is not a problem of the credentials. ``challenge`` is the header ``WWW-Authenticate``, ""
+    without one; ``sent`` is what the request had; ``is_of_aws``, whether the answer has a request id of AWS's.
     """
     if status not in (401, 403):
         return None

@@ -80,15 +80,8 @@ def error_of_answer(
     is the body's ``error`` or ``error.message``, else ``message`` or ``Message``, else the beginning of a body without
     these, else the reason phrase. A body with an ``error_type`` and no code is the agent's own account.
 
-    Args:
-        status: The HTTP status; None for an error inside a stream that began with 200.
-        headers: The response headers; names are matched in lower case, so pass a case-insensitive mapping or
-            lower-case names.
-        body: What was read of the body; may be empty or cut.
-        now: Seconds since the epoch, for a ``Retry-After`` that is a date.
-        sent: How the request proved its sender, as ``challenges.scheme_of`` says.
-        reason_phrase: That of the status line.
-        session_id: The session of the call.
+    The status is None for an error inside a stream that began with 200. Headers are looked up in lower case. The body
+    may be empty or cut. ``now``, in seconds since the epoch, is for a ``Retry-After`` that is a date.
     """
     parsed = _json_object(body)
     code = code_in(headers) or bare_code(parsed.get("__type") or parsed.get("code"))
