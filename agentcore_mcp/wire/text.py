@@ -64,21 +64,24 @@ class AnswerText:
         Args:
             data: One piece of an answer: a server-sent event or the data of one, a line, a text, or a whole answer.
         """
+        is_plain = type(data) is str  # as nearly all are
         if isinstance(data, SSEEvent):
             data = NamedData.of(data.data, data.event)
-        if data.endswith(_STREAM_END) and data.strip() == _STREAM_END and not isinstance(data, Text):
-            return ""
         value: Any = data
         begin = data.lstrip()[:1]
         # After plain text, or a blank that no encoder writes, a string in quotes is a part of the text.
-        if begin in _JSON_BEGINNINGS and not (begin in '"n' and (self._is_plain or data[:1] != begin)):
+        if begin == "{" or (begin in _JSON_BEGINNINGS and not (begin in '"n' and (self._is_plain or data[0] != begin))):
+            if begin == "[" and data.strip() == _STREAM_END and not isinstance(data, Text):
+                return ""
             try:  # contextlib.suppress would cost as much as the parsing
                 value = _parsed(data)
             except (ValueError, RecursionError):
                 value = data
-        if value is data and data not in _JSON_WORDS and begin.isalpha():
+        elif begin.isalpha() and data not in _JSON_WORDS:
             self._is_plain = True
-        return self._by_path(value, data) if self._path else self._piece(value, data)
+        if self._path:
+            return self._by_path(value, data)
+        return self._words(value, data) if is_plain else self._piece(value, data)
 
     def take_notes(self) -> list[str]:
         """Return what is new about tools since the last time: short lines such as ``using tool add(a=1, b=2)``.
@@ -149,10 +152,8 @@ class AnswerText:
         return self._words(value, data) if words is None else words
 
     def _words(self, value: Any, data: str) -> str:
-        before = self._authors.interrupt(value)
-        return before + self._of(value, data) if before else self._of(value, data)
-
-    def _of(self, value: Any, data: str) -> str:
+        if self._authors.are_open and (before := self._authors.interrupt(value)):
+            return before + self._words(value, data)
         if isinstance(value, str):
             return self._string(value)
         try:

@@ -41,7 +41,9 @@ _BESIDE_PAUSES = ("status", "stop_reason", "tool_use", "metadata", "_kinds")  # 
 
 def read(value: dict[str, Any], speech: Speech) -> str | None:
     """Return the words that an event adds, None if no framework is known to write it."""
-    value, pauses = waiting.split(value) if value.keys() & waiting.LISTS.keys() else (value, [])
+    if waiting.NAMES.isdisjoint(value):
+        return _read(value, speech)
+    value, pauses = waiting.split(value)
     if pauses:
         words = _read(value, speech)
         if words is None:

@@ -42,6 +42,7 @@ class Authors:
 
     def __init__(self, speech: Speech) -> None:
         self._speech = speech
+        self.are_open = False  # whether the last event was one of these objects
         self._shape: tuple[object, ...] | None = None  # of the last object
         self._run = Said()  # what the objects of this shape have said
         self._grows = False  # whether each holds all of the text so far
@@ -50,12 +51,12 @@ class Authors:
 
     def interrupt(self, value: object) -> str:
         """Return what waits for the end of a run of objects, unless the next event belongs to it."""
-        if self._shape is None or (isinstance(value, dict) and _shape(value) == self._shape):
+        if not self.are_open or (isinstance(value, dict) and _shape(value) == self._shape):
             return ""
         held, self._held = self._held, ""
         words = self._speech.piece(held) if held else ""
         rest, self._rest = self._rest, {}
-        self._shape = None
+        self._shape, self.are_open = None, False
         return words + (self._speech.once(as_json(rest)) if rest else "")
 
     def read(self, value: dict[str, Any], whole: str) -> str:
@@ -84,6 +85,7 @@ class Authors:
             as_json(rest)  # raises now what it would raise when it is said
         shape = _shape(value)
         if shape != self._shape:
+            self.are_open = True
             self._shape, self._run, self._grows = shape, Said(), False
         words = self._flush_if_changed(rest)
         if total := self._sum_in(value, name):

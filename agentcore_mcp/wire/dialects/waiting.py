@@ -24,6 +24,7 @@ LISTS: dict[str, tuple[set[str], ...]] = {
     "approvals": ({"tool_name", "tool_call_id"},),  # Pydantic AI
     "requirements": ({"tool_execution"},),  # Agno
 }
+NAMES = frozenset(LISTS)
 _QUESTIONS = ("message", "reason", "value", "question", "prefix", "hint", "prompt")
 _IDS = ("id", "interruptId", "approvalId", "call_id", "tool_call_id", "toolCallId")
 _TOOLS = ("tool_name", "toolName", "name")
