@@ -95,6 +95,13 @@ def check(
             except ValueError as error:
                 complaints.append(f"{name} is {_shown(value)}, and has to be {error}")
     complaints += [f"{name} is missing" for name in required if name not in arguments]
+    if "handle" not in required and checked.get("handle"):
+        begins = {name: value for name, value in checked.items() if name not in ("handle", "agent")}
+        if unheeded := [name for name, value in begins.items() if value != properties[name].get("default")]:
+            complaints.append(
+                f"a handle waits for the rest of its call and nothing else, so {', '.join(unheeded)} can't go with it; "
+                "pass the handle alone, or leave it out to begin a new call"
+            )
     return checked, complaints
 
 

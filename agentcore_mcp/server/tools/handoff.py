@@ -46,29 +46,23 @@ class CallResult(Result):
         return f"[session_id: {self.session_id}]" + (f"\n[{self.note}]" if self.note else "")
 
 
-def earlier(state: ServerState, facts: CallFacts, tool: str, agent: str, handle: str, **others: object) -> Call:
-    """Return the call that a request is to wait for.
+def earlier(state: ServerState, facts: CallFacts, tool: str, agent: str, handle: str) -> Call:
+    """Return the call that a request is to wait for, and note its agent.
 
     Args:
         state: What has it.
-        facts: Where its agent is noted.
+        facts: Where the agent is noted.
         tool: The tool that is called.
         agent: The argument.
-        handle: The argument.
-        others: The arguments that begin a call, in their order; false if they are not given.
+        handle: The argument; ``arguments`` has seen to it that it comes with no other.
 
     Raises:
-        InvalidRequestError: If there is none, or one of the other arguments would be left unheeded.
+        InvalidRequestError: If there is no such call, or it is of another tool or agent.
     """
     call = state.calls.collectable(handle, tool)
     facts.agent = call.session.target.agent
     if agent not in ("", call.session.agent):
         raise InvalidRequestError(f"the handle {handle!r} is of a call of {call.session.agent}, not of {agent}")
-    if unheeded := [name for name, value in others.items() if value]:
-        raise InvalidRequestError(
-            f"a handle waits for the rest of its call and nothing else, so {', '.join(unheeded)} can't go with it; "
-            "pass the handle alone, or leave it out to begin a new call"
-        )
     return call
 
 

@@ -98,9 +98,7 @@ async def invoke_agent(
     state = ctx.request_context.lifespan_context
     with tool_errors() as facts:
         if handle:
-            call = handoff.earlier(
-                state, facts, "invoke_agent", agent, handle, prompt=prompt, session_id=session_id, raw_events=raw_events
-            )
+            call = handoff.earlier(state, facts, "invoke_agent", agent, handle)
         else:
             target = await state.target(agent, session_id)
             facts.agent = target.agent

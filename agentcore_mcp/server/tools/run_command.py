@@ -88,17 +88,7 @@ async def check(
     state = ctx.request_context.lifespan_context
     with tool_errors() as facts:
         if handle:
-            other_timeout = timeout_seconds != COMMAND_TIMEOUT_DEFAULT_S
-            return handoff.earlier(
-                state,
-                facts,
-                "run_command",
-                agent,
-                handle,
-                command=command,
-                session_id=session_id,
-                timeout_seconds=other_timeout,
-            )
+            return handoff.earlier(state, facts, "run_command", agent, handle)
         target = await state.target(agent, session_id)
         facts.agent = target.agent
         line = _permitted(command, target.agent)
