@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         Retries as Retries,
         RuntimeArn as RuntimeArn,
         RuntimeClient as RuntimeClient,
+        RuntimeId as RuntimeId,
         RuntimeWebSocket as RuntimeWebSocket,
         SigV4Auth as SigV4Auth,
         SSEDecoder as SSEDecoder,
@@ -72,7 +73,7 @@ _named, __dir__, __all__ = lazy_names(
         "agentcore_mcp.local": "LocalAgentCore RecordedRequest",
         "agentcore_mcp.runtime": "AgentCoreRuntimeClient AnswerText BearerAuth BlockingRuntimeClient "
         "ClientCredentials CognitoPassword CommandDecoder CommandEvent CommandRun ContentDelta ContentStart "
-        "ContentStop Invocation NoAuth Retries RuntimeArn RuntimeClient RuntimeWebSocket SigV4Auth "
+        "ContentStop Invocation NoAuth Retries RuntimeArn RuntimeClient RuntimeId RuntimeWebSocket SigV4Auth "
         "SSEDecoder StoppedSession TokenCommand TokenFile TokenSource",
         "agentcore_mcp.server.assembly": "create_server",
     },

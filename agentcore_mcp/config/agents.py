@@ -36,7 +36,9 @@ _ID_SUFFIX = re.compile(r"-[A-Za-z0-9]{10}$")
 
 
 def _arn(value: Any) -> RuntimeArn:
-    if not isinstance(value, RuntimeArn | str):
+    if isinstance(value, RuntimeArn):
+        return value
+    if not isinstance(value, str):
         # A ValueError, as pydantic wants it.
         raise ValueError(f"has to be a string, not {value!r}")  # noqa: TRY004
     return RuntimeArn.parse(value)

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
         ContentStart as ContentStart,
         ContentStop as ContentStop,
     )
-    from agentcore_mcp.wire.ids import RuntimeArn as RuntimeArn
+    from agentcore_mcp.wire.ids import Runtime as Runtime, RuntimeArn as RuntimeArn, RuntimeId as RuntimeId
     from agentcore_mcp.wire.pauses import Pause as Pause
     from agentcore_mcp.wire.pieces import Binary as Binary, Text as Text
     from agentcore_mcp.wire.sse import NamedData as NamedData, SSEDecoder as SSEDecoder, SSEEvent as SSEEvent
@@ -83,7 +83,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "agentcore_mcp.runtime.text": "iter_text parse_sse_data",
         "agentcore_mcp.runtime.websocket.connection": "RuntimeWebSocket connect",
         "agentcore_mcp.wire.eventstream": "CommandDecoder CommandEvent ContentDelta ContentStart ContentStop",
-        "agentcore_mcp.wire.ids": "RuntimeArn",
+        "agentcore_mcp.wire.ids": "Runtime RuntimeArn RuntimeId",
         "agentcore_mcp.wire.pauses": "Pause",
         "agentcore_mcp.wire.pieces": "Binary Text",
         "agentcore_mcp.wire.sse": "NamedData SSEDecoder SSEEvent",

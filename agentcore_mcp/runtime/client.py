@@ -17,12 +17,11 @@ from agentcore_mcp.runtime.bodies import CommandRun, Invocation, check_success, 
 from agentcore_mcp.runtime.endpoints import endpoints
 from agentcore_mcp.runtime.environment import Certificates
 from agentcore_mcp.runtime.replies import StoppedSession
-from agentcore_mcp.runtime.requests import RuntimeRequest, new_session_id
+from agentcore_mcp.runtime.requests import RuntimeRequest, new_session_id, parsed_arn
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 from agentcore_mcp.runtime.sending import Sender
 from agentcore_mcp.runtime.timeouts import COMMAND_GRACE_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S, STOP_TIMEOUT_S
 from agentcore_mcp.wire.headers import JSON_TYPE, SSE_TYPE
-from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S
 from agentcore_mcp.wire.requests import command_request, invoke_request, stop_request
 
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     import httpx2
+
+    from agentcore_mcp.wire.ids import Runtime
 
 
 class RuntimeClient:
@@ -102,7 +103,7 @@ class RuntimeClient:
 
     def invoke(
         self,
-        arn: RuntimeArn | str,
+        arn: Runtime | str,
         payload: bytes,
         *,
         session_id: str | None = None,
@@ -119,7 +120,7 @@ class RuntimeClient:
         Leaving the block early closes the connection, which does not stop the agent's work.
 
         Args:
-            arn: The runtime's.
+            arn: The runtime's; or a ``RuntimeId``, its id and account.
             payload: What the agent receives, at most 100,000,000 bytes.
             session_id: 33 to 256 visible ASCII characters; an unknown one begins a new session, and so does None.
             qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
@@ -138,7 +139,7 @@ class RuntimeClient:
             ServiceError: If AgentCore refuses.
             AgentError: If the agent fails, before its answer or in the middle of it.
         """
-        arn = RuntimeArn.parse(arn)
+        arn = parsed_arn(arn)
         session_id = new_session_id() if session_id is None else session_id
         operation = invoke_request(
             arn,
@@ -160,7 +161,7 @@ class RuntimeClient:
 
     def run_command(
         self,
-        arn: RuntimeArn | str,
+        arn: Runtime | str,
         command: str,
         *,
         session_id: str | None = None,
@@ -174,7 +175,7 @@ class RuntimeClient:
         A stream that ends without an exit code raises StreamInterruptedError: the command may still be running.
 
         Args:
-            arn: The runtime's, or a harness's.
+            arn: The runtime's, or a harness's; or a ``RuntimeId``, its id and account.
             command: 1 to 65,536 characters.
             session_id: 33 to 256 visible ASCII characters; an unknown one boots a new, empty environment, and so does
                 None.
@@ -186,7 +187,7 @@ class RuntimeClient:
         Raises:
             InvalidRequestError, CredentialsError, TransportError, ProtocolError, ServiceError: As for ``invoke``.
         """
-        arn = RuntimeArn.parse(arn)
+        arn = parsed_arn(arn)
         session_id = new_session_id() if session_id is None else session_id
         operation = command_request(
             arn, command, session_id=session_id, timeout_s=timeout_s, qualifier=qualifier, headers=headers
@@ -201,7 +202,7 @@ class RuntimeClient:
 
     async def stop_session(
         self,
-        arn: RuntimeArn | str,
+        arn: Runtime | str,
         *,
         session_id: str,
         qualifier: str | None = None,
@@ -226,7 +227,7 @@ class RuntimeClient:
         Raises:
             InvalidRequestError, CredentialsError, TransportError, ServiceError: As for ``invoke``.
         """
-        arn = RuntimeArn.parse(arn)
+        arn = parsed_arn(arn)
         token = str(uuid.uuid4()) if client_token is None else client_token
         operation = stop_request(arn, session_id=session_id, client_token=token, qualifier=qualifier, headers=headers)
         timeout_s = self._stop_timeout_s if read_timeout_s is None else read_timeout_s

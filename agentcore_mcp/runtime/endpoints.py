@@ -18,7 +18,7 @@ from agentcore_mcp.wire.loopback import LOOPBACK_IN_WORDS, is_loopback
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agentcore_mcp.wire.ids import RuntimeArn
+    from agentcore_mcp.wire.ids import Runtime
 
 # The standard partition is spelled out, because botocore's partition data costs its import (70 ms) and a server
 # with a bearer token needs nothing else from botocore. A test compares it with botocore's.
@@ -27,12 +27,12 @@ _STANDARD_DNS_SUFFIXES = ("amazonaws.com", "api.aws")
 
 
 def endpoint_for(
-    arn: RuntimeArn, override: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
+    runtime: Runtime, override: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
 ) -> str:
     """Return the URL that the paths of the three operations are appended to, without a trailing slash.
 
     Args:
-        arn: The runtime's, whose region and partition name the host.
+        runtime: Its region and partition name the host.
         override: An https URL, or an http URL of this machine, to use instead. It may have a path.
         use_fips: Choose the host whose cryptography is validated by FIPS 140.
         use_dualstack: Choose the host that has IPv6 addresses too.
@@ -43,12 +43,12 @@ def endpoint_for(
     if override is not None:
         return check_endpoint_url(override, use_fips=use_fips, use_dualstack=use_dualstack)
     name = f"{SERVICE}-fips" if use_fips else SERVICE
-    return f"https://{name}.{arn.region}.{_dns_suffixes(arn.partition)[use_dualstack]}"
+    return f"https://{name}.{runtime.region}.{_dns_suffixes(runtime.partition)[use_dualstack]}"
 
 
 def endpoints(
     override: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
-) -> Callable[[RuntimeArn], str]:
+) -> Callable[[Runtime], str]:
     """Return ``endpoint_for`` with these arguments, of which the override is checked now.
 
     Raises:

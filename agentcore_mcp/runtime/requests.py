@@ -6,16 +6,18 @@ import uuid
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import httpx2
 
 from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION
 from agentcore_mcp.runtime.timeouts import WRITE_TIMEOUT_S, check_timeout
+from agentcore_mcp.wire.ids import Runtime, RuntimeArn
 
 if TYPE_CHECKING:
-    from agentcore_mcp.wire.ids import RuntimeArn
     from agentcore_mcp.wire.requests import Request
+
+R = TypeVar("R", bound=Runtime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class RuntimeRequest:
     """One request to one runtime.
 
     Attributes:
-        arn: The runtime's, whose region is signed for and names the host.
+        runtime: Its region is signed for and names the host.
         operation: What is sent.
         session_id: The session it is sent to.
         read_timeout_s: How long the other side may be silent.
@@ -32,7 +34,7 @@ class RuntimeRequest:
         InvalidRequestError: If that is not above 0 and at most 86,400 s.
     """
 
-    arn: RuntimeArn
+    runtime: Runtime
     operation: Request
     session_id: str
     read_timeout_s: float
@@ -67,8 +69,17 @@ class RuntimeRequest:
                 *self.operation.raw_headers,
             ],
             content=self.operation.body,
-            extensions={"timeout": timeout.as_dict(), REGION_EXTENSION: self.arn.region},
+            extensions={"timeout": timeout.as_dict(), REGION_EXTENSION: self.runtime.region},
         )
+
+
+def parsed_arn(arn: R | str) -> R | RuntimeArn:
+    """Return an ARN in parts, whatever else names a runtime as it is.
+
+    Raises:
+        InvalidRequestError: If a text is not the ARN of an agent runtime.
+    """
+    return RuntimeArn.parse(arn) if isinstance(arn, str) else arn
 
 
 def new_session_id() -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.runtime.requests import RuntimeRequest
     from agentcore_mcp.runtime.retries import Retries
-    from agentcore_mcp.wire.ids import RuntimeArn
+    from agentcore_mcp.wire.ids import Runtime
 
 
 class Sender:
@@ -41,7 +41,7 @@ class Sender:
 
     def __init__(
         self,
-        url_for: Callable[[RuntimeArn], str],
+        url_for: Callable[[Runtime], str],
         retries: Retries,
         *,
         certificates: Certificates,
@@ -65,7 +65,7 @@ class Sender:
         attempt = 0
         while True:
             attempt += 1
-            outgoing = request.to_http(self._url_for(request.arn), self._connect_timeout_s)
+            outgoing = request.to_http(self._url_for(request.runtime), self._connect_timeout_s)
             http = await self._client(outgoing.url)
             try:
                 reply = await self._head(http, outgoing, request, GuardedAuth(auth))

@@ -1,7 +1,9 @@
 """A running command as its event stream: bytes in, command events out, and the encoders for the other side.
 
 What the frames say, after the service model's InvokeAgentRuntimeCommandStreamOutput; ``frames`` knows their bytes.
-Events and members that the model doesn't have are skipped.
+Strict in what is written, which boto3 reads, and tolerant in what is read, because nothing but the model documents the
+real service's frames: a payload may sit inside the member ``chunk``, headers may be missing, an event's type may be its
+member, and what is unknown is skipped.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from agentcore_mcp.wire.refusals import error_of_answer
 STATUS_COMPLETED = "COMPLETED"
 STATUS_TIMED_OUT = "TIMED_OUT"
 
+_MEMBERS = ("contentStart", "contentDelta", "contentStop")
 _EVENT_HEADERS = {":message-type": "event", ":event-type": "chunk", ":content-type": JSON_TYPE}
 
 
@@ -155,12 +158,17 @@ def _events(headers: dict[str, str], payload: bytes) -> list[CommandEvent]:
 
     The outputs are as JSON has them, perhaps with half a character.
     """
-    if (headers.get(":message-type"), headers.get(":event-type")) != ("event", "chunk"):
+    event_type = headers.get(":event-type", "chunk")
+    if headers.get(":message-type", "event") != "event" or event_type not in ("chunk", *_MEMBERS):
         return []
     try:
         value = _object(json.loads(payload.decode()), "a frame's payload")
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"a frame's payload is not JSON: {payload[:100]!r}") from error
+    if isinstance(value.get("chunk"), dict):
+        value = value["chunk"]
+    if event_type in _MEMBERS and event_type not in value:
+        value = {event_type: value}
     events: list[CommandEvent] = []
     if value.get("contentStart") is not None:
         events.append(ContentStart())

@@ -52,13 +52,12 @@ class RuntimeArn:
     is_harness: bool = False
 
     @classmethod
-    def parse(cls, arn: RuntimeArn | str) -> RuntimeArn:
-        """Read an ARN. One that is in parts already is checked.
+    def parse(cls, text: str) -> RuntimeArn:
+        """Read an ARN.
 
         Raises:
             InvalidRequestError: If it is not the ARN of an agent runtime or a harness.
         """
-        text = str(arn)
         match = _ARN.fullmatch(text)
         if match is None:
             arn, _, qualifier = text.partition("/runtime-endpoint/")
@@ -72,6 +71,27 @@ class RuntimeArn:
     def __str__(self) -> str:
         kind = "harness" if self.is_harness else "runtime"
         return f"arn:{self.partition}:{SERVICE}:{self.region}:{self.account_id}:{kind}/{self.runtime_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeId:
+    """An agent runtime by its id and account, the other form that InvokeAgentRuntime and its commands take.
+
+    Raises:
+        InvalidRequestError: If a part is not what it would be in an ARN.
+    """
+
+    runtime_id: str
+    account_id: str
+    region: str
+    partition: str = "aws"
+
+    def __post_init__(self) -> None:
+        if not _ARN.fullmatch(str(RuntimeArn(self.partition, self.region, self.account_id, self.runtime_id))):
+            raise InvalidRequestError(f"not the id of an agent runtime with its account of 12 digits: {self}")
+
+
+Runtime = RuntimeArn | RuntimeId
 
 
 def check_session_id(session_id: str) -> str:

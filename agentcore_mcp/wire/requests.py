@@ -21,7 +21,7 @@ from agentcore_mcp.wire.headers import (
     USER_HEADER,
     header_fields,
 )
-from agentcore_mcp.wire.ids import CLIENT_TOKEN, SHELL_ID, RuntimeArn, check_session_id
+from agentcore_mcp.wire.ids import CLIENT_TOKEN, SHELL_ID, Runtime, RuntimeArn, RuntimeId, check_session_id
 from agentcore_mcp.wire.limits import (
     COMMAND_MAX_CHARS,
     COMMAND_TIMEOUT_DEFAULT_S,
@@ -62,7 +62,7 @@ class Request:
 
 
 def invoke_request(
-    arn: RuntimeArn,
+    runtime: Runtime,
     payload: bytes,
     *,
     session_id: str,
@@ -77,20 +77,20 @@ def invoke_request(
     Raises:
         InvalidRequestError: If an argument is outside its limits, or the runtime is that of a harness.
     """
-    if arn.is_harness:
+    if isinstance(runtime, RuntimeArn) and runtime.is_harness:
         raise InvalidRequestError(
-            f"{arn} is a harness: it takes commands, but InvokeHarness asks it, not InvokeAgentRuntime"
+            f"{runtime} is a harness: it takes commands, but InvokeHarness asks it, not InvokeAgentRuntime"
         )
     if len(payload) > PAYLOAD_MAX_BYTES:
         raise InvalidRequestError(f"the payload has {len(payload)} bytes, at most {PAYLOAD_MAX_BYTES} are allowed")
     fields = {"Content-Type": content_type, "Accept": accept, SESSION_HEADER: check_session_id(session_id)}
     if user_id is not None:
         fields[USER_HEADER] = user_id
-    return Request(target_of(arn, INVOKE, {"qualifier": qualifier}), header_fields(fields, headers), payload)
+    return Request(target_of(runtime, INVOKE, {"qualifier": qualifier}), header_fields(fields, headers), payload)
 
 
 def command_request(
-    arn: RuntimeArn,
+    runtime: Runtime,
     command: str,
     *,
     session_id: str,
@@ -106,11 +106,11 @@ def command_request(
     check_command(command, timeout_s)
     body = json.dumps({"command": command, "timeout": timeout_s}).encode()
     fields = {"Content-Type": JSON_TYPE, "Accept": EVENT_STREAM_TYPE, SESSION_HEADER: check_session_id(session_id)}
-    return Request(target_of(arn, COMMAND, {"qualifier": qualifier}), header_fields(fields, headers), body)
+    return Request(target_of(runtime, COMMAND, {"qualifier": qualifier}), header_fields(fields, headers), body)
 
 
 def stop_request(
-    arn: RuntimeArn,
+    runtime: Runtime,
     *,
     session_id: str,
     client_token: str,
@@ -120,13 +120,15 @@ def stop_request(
     """Build StopRuntimeSession.
 
     Raises:
-        InvalidRequestError: If an argument is outside its limits.
+        InvalidRequestError: If an argument is outside its limits, or the runtime is not named by its ARN.
     """
+    if isinstance(runtime, RuntimeId):
+        raise InvalidRequestError(f"sessions are stopped by the ARN of their runtime, not by its id: {runtime}")
     if not CLIENT_TOKEN.fullmatch(client_token):
         raise InvalidRequestError(f"not a client token: {client_token!r}; it has 33 to 256 letters, digits and dashes")
     body = json.dumps({"clientToken": client_token}).encode()
     fields = {"Content-Type": JSON_TYPE, SESSION_HEADER: check_session_id(session_id)}
-    target = target_of(arn, STOP, {"qualifier": qualifier})
+    target = target_of(runtime, STOP, {"qualifier": qualifier})
     return Request(target, header_fields(fields, headers), body, idempotent=True)
 
 
@@ -187,15 +189,19 @@ def check_command(command: str, timeout_s: int) -> None:
         )
 
 
-def target_of(arn: RuntimeArn, operation: Operation, query: Mapping[str, str | None]) -> str:
+def target_of(runtime: Runtime, operation: Operation, query: Mapping[str, str | None]) -> str:
     """Return path and query of a request; parameters that are None are left out.
 
     Raises:
         InvalidRequestError: If a parameter has half a surrogate pair, which UTF-8 can't carry.
     """
+    if isinstance(runtime, RuntimeId):
+        name, query = runtime.runtime_id, {"accountId": runtime.account_id, **query}
+    else:
+        # The ARN is one path segment: its colons and slash are encoded too, as botocore does it.
+        name = quote(str(runtime), safe="")
     given = {name: value for name, value in query.items() if value is not None}
-    # The ARN is one path segment: its colons and slash are encoded too, as botocore does it.
-    path = f"/runtimes/{quote(str(arn), safe='')}/{operation.path}"
+    path = f"/runtimes/{name}/{operation.path}"
     try:
         return f"{path}?{urlencode(given, quote_via=quote)}" if given else path
     except UnicodeEncodeError as error:

@@ -115,7 +115,7 @@ def test_whatever_a_public_method_takes_returns_or_raises_has_a_public_name(name
 def test_the_walk_sees_returns_fields_and_errors() -> None:
     seen = {name: _names_in(part) for name, part in _PUBLIC.items()}
 
-    assert {"Invocation", "RuntimeArn", "AgentError", "Mapping"} <= seen["RuntimeClient.invoke"]
+    assert {"Invocation", "Runtime", "AgentError", "Mapping"} <= seen["RuntimeClient.invoke"]
     assert "StoppedSession" in seen["RuntimeClient.stop_session"]
     assert "CommandResult" in seen["AgentCoreRuntimeClient.execute_command"]
     assert "RuntimeWebSocket" in seen["AgentCoreRuntimeClient.connect_ws"]

@@ -13,6 +13,7 @@ from botocore.config import Config
 from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
+from agentcore_mcp.wire.ids import RuntimeId
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, botocore_authorization, fake_session
 from tests.support.clients import ARN, REGION, SESSION_ID, client_of
 from tests.support.servers import Exchange, Recorded, reply
@@ -69,7 +70,25 @@ def boto_command(client: Any) -> None:
     )
 
 
+RUNTIME_ID = RuntimeId("demo-abcdefghij", "123456789012", REGION)
 HARNESS_ARN = ARN.replace(":runtime/", ":harness/")
+
+
+async def ours_invoke_by_id(client: RuntimeClient) -> None:
+    async with client.invoke(RUNTIME_ID, b"{}", session_id=SESSION_ID, qualifier="DEFAULT") as answer:
+        assert [piece async for piece in answer] == ["{}"]
+
+
+def boto_invoke_by_id(client: Any) -> None:
+    client.invoke_agent_runtime(
+        agentRuntimeArn="demo-abcdefghij",
+        accountId="123456789012",
+        payload=b"{}",
+        runtimeSessionId=SESSION_ID,
+        qualifier="DEFAULT",
+        contentType="application/json",
+        accept="text/event-stream, application/json",
+    )["response"].read()
 
 
 async def ours_command_in_a_harness(client: RuntimeClient) -> None:
@@ -110,11 +129,12 @@ async def accept(exchange: Exchange) -> None:
     ("ours", "theirs"),
     [
         (ours_invoke, boto_invoke),
+        (ours_invoke_by_id, boto_invoke_by_id),
         (ours_command, boto_command),
         (ours_command_in_a_harness, boto_command_in_a_harness),
         (ours_stop, boto_stop),
     ],
-    ids=["invoke", "command", "command in a harness", "stop"],
+    ids=["invoke", "invoke by id", "command", "command in a harness", "stop"],
 )
 async def test_requests_and_signatures_are_those_of_boto3(
     ours: Callable[[RuntimeClient], Awaitable[None]], theirs: Callable[[Any], None]

@@ -216,13 +216,24 @@ def test_an_error_before_any_event_is_raised_at_once() -> None:
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_members_that_are_not_in_the_model_are_skipped(name: str) -> None:
+@pytest.mark.parametrize("form", ["wrapped", "no_headers", "member_as_type", "member_as_type_bare", "extra_members"])
+def test_other_forms_of_an_event_are_accepted(name: str, form: str) -> None:
     event, value = EVENTS[name]
     ((member, content),) = value.items()
+    headers = HEADERS
+    match form:
+        case "wrapped":
+            value = {"chunk": value}
+        case "no_headers":
+            headers = {}
+        case "member_as_type":
+            headers = HEADERS | {":event-type": member}
+        case "member_as_type_bare":
+            headers, value = HEADERS | {":event-type": member}, content
+        case _:
+            value = {member: content | {"new": [1]}, "other": {"x": 1}, "contentPause": {}}
 
-    events, _ = decode(
-        CommandDecoder(), [chunk({member: content | {"new": [1]}, "other": {"x": 1}, "contentPause": {}})]
-    )
+    events, _ = decode(CommandDecoder(), [chunk(value, headers)])
 
     assert events == [event]
 
@@ -239,7 +250,6 @@ def test_members_of_one_frame_are_delivered_in_their_natural_order() -> None:
         (HEADERS | {":event-type": "initial-response"}, b""),
         (HEADERS | {":event-type": "newEvent"}, b"\xff"),
         (HEADERS | {":message-type": "newKind"}, b"\xff"),
-        ({}, b"\xff"),
         (HEADERS, b"{}"),
         (HEADERS, b'{"contentPause":{}}'),
         (HEADERS, b'{"contentStart":null,"contentDelta":null,"contentStop":null}'),

@@ -15,7 +15,7 @@ from hypothesis import given, strategies as st
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE, JSON_TYPE, SESSION_HEADER, SSE_TYPE
-from agentcore_mcp.wire.ids import RuntimeArn, check_session_id
+from agentcore_mcp.wire.ids import RuntimeArn, RuntimeId, check_session_id
 from agentcore_mcp.wire.requests import Request, command_request, invoke_request, stop_request, websocket_request
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ ARN_PATTERN = Loader().load_service_model("bedrock-agentcore-control", "service-
 
 ARN_TEXT = "arn:aws:bedrock-agentcore:us-west-2:123456789012:runtime/agent_1-abcdefghij"
 ARN = RuntimeArn.parse(ARN_TEXT)
+RUNTIME_ID = RuntimeId("agent_1-abcdefghij", "123456789012", "us-west-2")
 HARNESS_TEXT = ARN_TEXT.replace(":runtime/", ":harness/")
 HARNESS = RuntimeArn.parse(HARNESS_TEXT)
 SESSION_ID = "session-" + "s" * 30
@@ -121,6 +122,29 @@ SAME_REQUESTS: dict[str, tuple[Request, str, dict[str, Any]]] = {
             "accept": EVENT_STREAM_TYPE,
             "qualifier": "DEFAULT",
             "baggage": "k=v",
+        },
+    ),
+    "invoke_by_id": (
+        invoke_request(RUNTIME_ID, b"{}", session_id=SESSION_ID),
+        "InvokeAgentRuntime",
+        {
+            "agentRuntimeArn": "agent_1-abcdefghij",
+            "accountId": "123456789012",
+            "payload": b"{}",
+            "contentType": JSON_TYPE,
+            "accept": ACCEPT,
+        },
+    ),
+    "command_by_id": (
+        command_request(RUNTIME_ID, "true", session_id=SESSION_ID, qualifier="blue/green"),
+        "InvokeAgentRuntimeCommand",
+        {
+            "agentRuntimeArn": "agent_1-abcdefghij",
+            "accountId": "123456789012",
+            "qualifier": "blue/green",
+            "body": {"command": "true", "timeout": 300},
+            "contentType": JSON_TYPE,
+            "accept": EVENT_STREAM_TYPE,
         },
     ),
     "command_in_a_harness": (
@@ -311,7 +335,13 @@ def test_a_session_id_is_visible_ascii_of_the_right_length(text: str) -> None:
             check_session_id(text)
 
 
-# --- harnesses
+# --- runtimes by id, and harnesses
+
+
+def test_a_session_is_not_stopped_by_the_id_of_its_runtime() -> None:
+    with pytest.raises(InvalidRequestError, match="sessions are stopped by the ARN of their runtime, not by its id"):
+        stop_request(RUNTIME_ID, session_id=SESSION_ID, client_token=TOKEN)
+    assert "accountId" not in SHAPES["StopRuntimeSessionRequest"]["members"]
 
 
 def test_a_harness_is_not_asked_as_a_runtime_is() -> None:
@@ -323,6 +353,25 @@ def test_stopping_the_session_of_a_harness_is_left_to_the_service() -> None:
     assert "%3Aharness%2Fagent_1" in stop_request(HARNESS, session_id=SESSION_ID, client_token=TOKEN).target
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("", "123456789012", "us-west-2"),
+        ("../evil", "123456789012", "us-west-2"),
+        ("agent?x=1", "123456789012", "us-west-2"),
+        (ARN_TEXT, "123456789012", "us-west-2"),
+        ("agent-1", "12345678901", "us-west-2"),
+        ("agent-1", "123456789012&x=1", "us-west-2"),
+        ("agent-1", "123456789012", "evil.example.com/"),
+        ("agent-1", "123456789012", ""),
+        ("agent-1", "123456789012", "us-west-2", "moon"),
+    ],
+)
+def test_an_id_is_checked_like_the_parts_of_an_arn(parts: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^not the id of an agent runtime with its account of 12 digits: "):
+        RuntimeId(*parts)
+
+
 # --- ARNs
 
 
@@ -332,25 +381,6 @@ def test_an_arn_is_read_into_its_parts() -> None:
     assert (arn.partition, arn.region, arn.account_id) == ("aws", "us-west-2", "123456789012")
     assert arn.runtime_id == "agent_1-abcdefghij"
     assert str(ARN) == ARN_TEXT
-
-
-@pytest.mark.parametrize(
-    "arn",
-    [
-        RuntimeArn("aws", "us-west-2", "123456789012", ""),
-        RuntimeArn("aws", "us-west-2", "123456789012", "../evil"),
-        RuntimeArn("aws", "us-west-2", "123456789012", "agent?x=1"),
-        RuntimeArn("aws", "us-west-2", "123456789012", ARN_TEXT),
-        RuntimeArn("aws", "us-west-2", "12345678901", "agent-1"),
-        RuntimeArn("aws", "us-west-2", "123456789012&x=1", "agent-1"),
-        RuntimeArn("aws", "evil.example.com/", "123456789012", "agent-1"),
-        RuntimeArn("aws", "", "123456789012", "agent-1"),
-        RuntimeArn("moon", "us-west-2", "123456789012", "agent-1"),
-    ],
-)
-def test_an_arn_in_parts_is_checked_like_one_in_text(arn: RuntimeArn) -> None:
-    with pytest.raises(InvalidRequestError, match=r"^not the ARN of an agent runtime: "):
-        RuntimeArn.parse(arn)
 
 
 @pytest.mark.parametrize("partition", SESSION.get_available_partitions())

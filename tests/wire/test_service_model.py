@@ -83,10 +83,10 @@ def test_the_parameters_of_a_query_are_the_models() -> None:
         for member in members.values()
         if member.serialization.get("location") == "querystring"
     }
-    arn = ids.RuntimeArn("aws", "us-west-2", "123456789012", "agent-1")
-    target = requests.invoke_request(arn, b"", session_id="s" * 33, qualifier="q").target
+    runtime = ids.RuntimeId("agent-1", "123456789012", "us-west-2")
+    target = requests.invoke_request(runtime, b"", session_id="s" * 33, qualifier="q").target
 
-    assert target.endswith("/invocations?qualifier=q")
+    assert target == "/runtimes/agent-1/invocations?accountId=123456789012&qualifier=q"
     assert in_query == {"qualifier": {}, "accountId": {"pattern": ids.ACCOUNT_ID.pattern}}
 
 

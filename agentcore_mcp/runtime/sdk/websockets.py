@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from agentcore_mcp.errors import ServiceError
-from agentcore_mcp.runtime.requests import new_session_id
+from agentcore_mcp.runtime.requests import new_session_id, parsed_arn
 from agentcore_mcp.runtime.sdk.results import auth_of
 from agentcore_mcp.runtime.timeouts import OPEN_TIMEOUT_S
 from agentcore_mcp.runtime.websocket.signing import Handshake, handshakes, presigned_url
-from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.limits import PRESIGNED_MAX_S
 from agentcore_mcp.wire.requests import websocket_request
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
     from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket
+    from agentcore_mcp.wire.ids import Runtime, RuntimeArn
     from agentcore_mcp.wire.requests import Request
 
 
@@ -34,7 +34,7 @@ class WebSocketMethods:
 
     _auth: httpx2.Auth
     _sigv4: SigV4Auth
-    _url_for: Callable[[RuntimeArn], str]
+    _url_for: Callable[[Runtime], str]
 
     def generate_ws_connection(
         self,
@@ -138,7 +138,7 @@ def _asked(
     *,
     in_query: bool = False,
 ) -> tuple[RuntimeArn, Request]:
-    arn = RuntimeArn.parse(runtime_arn)
+    arn = parsed_arn(runtime_arn)
     return arn, websocket_request(
         arn,
         session_id=session_id or new_session_id(),
