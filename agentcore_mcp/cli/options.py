@@ -41,7 +41,7 @@ class AgentOptions:
     read_only: bool = False
     agents: tuple[str, ...] | None = None
     tools: tuple[str, ...] | None = None
-    handoff_after: int | None = None
+    handoff_after_s: int | None = None
 
 
 def agent_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -62,6 +62,7 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--tools", metavar="NAME,…", callback=_names, help="Only these of the tools.")
     @click.option(
         "--handoff-after",
+        "handoff_after_s",
         metavar="SECONDS",
         type=click.IntRange(1),
         help="After how long a call returns what it has, and a handle to collect the rest with. 50 for Claude Desktop.",
@@ -91,18 +92,8 @@ def load_settings(options: AgentOptions) -> Loaded:
     from agentcore_mcp.server.agents import Agents
 
     drop_unset(os.environ)
-    loaded = load(
-        os.environ,
-        config=options.config,
-        runtime_arn=options.runtime_arn,
-        qualifier=options.qualifier,
-        bearer_token=options.bearer_token,
-        endpoint_url=options.endpoint_url,
-        read_only=options.read_only,
-        agents=options.agents,
-        tools=options.tools,
-        handoff_after_s=options.handoff_after,
-    )
+    given = {name: getattr(options, name) for name in AgentOptions.__slots__ if name != "local"}
+    loaded = load(os.environ, **given)
     # As the server will, so that a setting that can't work is told before all else is imported, and by `config show`.
     Agents(loaded.settings, DEFAULT_RETRIES, None)
     return loaded
@@ -166,7 +157,7 @@ def settings_for(options: AgentOptions) -> Iterator[Settings]:
             read_only=options.read_only,
             agents=options.agents,
             tools=options.tools,
-            handoff_after_s=options.handoff_after,
+            handoff_after_s=options.handoff_after_s,
         )
     finally:
         local.stop()

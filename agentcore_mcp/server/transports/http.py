@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import socket
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -124,19 +124,16 @@ class _Server(uvicorn.Server):
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    with ExitStack() as unused:
-        try:
-            family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            # The protocol is named because asyncio looks at it before it switches Nagle's algorithm off; with
-            # socket.create_server it would not, and each small answer would wait 40 ms for an acknowledgement.
-            listening = unused.enter_context(socket.socket(family, kind, socket.IPPROTO_TCP))
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(address)
-        except (OSError, UnicodeError) as error:
-            raise ConfigurationError(
-                f"can't listen on {host}:{port}: {getattr(error, 'strerror', None) or error}"
-            ) from error
-        listening.listen(_BACKLOG)
-        listening.setblocking(False)
-        unused.pop_all()
-        return listening
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        listening = socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
+    except (OSError, UnicodeError) as error:
+        raise ConfigurationError(
+            f"can't listen on {host}:{port}: {getattr(error, 'strerror', None) or error}"
+        ) from error
+    # Connections inherit it. asyncio sets it only where it knows that a socket speaks TCP, and here each small answer
+    # would wait 40 ms for an acknowledgement.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listening.setblocking(False)
+    return listening

@@ -7,9 +7,12 @@ import os
 import re
 import select
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
+
+from agentcore_mcp.wire.characters import valid_unicode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -28,11 +31,6 @@ _ID = rb'"id"\s*:\s*(\d{1,18}|"[^"\\]*")\s*'
 # Where no brace is between the id and that of the message, it is the message's own.
 _ID_AT_START = re.compile(rb"\s*\{[^{}]*?" + _ID + rb"[,}]")
 _ID_AT_END = re.compile(_ID + rb"(?:,[^{}]*)?\}\s*\Z")
-# One escape of a JSON text. Pairs and everything else come first, so that what is left as group 1 is half a pair.
-_ESCAPE = re.compile(
-    r"\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|(u[dD][89a-fA-F][\da-fA-F]{2})|.)",
-    re.ASCII | re.DOTALL,
-)
 
 
 class Lines:
@@ -116,9 +114,11 @@ def without_half_characters(line: str) -> str:
     JavaScript cuts texts between the two halves of an emoji and writes down one of them; the SDK's parser refuses the
     whole message for it, and its sender would wait for an answer in vain.
     """
-    if "\\ud" not in line and "\\uD" not in line:
-        return line
-    return _ESCAPE.sub(lambda escape: r"\ufffd" if escape[1] else escape[0], line)
+    if "\\ud" in line or "\\uD" in line:
+        # What is no JSON is for the parser to refuse.
+        with suppress(ValueError, RecursionError):
+            return valid_unicode(json.dumps(json.loads(line), ensure_ascii=False))
+    return line
 
 
 def _text(line: bytearray) -> str:
