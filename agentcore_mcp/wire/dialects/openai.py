@@ -10,6 +10,7 @@ from agentcore_mcp.wire.dialects.content import dicts, text_of
 if TYPE_CHECKING:
     from agentcore_mcp.wire.speech import Speech
 
+AGENTS_TYPES = ("raw_response_event", "run_item_stream_event", "agent_updated_stream_event")
 _ERROR_MEMBERS = {"error", "type", "id", "jsonrpc", "request_id", "event_id", "sequence_number"}
 
 
@@ -72,11 +73,13 @@ def tool_call(value: dict[str, Any], speech: Speech) -> str | None:
     return ""
 
 
-def run_item(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read an item of a run of the Agents SDK, in the form in which authors send it on."""
-    item = value.get("item")
+def stream_event(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read an event of a run of the Agents SDK, as an object or in the form in which authors send it on."""
+    item, data = value.get("item"), value.get("data")
+    if isinstance(data, dict):
+        return response_event(data, speech) if isinstance(data.get("type"), str) else None
     raw = item.get("raw_item") if isinstance(item, dict) else None
-    return _item(raw, speech) if isinstance(raw, dict) else ("" if item is None else None)
+    return _item(raw, speech) if isinstance(raw, dict) else ""
 
 
 def response(value: dict[str, Any], speech: Speech) -> str | None:

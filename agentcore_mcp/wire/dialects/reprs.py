@@ -13,7 +13,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects import bedrock, waiting
+from agentcore_mcp.wire.dialects import bedrock, openai, waiting
 from agentcore_mcp.wire.dialects.literals import Instance, Parsed
 from agentcore_mcp.wire.speech import as_json
 
@@ -36,8 +36,6 @@ _CHUNK = "{'event': 'on_chat_model_stream', 'data': {'chunk': AIMessageChunk(con
 _RUN_EVENT = "{'event': 'on_"
 _LOOP = "'event_loop_cycle_id': "
 _TEAM_LIFECYCLE = re.compile(r"\{'type': 'multiagent_(?!node_(?:stream|interrupt)')")
-_DELTA = "RawResponsesStreamEvent(data=ResponseTextDeltaEvent("
-_NEWS = ("RunItemStreamEvent(name='tool_called'", "RunItemStreamEvent(name='message_output_created'")
 
 
 def words_of(text: str, speech: Speech, read: Read) -> str | None:
@@ -61,8 +59,6 @@ def words_of(text: str, speech: Speech, read: Read) -> str | None:
             return ""
         if text.startswith("FunctionToolResultEvent("):
             return ""
-        if "StreamEvent(" in text[:30]:
-            return _openai(text, speech)
         parsed = Parsed(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError):  # cut, or no literal after all
         return "" if text.startswith(_RUN_EVENT) else None
@@ -76,6 +72,8 @@ def words_of(text: str, speech: Speech, read: Read) -> str | None:
     elif value.keys() == {"output"}:  # what a run of Pydantic AI or smolagents comes to
         output = value["output"]
         return speech.result(output) if isinstance(output, str) else _result(output, speech, read)
+    elif value.kind.endswith("StreamEvent"):  # of OpenAI's Agents SDK
+        return openai.stream_event(value, speech)
     return read(value)
 
 
@@ -92,23 +90,6 @@ def _type_of_message(value: dict[str, Any]) -> str:
         if member in value:
             return kind
     return "human"
-
-
-def _openai(text: str, speech: Speech) -> str | None:
-    if text.startswith(_DELTA):
-        return speech.piece(_after(text, " delta="), _after(text, " item_id="))
-    if text.startswith(_NEWS[0]):
-        call = text.index("raw_item=ResponseFunctionToolCall(")
-        name, arguments = _after(text, " name=", call), _after(text, "(arguments=", call)
-        speech.tools.called(name, arguments, _after(text, " call_id=", call))
-    if text.startswith(_NEWS[1]):
-        message = text.index("raw_item=ResponseOutputMessage(")
-        return speech.message(_after(text, " text=", message), _after(text, "(id=", message))
-    return ""
-
-
-def _after(text: str, marker: str, begin: int = 0) -> str:
-    return _text_at(text, text.index(marker, begin) + len(marker))
 
 
 def _text_at(text: str, begin: int) -> str:
