@@ -55,6 +55,14 @@ Limits
     help="Several agents: a TOML file with a table [NAME] for each, and in it app, target or command.",
 )
 @click.option(
+    "--allow-header",
+    "allowed_headers",
+    multiple=True,
+    metavar="NAME",
+    help="A header of callers that agents get to see, as a runtime's allow list has it, such as Authorization. May be "
+    "repeated. Without it, only X-Amzn-Bedrock-AgentCore-Runtime-Custom-* headers reach them.",
+)
+@click.option(
     "--idle-timeout",
     "idle_timeout_s",
     default=IDLE_TIMEOUT_S,

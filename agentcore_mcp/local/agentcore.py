@@ -39,6 +39,8 @@ class LocalAgentCore:
         command: Or a command line for bash that starts an agent for a session, listening on the port ``{port}``.
         agents: Or several agents: the TOML file that names them, or what would be in it, such as
             ``{"orders": {"app": "orders:app"}, "search": {"target": "http://127.0.0.1:8080"}}``.
+        allowed_headers: Which headers of a caller reach the agents besides ``…-Custom-*``, as by a runtime's allow list
+            of headers; such as ``Authorization``.
         auth: What callers have to prove: nothing, a SigV4 signature with `credentials`, or a bearer `token`.
         access_key_id: With ``sigv4``, the key to let in instead of the fixed test key.
         secret_access_key: Its secret.
@@ -65,6 +67,7 @@ class LocalAgentCore:
         target: str | None = None,
         command: str | None = None,
         agents: Agents | None = None,
+        allowed_headers: Sequence[str] = (),
         # Who may call
         auth: AuthMode = "none",
         access_key_id: str | None = None,
@@ -86,7 +89,7 @@ class LocalAgentCore:
 
         need_posix()
         self.settings = LocalSettings(
-            hosted_agents(agents, app=app, target=target, command=command),
+            hosted_agents(agents, allowed_headers=allowed_headers, app=app, target=target, command=command),
             AuthSettings.of(auth, access_key_id, secret_access_key),
             Limits(idle_timeout_s, max_lifetime_s, start_timeout_s),
             tuple(Fault.parse(fault) for fault in faults),

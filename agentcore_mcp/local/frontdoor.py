@@ -6,7 +6,7 @@ loopback addresses too, and behind this door is a shell.
 
 from __future__ import annotations
 
-import traceback
+import logging
 import uuid
 from functools import partial
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ from agentcore_mcp.local.operations.stops import Stops
 from agentcore_mcp.wire.headers import SESSION_HEADER
 from agentcore_mcp.wire.loopback import is_loopback
 from agentcore_mcp.wire.operations import CARD, COMMAND, INVOKE, METADATA, SHELL, STOP
+from agentcore_mcp.wire.refusals import CANNOT_PARSE
 from agentcore_mcp.wire.requests import target_of
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class FrontDoor:
         else:
             exchange = Exchange(scope, receive, send, request_id=request_id)
         try:
-            _check_origin(exchange.headers)
+            _check_head(exchange.headers)
             match scope.get("method", WEBSOCKET), scope["path"]:
                 case "GET", "/ping":
                     await exchange.answer_json(200, {"status": "Healthy"})
@@ -144,8 +145,8 @@ class FrontDoor:
                 await exchange.refuse(refusal)
             except (ClientGoneError, SocketClosedError):
                 pass
-            except Exception as exc:  # noqa: BLE001  a defect or a full disk; clients expect the service's own shape
-                traceback.print_exc()
+            except Exception as exc:
+                logging.getLogger(__name__).exception("request %s failed", exchange.request_id)
                 why = f"The local AgentCore failed, its standard error says where: {type(exc).__name__}"
                 await exchange.refuse(Refusal("InternalServerException", why))
             tasks.cancel_scope.cancel()
@@ -186,10 +187,14 @@ class FrontDoor:
         await exchange.answer_json(200, {"resource": resource, "authorization_servers": [self._gate.issuer.url]})
 
 
-def _check_origin(headers: dict[str, str]) -> None:
+def _check_head(headers: dict[str, str]) -> None:
     try:
         host = urlsplit(f"//{headers.get('host', '')}").hostname
     except ValueError:
         host = None
     if not is_loopback(host or "") or "origin" in headers:
         raise Refusal("AccessDeniedException", "The local AgentCore does not answer web pages or other hosts' names")
+    if "content-length" in headers and "transfer-encoding" in headers:
+        # Whoever has passed it on may have read another end of it (RFC 9112, 6.3).
+        message = "the request has both Content-Length and Transfer-Encoding"
+        raise Refusal("ValidationException", message, reason=CANNOT_PARSE)

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,11 +66,14 @@ def need_posix(platform: str = sys.platform) -> None:
         raise ConfigurationError("the local AgentCore needs a POSIX system: on Windows, run this in WSL")
 
 
-def hosted_agents(agents: Agents | None, **named: str | None) -> tuple[HostedAgent, ...]:
+def hosted_agents(
+    agents: Agents | None, *, allowed_headers: Iterable[str] = (), **named: str | None
+) -> tuple[HostedAgent, ...]:
     """Return the agents to host; by default the bundled sample agent.
 
     Args:
         agents: Several agents. The apps of a file are imported from its folder, others from the current one.
+        allowed_headers: Which headers they get to see, besides custom ones.
         named: Or the ``app``, ``target`` or ``command`` of a single agent.
 
     Raises:
@@ -80,12 +83,15 @@ def hosted_agents(agents: Agents | None, **named: str | None) -> tuple[HostedAge
     if agents is not None and single:
         raise ConfigurationError(f"agents and {', '.join(single)} exclude each other")
     if single:
-        return _agents_of({_DEFAULT_NAME: single}, Path.cwd())
+        agents = {_DEFAULT_NAME: single}
     if agents is None:
         # Only who names an app means the current folder: the MCP server's is whatever project is open, and nothing may
         # be imported from there because somebody asked for the sample agent.
-        return (HostedAgent(_DEFAULT_NAME, AgentApp(SAMPLE_APP, None)),)
-    return _agents_of(agents, Path.cwd()) if isinstance(agents, Mapping) else _agents_in(Path(agents))
+        hosted: tuple[HostedAgent, ...] = (HostedAgent(_DEFAULT_NAME, AgentApp(SAMPLE_APP, None)),)
+    else:
+        hosted = _agents_of(agents, Path.cwd()) if isinstance(agents, Mapping) else _agents_in(Path(agents))
+    headers = frozenset(name.lower() for name in allowed_headers)
+    return tuple(replace(agent, allowed_headers=headers) for agent in hosted)
 
 
 def _agents_in(file: Path) -> tuple[HostedAgent, ...]:

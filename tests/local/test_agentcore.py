@@ -23,6 +23,7 @@ from agentcore_mcp.errors import ConfigurationError, ConnectError
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.local.child import STOP_TIMEOUT_S
 from agentcore_mcp.local.sandbox.agent import LINE_MAX_BYTES
+from agentcore_mcp.wire.characters import visible
 from tests.support.agentcore import WAIT_S, Boto, eventually, new_session_id
 from tests.support.processes import alive
 
@@ -120,6 +121,38 @@ def test_what_agents_print_comes_on_standard_error_with_the_session_in_front(tmp
     assert printed == ["one", *["x" * LINE_MAX_BYTES] * 2, "three", "the last words of the agent"]
     assert failure.startswith("Runtime exited with code 3. The end of its output: ")
     assert failure.endswith(" / three / the last words of the agent")
+
+
+HOSTILE = ["\x1b]52;c;cm0=\x07", "\x9b31m", "\rforged", "\u202e\u2066", "a\u2028b", "\0", "a\\b", "über 日本"]
+
+
+def test_nothing_that_an_agent_prints_is_obeyed_by_a_terminal(tmp_path: Path) -> None:
+    # A session's id comes from the caller, and is in front of each line.
+    session_id = "\x9b" + new_session_id()
+    with (
+        (tmp_path / "stderr").open("wb") as stderr,
+        LocalAgentCore(app=PROBE, stderr=stderr) as local,
+        Boto.of(local) as boto,
+    ):
+        boto.ask({"do": "print", "text": "\n".join([*HOSTILE, "a\tb", "end"]) + "\n"}, session_id)
+        eventually(lambda: "end" in (tmp_path / "stderr").read_text())
+
+    said = (tmp_path / "stderr").read_text().removesuffix("\n").split("\n")
+    assert all(line.isprintable() for line in said)
+    assert [line.partition("] ")[2] for line in said[:-2]] == [visible(text) for text in HOSTILE]
+
+
+@pytest.mark.parametrize("where", ["a full disk", "a pipe that nobody reads"])
+def test_a_standard_error_that_takes_nothing_is_no_reason_to_stop(where: str) -> None:
+    reader, writer = os.pipe() if "pipe" in where else (None, os.open("/dev/full", os.O_WRONLY))
+    if reader is not None:
+        os.close(reader)
+    with os.fdopen(writer, "wb") as stderr, LocalAgentCore(app=PROBE, stderr=stderr) as local, Boto.of(local) as boto:
+        for _ in range(2):
+            session_id = new_session_id()
+            boto.ask({"do": "print", "text": "something\n"}, session_id)
+            with pytest.raises(boto.client.exceptions.RuntimeClientError):
+                boto.ask({"do": "exit"}, session_id)
 
 
 def test_it_can_be_stopped_twice_and_before_it_is_ready() -> None:

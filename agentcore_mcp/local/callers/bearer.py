@@ -80,7 +80,7 @@ class TokenAuthorizer:
             return jwt.decode(token, self._issuer.public_key, [ALGORITHM], options=_SIGNATURE_ONLY)
         except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
             raise _refused(request, "Token signature verification failed") from None
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, RecursionError):
             raise Refusal("AccessDeniedException", "OAuth authorization failed: Failed to parse token") from None
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
 TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
+_SECONDS = re.compile(r"[0-9]{1,9}")
 _PARAMETER = re.compile(r"([A-Za-z-]+)=([^,\s]*)")
 
 
@@ -97,7 +98,7 @@ def _query_claim(request: Incoming) -> Claim:
     if query["X-Amz-Algorithm"] != ALGORITHM:
         raise _incomplete(f"Unsupported AWS 'algorithm': '{query['X-Amz-Algorithm']}'")
     expires = query["X-Amz-Expires"]
-    if not expires.isdecimal() or not 1 <= int(expires) <= PRESIGNED_MAX_S:
+    if not _SECONDS.fullmatch(expires) or not 1 <= int(expires) <= PRESIGNED_MAX_S:
         raise invalid_signature(f"X-Amz-Expires must be between 1 and {PRESIGNED_MAX_S} seconds")
     unsigned = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
     parameters = {name: query[f"X-Amz-{name}"] for name in ("Credential", "Signature", "SignedHeaders")}

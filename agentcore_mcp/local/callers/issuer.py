@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import re
 import time
 import uuid
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +31,7 @@ CLIENT_SECRET: Final = "not-a-real-secret"  # noqa: S105  as it says
 # Cognito's default.
 LIFETIME_S: Final = 3600
 LIFETIME_MAX_S: Final = 86_400
+_SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _KEY_BITS: Final = 2048
 _FORM_MAX_BYTES: Final = 16_384
 
@@ -127,7 +129,7 @@ class Issuer:
             await exchange.answer_json(400, {"error": "unsupported_grant_type"})
             return
         lifetime = form.get("lifetime_s", str(LIFETIME_S))
-        if not lifetime.isdecimal() or int(lifetime) > LIFETIME_MAX_S:
+        if not _SECONDS.fullmatch(lifetime) or int(lifetime) > LIFETIME_MAX_S:
             description = f"lifetime_s is a whole number from 0 to {LIFETIME_MAX_S}"
             await exchange.answer_json(400, {"error": "invalid_request", "error_description": description})
             return

@@ -83,13 +83,13 @@ class SignatureAuthorizer:
 
     def _check_time(self, claim: Claim) -> None:
         now = self._now()
-        if claim.time - SIGNATURE_SKEW > now:
+        if claim.time - now > SIGNATURE_SKEW:
             limit = (now + SIGNATURE_SKEW).strftime(TIME_FORMAT)
             rule = f"{now.strftime(TIME_FORMAT)} + 5 min."
             raise invalid_signature(
                 f"Signature not yet current: {claim.timestamp} is still later than {limit} ({rule})"
             )
-        if claim.time + claim.valid_for < now:
+        if now - claim.time > claim.valid_for:
             limit = (now - claim.valid_for).strftime(TIME_FORMAT)
             rule = f"{now.strftime(TIME_FORMAT)} - {_in_words(claim.valid_for)}"
             raise invalid_signature(f"Signature expired: {claim.timestamp} is now earlier than {limit} ({rule})")

@@ -51,7 +51,7 @@ async def bridge(socket: ClientSocket, session: Session, query: Mapping[str, str
         with session.until_it_ends():
             upstream = await connect(
                 f"{agent.base_url.replace('http', 'ws', 1)}/ws",
-                additional_headers=to_agent(headers, session.id, socket.exchange.request_id),
+                additional_headers=to_agent(headers, session, socket.exchange.request_id),
                 subprotocols=[Subprotocol(name) for name in socket.subprotocols] or None,
                 user_agent_header=None,
                 compression=None,

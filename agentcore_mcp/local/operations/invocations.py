@@ -65,14 +65,15 @@ async def agent_card(exchange: Exchange, session: Session, client: httpx2.AsyncC
     await _pass_on(exchange, session, client, "GET", "/.well-known/agent-card.json")
 
 
-def to_agent(headers: Mapping[str, str], session_id: str, request_id: str) -> dict[str, str]:
+def to_agent(headers: Mapping[str, str], session: Session, request_id: str) -> dict[str, str]:
     """Return the headers that the agent gets, of those that the client has sent."""
     custom = CUSTOM_HEADER_PREFIX.lower()
-    passed = {name: value for name, value in headers.items() if name in _PASSED_IN or name.startswith(custom)}
+    allowed = _PASSED_IN | session.hosted.allowed_headers
+    passed = {name: value for name, value in headers.items() if name in allowed or name.startswith(custom)}
     return {
         **passed,
         "accept-encoding": "identity",
-        SESSION_HEADER: session_id,
+        SESSION_HEADER: session.id,
         AGENT_REQUEST_ID_HEADER: request_id,
     }
 
@@ -98,7 +99,7 @@ async def _pass_on(
     # As bytes: what is in a header need not be ASCII, and goes on as it came.
     headers = [
         (name.encode("latin-1"), value.encode("latin-1"))
-        for name, value in to_agent(exchange.headers, session.id, exchange.request_id).items()
+        for name, value in to_agent(exchange.headers, session, exchange.request_id).items()
     ]
     request = client.build_request(method, f"{agent.base_url}{path}", headers=headers, content=content)
     try:

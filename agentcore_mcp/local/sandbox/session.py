@@ -17,6 +17,7 @@ from agentcore_mcp.local.line.refusals import Refusal, session_starting
 from agentcore_mcp.local.sandbox.agent import AgentProcess
 from agentcore_mcp.local.sandbox.processes import Processes
 from agentcore_mcp.local.sandbox.targets import AgentUrl
+from agentcore_mcp.wire.characters import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -227,4 +228,7 @@ class Session:
             self._show(self.why)
 
     def _show(self, line: str) -> None:
-        print(f"[{self.id}] {line}", file=sys.stderr, flush=True)  # noqa: T201
+        # Closed or a full disk, it is no reason to stop.
+        if sys.stderr is not None:
+            with suppress(OSError):
+                print(visible(f"[{self.id}] {line.expandtabs()}"), file=sys.stderr, flush=True)  # noqa: T201

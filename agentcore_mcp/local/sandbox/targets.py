@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.wire.headers import HEADER_NAME, is_forwardable
 from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.loopback import is_loopback
 
@@ -94,12 +95,21 @@ Target = AgentApp | AgentCommand | AgentUrl
 
 @dataclass(frozen=True, slots=True)
 class HostedAgent:
-    """An agent under the name that its ARN is made of."""
+    """An agent under the name that its ARN is made of.
+
+    Attributes:
+        allowed_headers: Which headers of a caller it gets to see besides the custom ones, in lower case: what a
+            runtime's ``requestHeaderAllowlist`` is.
+    """
 
     name: str
     target: Target
+    allowed_headers: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        for name in self.allowed_headers:
+            if not (HEADER_NAME.fullmatch(name) and is_forwardable(name)):
+                raise ConfigurationError(f"not a header that a runtime can pass on to its agent: {name!r}")
         if not _NAME.fullmatch(self.name):
             raise ConfigurationError(
                 f"not the name of an agent: {self.name!r}; it begins with a letter and has at most 48 letters, digits "

@@ -84,7 +84,14 @@ def test_the_challenge_names_the_runtime_in_one_spelling() -> None:
     assert refusal(None, runtime=spelled).challenge == CHALLENGE
 
 
-@pytest.mark.parametrize("token", ["not.a.token", "garbage", "a.b.c.d", "é.é.é", "eyJhbGciOiJSUzI1NiJ9.e30"])
+# A header of its own in JSON that no parser likes.
+NESTED, LONG = ("[" * 20_000).encode(), (f'{{"alg": "RS256", "n": {"9" * 5_000}}}').encode()
+HOSTILE = [f"{base64.urlsafe_b64encode(text).decode().rstrip('=')}.e30.AA" for text in (NESTED, LONG, b"\xff", b"[]")]
+
+
+@pytest.mark.parametrize(
+    "token", ["not.a.token", "garbage", "a.b.c.d", "é.é.é", "eyJhbGciOiJSUzI1NiJ9.e30", *HOSTILE], ids=lambda t: t[:20]
+)
 def test_what_is_no_token_is_403_without_a_challenge(token: str) -> None:
     refused = refusal(f"Bearer {token}")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,6 +16,7 @@ import pytest
 from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
+from hypothesis import given, strategies as st
 
 from agentcore_mcp.local.callers.incoming import Incoming
 from agentcore_mcp.local.callers.sigv4 import LOCAL_KEYS, KeyPair, SignatureAuthorizer
@@ -80,6 +84,17 @@ def with_authorization(request: Incoming, old: str, new: str) -> Incoming:
     authorization = request.headers["authorization"]
     assert old in authorization
     return with_header(request, "authorization", authorization.replace(old, new))
+
+
+def with_query(old: str, new: str) -> Incoming:
+    """Return a presigned request with something else in its query."""
+    assert old in presigned().query
+    return replace(presigned(), query=presigned().query.replace(old, new))
+
+
+def with_time(time: str) -> Incoming:
+    """Return a presigned request of another time."""
+    return replace(presigned(), query=re.sub(r"X-Amz-Date=\w+", f"X-Amz-Date={time}", presigned().query))
 
 
 def refusal(request: Incoming, *, by: SignatureAuthorizer = authorizer) -> tuple[str, str]:
@@ -217,6 +232,22 @@ def test_what_was_changed_after_it_was_signed_does_not_match(change: Callable[[]
         ),
         (lambda: presigned(expires=0), "X-Amz-Expires must be between 1 and 300 seconds"),
         (lambda: presigned(expires=PRESIGNED_MAX_S + 1), "X-Amz-Expires must be between 1 and 300 seconds"),
+        *[
+            (
+                partial(with_query, "X-Amz-Expires=300", f"X-Amz-Expires={seconds}"),
+                "X-Amz-Expires must be between 1 and",
+            )
+            for seconds in ("9" * 10, "9" * 5_000, "1" + "0" * 100_000, "%C2%B2", "%D9%A3", "-1", "1e2", "+5", "1_0")
+        ],
+        *[
+            (partial(with_time, time), problem)
+            for time, problem in [
+                ("00010101T000000Z", "Signature expired"),
+                ("00010101T000459Z", "Signature expired"),
+                ("99991231T235959Z", "Signature not yet current"),
+                ("99991231T235501Z", "Signature not yet current"),
+            ]
+        ],
     ],
 )
 def test_a_signature_for_something_else_is_refused_with_the_reason(
@@ -253,6 +284,23 @@ def test_half_a_signature_is_refused_with_what_is_missing(change: Callable[[], I
 
     assert code == "IncompleteSignatureException"
     assert message in said
+
+
+_ODD = st.one_of(
+    st.sampled_from(["0", "-1", "9" * 5_000, "00010101T000000Z", "99991231T235959Z", "\x9b", "=", ";", "/" * 9, "%"]),
+    st.text(st.characters(max_codepoint=255), max_size=40),
+)
+
+
+@given(st.sampled_from(["Credential", "SignedHeaders", "Signature", "Date", "Expires", "Algorithm"]), _ODD)
+def test_whatever_a_signature_has_in_it_is_let_in_or_refused(name: str, value: str) -> None:
+    in_query = re.sub(f"X-Amz-{name}=[^&]*", lambda _: f"X-Amz-{name}={value}", presigned().query)
+    header = signed().headers["authorization"]
+    in_header = re.sub(f"{name}=[^,]*", lambda _: f"{name}={value}", header)
+    changed = ("x-amz-date", value) if name == "Date" else ("authorization", in_header)
+    for request in (replace(presigned(), query=in_query), with_header(signed(), *changed)):
+        with suppress(Refusal):
+            authorizer.check(request)
 
 
 def test_a_signed_time_may_be_five_minutes_off_in_either_direction() -> None:

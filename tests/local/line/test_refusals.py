@@ -233,5 +233,18 @@ def test_a_web_page_is_not_answered(boto: Boto, session_id: str, headers: dict[s
     assert session_id not in boto.sessions()
 
 
+@pytest.mark.parametrize("operation", ["invocations", "commands", "stopruntimesession", "ws"])
+@pytest.mark.parametrize("fields", [("5", "chunked"), ("0", "chunked"), ("5", "Chunked"), ("5", "identity")])
+def test_a_request_with_two_ends_is_refused(boto: Boto, operation: str, fields: tuple[str, str]) -> None:
+    """Whoever has passed it on may have taken the rest for another request."""
+    head = f"POST /runtimes/{_quoted(boto.arn)}/{operation} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    head += f"Content-Length: {fields[0]}\r\nTransfer-Encoding: {fields[1]}\r\n\r\n0\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", int(boto.endpoint_url.rpartition(":")[2]))) as connection:
+        connection.sendall(head.encode())
+        answer = connection.makefile("rb").read()
+
+    assert 400 <= int(answer.split()[1]) < 500 or answer.startswith(b"HTTP/1.1 501 ")
+
+
 def _quoted(arn: str) -> str:
     return arn.replace(":", "%3A").replace("/", "%2F")

@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 from botocore.exceptions import ResponseStreamingError
+from click.testing import CliRunner
+from websockets.sync.client import connect
 
+from agentcore_mcp.cli import main
+from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.wire.headers import SESSION_HEADER, USER_HEADER
 from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.requests import invoke_request
-from tests.support.agentcore import Boto, eventually, new_session_id
+from tests.support.agentcore import WAIT_S, Boto, eventually, new_session_id
 from tests.support.processes import resident_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+PROBE = "tests.support.agents.probe:app"
 
 
 def test_a_json_answer_comes_back_whole_with_its_type_session_and_request_id(boto: Boto, session_id: str) -> None:
@@ -85,6 +91,37 @@ def test_the_agent_gets_the_headers_of_the_model_and_the_custom_ones_and_no_othe
         "Cookie": None,
     }
     assert seen["x-amzn-bedrock-agentcore-runtime-request-id"] == answer.headers["x-amzn-requestid"]
+
+
+def test_headers_that_are_allowed_reach_the_agent_too_whichever_way_it_is_called() -> None:
+    allowed = ["authorization", "X-Team", "Accept-Language"]
+    with pytest.raises(ConfigurationError, match="not a header that a runtime can pass on to its agent: 'accept-lang"):
+        LocalAgentCore(allowed_headers=allowed)
+    sent = {"Authorization": "Bearer a", "x-team": "blue", "X-Other": "outside", "Cookie": "outside"}
+    with LocalAgentCore(app=PROBE, allowed_headers=allowed[:2]) as local:
+        request = invoke_request(RuntimeArn.parse(local.agent_runtime_arn), b"{}", session_id=new_session_id())
+        headers = dict(request.headers) | sent
+        answer = httpx2.post(local.endpoint_url + request.target, headers=headers, content=request.body)
+        url = local.endpoint_url.replace("http", "ws") + request.target.replace("/invocations", "/ws")
+        with connect(url, additional_headers=headers | {"Content-Type": "text/plain"}) as socket:
+            socket.send("hello")
+            over_websocket = json.loads(socket.recv(timeout=WAIT_S))["headers"]
+
+    for seen in (answer.json()["headers"], over_websocket):
+        assert {name: seen.get(name.lower()) for name in sent} == {
+            "Authorization": "Bearer a",
+            "x-team": "blue",
+            "X-Other": None,
+            "Cookie": None,
+        }
+
+
+@pytest.mark.parametrize("name", ["Host", "Content-Length", "X-Amz-Date", "x-amzn-a", "Transfer-Encoding", "a b", ""])
+def test_a_header_that_no_runtime_passes_on_cannot_be_allowed(name: str) -> None:
+    result = CliRunner().invoke(main, ["local", "--allow-header", "X-Team", "--allow-header", name])
+
+    assert result.exit_code == 2
+    assert f"not a header that a runtime can pass on to its agent: {name.lower()!r}" in result.output
 
 
 @pytest.mark.parametrize("size", [0, 5_000_000])
