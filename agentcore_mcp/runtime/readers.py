@@ -10,11 +10,11 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from agentcore_mcp.errors import AgentError, ProtocolError
+from agentcore_mcp.errors import AgentError
 from agentcore_mcp.wire.encodings import GzipReader, is_gzip
 from agentcore_mcp.wire.eventstream import CommandDecoder, CommandEvent
 from agentcore_mcp.wire.headers import SSE_TYPE
-from agentcore_mcp.wire.pieces import WHOLE_MAX_BYTES, TextPieces, is_line_type, is_text_type, whole
+from agentcore_mcp.wire.pieces import TextPieces, is_text_type
 from agentcore_mcp.wire.reports import FAILURE_MARK, stream_failure
 from agentcore_mcp.wire.sse import SSEDecoder
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agentcore_mcp.runtime.replies import Reply
-
-ANSWER_MAX_BYTES = WHOLE_MAX_BYTES
 
 # How a body that may be a stream of events begins, before its first field: also with a field that no standard knows.
 _MAY_BE_A_FIELD = re.compile(
@@ -121,36 +119,6 @@ class EventData:
         return pieces
 
 
-class WholeText:
-    """Reads an answer that means nothing before all of it has arrived: one piece, or none if it is empty.
-
-    Args:
-        media_type: The type of the answer.
-    """
-
-    failed = False
-    finished = False
-
-    def __init__(self, media_type: str = "") -> None:
-        self._media_type = media_type
-        self._body = bytearray()
-
-    def feed(self, data: bytes) -> list[str]:
-        """Take the next bytes.
-
-        Raises:
-            ProtocolError: If there are more than a whole answer may have.
-        """
-        self._body += data
-        if len(self._body) > ANSWER_MAX_BYTES:
-            raise ProtocolError(f"the answer has more than the {ANSWER_MAX_BYTES} bytes that are allowed")
-        return []
-
-    def close(self) -> list[str]:
-        """Return the text as far as it has come: of an answer that broke off, what there is is worth having."""
-        return [whole(bytes(self._body), self._media_type)] if self._body else []
-
-
 class Body(Generic[T]):
     """One answer's body: raw bytes in, pieces out.
 
@@ -221,9 +189,7 @@ def invocation_body(reply: Reply) -> Body[str]:
     kind, charset = reply.media_type, _charset(reply.content_type)
     if kind == SSE_TYPE:
         return Body(EventData(), reply, charset=charset)
-    if is_text_type(kind):
-        return Body(TextPieces(in_lines=is_line_type(kind)), reply, half_is_worth_having=True, charset=charset)
-    return Body(WholeText(kind), reply, half_is_worth_having=True)
+    return Body(TextPieces(kind), reply, half_is_worth_having=True, charset=charset if is_text_type(kind) else None)
 
 
 def command_body(reply: Reply) -> Body[CommandEvent]:

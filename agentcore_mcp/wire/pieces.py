@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # What is only read as a whole is held in memory. This is the service's limit for a request's payload, so an agent may
 # echo one.
-WHOLE_MAX_BYTES = 100_000_000
+ANSWER_MAX_BYTES = 100_000_000
 
 _WHITE_SPACE = "[ \\t\\r\\n]{0,1000}"  # that may come before what tells the kind of a body
 _VALUE = re.compile(_WHITE_SPACE + r'[{["]')
@@ -81,11 +81,6 @@ def is_text_type(media_type: str) -> bool:
     return _TEXT_TYPES.fullmatch(media_type) is not None and media_type != "image/svg+xml"
 
 
-def is_line_type(media_type: str) -> bool:
-    """Return whether each line of a body of this type is a value of its own."""
-    return _LINE_TYPES.fullmatch(media_type) is not None
-
-
 def whole(body: bytes, media_type: str = "") -> str:
     """Return the piece that a whole body is."""
     is_text = is_text_type(media_type)
@@ -100,23 +95,24 @@ def whole(body: bytes, media_type: str = "") -> str:
 
 
 class TextPieces:
-    """Cuts a body of text into its pieces; what they are is told by how it begins.
+    """Cuts a body into its pieces; what they are is told by its type, or if that is a text, by how it begins.
 
     A line of JSON makes pieces of the lines, an event makes pieces of the events. Any other beginning of JSON, and one
     that has bytes of no text, makes one piece of the whole body. Anything else is text, in pieces as they arrive.
 
     Args:
-        in_lines: Whether the type of the body says that it is lines.
+        media_type: The type of the body, in lower case and without parameters, or "".
     """
 
     failed = False
     finished = False
 
-    def __init__(self, *, in_lines: bool = False) -> None:
+    def __init__(self, media_type: str = "") -> None:
+        self._media_type = media_type
         self._begin = bytearray()  # of the body, until it tells what the pieces are
-        self._cut: Callable[[str], list[str]] | None = self._lines if in_lines else None
+        self._cut: Callable[[str], list[str]] | None = self._lines if _LINE_TYPES.fullmatch(media_type) else None
         self._size = 0
-        self._is_whole = False
+        self._is_whole = not is_text_type(media_type)
         self._characters = codecs.getincrementaldecoder("utf-8-sig")("replace")
         self._line: list[str] = []  # the unfinished line
         self._event: list[str] = []  # the lines of the unfinished event
@@ -128,8 +124,8 @@ class TextPieces:
             ProtocolError: If it has more than 100 MB, and neither lines nor events.
         """
         self._size += len(data)
-        if self._size > WHOLE_MAX_BYTES and self._cut in (None, _text):
-            raise ProtocolError(f"the answer has more than the {WHOLE_MAX_BYTES} bytes that are allowed")
+        if self._size > ANSWER_MAX_BYTES and self._cut in (None, _text):
+            raise ProtocolError(f"the answer has more than the {ANSWER_MAX_BYTES} bytes that are allowed")
         if self._cut is None:
             self._begin += data
             # The end of a line or the first bytes decide: whatever comes after them is looked at once.
@@ -145,7 +141,7 @@ class TextPieces:
     def close(self) -> list[str]:
         """End the body and return what only its end completes: of one that broke off, what there is."""
         if self._cut is None:
-            return [whole(bytes(self._begin))] if self._begin else []
+            return [whole(bytes(self._begin), self._media_type)] if self._begin else []
         pieces = self._cut(self._characters.decode(b"", final=True))
         if self._cut == self._events and (self._event or self._line):
             pieces.append("\n".join([*self._event, "".join(self._line)]))

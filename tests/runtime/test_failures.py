@@ -23,7 +23,6 @@ from agentcore_mcp.errors import (
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
 from agentcore_mcp.runtime.bodies import ERROR_BODY_MAX_BYTES
 from agentcore_mcp.runtime.client import RuntimeClient
-from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES
 from agentcore_mcp.runtime.replies import StoppedSession
 from agentcore_mcp.wire.eventstream import (
     CommandEvent,
@@ -32,6 +31,7 @@ from agentcore_mcp.wire.eventstream import (
     ContentStop,
     encode_command_event,
 )
+from agentcore_mcp.wire.pieces import ANSWER_MAX_BYTES
 from agentcore_mcp.wire.refusals import FOREIGN
 from tests.support.clients import ARN, SESSION_ID, client_of
 from tests.support.frames import encode_exception

@@ -8,8 +8,8 @@ from itertools import chain
 import httpx2
 import pytest
 
-from agentcore_mcp.errors import AgentError, ProtocolError
-from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES, EventData, WholeText, invocation_body
+from agentcore_mcp.errors import AgentError
+from agentcore_mcp.runtime.readers import EventData, invocation_body
 from agentcore_mcp.runtime.replies import Reply
 from agentcore_mcp.wire.sse import NamedData
 from tests.support.codecs import decode, decode_every_way, ways_to_cut
@@ -42,19 +42,6 @@ def test_a_failure_is_raised_by_every_further_call() -> None:
             reader.feed(b"data: 2\n\n")
         with pytest.raises(AgentError, match="KeyError: oh"):
             reader.close()
-
-
-def test_any_other_answer_is_one_text() -> None:
-    decode_every_way(WholeText, "größer\n\nthan ".encode() + b"\xff", ["größer\n\nthan \ufffd"])
-    decode_every_way(WholeText, b"", [])
-
-
-def test_a_whole_text_has_a_limit() -> None:
-    reader = WholeText()
-    reader.feed(bytes(ANSWER_MAX_BYTES))
-
-    with pytest.raises(ProtocolError, match=f"more than the {ANSWER_MAX_BYTES} bytes that are allowed"):
-        reader.feed(b"x")
 
 
 @pytest.mark.parametrize(

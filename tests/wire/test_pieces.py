@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, strategies as st
 
 from agentcore_mcp.errors import ProtocolError
-from agentcore_mcp.wire.pieces import WHOLE_MAX_BYTES, Binary, Text, TextPieces, is_line_type, is_text_type, whole
+from agentcore_mcp.wire.pieces import ANSWER_MAX_BYTES, Binary, Text, TextPieces, is_text_type, whole
 from tests.support.codecs import decode, decode_every_way, ways_to_cut
 
 
-def pieces(*chunks: bytes, in_lines: bool = False) -> list[str]:
-    found, error = decode(TextPieces(in_lines=in_lines), chunks)
+def pieces(*chunks: bytes) -> list[str]:
+    found, error = decode(TextPieces(), chunks)
     assert error is None
     return found
 
@@ -63,7 +63,7 @@ def test_text_that_only_begins_as_json_does_is_text_as_soon_as_that_is_sure() ->
 
 
 def test_lines_are_complete_as_soon_as_they_end() -> None:
-    reader = TextPieces(in_lines=True)
+    reader = TextPieces("application/x-ndjson")
 
     assert reader.feed(b'{"a": ') == []
     assert reader.feed(b'1}\nworking\n\x1e{"b"') == ['{"a": 1}', "working\n"]
@@ -86,10 +86,10 @@ def test_however_a_body_is_cut_its_text_is_the_same(parts: list[bytes]) -> None:
 def test_a_text_has_a_limit_and_lines_have_none() -> None:
     reader = TextPieces()
     reader.feed(b"{" + bytes(1))
-    with pytest.raises(ProtocolError, match=f"more than the {WHOLE_MAX_BYTES} bytes that are allowed"):
-        reader.feed(bytes(WHOLE_MAX_BYTES))
+    with pytest.raises(ProtocolError, match=f"more than the {ANSWER_MAX_BYTES} bytes that are allowed"):
+        reader.feed(bytes(ANSWER_MAX_BYTES))
 
-    lines = TextPieces(in_lines=True)
+    lines = TextPieces("application/x-ndjson")
     for _ in range(110):
         assert lines.feed(b"1" * 1_000_000 + b"\n")
 
@@ -119,9 +119,18 @@ def test_a_body_that_is_text_is_its_text(body: bytes, media_type: str, text: str
     assert whole(body, media_type) == text
 
 
-def test_types_say_whether_a_body_is_text_and_lines() -> None:
+def test_types_say_whether_a_body_is_text() -> None:
     texts = ("", "text/html", "application/json", "application/problem+json", "application/xml", "application/x-ndjson")
     assert all(map(is_text_type, texts))
     assert not any(map(is_text_type, ("image/png", "image/svg+xml", "application/pdf", "application/octet-stream")))
-    assert all(map(is_line_type, ("application/x-ndjson", "application/jsonl", "application/stream+json")))
-    assert not any(map(is_line_type, ("application/json", "text/plain", "")))
+
+
+@pytest.mark.parametrize("media_type", ["application/x-ndjson", "application/jsonl", "application/stream+json"])
+def test_some_types_say_that_each_line_is_a_piece(media_type: str) -> None:
+    decode_every_way(lambda: TextPieces(media_type), b'working\n{"a": 1}\n', ["working\n", '{"a": 1}'])
+
+
+@pytest.mark.parametrize("media_type", ["image/png", "application/pdf", "application/octet-stream"])
+def test_a_body_of_a_type_that_is_no_text_is_one_piece(media_type: str) -> None:
+    decode_every_way(lambda: TextPieces(media_type), b"\0\1\n\n", [f"(the agent answered with {media_type}, 4 bytes)"])
+    decode_every_way(lambda: TextPieces(media_type), b"", [])

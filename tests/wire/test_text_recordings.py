@@ -24,6 +24,7 @@ from tests.support.codecs import Decoder, decode
 
 SAMPLES = Path(__file__).parent / "samples"
 DOCS = Path(__file__).parent.parent.parent / "docs" / "words.md"
+TYPES = {".txt": "text/plain", ".ndjson": "application/x-ndjson"}  # of the recordings that are no event streams
 ROWS = [
     [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
     for line in DOCS.read_text("utf-8").split("\n")
@@ -139,7 +140,7 @@ def test_a_recording_reads_as_the_model_spoke(name: str, words: list[str], notes
 def test_the_table_in_the_docs_says_what_a_recording_reads_as(row: list[str]) -> None:
     """Also of those that are no event stream, and of those that end with a failure."""
     [path] = SAMPLES.glob(f"{row[2]}.*")
-    reader: Decoder[str] = EventData() if path.suffix == ".sse" else TextPieces(in_lines=path.suffix == ".ndjson")
+    reader: Decoder[str] = EventData() if path.suffix == ".sse" else TextPieces(TYPES[path.suffix])
     pieces, error = decode(reader, [path.read_bytes()])
     answer = AnswerText()
     words = [*filter(None, map(answer.feed, pieces)), answer.close(), f"AgentError: {error}" if error else ""]

@@ -266,7 +266,7 @@ def test_however_an_answer_is_cut_its_words_are_the_same(parts: list[bytes], kin
     body = b"".join(parts)
 
     def read(chunks: list[bytes]) -> str:
-        reader = EventData() if kind == "events" else TextPieces(in_lines=kind == "lines")
+        reader = EventData() if kind == "events" else TextPieces({"lines": "application/jsonl"}.get(kind, ""))
         answer = AnswerText()
         pieces = [piece for chunk in chunks for piece in reader.feed(chunk)] + reader.close()
         return "".join(map(answer.feed, pieces)) + answer.close()

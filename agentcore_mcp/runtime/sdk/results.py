@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from agentcore_mcp.errors import ConfigurationError, InvalidRequestError, ProtocolError
 from agentcore_mcp.runtime.auth.bearer import BearerAuth
-from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES
 from agentcore_mcp.wire.eventstream import CommandEvent, ContentDelta, ContentStop
+from agentcore_mcp.wire.pieces import ANSWER_MAX_BYTES
 
 if TYPE_CHECKING:
     from agentcore_mcp.runtime.replies import StoppedSession

@@ -15,10 +15,10 @@ import pytest
 from botocore.config import Config
 
 from agentcore_mcp.errors import ConfigurationError, InvalidRequestError, ProtocolError
-from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES
 from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 from agentcore_mcp.runtime.sdk.results import Collected
 from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
+from agentcore_mcp.wire.pieces import ANSWER_MAX_BYTES
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, botocore_authorization, fake_session
 from tests.support.clients import ARN, REGION, SESSION_ID
 from tests.support.published import AgentCoreRuntimeClient as PublishedClient
