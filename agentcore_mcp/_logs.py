@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _LINE_MAX_CHARS = 2_000
 _ERROR_MAX_CHARS = 200
+# That a client has left, or that streams are cut at the end.
+_NO_NEWS = ("ClientDisconnect", "CancelledError")
+_CUT = "Cancel %s running task(s), timeout graceful shutdown exceeded"
 # For so long, what a library logs at one place is counted and not written again. Clients can bring it to do so at will.
 _SILENCE_S = 10.0
 
@@ -45,6 +48,8 @@ class Seldom(logging.Filter):
         """Tell whether to write a record; how many were not is said with the next one."""
         if record.name.startswith("agentcore_mcp"):
             return True
+        if record.msg == _CUT or (record.exc_info and getattr(record.exc_info[0], "__name__", "") in _NO_NEWS):
+            return False
         place = record.pathname, record.lineno
         until, kept_back = self._silent.get(place, (0.0, 0))
         now = self._clock()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import socket
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, cast
 import anyio
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
-from starlette.requests import ClientDisconnect
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.server.transports.admission import REQUEST_LIMIT_S, KnownHosts, TimedProtocol
@@ -91,27 +89,10 @@ async def serve_http(
         http.should_exit = True
         tasks.start_soon(server.state.end)
 
-    def is_news(record: logging.LogRecord) -> bool:
-        """Tell whether anybody wants to know: not that a client has left, or that streams are cut at the end."""
-        left = record.exc_info is not None and isinstance(record.exc_info[1], ClientDisconnect)
-        return not left and not http.should_exit
-
     async with anyio.create_task_group() as tasks:
-        with listening, end_signals(on_signal), _filtered(is_news):
+        with listening, end_signals(on_signal):
             announce(f"http://{bound_host}:{bound_port}{PATH}")
             await http.serve(sockets=[listening])
-
-
-@contextmanager
-def _filtered(is_news: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
-    loggers = [logging.getLogger(name) for name in ("uvicorn.error", "mcp.server.streamable_http")]
-    for logger in loggers:
-        logger.addFilter(is_news)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeFilter(is_news)
 
 
 class _Server(uvicorn.Server):
