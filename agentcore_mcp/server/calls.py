@@ -91,7 +91,7 @@ class Calls:
         """
         progress = Progress(report, first=first, waiting_for=call.waiting_for)
         call.attend(progress)
-        wait_s = handoff_after_s
+        wait_s, said_why = handoff_after_s, False
         try:
             while True:
                 # Without a scope where it takes as long as it takes: it is a good part of what a call that waits holds.
@@ -103,9 +103,9 @@ class Calls:
                 if going_on < UNATTENDED_MAX_CALLS:
                     call.hand_off(asyncio.get_running_loop().call_later(UNATTENDED_MAX_S, call.cancel))
                     return False
-                if wait_s == handoff_after_s:
+                if not said_why:
                     call.note(f"[{going_on} other calls go on unattended already, so this one has to be waited for]\n")
-                wait_s = LEAVE_AGAIN_S
+                wait_s, said_why = LEAVE_AGAIN_S, True
         except BaseException:
             call.cancel()
             if call.task is not None:

@@ -20,6 +20,7 @@ from tests.support.processes import nameless_files
 from tests.support.runtimes import ARN
 
 LIMIT_S = 5
+
 FAR = Target(Agent(name="far", arn=RuntimeArn.parse(ARN)), NoAuth(), None)
 
 
