@@ -167,9 +167,11 @@ async def test_however_many_calls_left_something_out_the_files_of_the_last_ones_
 
 async def test_no_more_calls_go_on_unattended_than_may_and_one_too_many_says_why_it_waits() -> None:
     told: list[str] = []
+    greeted: list[str] = []
     too_many = anyio.Event()
 
     async def listen(progress: float, total: float | None, message: str | None) -> None:
+        greeted.extend([message] if message == "hello" else [])
         if message and "go on unattended already" in message:
             told.append(message)
             too_many.set()
@@ -195,6 +197,7 @@ async def test_no_more_calls_go_on_unattended_than_may_and_one_too_many_says_why
 
         assert len(left) == len(works)
         assert len(told) == 1
+        assert len(greeted) == len(works)
         assert f"{UNATTENDED_MAX_CALLS} other calls" in told[0]
 
 

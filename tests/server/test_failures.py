@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import botocore.session
+import httpx2
 import pytest
 from mcp import Client
 
@@ -499,3 +500,14 @@ async def _fine(exchange: Exchange) -> None:
 def _only(runtime: LoopbackServer) -> Any:
     assert len(runtime.requests) == 1
     return runtime.requests[0]
+
+
+async def test_a_fault_of_our_own_shows_nothing_of_itself() -> None:
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        raise LookupError("something of ours")
+
+    server = create_server(_settings("http://127.0.0.1:9"), transport=httpx2.MockTransport(answer))
+    async with Client(server, mode="legacy") as client:
+        failed = [await client.call_tool(tool, arguments) for tool, arguments in CALLS.items()]
+
+    assert [_text(result) for result in failed] == [f"Error executing tool {tool}" for tool in CALLS]
