@@ -210,9 +210,10 @@ class AnswerText:
             if not all(line.startswith(_EVENT_BEGINNINGS) for line in lines):
                 return None
             data = "\n".join(line.removeprefix("data: ") for line in lines if line.startswith("data: "))
-            if data[:1] not in '{["' or not (data or text.endswith("\n\n")):
+            if not text.endswith("\n\n") and (not data or data[0] not in '{["'):
                 return None
-            events.append(data)
+            kinds = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+            events.append(SSEEvent(data, *kinds[-1:]))
         return "".join(map(self.feed, events))
 
 

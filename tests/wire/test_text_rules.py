@@ -173,6 +173,18 @@ def test_text_is_said_as_it_is_and_bytes_are_told() -> None:
     assert "".join(map(answer.feed, pieces)) == '{"text": "x"}"x"\n(the agent answered with image/png, 70 bytes)'
 
 
+def test_events_of_plain_text_under_another_type_are_read_as_events() -> None:
+    answer, reader = AnswerText(), TextPieces("text/plain")
+    pieces = [
+        *reader.feed(b"event: token\ndata: It\n\ndata:  is\n\nda"),
+        *reader.feed(b"ta: [DONE]\n\n"),
+        *reader.close(),
+    ]
+
+    assert list(map(answer.feed, pieces)) == ["It", " is", ""]
+    assert answer.feed('event: error\ndata: {"error": "boom"}\n\n') == "\nerror: boom"
+
+
 def test_quotes_in_plain_text_are_words() -> None:
     """As the app for TypeScript sends the pieces of a text."""
     assert text("It's", ' "3"', '"."') == 'It\'s "3""."'
