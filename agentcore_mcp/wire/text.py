@@ -213,7 +213,7 @@ class AnswerText:
             if not text.endswith("\n\n") and (not data or data[0] not in '{["'):
                 return None
             kinds = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
-            events.append(SSEEvent(data, *kinds[-1:]))
+            events.append(SSEEvent(data, kinds[-1] if kinds else "message"))
         return "".join(map(self.feed, events))
 
 
