@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -248,6 +249,29 @@ async def test_an_async_block_that_is_cancelled_while_it_starts_leaves_no_proces
 
     assert pid is not None
     assert not alive(pid)
+
+
+def test_a_block_that_is_interrupted_while_it_starts_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stuck.py").write_text(f"import os, time\nos.mkdir({str(tmp_path / 'here')!r})\ntime.sleep(100)\n")
+    monkeypatch.chdir(tmp_path)
+    local = LocalAgentCore(app="stuck:app")
+    pids: list[int | None] = []
+
+    def interrupt() -> None:
+        eventually((tmp_path / "here").exists)
+        pids.append(local.pid)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # type: ignore[attr-defined, unused-ignore]
+
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    with pytest.raises(KeyboardInterrupt), local:
+        pass
+    interrupting.join()
+
+    assert pids[0] is not None
+    assert not alive(pids[0])
 
 
 def test_requests_are_those_that_it_was_asked(boto: Boto, probe: LocalAgentCore, session_id: str) -> None:

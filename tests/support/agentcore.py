@@ -7,11 +7,14 @@ import time
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 import boto3
 import httpx2
 from botocore.config import Config
+from websockets.sync.client import ClientConnection, connect
 
+from agentcore_mcp.wire.headers import SESSION_HEADER
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 
 if TYPE_CHECKING:
@@ -139,6 +142,12 @@ def read_events(stream: Any) -> Ran:
         stop["exitCode"],
         stop["status"],
     )
+
+
+def connected(boto: Boto, session_id: str, path: str) -> ClientConnection:
+    """Connect a WebSocket, ``ws`` or ``ws/shells``, in a session."""
+    url = f"{boto.endpoint_url.replace('http', 'ws')}/runtimes/{quote(boto.arn, safe='')}/{path}"
+    return connect(url, additional_headers={SESSION_HEADER: session_id}, close_timeout=1)
 
 
 def error_code(answer: httpx2.Response) -> str:

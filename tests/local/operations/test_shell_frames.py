@@ -7,16 +7,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
+import anyio
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from agentcore_mcp.local.operations import shell_frames
+from agentcore_mcp.local.sandbox.terminal import Terminal
 from agentcore_mcp.wire.headers import SESSION_HEADER
 from tests.support.agentcore import WAIT_S, Boto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 STDIN, STDOUT, STATUS, RESIZE, HEARTBEAT, CLOSE = b"\x00", b"\x01", b"\x03", b"\x04", b"\x05", b"\xff"
 
@@ -180,6 +183,20 @@ def test_a_client_that_does_not_read_stops_the_shell_from_writing(boto: Boto, se
             looks.append(boto.run("cat written 2> /dev/null | wc -c", session_id).stdout)
 
         assert int(looks[-1]) < 250
+
+
+async def test_typing_into_a_shell_that_has_gone_does_nothing(tmp_path: Path) -> None:
+    terminal = await Terminal.start(tmp_path)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(terminal.run)
+        await terminal.write(b"exit\n")
+        await terminal.exited.wait()
+        await terminal.write(b"anybody there?\n")
+    while await terminal.read(1024):
+        pass
+    await terminal.write(b"anybody there?\n")
+    terminal.resize(80, 25)
+    terminal.close()
 
 
 def test_a_size_that_is_no_number_of_characters_is_none() -> None:

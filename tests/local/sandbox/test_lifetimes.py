@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,16 @@ def test_busy_without_a_time_does_not_count_as_reported_of_the_service(hasty: Bo
 
 def test_health_that_cannot_be_read_is_not_busy(hasty: Boto) -> None:
     session_id = _session_that_says(hasty, "nonsense")
+
+    eventually(lambda: session_id not in hasty.sessions())
+
+
+@pytest.mark.parametrize("payload", [{"do": "status", "status": 500}, {}])
+def test_a_session_is_idle_after_a_call_however_it_ended(hasty: Boto, payload: dict[str, Any]) -> None:
+    session_id = new_session_id()
+    hasty.run("true", session_id)
+    with suppress(hasty.client.exceptions.RuntimeClientError):
+        hasty.ask(payload, session_id)
 
     eventually(lambda: session_id not in hasty.sessions())
 

@@ -12,8 +12,11 @@ import pytest
 
 from agentcore_mcp.local.sandbox.pipes import OutputPipe
 from tests.support.agentcore import Ran
+from tests.support.processes import open_files
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.agentcore import Boto
 
 SIZES = [1, 65_535, 65_536, 65_537, 131_072, 900_000, 1_048_576]
@@ -107,3 +110,33 @@ async def test_a_pipe_without_writers_ends_at_once() -> None:
     pipe.end()
     assert await pipe.read(1) == b""
     pipe.close()
+
+
+async def test_what_is_wrong_with_a_pipe_is_not_taken_for_its_end(tmp_path: Path) -> None:
+    folder, writer = os.open(tmp_path, os.O_RDONLY), os.open(os.devnull, os.O_WRONLY)
+    pipe = OutputPipe((folder, writer))
+    with pytest.raises(IsADirectoryError):
+        await pipe.read(1)
+    pipe.close_writer()
+    pipe.close()
+
+
+async def test_a_pipe_that_is_closed_has_ended_and_can_be_closed_again() -> None:
+    pipe = _pipe()
+    os.write(pipe.writer, b"unread")
+    pipe.close()
+    pipe.close()
+    pipe.end()
+
+    assert await pipe.read(1) == b""
+    pipe.close_writer()
+
+
+async def test_a_pipe_that_nobody_reads_is_closed_also_when_that_is_cancelled() -> None:
+    before = open_files()
+    pipe = _pipe()
+    with anyio.move_on_after(0.01):
+        await pipe.discard()
+    pipe.close_writer()
+
+    assert open_files() == before

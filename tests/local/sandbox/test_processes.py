@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.local.child import STOP_TIMEOUT_S
-from tests.support.agentcore import Boto, eventually, new_session_id
+from agentcore_mcp.local.sandbox import jobs
+from tests.support.agentcore import WAIT_S, Boto, connected, eventually, new_session_id
 from tests.support.processes import alive, open_files
 
 if TYPE_CHECKING:
@@ -112,6 +115,15 @@ def test_a_process_that_is_stuck_is_killed_by_its_stop() -> None:
     assert time.monotonic() - began >= STOP_TIMEOUT_S
 
 
+def test_a_process_that_has_gone_meanwhile_is_no_trouble() -> None:
+    with subprocess.Popen(["true"]) as process:
+        pass
+    jobs._signal([process.pid], signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
+
+    assert jobs._environment(process.pid) == []
+    assert jobs._unix_session(process.pid) is None
+
+
 @pytest.mark.parametrize(
     "command",
     ["echo out; echo err >&2", "exit 3", "sleep 0.3 & echo out", "echo out > >(cat)", "kill -KILL $$", "cd /; rmdir ~"],
@@ -130,6 +142,34 @@ def test_agents_that_answer_fail_or_exit_leave_no_file_open(probe: LocalAgentCor
         for payload in ({"do": "status", "status": 500}, {"do": "exit"}):
             with pytest.raises(boto.client.exceptions.RuntimeClientError):
                 boto.ask(payload, session_id)
+
+    _leaves_no_file_open(probe, boto, use)
+
+
+def test_a_shell_that_cannot_be_started_leaves_no_file_open(probe: LocalAgentCore, boto: Boto) -> None:
+    def use(session_id: str) -> None:
+        boto.run('rmdir "$PWD"', session_id)
+        with pytest.raises(boto.client.exceptions.InternalServerException, match="could not be started"):
+            boto.run("true", session_id)
+        with pytest.raises(InvalidStatus) as caught, connected(boto, session_id, "ws/shells"):
+            pass
+        assert b"The shell could not be started: No such file or directory" in caught.value.response.body
+
+    _leaves_no_file_open(probe, boto, use)
+
+
+@pytest.mark.parametrize("path", ["ws", "ws/shells"])
+@pytest.mark.parametrize("end", ["left", "stopped", "exit"])
+def test_websockets_leave_no_file_open(probe: LocalAgentCore, boto: Boto, path: str, end: str) -> None:
+    def use(session_id: str) -> None:
+        with connected(boto, session_id, path) as socket:
+            if end == "exit":
+                socket.send("exit" if path == "ws" else b"\0exit\n")
+            elif end == "stopped":
+                boto.stop(session_id)
+            with suppress(ConnectionClosed):
+                while end != "left":
+                    socket.recv(timeout=WAIT_S)
 
     _leaves_no_file_open(probe, boto, use)
 
