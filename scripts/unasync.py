@@ -30,9 +30,8 @@ REPLACEMENTS = {
     r"\basync (def|with|for)\b": r"\1",
     r"\bawait run_sync\(([\w.]+)\)": r"\1()",
     r"\bawait ": "",
-    r"\bwith CancelScope\(shield=True\):": "with nullcontext():",
     # The standard library, anyio and httpx2
-    r"\bfrom anyio import CancelScope, sleep\b": "from time import sleep",
+    r"\bfrom anyio import sleep\b": "from time import sleep",
     r"\bfrom anyio\.to_thread import run_sync\n": "",
     r"\bfrom contextlib import aclosing, asynccontextmanager, suppress\b": (
         "from contextlib import closing, contextmanager, nullcontext, suppress"

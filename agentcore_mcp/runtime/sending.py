@@ -9,7 +9,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx2
-from anyio import CancelScope, sleep
+from anyio import sleep
 from anyio.to_thread import run_sync
 
 from agentcore_mcp.errors import TransportError
@@ -112,8 +112,7 @@ class Sender:
                 _shorten_reads(info["return_value"], deadline)
             elif event.endswith(".start_tls.failed"):
                 # httpx2 leaves it open if that is because the call was cancelled.
-                with CancelScope(shield=True):
-                    await stream.aclose()
+                await stream.aclose()
             elif event.endswith(".receive_response_headers.started"):
                 deadline.set(request.head_timeout_s)
             elif event.endswith(".receive_response_headers.complete"):

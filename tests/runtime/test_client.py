@@ -26,8 +26,11 @@ from agentcore_mcp import (
     ServiceError,
     StoppedSession,
 )
+from agentcore_mcp.runtime.bodies import check_success
 from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES
+from agentcore_mcp.runtime.replies import Reply
 from agentcore_mcp.runtime.retries import Retries
+from agentcore_mcp.runtime.timeouts import ERROR_BODY_TIMEOUT_S
 from agentcore_mcp.wire.eventstream import encode_command_event
 from tests.support.clients import ARN, ONCE, SESSION_ID, client_of
 from tests.support.servers import LAST_CHUNK, Exchange, chunk, chunked, loopback_server, reply
@@ -140,20 +143,21 @@ async def test_an_answer_may_take_longer_than_its_head() -> None:
         assert [piece async for piece in answer] == [str(number) for number in range(8)]
 
 
-async def test_of_an_answer_over_the_limit_nothing_is_handed_over() -> None:
+async def test_of_a_whole_answer_over_the_limit_nothing_is_handed_over() -> None:
     class Endless(httpx2.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
             while True:
                 yield b" " * 1_000_000
 
     def answer(request: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(200, headers={"content-type": "application/json"}, stream=Endless())
+        return httpx2.Response(200, headers={"content-type": "image/png"}, stream=Endless())
 
     pieces: list[str] = []
     async with RuntimeClient(auth=BearerAuth("t"), transport=httpx2.MockTransport(answer)) as client:
         with pytest.raises(ProtocolError, match=f"more than the {ANSWER_MAX_BYTES} bytes"):
             async with client.invoke(ARN, b"{}", session_id=SESSION_ID) as over:
-                pieces.extend([piece async for piece in over])
+                async for piece in over:
+                    pieces.append(piece)  # noqa: PERF401 - those before the failure count
 
     assert pieces == []
 
@@ -219,3 +223,17 @@ async def test_a_payload_goes_as_it_is() -> None:
         pass
 
     assert [request.body for request in server.requests] == [payload]
+
+
+@pytest.mark.parametrize(("patience_s", "waits_s"), [(0.5, 0.5), (900.0, ERROR_BODY_TIMEOUT_S)])
+async def test_the_words_of_a_refusal_are_waited_for_no_longer_than_an_answer(
+    patience_s: float, waits_s: float
+) -> None:
+    timeout = httpx2.Timeout(patience_s).as_dict()
+    request = httpx2.Request("POST", "https://example.com", extensions={"timeout": timeout})
+    refused = Reply.of(httpx2.Response(503, request=request, content=b"oh"), SESSION_ID)
+
+    with pytest.raises(ServiceError, match="HTTP 503: oh"):
+        await check_success(refused)
+
+    assert refused.deadline.timeout_s == waits_s

@@ -360,7 +360,7 @@ async def test_a_refusal_whose_body_stalls_is_told_all_the_same() -> None:
 
     async with client_of(answer) as (client, _):
         with pytest.raises(ServiceError, match="HTTP 503: half a mess"):
-            await invoke(client, [], read_timeout_s=0.5)
+            await invoke(client, [])
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
@@ -502,10 +502,11 @@ async def test_stopping_a_session_that_is_gone_is_a_success() -> None:
     "answer",
     [
         reply("404 Not Found", b"<h1>nginx</h1>", content_type="text/html"),
+        reply("400 Bad Request", b'{"message":"what?"}', x_amzn_errortype="ResourceNotFoundException"),
         reply("409 Conflict", b'{"message":"busy"}', x_amzn_errortype="ConflictException"),
         reply("403 Forbidden", b'{"message":"no"}', x_amzn_errortype="AccessDeniedException"),
     ],
-    ids=["a web server", "conflict", "denied"],
+    ids=["a web server", "another status", "conflict", "denied"],
 )
 async def test_any_other_refusal_of_a_stop_is_an_error(answer: bytes) -> None:
     async with client_of(sending(answer)) as (client, _):

@@ -6,7 +6,7 @@ Generated from the async half by ``scripts/unasync.py``.
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -112,8 +112,7 @@ class Sender:
                 _shorten_reads(info["return_value"], deadline)
             elif event.endswith(".start_tls.failed"):
                 # httpx2 leaves it open if that is because the call was cancelled.
-                with nullcontext():
-                    stream.close()
+                stream.close()
             elif event.endswith(".receive_response_headers.started"):
                 deadline.set(request.head_timeout_s)
             elif event.endswith(".receive_response_headers.complete"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from websockets.asyncio.server import serve
 
-from agentcore_mcp.errors import CredentialsError, InvalidRequestError, ServiceError
+from agentcore_mcp.errors import ConnectError, CredentialsError, InvalidRequestError, ServiceError
 from agentcore_mcp.runtime.auth import BearerAuth
 from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 from tests.support.aws import fake_session
@@ -136,3 +136,14 @@ async def test_a_token_that_can_not_be_renewed_says_why() -> None:
                 pass
 
     assert door.seen == ["token-1"]
+
+
+async def test_a_connection_that_can_not_be_made_is_no_refusal() -> None:
+    door, source = Door("never"), Numbered()
+    async with door.serve() as server:
+        client = client_of(server, source)
+    with pytest.raises(ConnectError, match="can't connect"):
+        async with client.connect_ws(ARN):
+            pass
+
+    assert source.asked == [None]

@@ -36,6 +36,13 @@ SESSION_NAME = "x-amzn-bedrock-agentcore-runtime-session-id"
 NOT_COMPARED = {"user-agent", "amz-sdk-invocation-id", "amz-sdk-request", "x-amz-date", "authorization"}
 
 
+CIRCULAR: list[Any] = []
+CIRCULAR.append(CIRCULAR)
+DEEP: list[Any] = []
+for _ in range(100_000):
+    DEEP = [DEEP]
+
+
 async def accept(exchange: Exchange) -> None:
     if "/commands" in exchange.request.target:
         body, content_type = encode_command_event(ContentStop(0, "COMPLETED")), "application/vnd.amazon.eventstream"
@@ -194,6 +201,8 @@ def test_how_long_the_other_side_may_be_silent(token: str | None, call: Callable
         (lambda client: client.invoke_streaming(ARN, TOKEN, {}, headers={"X-Tenant": "a\r\nb: c"}), "X-Tenant"),
         (lambda client: client.invoke(ARN, TOKEN, object()), "can't be sent as 'application/json': Object of type"),
         (lambda client: client.invoke(ARN, TOKEN, "\ud83d", content_type="text/plain"), "surrogates not allowed"),
+        (lambda client: client.invoke(ARN, TOKEN, CIRCULAR), "Circular reference detected"),
+        (lambda client: client.invoke(ARN, TOKEN, DEEP), "maximum recursion depth exceeded"),
         (
             lambda client: client.invoke(ARN, TOKEN, {}, timeout=0),
             "the timeout is 0 s, more than 0 and at most 86400 are",
