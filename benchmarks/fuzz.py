@@ -21,7 +21,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.errors import AgentCoreError, ProtocolError, error_from_answer
+from agentcore_mcp.errors import AgentCoreError, ProtocolError
 from agentcore_mcp.runtime import AgentCoreRuntimeClient, AnswerText, BearerAuth, Retries, RuntimeClient
 from agentcore_mcp.runtime.text import EventText
 from agentcore_mcp.wire.encodings import GzipReader
@@ -36,6 +36,7 @@ from agentcore_mcp.wire.eventstream import (
     encode_exception,
 )
 from agentcore_mcp.wire.frames import encode_frame
+from agentcore_mcp.wire.refusals import error_of_answer
 from agentcore_mcp.wire.sse import SSEDecoder, SSEEvent
 
 if TYPE_CHECKING:
@@ -319,7 +320,7 @@ def fuzz_gzip(chance: random.Random, data: bytes) -> None:
 
 
 def fuzz_refusal(chance: random.Random, data: bytes) -> None:
-    error = error_from_answer(chance.choice((None, 400, 409, 424, 599)), {"x-amzn-errortype": data[:9].hex()}, data)
+    error = error_of_answer(chance.choice((None, 400, 409, 424, 599)), {"x-amzn-errortype": data[:9].hex()}, data)
     str(error).encode()
 
 
