@@ -32,8 +32,6 @@ from agentcore_mcp.wire.eventstream import (
     ContentStart,
     ContentStop,
     encode_command_event,
-    encode_error,
-    encode_exception,
 )
 from agentcore_mcp.wire.frames import encode_frame
 from agentcore_mcp.wire.refusals import error_of_answer
@@ -114,11 +112,15 @@ EVENTS: list[CommandEvent] = [
     ContentDelta("a", "b"),
     ContentStop(0, "COMPLETED"),
 ]
+EXCEPTION = encode_frame(
+    {":message-type": "exception", ":exception-type": "throttlingException"}, b'{"message": "slow down"}'
+)
+ERROR = encode_frame({":message-type": "error", ":error-code": "InternalError", ":error-message": "oh"}, b"")
 COMMANDS = [
     b"".join([encode_command_event(event) for event in EVENTS]),
     b"".join([encode_command_event(event) for event in EVENTS[1:] * 3]),
-    encode_command_event(EVENTS[0]) + encode_exception("ThrottlingException", "slow down"),
-    encode_command_event(EVENTS[1]) + encode_error("InternalError", "oh"),
+    encode_command_event(EVENTS[0]) + EXCEPTION,
+    encode_command_event(EVENTS[1]) + ERROR,
 ]
 
 
