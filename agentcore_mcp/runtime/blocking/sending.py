@@ -6,7 +6,7 @@ Generated from the async half by ``scripts/unasync.py``.
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx2
