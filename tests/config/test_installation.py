@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -29,11 +30,27 @@ def test_it_is_made_once_and_only_its_user_can_read_it(variable: str, below: str
     assert [(file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) for file in folder.iterdir()] == [(key, 0o600)]
 
 
-def test_servers_that_start_at_once_have_the_same(tmp_path: Path) -> None:
-    with ThreadPoolExecutor(16) as threads:
-        keys = list(threads.map(lambda _: installation_key({"XDG_STATE_HOME": str(tmp_path)}), range(64)))
+class Together(dict[str, str]):
+    """An environment that lets as many as look into it go on at the same moment."""
 
-    assert len(set(keys)) == 1
+    def __init__(self, many: int, folder: Path) -> None:
+        super().__init__(XDG_STATE_HOME=str(folder))
+        self._barrier = threading.Barrier(many, timeout=10)
+
+    def get(self, key: str, default: str = "") -> str:  # type: ignore[override]
+        self._barrier.wait()
+        return super().get(key, default)
+
+
+def test_servers_that_start_at_once_have_the_same(tmp_path: Path) -> None:
+    many = 16
+    with ThreadPoolExecutor(many) as threads:
+        for number in range(20):
+            environ = Together(many, tmp_path / str(number))
+            keys = list(threads.map(installation_key, [environ] * many))
+
+            assert len(set(keys)) == 1
+            assert [file.name for file in (tmp_path / str(number) / "agentcore-mcp").iterdir()] == ["installation.key"]
 
 
 def test_a_relative_folder_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

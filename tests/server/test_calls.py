@@ -257,3 +257,14 @@ async def test_a_handle_of_no_use_any_more_says_why() -> None:
                 tell(calls, call)
             with pytest.raises(InvalidRequestError, match="what the last 32 calls left out is kept, and no more"):
                 calls.named(cut[0].handle)
+
+
+async def test_of_handles_that_are_of_no_use_any_more_the_last_ones_are_known() -> None:
+    calls, gone = Calls(), [Work().call for _ in range(300)]
+    for call in gone:
+        tell(calls, call)
+
+    with pytest.raises(InvalidRequestError, match="was collected to its end"):
+        calls.named(gone[-1].handle)
+    with pytest.raises(InvalidRequestError, match="no call has the handle"):
+        calls.named(gone[0].handle)
