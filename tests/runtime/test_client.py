@@ -27,11 +27,11 @@ from agentcore_mcp import (
     StoppedSession,
 )
 from agentcore_mcp.runtime.bodies import check_success
-from agentcore_mcp.runtime.readers import ANSWER_MAX_BYTES
 from agentcore_mcp.runtime.replies import Reply
 from agentcore_mcp.runtime.retries import Retries
 from agentcore_mcp.runtime.timeouts import ERROR_BODY_TIMEOUT_S
 from agentcore_mcp.wire.eventstream import encode_command_event
+from agentcore_mcp.wire.pieces import ANSWER_MAX_BYTES
 from tests.support.clients import ARN, ONCE, SESSION_ID, client_of
 from tests.support.servers import LAST_CHUNK, Exchange, chunk, chunked, loopback_server, reply
 from tests.support.tls import loopback_certificate
