@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.errors import ProtocolError
+from agentcore_mcp.wire.headers import JSON_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,7 +169,11 @@ class TextPieces:
             except (ValueError, RecursionError):
                 pass
             else:
-                return (_text if line[0] == '"' else self._lines) if newline else None
+                if line[0] != '"':
+                    return self._lines if newline else None
+                # One string in JSON, with a line's end behind it; of another type, text that begins with a quote.
+                self._is_whole = self._media_type == JSON_TYPE
+                return _text if newline and not self._is_whole else None
             self._is_whole = bool(newline)
             return None
         if _UNDECIDED.match(begin):
