@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.sessions import Session
     from agentcore_mcp.wire.eventstream import ContentStop
     from agentcore_mcp.wire.pauses import Pause
+    from agentcore_mcp.wire.pieces import Binary
 
 # 72 bits: a handle can't be guessed by another client of the same server.
 _HANDLE_BYTES = 9
@@ -70,6 +71,7 @@ class Call:
         failure: What it ended with, unless it ended well.
         stop: How a command ended.
         pauses: What the agent waits for a person to answer, now that its answer has ended.
+        image: What the agent answered with, if that was a picture.
         finished: Whether nothing more comes.
         progress: What tells the request that attends to it, while one does.
         task: What carries it out.
@@ -89,6 +91,7 @@ class Call:
     failure: Exception | None = None
     stop: ContentStop | None = None
     pauses: Sequence[Pause] = ()
+    image: Binary | None = field(default=None, init=False)
     finished: bool = field(default=False, init=False)
     progress: Progress | None = field(default=None, init=False)
     task: asyncio.Task[None] | None = None

@@ -6,9 +6,11 @@ What the tools share that ask an agent and run a command.
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from typing import TYPE_CHECKING, Annotated
 
 import anyio
+from mcp.types import ImageContent
 from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError
@@ -30,6 +32,11 @@ RUNNING = "RUNNING"
 INPUT_REQUIRED = "INPUT_REQUIRED"
 # Where both texts of a command are long: stdout is where it says what it was run for.
 STDERR_SHARE = 0.25
+# In base64 and with all else, below the 1 MiB of an event that the SDK's HTTP client takes.
+IMAGE_MAX_BYTES = 700_000
+# Of what an agent asks, which it may make as long as it likes; the answer's text has all of it.
+QUESTIONS_MAX = 20
+QUESTION_MAX_CHARS = 1_000
 
 
 class CallResult(Result):
@@ -111,15 +118,18 @@ async def outcome(ctx: ToolContext, facts: CallFacts, call: Call, kind: type[Cal
         "omitted_chars": call.omitted_chars,
         "handle": call.handle if call.ever_omitted_chars or not call.finished else "",
         "note": "; ".join(filter(None, [*notes, _left_out(call, state.settings)])),
-        "questions": [_question(pause) for pause in call.pauses],
+        "questions": [_question(pause) for pause in call.pauses[:QUESTIONS_MAX]],
     }
-    result = kind.model_validate(members | _texts(call))
+    result = kind.model_validate(members | _texts(call)).shown()
+    if call.image is not None and len(call.image.content) <= IMAGE_MAX_BYTES:
+        data = b64encode(call.image.content).decode()
+        result.content.append(ImageContent(type="image", data=data, mime_type=call.image.content_type))
     if call.finished:
         state.calls.settle(call)
     else:
         for output in call.outputs.values():
             output.begin_next()
-    return result.shown()
+    return result
 
 
 def _texts(call: Call) -> dict[str, str]:
@@ -141,7 +151,9 @@ def _asking(call: Call, settings: Settings) -> str:
     if not call.finished or not call.pauses:
         return ""
     schemas = [
-        f"; an answer to {pause.id or 'it'} fits {json.dumps(pause.schema)}" for pause in call.pauses if pause.schema
+        f"; an answer to {_cut(pause.id) or 'it'} fits {_cut(json.dumps(pause.schema))}"
+        for pause in call.pauses[:QUESTIONS_MAX]
+        if pause.schema
     ]
     return (
         f"the agent waits: have the user answer, then call {_tool(call, settings)} with session_id "
@@ -152,7 +164,11 @@ def _asking(call: Call, settings: Settings) -> str:
 def _question(pause: Pause) -> dict[str, str]:
     schema = json.dumps(pause.schema) if pause.schema else ""
     known = {"question": pause.question, "id": pause.id, "name": pause.name, "answer": schema}
-    return {name: text for name, text in known.items() if text}
+    return {name: _cut(text) for name, text in known.items() if text}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= QUESTION_MAX_CHARS else f"{text[:QUESTION_MAX_CHARS]}…"
 
 
 def _tool(call: Call, settings: Settings) -> str:

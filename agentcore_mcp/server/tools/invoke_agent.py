@@ -116,7 +116,7 @@ async def _ask(state: ServerState, call: Call, *, raw_events: bool) -> None:
     """Send the prompt, and add the agent's words, or its events as JSON lines, to the call."""
     # Here and not above: with it comes all that reads answers, and hosts wait for the start.
     from agentcore_mcp.wire.pauses import reply_to
-    from agentcore_mcp.wire.pieces import Text
+    from agentcore_mcp.wire.pieces import Binary, Text
     from agentcore_mcp.wire.text import AnswerText, event_line
 
     answer = AnswerText(path=call.session.target.agent.response)
@@ -136,6 +136,8 @@ async def _ask(state: ServerState, call: Call, *, raw_events: bool) -> None:
             state.ledger.answered(call, invocation.session_id)
             session.pauses = ()
             async for pieces in invocation.batches:
+                if isinstance(pieces[0], Binary) and pieces[0].content_type.startswith("image/"):
+                    call.image = pieces[0]
                 if raw_events:
                     lines = [data if isinstance(data, Text) else f"{event_line(data)}\n" for data in pieces]
                     call.add("text", "".join(lines))

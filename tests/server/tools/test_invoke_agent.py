@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 
 import httpx2
+import pytest
 from mcp import Client
+from mcp.types import CallToolResult, ImageContent, TextContent
 
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
@@ -231,3 +234,48 @@ async def test_raw_events_have_their_types_and_text_is_left_as_it_came() -> None
         ]
 
     assert texts == ['{"event": "note", "data": "x"}\n{"event": "done", "data": {}}\n', "plain\nwords"]
+
+
+async def _answered_with(body: bytes, content_type: str) -> CallToolResult:
+    async def talk(exchange: Exchange) -> None:
+        await exchange.send(reply(body=body, content_type=content_type))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+        return await client.call_tool("invoke_agent", {"prompt": "draw"})
+
+
+@pytest.mark.parametrize("content_type", ["image/png", "image/jpeg"])
+async def test_a_picture_is_shown_as_one_and_told_in_words(content_type: str) -> None:
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(62)
+
+    result = await _answered_with(picture, content_type)
+
+    text, image = result.content
+    assert isinstance(text, TextContent)
+    assert f"(the agent answered with {content_type}, 70 bytes)" in text.text
+    assert isinstance(image, ImageContent)
+    assert (b64decode(image.data), image.mime_type) == (picture, content_type)
+
+
+@pytest.mark.parametrize(
+    ("size", "content_type"), [(700_001, "image/png"), (70, "application/zip"), (70, "audio/mpeg")]
+)
+async def test_what_a_host_can_t_show_is_told_in_words_alone(size: int, content_type: str) -> None:
+    result = await _answered_with(bytes(size), content_type)
+
+    assert len(result.content) == 1
+    assert f"{content_type}, {size:,} bytes" in data_of(result)["text"]
+
+
+async def test_questions_of_any_length_fit_into_a_result() -> None:
+    interrupts = [{"id": f"{n}", "name": "approve", "reason": "why? " * 10_000} for n in range(100)]
+    body = json.dumps({"stop_reason": "interrupt", "interrupts": interrupts}).encode()
+
+    result = await _answered_with(body, "application/json")
+
+    assert data_of(result)["status"] == "INPUT_REQUIRED"
+    assert len(data_of(result)["questions"]) == 20
+    assert len(result.model_dump_json()) < 200_000
