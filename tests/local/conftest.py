@@ -27,13 +27,13 @@ def boto(probe: LocalAgentCore) -> Iterator[Boto]:
         yield boto
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def signing() -> Iterator[LocalAgentCore]:
     with LocalAgentCore(app=PROBE, auth="sigv4", idle_timeout_s=60) as local:
         yield local
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def oauth() -> Iterator[LocalAgentCore]:
     with LocalAgentCore(app=PROBE, auth="jwt", idle_timeout_s=60) as local:
         yield local

@@ -153,9 +153,9 @@ def test_what_uvicorn_can_serve_is_hosted(folder: Path) -> None:
 
 def test_an_import_that_does_not_end_is_ended_and_so_is_what_it_started(folder: Path) -> None:
     (folder / "stuck.py").write_text(STUCK.format(path=str(folder / "pids")))
-    said = _refused(folder, "--app", "stuck:app", "--start-timeout", "5")
+    said = _refused(folder, "--app", "stuck:app", "--start-timeout", "3")
 
-    why = "Runtime initialization time exceeded. Please make sure that initialization completes in 5s."
+    why = "Runtime initialization time exceeded. Please make sure that initialization completes in 3s."
     assert said == f"Error: {_sentence('stuck:app', why)}\n"
     _assert_nothing_is_left(folder)
 

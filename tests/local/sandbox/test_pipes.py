@@ -79,7 +79,7 @@ async def _rest_of(pipe: OutputPipe, *, pause_s: float = 0) -> int:
     return count
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [1, 65_537, 1_048_576])
 async def test_what_was_in_the_pipe_at_the_end_arrives_however_long_it_takes(size: int) -> None:
     pipe = _pipe()
     os.write(pipe.writer, b"x" * size)

@@ -83,8 +83,14 @@ def test_what_an_agent_has_started_in_a_session_of_its_own_ends_too(
     eventually(lambda: not alive(pid))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])  # type: ignore[attr-defined, unused-ignore]
-@pytest.mark.parametrize("held", ["sleep 100", "setsid sleep 100 & sleep 100", "yes & setsid yes & sleep 100"])
+@pytest.mark.parametrize(
+    ("held", "number"),
+    [
+        ("sleep 100", signal.SIGHUP),  # type: ignore[attr-defined, unused-ignore]
+        ("setsid sleep 100 & sleep 100", signal.SIGTERM),
+        ("yes & setsid yes & sleep 100", signal.SIGINT),
+    ],
+)
 def test_the_end_takes_two_seconds_at_most_and_leaves_nothing(held: str, number: signal.Signals) -> None:
     with LocalAgentCore() as local, Boto.of(local) as boto:
         session_id = new_session_id()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -127,8 +128,8 @@ def test_an_idle_session_ends_and_a_busy_one_does_not() -> None:
 def test_one_session_too_many_is_over_the_quota() -> None:
     with LocalAgentCore() as local, Boto.of(local) as boto:
         ids = [new_session_id() for _ in range(MAX_SESSIONS)]
-        for session_id in ids:
-            boto.run("true", session_id)
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(lambda session_id: boto.run("true", session_id), ids))
         with pytest.raises(boto.client.exceptions.ServiceQuotaExceededException) as caught:
             boto.run("true", new_session_id())
         with pytest.raises(boto.client.exceptions.ServiceQuotaExceededException):
