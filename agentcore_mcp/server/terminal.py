@@ -31,6 +31,8 @@ _CONTROLS = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x10\x15-\x1f\x7f]")
 # The CSI sequences that move or erase, and the columns of the widest window.
 _MOVE = re.compile(r"\x1b\[(\d{0,9})([CDGJK`])")
 _COLUMNS_MAX = 500
+# With its accents. What is more takes columns of its own, so that no line grows without end.
+_STACKED_MAX_CHARS = 8
 _ERASED = {"": _AFTER, "0": _AFTER, "1": _BEFORE, "2": _ALL}
 
 # Stands at the beginning of a text for the part of its first line that was given out and can't be taken back.
@@ -82,7 +84,7 @@ class SettledLines:
         """Return the lines that are complete, and of one that is too long to be held back what there is."""
         self._unfinished = folded(self._unfinished + text)
         end = self._unfinished.rfind("\n") + 1
-        too_long = len(self._unfinished.rstrip(_MOVES)) - end > _HELD_MAX_CHARS
+        too_long = _columns(self._unfinished[end:].rstrip(_MOVES)) > _HELD_MAX_CHARS
         if too_long or self._unfinished.startswith(GIVEN_OUT, end):
             return self.give_out()
         settled, self._unfinished = self._unfinished[:end], self._unfinished[end:]
@@ -127,7 +129,7 @@ def _folded(line: str) -> str:
             case "\b":
                 at = max(0, at - len(part))
             case "\x11":
-                at = max(at, min(at + len(part), _HELD_MAX_CHARS - 1))
+                at = max(at, min(at + len(part), max(_HELD_MAX_CHARS, len(cells))))
             case "\x12" | "\x14":
                 cut = min(at if part[0] == _AFTER else 0, len(cells) if cut is None else cut)
             case "\x13":
@@ -157,6 +159,11 @@ def _folded(line: str) -> str:
     return "".join([*whole, *cells, erased, moved])
 
 
+def _columns(text: str) -> int:
+    cells: list[str] = []
+    return len(text) if text.isascii() else _write(text, cells, 0)
+
+
 def _write(text: str, cells: list[str], at: int) -> int:
     """Write a text into the columns of a line from one of them on; return the one after it.
 
@@ -164,8 +171,10 @@ def _write(text: str, cells: list[str], at: int) -> int:
     """
     for written in (text,) if text.isascii() else text:
         if not written.isascii() and combining(written) and at:
-            cells[at - 1 if cells[at - 1] else at - 2] += written
-            continue
+            base = at - 1 if cells[at - 1] else at - 2
+            if len(cells[base]) < _STACKED_MAX_CHARS:
+                cells[base] += written
+                continue
         columns = [written, ""] if not written.isascii() and east_asian_width(written) in "WF" else written
         _part(cells, at)
         _part(cells, at + len(columns))
