@@ -23,6 +23,8 @@ from agentcore_mcp import (
     ContentStop,
     InvalidRequestError,
     Invocation,
+    LocalAgentCore,
+    RecordedRequest,
     Retries,
     RuntimeArn,
     RuntimeClient,
@@ -44,6 +46,20 @@ from agentcore_mcp.runtime import (
 )
 
 ARN = "arn:aws:bedrock-agentcore:us-west-2:123456789012:runtime/my-runtime"
+
+
+async def in_a_test_suite() -> None:
+    with LocalAgentCore(agents={"orders": {"app": "orders:app"}}, auth="jwt", faults=["slow=9"]) as agentcore:
+        assert_type(agentcore, LocalAgentCore)
+        assert_type(agentcore.endpoint_url, str)
+        assert_type(agentcore.agents, dict[str, str])
+        assert_type(agentcore.token("alice"), str)
+        assert_type(agentcore.credentials, dict[str, str])
+        assert_type(agentcore.environ(), dict[str, str])
+        assert_type(agentcore.requests(), list[RecordedRequest])
+        assert_type(agentcore.requests()[0].status, int | None)
+    async with LocalAgentCore(app="orders:app") as agentcore:
+        assert_type(agentcore, LocalAgentCore)
 
 
 def blocking() -> None:
