@@ -17,7 +17,6 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStart, ContentStop, encode_command_event
-from agentcore_mcp.wire.sse import encode_sse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +26,12 @@ SESSION_ID = "benchmark-" + "0" * 30
 
 # An event of 92 bytes with what the format puts around it.
 EVENT_TEXT = json.dumps({"event": {"contentBlockDelta": {"delta": {"text": "some words, "}, "index": 1234}}})
+
+
+def encode_sse(data: str) -> bytes:
+    """Return an event as an agent sends it."""
+    return f"data: {data}\n\n".encode()
+
 
 # Nothing smaller is handed to the kernel: then sending takes a small part of the time that receiving does.
 _BLOCK_BYTES = 1 << 20

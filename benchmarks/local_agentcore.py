@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from far_side import EVENT_TEXT, far_side
+from far_side import EVENT_TEXT, encode_sse, far_side
 from rounds import ROUNDS, medians_s
 
 from agentcore_mcp.hosting import BedrockAgentCoreApp
@@ -29,7 +29,6 @@ from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.wire.headers import SESSION_HEADER
 from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.requests import invoke_request
-from agentcore_mcp.wire.sse import encode_sse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,11 +14,10 @@ import sys
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from far_side import ARN, EVENT_TEXT, SESSION_ID, allow_many_connections, far_side
+from far_side import ARN, EVENT_TEXT, SESSION_ID, allow_many_connections, encode_sse, far_side
 
 from agentcore_mcp.runtime import RuntimeClient
 from agentcore_mcp.runtime.auth import NoAuth
-from agentcore_mcp.wire.sse import encode_sse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

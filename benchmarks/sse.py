@@ -6,12 +6,11 @@ import asyncio
 import json
 
 import httpx2
-from far_side import ARN, EVENT_TEXT, SESSION_ID, far_side
+from far_side import ARN, EVENT_TEXT, SESSION_ID, encode_sse, far_side
 from rounds import medians_s
 
 from agentcore_mcp.runtime import RuntimeClient
 from agentcore_mcp.runtime.auth import NoAuth
-from agentcore_mcp.wire.sse import encode_sse
 
 EVENTS = 100_000
 EVENT_BYTES = len(encode_sse(EVENT_TEXT))
