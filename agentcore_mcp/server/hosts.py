@@ -1,7 +1,8 @@
 """What is known of MCP hosts by the name that they give: how long they wait, and how much of a result they show.
 
 Configuration comes first. A host that isn't here waits, and shows all: those that neither give up nor cut (Claude Code,
-opencode, Strands), and those that can't be told apart, because their clients keep the SDK's name (OpenAI Agents, ADK).
+opencode, Strands), those whose users set the limit (ADK), and those that can't be told apart, because their clients
+keep the SDK's name (OpenAI Agents).
 """
 
 from __future__ import annotations
@@ -43,16 +44,18 @@ class Host:
 _HOSTS = {
     # Claude Desktop and claude.ai, by public reports: 60 s, whatever the progress.
     "claude-ai": Host(handoff_after_s=50),
-    # Cline CLI 3.0.65: 60 s; 8,000 characters.
-    "Cline": Host(handoff_after_s=50, result_max_chars=7_500),
+    # Cline CLI 3.0.65 (@cline/core) and its extensions: 60 s; 8,000 characters of both contents together.
+    "@cline/": Host(handoff_after_s=50, result_max_chars=4_200),
+    "Cline": Host(handoff_after_s=50, result_max_chars=4_200),
     # Codex 0.171: 300 s; 12,000 characters of the structured content.
     "codex-mcp-client": Host(handoff_after_s=280, result_max_chars=11_000),
     # Continue CLI 1.5.47 (continue-cli-client) and its extensions (continue-client): 60 s.
     "continue-": Host(handoff_after_s=50),
     # Gemini CLI 0.61: 600 s, whatever the progress; 40,000 characters.
     "gemini-cli-mcp-client": Host(handoff_after_s=560),
-    # Qwen Code 0.15: 600 s, and then it calls again; about 26,000 characters. The server's name follows in its own.
-    "qwen-cli-mcp-client": Host(handoff_after_s=560, result_max_chars=24_000),
+    # Qwen Code 0.24: 600 s, and then it calls again; 25,000 characters of both contents together, of longer results
+    # 2,000. The server's name follows in its own.
+    "qwen-cli-mcp-client": Host(handoff_after_s=560, result_max_chars=12_000),
 }
 
 

@@ -19,11 +19,12 @@ from tests.support.tools import EVENT_STREAM, data_of, settings, text_of
 HOSTS = [
     ("claude-ai", True, 38_000),
     ("claude-code", False, 38_000),
-    ("Cline", True, 7_500),
+    ("Cline", True, 4_200),
+    ("@cline/core", True, 4_200),
     ("codex-mcp-client", True, 11_000),
     ("continue-cli-client", True, 38_000),
     ("gemini-cli-mcp-client", True, 38_000),
-    ("qwen-cli-mcp-client-agentcore", True, 24_000),
+    ("qwen-cli-mcp-client-agentcore", True, 12_000),
     ("opencode", False, 38_000),
     ("mcp", False, 38_000),
 ]
