@@ -116,7 +116,9 @@ def kill_marked(directory: Path) -> None:
     """Kill what was started in a session's directory and still has its environment, and what that starts meanwhile."""
     mark = f"{_MARK}={directory}".encode()
     for _ in range(_KILL_ROUNDS):
-        _signal([pid for pid in _pids() if mark in _environment(pid)], signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
+        if not (pids := [pid for pid in _pids() if mark in _environment(pid)]):
+            break
+        _signal(pids, signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
 
 
 def _signal(pids: list[int], number: signal.Signals) -> None:

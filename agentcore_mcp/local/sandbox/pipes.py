@@ -17,7 +17,7 @@ import time
 import anyio
 
 # For what the process leaves to others to print, such as `tee` behind a redirection to `>(tee log)`.
-_SILENCE_S = 0.15
+_SILENCE_S = 0.2
 # Where it is never silent, because a background process prints all the time.
 _LAST_S = 1.0
 # A client may take longer than that for what is in the pipe, and for what `tee` has in its own two.
