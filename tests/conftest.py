@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -50,6 +51,12 @@ def nobodys_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
         environment.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hang_ups_are_heeded() -> None:
+    """Undo what nohup does, for the servers that the tests start: they ignore a SIGHUP that was ignored before."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # type: ignore[attr-defined, unused-ignore]
 
 
 @pytest.fixture(scope="session")

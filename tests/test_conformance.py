@@ -98,7 +98,7 @@ async def test_the_inspector_lists_the_tools_and_calls_one(transport: str, local
 
     async def asked(*target: str) -> tuple[dict[str, Any], dict[str, Any]]:
         answers = []
-        for what in (["--method", "tools/list"], call):
+        for what in (["--method", "tools/list", "--strict"], call):
             code, said = await run("mcp-inspector", "--cli", *target, *what)
             assert code == 0, said
             answers.append(json.loads(said))

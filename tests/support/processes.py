@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def children(pid: int) -> list[int]:
 
 
 def nameless_files(pid: int | str = "self") -> set[str]:
-    """Return the files without a name that a process holds open, as temporary ones are."""
+    """Return the files without a name that a process holds open, as temporary ones are; collect garbage first."""
+    gc.collect()
     found = []
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # the one that lists the folder

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.call import Call
@@ -33,7 +33,7 @@ Send a prompt to {agent} and return its answer; the words stream in as progress 
 tools of its own and take minutes. It remembers the conversation of its session. Each call runs the agent once and may \
 have effects, so don't repeat one just because it was slow."""
 
-Prompt = Annotated[str, Field(description="What to ask or tell the agent, in plain language.")]
+Prompt = Annotated[str, Field(description="What to ask or tell the agent.")]
 RawEvents = Annotated[bool, Field(description="Return the agent's events as JSON lines instead of its words.")]
 
 
@@ -42,7 +42,8 @@ class InvokeAgentResult(handoff.CallResult):
 
     status: Annotated[str, Field(description="COMPLETED, INPUT_REQUIRED or RUNNING.")]
     text: str
-    questions: list[Any] = Field(default_factory=list)
+    # The schema of their members would cost every model more tokens than it is worth.
+    questions: list[Annotated[dict[str, str], WithJsonSchema({"type": "object"})]] = Field(default_factory=list)
 
     def as_text(self) -> str:
         """Show the words first."""
