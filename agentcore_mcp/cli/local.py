@@ -15,7 +15,7 @@ Limits
   It runs shell commands on this machine, as you, without a sandbox.
   It listens on the loopback address only.
   It checks no credentials unless --auth says so: any process on this machine can use it. The keys,
-  client and tokens of --auth are for tests; whoever can run it can read them.
+  client and tokens of --auth are for tests; any user of this machine can read them.
   Commands start in the session's own directory, which is also their HOME. Of the environment they
   see PATH, the locale, TERM, TZ, TMPDIR and the user's name, so no AWS_*, token or key variables.
   Agents see the whole environment, because they may need its credentials to call a model.
@@ -92,7 +92,7 @@ Limits
     show_default=True,
     type=click.Choice(["none", "sigv4", "jwt"]),
     help="What callers have to prove. sigv4: requests signed with the key pair below, for us-east-1. jwt: a bearer "
-    "token of the issuer under /_local/oauth, for its client. The first line on standard output tells the credentials.",
+    "token of the issuer under /_local/oauth, for its client. The first line on standard output has the credentials.",
 )
 @click.option("--access-key-id", help="The key that --auth sigv4 lets in. Default: AKIALOCALAGENTCORE00.")
 @click.option(

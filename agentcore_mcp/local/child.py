@@ -80,7 +80,7 @@ class Child:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        # Whoever is in `wait_ready` reads the end of it now, and lets go.
+        # A thread in `wait_ready` reads the end of it now, and releases the lock.
         with self._reading:
             process.stdout.close()
 

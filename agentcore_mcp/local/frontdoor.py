@@ -195,6 +195,6 @@ def _check_head(headers: dict[str, str]) -> None:
     if not is_loopback(host or "") or "origin" in headers:
         raise Refusal("AccessDeniedException", "The local AgentCore does not answer web pages or other hosts' names")
     if "content-length" in headers and "transfer-encoding" in headers:
-        # Whoever has passed it on may have read another end of it (RFC 9112, 6.3).
+        # A proxy in between may have seen another end of the request (RFC 9112, 6.3).
         message = "the request has both Content-Length and Transfer-Encoding"
         raise Refusal("ValidationException", message, reason=CANNOT_PARSE)

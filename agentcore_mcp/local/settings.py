@@ -77,7 +77,7 @@ def hosted_agents(
         named: Or the ``app``, ``target`` or ``command`` of a single agent.
 
     Raises:
-        ConfigurationError: If something else is said than which agents there are.
+        ConfigurationError: If they can't be read, or are not all agents.
     """
     single = {kind: value for kind, value in named.items() if value is not None}
     if agents is not None and single:
@@ -85,8 +85,8 @@ def hosted_agents(
     if single:
         agents = {_DEFAULT_NAME: single}
     if agents is None:
-        # Only who names an app means the current folder: the MCP server's is whatever project is open, and nothing may
-        # be imported from there because somebody asked for the sample agent.
+        # From no folder: the MCP server's current folder is whatever project is open, and the sample agent must not
+        # import anything from there.
         hosted: tuple[HostedAgent, ...] = (HostedAgent(_DEFAULT_NAME, AgentApp(SAMPLE_APP, None)),)
     else:
         hosted = _agents_of(agents, Path.cwd()) if isinstance(agents, Mapping) else _agents_in(Path(agents))

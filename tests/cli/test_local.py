@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 
 from agentcore_mcp.cli import main
 from agentcore_mcp.cli.local import local
-from tests.support.agentcore import WAIT_S
+from tests.support.agentcore import WAIT_S, Boto, new_session_id
 
 APPS_THAT_ARE_NONE = [
     *("agent", "agent:", ":app", "agent.py:app", "./agent:app", "a b:app"),
@@ -45,6 +46,20 @@ def test_it_prints_one_line_of_json_and_ends_in_order_on_a_signal(number: signal
     assert announced["agents"] == {"local_agent": announced["agent_runtime_arn"]}
     assert (process.returncode, rest, errors) == (0, b"", b"")
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "<&-"])
+def test_what_agents_print_never_comes_on_standard_output(redirection: str) -> None:
+    line = f"exec {shlex.join(COMMAND)} --app tests.support.agents.probe:app {redirection}"
+    with subprocess.Popen(["/bin/bash", "-c", line], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        announced = json.loads(process.stdout.readline())
+        with Boto.at(announced["endpoint_url"], announced["agent_runtime_arn"]) as boto:
+            boto.ask({"do": "print", "text": "something\n"}, new_session_id())
+        process.terminate()
+        rest, _ = process.communicate(timeout=WAIT_S)
+
+    assert (process.returncode, rest) == (0, b"")
 
 
 def test_a_port_that_is_taken_is_said_so() -> None:

@@ -1,8 +1,8 @@
 """Bearer tokens as a runtime with OAuth checks them: parsed, signed by the issuer, not about to expire, right client.
 
 Answers are those of the service that public issues quote: no token and refused claims are 401 with a challenge and a
-JSON-RPC body, a token that can't be parsed is 403. How the service words a wrong signature nobody has quoted; that
-text is ours.
+JSON-RPC body, a token that can't be parsed is 403. No public issue quotes the answer to a wrong signature; that text is
+ours.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def read_claim(request: Incoming) -> Claim:
     if authorization.partition(" ")[0] == ALGORITHM:
         return _header_claim(authorization, request)
     if authorization:
-        # Without the value, which may be somebody's token in a form of its own.
+        # Without the value, which may be a token that was sent in the wrong form.
         raise _incomplete(f"Unsupported AWS 'algorithm': the Authorization header must begin with {ALGORITHM}")
     if "X-Amz-Algorithm" in dict(parse_qsl(request.query, keep_blank_values=True)):
         return _query_claim(request)

@@ -1,4 +1,4 @@
-"""The gate: which kind of credentials a local AgentCore wants, and what it tells its user of them."""
+"""The gate: which credentials a local AgentCore checks, and how it announces them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REGION: Final = "us-east-1"
 
 @dataclass(frozen=True, slots=True)
 class AuthSettings:
-    """What is asked of whoever calls.
+    """What callers have to prove.
 
     Attributes:
         mode: Nothing, a signature, or a token.

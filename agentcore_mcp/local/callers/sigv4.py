@@ -153,7 +153,7 @@ def _hosts(headers: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _has_session_token(request: Incoming) -> bool:
-    # The key pair is a user's; a session token with it is somebody else's.
+    # The key pair is a long-term one; a session token belongs to temporary credentials.
     return "x-amz-security-token" in request.headers or "X-Amz-Security-Token=" in request.query
 
 

@@ -116,7 +116,7 @@ class Exchange:
             if self.entry is not None:
                 self.entry.status = message.get("status", _SWITCHING_PROTOCOLS)
         elif message["type"] == "websocket.close" or message.get("more_body") is False:
-            # Noted first: the server tells `watch` that the connection is over as soon as this is sent.
+            # Noted first: as soon as this is sent, `watch` gets the disconnect.
             self.note("complete")
         await self._send(message)
 

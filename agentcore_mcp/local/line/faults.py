@@ -47,7 +47,7 @@ class Plan:
 
     @property
     def spoils_answer(self) -> bool:
-        """Return whether the answer comes otherwise than it is made."""
+        """Return whether the answer is slowed down or cut on the line."""
         return self.cut_after is not None or self.bytes_per_s is not None
 
     def refuse(self) -> None:
@@ -73,7 +73,7 @@ class Fault:
         """Read ``error=CODE`` or another of the forms, perhaps with ``every=N`` behind it.
 
         Raises:
-            ConfigurationError: If it is none of them.
+            ConfigurationError: If it has another form.
         """
         fault, _, often = text.strip().partition(" ")
         match = _EVERY.fullmatch(often)
@@ -110,7 +110,7 @@ class Faults:
 class SpoiltSend:
     """ASGI's ``send``, which slows an answer down and breaks it off.
 
-    After the break everything is swallowed: the work goes on, as in the service, and its answer reaches nobody.
+    After the break everything is discarded: the work goes on, as in the service, without a client.
 
     Args:
         send: The real one.
@@ -166,5 +166,5 @@ def _read(text: str) -> dict[str, Any]:
             case "slow" if 0 < float(value) < float("inf"):
                 return {"bytes_per_s": float(value)}
     except ValueError:
-        pass  # a number that is none: said below
+        pass  # not a number: refused below
     raise ConfigurationError(f"not a fault: {text!r}; there are {FORMS}")

@@ -66,7 +66,7 @@ def find_route(method: str, raw_path: bytes, query_string: bytes) -> Route:
     """Read a request line; the method of an upgrade is ``WEBSOCKET``.
 
     Raises:
-        Refusal: If it is none of the operations.
+        Refusal: If it is not one of the operations.
     """
     match raw_path.decode("latin-1").split("/", 3):
         case ["", "runtimes", runtime, rest] if operation := _OPERATIONS.get((method, rest)):

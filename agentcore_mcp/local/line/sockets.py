@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.local.line.exchange import Exchange
 
-# A browser can set no headers; it brings its token as a subprotocol, and is told that this one has been chosen.
+# A browser can't set headers; it sends its token as a subprotocol, and the answer selects this one.
 BEARER_SUBPROTOCOL = "base64UrlBearerAuthorization"
 # RFC 6455, 7.4.1, and 4000 as AWS documents it for shells.
 NORMAL_CLOSURE = 1000
@@ -54,7 +54,7 @@ class ClientSocket:
         """Complete the handshake.
 
         Raises:
-            SocketClosedError: If the client has left meanwhile.
+            SocketClosedError: If the client has left.
         """
         await self.exchange.receive()
         chosen = subprotocol or (BEARER_SUBPROTOCOL if self._brought_token else None)
@@ -65,11 +65,11 @@ class ClientSocket:
         """Return the next message.
 
         Raises:
-            SocketClosedError: When there is none any more.
+            SocketClosedError: If the WebSocket is closed.
         """
         message = await self.exchange.receive()
         if message["type"] == "websocket.disconnect":
-            # Only with a close frame does uvicorn tell a reason, be it an empty one; without, it makes up a code.
+            # uvicorn has a reason, maybe an empty one, only with a close frame; without a frame it makes up a code.
             raise self._closed(message["code"] if "reason" in message else _ABNORMAL_CLOSURE, message.get("reason"))
         text: str | None = message.get("text")
         return message["bytes"] if text is None else text
@@ -83,7 +83,7 @@ class ClientSocket:
         await self._pass({"type": "websocket.send", "text" if isinstance(message, str) else "bytes": message})
 
     async def close(self, code: int, reason: str = "") -> None:
-        """Close it, if nobody has yet."""
+        """Close it, if it is open."""
         if self._open:
             self._open = False
             short = reason.encode()[:_REASON_MAX_BYTES].decode(errors="ignore")

@@ -47,7 +47,7 @@ _PART_CHARS = _ARGUMENT_MAX_BYTES // 4
 FRAME_BYTES = 16_384
 # After a timeout: time for what handles SIGTERM to print its last words.
 TERMINATE_GRACE_S = 1.0
-# The model says: above 0 the command's own, -1 a platform error. No source tells what the service sends with
+# The model says: above 0 the command's own, -1 a platform error. No source says what the service sends with
 # TIMED_OUT. The platform ended this command and its own code never came to be, so -1; never 0, which a client that
 # looks no further would take for success.
 TIMED_OUT_EXIT_CODE: Final = -1

@@ -44,8 +44,8 @@ _GOODBYE_S = 1.0
 class Shell:
     """A shell, from its first connection until a client has heard how it ended.
 
-    Its screen has one reader at a time: a connection, or, while there is none, a task that keeps what is written. Who
-    comes makes the present one give up its turn.
+    Its screen has one reader at a time: a connection, or, while no client is connected, a task that keeps what is
+    written. A new reader takes the present one's turn.
     """
 
     def __init__(self, shell_id: str, session: Session, shells: dict[str, Shell]) -> None:
@@ -60,7 +60,7 @@ class Shell:
 
     @property
     def has_exited(self) -> bool:
-        """Return whether only its end is still to be told."""
+        """Return whether it has exited, and no client has heard so yet."""
         return self._terminal is not None and self._terminal.exited.is_set()
 
     async def attach(self, socket: ClientSocket) -> None:

@@ -89,7 +89,7 @@ class AgentProcess:
 
     @classmethod
     async def _run_command(cls, command: AgentCommand, cwd: Path) -> AgentProcess:
-        # A port that was free a moment ago: a command can be told a number, but not be handed a socket.
+        # A port that was free a moment ago: a command takes a port number, not an open socket.
         with listen(0, backlog=1) as listener:
             port = listener.getsockname()[1]
         line = command.line.replace("{port}", str(port)).replace("{folder}", shlex.quote(str(command.folder)))

@@ -107,13 +107,13 @@ class Job:
         _signal(self.members(), number)
 
     def kill(self) -> None:
-        """Kill every member, and what they start meanwhile."""
+        """Kill every member, and what the members start until they are dead."""
         for _ in range(_KILL_ROUNDS):
             self.signal(signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
 
 
 def kill_marked(directory: Path) -> None:
-    """Kill what was started in a session's directory and still has its environment, and what that starts meanwhile."""
+    """Kill all processes that were started in a session's directory and have kept their environment."""
     mark = f"{_MARK}={directory}".encode()
     for _ in range(_KILL_ROUNDS):
         if not (pids := [pid for pid in _pids() if mark in _environment(pid)]):

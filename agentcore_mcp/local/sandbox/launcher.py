@@ -3,7 +3,7 @@
 It imports nothing of this package, so that the agent process holds the user's code and uvicorn and nothing else.
 LIFELINE is the read end of a pipe whose other end only the local AgentCore has: when it ends, its owner is gone, and
 this process and its children go too. LISTENER is an inherited socket that listens already: requests wait in its
-backlog until the agent is imported, so nobody has to ask whether it is ready.
+backlog until the agent is imported, so the local AgentCore need not poll.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main(app: str, folder: str, lifeline: int, listener_fd: int) -> None:
 
 
 def _imported(app: str) -> Any:
-    """Import the agent, or exit with a sentence that says why there is none; its own exceptions say that themselves."""
+    """Import the agent. If it does not exist or is not an ASGI app, exit with a sentence; its exceptions pass."""
     try:
         found = import_from_string(app)
     except ImportFromStringError as exc:

@@ -81,8 +81,8 @@ class OutputPipe:
     async def discard(self) -> None:
         """Empty the pipe until its last writer has gone, then close it.
 
-        For what background processes print after their command has ended: nobody reads it any more, and without
-        this they would be killed by SIGPIPE when they print.
+        For background processes that print after their command has ended: its output is complete, and if the pipe were
+        closed, SIGPIPE would kill them.
         """
         self._until = None
         try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Processes:
-    """All jobs of one session, and the pipes that nobody reads any more.
+    """All jobs of one session, and the pipes of commands that have ended.
 
     Args:
         directory: Where they are started.
@@ -46,7 +46,7 @@ class Processes:
 
         Args:
             job: The job.
-            is_read: Whether somebody still reads what it prints.
+            is_read: Whether its output has a reader; otherwise it is discarded.
         """
         if not job.members():
             # The system may give its id to another process from now on.

@@ -95,7 +95,7 @@ class Session:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Count as active meanwhile."""
+        """Count as active inside."""
         self.active += 1
         try:
             yield
@@ -104,7 +104,7 @@ class Session:
             self._last_used = time.monotonic()
 
     async def start(self, *, with_agent: bool, delay_s: float = 0.0) -> None:
-        """Start it at its first call. Who calls it a second time meanwhile is refused, as by the service.
+        """Start it at its first call. Other calls are refused until it has started, as by the service.
 
         Args:
             with_agent: Whether this call needs the agent; a session may begin with a command.

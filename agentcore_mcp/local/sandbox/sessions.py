@@ -57,7 +57,7 @@ class Sessions:
 
     @contextmanager
     def enter(self, hosted: HostedAgent, session_id: str) -> Iterator[Session]:
-        """Use a session, created if there is none; it is not idle meanwhile.
+        """Use a session, created if it does not exist; inside, it is not idle.
 
         Raises:
             Refusal: If there are too many, or this local AgentCore is about to end.
@@ -72,7 +72,7 @@ class Sessions:
 
     async def end(self, session: Session) -> None:
         """End a session, and return when nothing of it is left."""
-        # The id is free at once: a request that comes meanwhile gets a new session.
+        # The id is free at once: a request that arrives during the clean-up gets a new session.
         self._forget(session)
         session.stop("The session was stopped.")
         await session.ended.wait()

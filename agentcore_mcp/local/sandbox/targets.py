@@ -20,7 +20,7 @@ SAMPLE_APP: Final = "agentcore_mcp.hosting.sample:app"
 # Account and region are those of AWS's examples. An id is the name and, as the service model wants it, ten more
 # characters, which the service draws at random; here they are always the same, so that an ARN can be written down.
 _PARTITION, _REGION, _ACCOUNT, _ID_SUFFIX = "aws", "us-east-1", "123456789012", "L0calAgent"
-# A module may have a name that no statement could import, such as my-agent; but a path is none.
+# A module may have a name that an import statement can't have, such as my-agent; a path is not a module.
 _APP = re.compile(r"(?!.*\.py:)[^\s:/\\.]+(\.[^\s:/\\.]+)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 # agentRuntimeName in the service model.
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,47}")
@@ -78,7 +78,7 @@ class AgentUrl:
         """Read an URL.
 
         Raises:
-            ConfigurationError: If it is not http on a loopback address: nobody encrypts what goes there.
+            ConfigurationError: If it is not http on a loopback address; the connection is not encrypted.
         """
         try:
             url = urlsplit(text)
