@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def serve(host: str, port: int, allowed_hosts: tuple[str, ...], agent: AgentOptions) -> None:
     """Serve MCP over streamable HTTP at /mcp.
 
-    There is no authentication: whoever reaches the address can use the agent, so keep it on loopback or behind
-    something that authenticates.
+    It does not authenticate its callers, and each of them can use the agent: keep it on loopback, or put an
+    authenticating proxy in front.
     """
 
     async def serve_there(server: AgentCoreServer) -> None:

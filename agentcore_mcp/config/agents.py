@@ -26,7 +26,7 @@ from agentcore_mcp.wire.limits import USER_ID_MAX_CHARS
 
 # A name becomes part of a tool's name, of which hosts take 64 characters; this is as long as a runtime's own name.
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}"
-# What a call may be given at most, in runtime.calls, which this room doesn't import: a day.
+# A day, as runtime.timeouts has it, which this room doesn't import.
 TIMEOUT_MAX_S = 86_400
 
 _PATH = r"[^.\s{}\[\]\"']+(?:\.[^.\s{}\[\]\"']+)*"

@@ -23,7 +23,7 @@ class CommandPolicy(Table):
 
     Patterns are compared with the whole command: ``*`` is any text, ``?`` one character, all else is itself. In
     ``allow`` neither of the two matches what chains commands, redirects or substitutes (``; & | < > $ ` ( )`` and line
-    ends). ``deny`` keeps from accidents, not from intent: a shell has many ways to say the same.
+    ends). ``deny`` guards against accidents, not malice: a shell has many ways to say the same.
     """
 
     mode: Mode = Field(

@@ -13,7 +13,7 @@ RUNTIME_ARN = "AGENTCORE_RUNTIME_ARN"
 QUALIFIER = "AGENTCORE_QUALIFIER"
 BEARER_TOKEN = "AGENTCORE_BEARER_TOKEN"  # noqa: S105 - the variable's name
 ENDPOINT_URL = "AGENTCORE_ENDPOINT_URL"
-# Where boto3's users name the certificates of a proxy that looks into what passes.
+# Where boto3's users name the certificates of a TLS-inspecting proxy.
 CA_BUNDLE = "AWS_CA_BUNDLE"
 
 # By the key that each stands for: the variable, and the flag that wins over it.

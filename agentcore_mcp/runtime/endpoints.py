@@ -82,7 +82,7 @@ def check_endpoint_url(text: str, *, use_fips: bool = False, use_dualstack: bool
 
 
 def url_of(text: str) -> httpx2.URL | None:
-    """Return a URL with a host in parts, or None if it is none."""
+    """Return a URL in parts, or None if it is not a URL with a host."""
     try:
         url = httpx2.URL(text)
         is_one = bool(url.host) and (url.port is None or 0 < url.port < 65536)

@@ -1,4 +1,4 @@
-"""Retries: whether a call that failed is sent again, and after what pause. It decides; ``connections`` sends and waits.
+"""Retries: whether a call that failed is sent again, and after what pause. It decides; ``sending`` sends and waits.
 
 An agent must not run twice because of us, nor a command. So those are sent again only if they can't have been reached:
 

@@ -163,7 +163,7 @@ class Calls:
         """Return a call by its handle.
 
         Raises:
-            InvalidRequestError: If there is none.
+            InvalidRequestError: If there is no such call, or nothing of it is left.
         """
         call = self._calls.get(handle)
         if call is None:

@@ -198,8 +198,8 @@ def _unreachable(agent: Agent) -> str:
     set_by = agent.settings("endpoint_url")
     if _is_local(agent):
         return (
-            f"{safe} Nothing answers at {agent.endpoint_url} ({set_by}): start what should; with --local, restart this "
-            "server."
+            f"{safe} Nothing answers at {agent.endpoint_url} ({set_by}): start the local server "
+            "there; with --local, restart this server."
         )
     return f"{safe} Check the network, any proxy settings, and {set_by}, which is {agent.endpoint_url}."
 

@@ -100,7 +100,7 @@ class SessionNames:
             may_be_new: The call may open a session, as all may but a stop.
 
         Raises:
-            InvalidRequestError: If it is none of these.
+            InvalidRequestError: If it is neither an id nor a name.
         """
         text = text.strip()
         if not text and may_be_new:

@@ -76,16 +76,16 @@ class ServerState:
         """Return the agent that a call means: the one it names, or that of the session it names.
 
         Raises:
-            InvalidRequestError: If there is none.
+            InvalidRequestError: If there is no such agent.
             AgentCoreError: If the agents have to be listed for it, and can't be.
         """
         return await self.agents.named(agent or self.ledger.agent_of(session_id.strip()))
 
     def session(self, target: Target, session_id: str, *, may_be_new: bool = True) -> Session:
-        """Return the session that a call means, as far as it has been used not at all.
+        """Return the session that a call means, as if this were its first call: the ledger knows about earlier ones.
 
         Raises:
-            InvalidRequestError: If it is none.
+            InvalidRequestError: If ``session_id`` is neither an id nor a short name.
         """
         resolved = self.sessions.resolve(session_id, target.agent.arn, may_be_new=may_be_new)
         return Session(resolved, target, session_id.strip())

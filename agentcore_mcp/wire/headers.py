@@ -149,8 +149,8 @@ def header_fields(fields: Mapping[str, str], extra: Mapping[str, str] | None) ->
     """Put the operation's own headers before the caller's, which may not replace them.
 
     Raises:
-        InvalidRequestError: If one of the caller's would, is reserved for AWS or for the connection, or if any has a
-            name or a value that is none. The message shows no value.
+        InvalidRequestError: If one of the caller's would, is reserved for AWS or for the connection, or if the
+            name or value of any is not valid. The message shows no value.
     """
     names = {name.lower() for name in fields}
     for name in extra or {}:
@@ -170,10 +170,10 @@ def header_fields(fields: Mapping[str, str], extra: Mapping[str, str] | None) ->
 
 
 def check_header(name: str, value: str) -> None:
-    """Check that name and value are such, whoever's header it is.
+    """Check the name and the value of a header.
 
     Raises:
-        InvalidRequestError: If one isn't. The message shows no value.
+        InvalidRequestError: If one is not valid. The message shows no value.
     """
     if not HEADER_NAME.fullmatch(name):
         raise InvalidRequestError(f"not a header name: {name!r:.200}")

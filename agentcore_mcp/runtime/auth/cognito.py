@@ -52,7 +52,7 @@ class CognitoPassword:
         timeout_s: For each exchange.
 
     Raises:
-        ConfigurationError: If the region is none, the endpoint URL unsafe, or a part empty.
+        ConfigurationError: If the region is not valid, the endpoint URL unsafe, or a part empty.
     """
 
     region: str

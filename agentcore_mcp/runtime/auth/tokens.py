@@ -224,7 +224,7 @@ def read_claims(token: str) -> dict[str, Any]:
 
 
 def _seconds(value: object) -> float:
-    """Return a count of seconds; infinite if it is none."""
+    """Return a count of seconds; infinite if the value is not a number of 0 or more."""
     if not isinstance(value, int | float | str):
         return math.inf
     try:

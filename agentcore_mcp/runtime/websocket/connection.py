@@ -213,11 +213,11 @@ async def connect(
 
     Raises:
         ConfigurationError: If the URL is neither wss nor on this machine.
-        InvalidRequestError: If a header has a name or a value that is none, or the timeout is none.
+        InvalidRequestError: If a header's name or value is not valid, or the timeout is not.
         ConnectError: If no connection could be made.
         ResponseTimeoutError: If the upgrade was not answered in time.
         AgentRuntimeError: If it was refused.
-        TransportError, ProtocolError: If the answer broke off or is none.
+        TransportError, ProtocolError: If the answer broke off, or is not HTTP.
     """
     connection, session_id = await open_connection(url, headers or {}, open_timeout_s)
     try:

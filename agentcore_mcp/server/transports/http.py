@@ -58,8 +58,9 @@ async def serve_http(
     """
     if not is_loopback(host) and not allowed_hosts:
         raise ConfigurationError(
-            f"--host {host} is reachable by others: name the host that they use with --allowed-host NAME. There is no "
-            "authentication in this server, so whoever reaches it can use its agent; keep it behind something that has"
+            f"--host {host} is reachable by others: name the host that they use with --allowed-host NAME. This server "
+            "does not authenticate its callers, and each of them can use its agents: put an authenticating proxy in "
+            "front"
         )
     listening = _bind(host, port)
     bound_host, bound_port = listening.getsockname()[:2]
