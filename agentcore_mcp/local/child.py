@@ -41,6 +41,7 @@ class Child:
 
     def start(self, settings: LocalSettings) -> None:
         """Start it and return at once."""
+        self.announced = {}
         # -P: the folder we happen to be in is no place to import our own modules from.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "agentcore_mcp.local"],

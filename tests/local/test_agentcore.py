@@ -164,6 +164,14 @@ def test_it_can_be_stopped_twice_and_before_it_is_ready() -> None:
     local.stop()
 
 
+def test_one_that_was_stopped_can_be_started_again() -> None:
+    local = LocalAgentCore()
+    with local:
+        pass
+    with local:
+        assert local.requests() == []
+
+
 def test_waiting_for_one_that_was_not_started_is_an_error() -> None:
     with pytest.raises(ConnectError, match="not running"):
         LocalAgentCore().wait_ready()

@@ -164,7 +164,7 @@ class Session:
         if self.active or self._agent is None or self.stopping.is_set():
             return
         health = None
-        unknown = suppress(httpx2.TransportError, Refusal, ValueError)
+        unknown = suppress(httpx2.RequestError, Refusal, ValueError, RecursionError)
         with unknown, anyio.move_on_after(_PING_TIMEOUT_S), self.until_it_ends():
             health = (await self._client.get(f"{self._agent.base_url}/ping")).json()
         # Reported of the service: without the time, HealthyBusy does not hold off the idle timeout.
@@ -211,11 +211,11 @@ class Session:
         with anyio.move_on_after(self._limits.start_timeout_s):
             while not self.stopping.is_set():
                 try:
-                    await self._client.get(f"{agent.base_url}/ping")
+                    # Whatever its body is like.
+                    async with self._client.stream("GET", f"{agent.base_url}/ping"):
+                        return
                 except httpx2.TransportError:
                     await anyio.sleep(_LOOK_AGAIN_S)
-                else:
-                    return
         # The words of the service.
         limit = f"Please make sure that initialization completes in {self._limits.start_timeout_s:g}s."
         self.stop(f"Runtime initialization time exceeded. {limit}")

@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.responses import Response
 from urllib3.exceptions import ProtocolError
 
 from agentcore_mcp.cli.local import local
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.local.sandbox.limits import Limits
 from tests.support.agentcore import Boto, eventually, new_session_id
+from tests.support.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from starlette.types import Receive, Scope, Send
 
 PROBE = "tests.support.agents.probe:app"
 
@@ -66,6 +70,27 @@ def test_health_that_cannot_be_read_is_not_busy(hasty: Boto) -> None:
     session_id = _session_that_says(hasty, "nonsense")
 
     eventually(lambda: session_id not in hasty.sessions())
+
+
+@pytest.mark.parametrize(
+    ("health", "encoding"), [(b"not gzip", "gzip"), (b"[" * 200_000, "identity")], ids=["encoding", "depth"]
+)
+def test_health_that_cannot_be_decoded_ends_no_more_than_its_session(health: bytes, encoding: str) -> None:
+    async def agent(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            answer = Response(b"{}") if scope["path"] != "/ping" else Response(health, headers=encoded)
+            await answer(scope, receive, send)
+
+    encoded = {"content-encoding": encoding}
+    session_id = new_session_id()
+    with (
+        serving(agent) as port,
+        LocalAgentCore(target=f"http://127.0.0.1:{port}", idle_timeout_s=0.4) as local,
+        Boto.of(local) as boto,
+    ):
+        boto.ask({}, session_id)
+
+        eventually(lambda: session_id not in boto.sessions())
 
 
 @pytest.mark.parametrize("payload", [{"do": "status", "status": 500}, {}])
