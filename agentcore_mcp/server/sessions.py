@@ -46,6 +46,7 @@ class Session:
         called: What a caller last passed for it: the id, or a short name.
         calls: How many calls were made in it.
         stopping: It is being stopped, or was.
+        stop_lock: Lets one stop of it go on at a time: how one ends tells whether the session is open.
         pauses: What its agent waits for a person to answer, since its last call.
     """
 
@@ -56,6 +57,7 @@ class Session:
     used_at: float = field(default_factory=anyio.current_time)
     calls: int = 0
     stopping: bool = False
+    stop_lock: anyio.Lock = field(default_factory=anyio.Lock, repr=False)
     pauses: Sequence[Pause] = ()
 
     @property

@@ -43,7 +43,7 @@ class Stops:
             AgentCoreError: If it can't be stopped.
         """
         target = session.target
-        async with self._free:
+        async with session.stop_lock, self._free:
             # Before: a call in it may see its end sooner than the answer to the stop is here.
             stopped, session.stopping = session.stopping, True
             try:

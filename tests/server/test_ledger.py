@@ -107,3 +107,35 @@ async def test_a_session_is_stopped_once_the_stop_has_succeeded_and_stays_so(tar
         await state.stops.stop(call.session)
 
     assert (stopping, cancelled, state.ledger.open()) == ([], [call.session], [])
+
+
+class Gated(httpx2.AsyncBaseTransport):
+    """Says no to everything once its gate is open."""
+
+    def __init__(self) -> None:
+        self.gate = anyio.Event()
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        await self.gate.wait()
+        return httpx2.Response(403, json={"message": "no"})
+
+
+async def test_a_session_is_open_after_two_stops_at_a_time_that_both_fail(target: Target) -> None:
+    gated = Gated()
+    state = create_server(settings("http://127.0.0.1:9"), transport=gated).state
+    with state.ledger.running(call := call_in(Session(SESSION, target))):
+        pass
+
+    async def refused() -> None:
+        with pytest.raises(ServiceError):
+            await state.stops.stop(call.session)
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(refused)
+            tasks.start_soon(refused)
+            await anyio.wait_all_tasks_blocked()
+            stopping = state.ledger.open()
+            gated.gate.set()
+
+    assert (stopping, state.ledger.open()) == ([], [call.session])
