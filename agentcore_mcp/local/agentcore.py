@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.errors import ConfigurationError, ConnectError
 from agentcore_mcp.local.child import Child
 from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_LIFETIME_S
 
@@ -83,6 +83,10 @@ class LocalAgentCore:
         stderr: IO[bytes] | int | None = None,
     ) -> None:
         from agentcore_mcp.local.callers.gate import AuthSettings
+
+        for name, texts in (("faults", faults), ("allowed_headers", allowed_headers)):
+            if isinstance(texts, str):
+                raise ConfigurationError(f"{name} is a list of texts, such as [{texts!r}]")
         from agentcore_mcp.local.line.faults import Fault
         from agentcore_mcp.local.sandbox.limits import Limits
         from agentcore_mcp.local.settings import LocalSettings, hosted_agents, need_posix
@@ -100,6 +104,8 @@ class LocalAgentCore:
     @property
     def endpoint_url(self) -> str:
         """Return the endpoint's URL; known once it is ready."""
+        if not self._child.announced:
+            raise ConnectError("the local AgentCore is not ready: use it in a with block, or call wait_ready() first")
         return str(self._child.announced["endpoint_url"])
 
     @property

@@ -360,3 +360,16 @@ def test_importing_it_loads_nothing_heavy() -> None:
 
     assert "agentcore_mcp" in loaded
     assert not {"anyio", "botocore", "click", "httpx2", "jwt", "mcp", "pydantic", "starlette", "uvicorn"} & {*loaded}
+
+
+def test_an_address_that_is_not_known_yet_is_a_sentence() -> None:
+    with pytest.raises(ConnectError, match="call wait_ready"):
+        _ = LocalAgentCore().endpoint_url
+
+
+@pytest.mark.parametrize("name", ["faults", "allowed_headers"])
+def test_one_text_instead_of_several_is_refused(name: str) -> None:
+    arguments: dict[str, Any] = {name: "Authorization"}
+
+    with pytest.raises(ConfigurationError, match=f"{name} is a list of texts"):
+        LocalAgentCore(**arguments)
