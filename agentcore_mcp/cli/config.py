@@ -22,13 +22,13 @@ _COLUMN_MAX = 90
 
 @click.group()
 def config() -> None:
-    """Show the configuration, or what one may say."""
+    """Show the configuration, or its schema."""
 
 
 @config.command()
 @agent_options
 def show(agent: AgentOptions) -> None:
-    """Print the configuration in effect as TOML, each value with where it came from. Secrets are shown as ***.
+    """Print the configuration in effect as TOML, with the source of each value. Secrets are shown as ***.
 
     It takes the flags of the server, and reads what the server would read with them.
     """

@@ -51,7 +51,7 @@ def demo(*, over_http: bool) -> None:
     from agentcore_mcp.local.settings import need_posix
 
     need_posix()
-    # What fails is told below. When Ctrl-C ends client and server at once, the client's log would show a traceback.
+    # Failures are reported below. When Ctrl-C ends client and server at once, the client's log would show a traceback.
     logging.getLogger("mcp").setLevel(logging.CRITICAL)
     console = Console(highlight=False, soft_wrap=True)
     with tempfile.TemporaryFile("w+", encoding="utf-8") as file:

@@ -19,8 +19,8 @@ Limits
   Commands start in the session's own directory, which is also their HOME. Of the environment they
   see PATH, the locale, TERM, TZ, TMPDIR and the user's name, so no AWS_*, token or key variables.
   Agents see the whole environment, because they may need its credentials to call a model.
-  When a command's shell exits, the command is over; what it left in the background goes on
-  until the session ends.
+  When a command's shell exits, the command is over; its background processes run until the
+  session ends.
   A session ends when it is stopped, idle for too long, too old, or its agent process exits. Its
   processes are killed and its directory is deleted then, and the same id afterwards is a new, empty
   session. At most 50 sessions at a time.
@@ -125,7 +125,7 @@ def local(**options: Any) -> None:
         settings = LocalAgentCore(**options).settings
     except ConfigurationError as error:
         raise click.UsageError(error.message) from error
-    # Here and not above: what it imports is not there on Windows, which has been told by now.
+    # Not at the top: its imports fail on Windows, which is refused above.
     from agentcore_mcp.local.server import serve
 
     serve(settings, announce=lambda url: click.echo(json.dumps(settings.announcement(url))))

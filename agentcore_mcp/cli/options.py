@@ -65,7 +65,7 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
         "handoff_after_s",
         metavar="SECONDS",
         type=click.IntRange(1),
-        help="After how long a call returns what it has, and a handle to collect the rest with. 50 for Claude Desktop.",
+        help="After how long a call returns a partial result and a handle for the rest. 50 for Claude Desktop.",
     )
     @wraps(command)
     def with_agent(*args: Any, **options: Any) -> None:
@@ -94,14 +94,14 @@ def load_settings(options: AgentOptions) -> Loaded:
     drop_unset(os.environ)
     given = {name: getattr(options, name) for name in AgentOptions.__slots__ if name != "local"}
     loaded = load(os.environ, **given)
-    # As the server will, so that a setting that can't work is told before all else is imported, and by `config show`.
+    # As the server will, so that bad settings are reported before the slow imports, and by `config show`.
     Agents(loaded.settings, DEFAULT_RETRIES, None)
     return loaded
 
 
 def run_server(options: AgentOptions, serve: Callable[[AgentCoreServer], Awaitable[None]]) -> None:
     """Make the server and serve with it; raises as ``settings_for``."""
-    # What is loaded is no garbage. To look for some takes a tenth of the time that a host waits for the start, and
+    # Loaded modules are no garbage. Collecting takes a tenth of the time that a host waits for the start, and
     # most of the time that the process takes to end.
     gc.disable()
     try:

@@ -56,7 +56,7 @@ def _payload(value: Any) -> str | dict[str, Any]:
     except (TypeError, ValueError) as error:
         raise ValueError(f"the payload can't be JSON: {error}") from None
     if _filled(value, {"prompt": "", "session_id": "{session_id}"}) == value:
-        raise ValueError('no text in the payload contains "{prompt}", so the agent would not be told what to do')
+        raise ValueError('no text in the payload contains "{prompt}", so the agent would get no prompt')
     return value
 
 
@@ -91,12 +91,12 @@ class Agent(Table):
     arn: Annotated[RuntimeArn, PlainValidator(_arn, json_schema_input_type=str), PlainSerializer(str)] = Field(
         description="The runtime; region and host follow from it"
     )
-    description: str = Field(default="", description="What the agent is good for: a model chooses by it")
+    description: str = Field(default="", description="What the agent is for; a model chooses by it")
     qualifier: str | None = Field(default=None, min_length=1, description="The runtime's endpoint; default: DEFAULT")
     endpoint_url: str | None = Field(
         default=None, description="Where to send requests instead of AWS: https or loopback http"
     )
-    auth: Auth = Field(default=Auth(), description="How requests prove who sends them; default: AWS credentials")
+    auth: Auth = Field(default=Auth(), description="Credentials of the agent's requests; default: AWS credentials")
     headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(
         default={},
         repr=False,
@@ -136,7 +136,7 @@ class Agent(Table):
     @model_validator(mode="after")
     def _user_goes_with_aws(self) -> Agent:
         if self.user_id is not None and not (self.auth.signs or self.auth.none):
-            raise ValueError("user_id goes with AWS credentials; with a token, the user is the one that it names")
+            raise ValueError("user_id needs AWS credentials; with a token, the user is the token's subject")
         return self
 
     def model_post_init(self, context: Any) -> None:

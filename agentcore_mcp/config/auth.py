@@ -1,4 +1,4 @@
-"""How an agent's requests prove who sends them, as the configuration says it: one of seven kinds, told by its keys.
+"""The credentials of an agent's requests in the configuration: one of seven kinds, which its keys determine.
 
 Descriptions without behaviour: ``server.credentials`` makes what signs requests and fetches tokens.
 """
@@ -59,12 +59,12 @@ class Auth(Table):
     external_id: SecretStr | None = Field(default=None, description="What the role's trust policy asks for")
     token: SecretStr | None = Field(
         default=None,
-        description='The bare token, which doesn\'t change; better a reference such as "${MY_TOKEN}" than itself',
+        description='A fixed token; prefer a reference such as "${MY_TOKEN}" to the token itself',
     )
     token_file: str | None = Field(
         default=None,
         min_length=1,
-        description="Path of a file with the token, which something else keeps fresh; ~ is the home folder. Read for "
+        description="Path of a file with the token, which another program keeps fresh; ~ is the home folder. Read for "
         "each request",
     )
     token_command: tuple[str, ...] | None = Field(
@@ -94,7 +94,7 @@ class Auth(Table):
     @model_validator(mode="after")
     def _external_id_needs_a_role(self) -> Auth:
         if self.external_id is not None and self.role_arn is None:
-            raise ValueError("external_id goes with role_arn, which is missing")
+            raise ValueError("external_id needs role_arn, which is missing")
         return self
 
     @model_serializer(mode="wrap")

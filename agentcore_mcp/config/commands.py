@@ -31,7 +31,7 @@ class CommandPolicy(Table):
     )
     allow: tuple[str, ...] = Field(default=(), description="Patterns of the commands that may be run; empty: all")
     deny: tuple[str, ...] = Field(
-        default=(), description="Patterns of the commands that may not be run, whatever allow says"
+        default=(), description="Patterns of the commands that may not be run; it takes precedence over allow"
     )
     shell: bool = Field(default=False, description="Run each command through /bin/bash -lc")
     working_directory: str | None = Field(default=None, min_length=1, description="Folder that each command is run in")

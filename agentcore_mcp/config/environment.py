@@ -29,7 +29,7 @@ _UNSET = re.compile(r"\s*(\$\{[^}]*\})?\s*")
 
 
 def is_unset(value: str) -> bool:
-    """Tell whether a value stands for a setting that nobody filled in."""
+    """Tell whether a value counts as unset: empty, blank or an unexpanded placeholder."""
     return _UNSET.fullmatch(value) is not None
 
 

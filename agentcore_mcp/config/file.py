@@ -137,7 +137,7 @@ class _Reading:
                 return value
 
     def _refuse_no_token(self, auth: dict[str, Any], key: Key) -> None:
-        """Don't let AWS credentials take the place of a token that nobody filled in: they are for somebody else."""
+        """Refuse an empty token: without one, requests would be signed with AWS credentials."""
         for name in auth:
             if name in TOKEN_KEYS:
                 used = "".join(f", as {variable} is" for variable in self.variables.get((*key, name), ()))

@@ -120,7 +120,7 @@ def _from_file(environ: Mapping[str, str], config: str | None, given: list[str],
     if path is None:
         raise ConfigurationError(HOW_TO_CONFIGURE + unfilled(environ))
     if given:
-        raise ConfigurationError(f"{given[0]} goes with --runtime-arn; the agents of {path} have settings of their own")
+        raise ConfigurationError(f"{given[0]} needs --runtime-arn; the agents of {path} have settings of their own")
     # Here and not above: an agent that is named by variables needs no TOML.
     from agentcore_mcp.config.file import read_file
 

@@ -138,7 +138,7 @@ class BedrockAgentCoreApp(Starlette):
     def add_async_task(self, name: str, metadata: dict[str, Any] | None = None) -> int:  # noqa: ARG002
         """Count a background task as running until ``complete_async_task`` is called with the id returned here.
 
-        ``metadata`` is for the reader of the call alone, as in the published package.
+        ``metadata`` is ignored, as in the published package.
         """
         return self._health.add_task(name)
 

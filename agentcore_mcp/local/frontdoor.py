@@ -179,7 +179,7 @@ class FrontDoor:
                 await invoke(exchange, session, self._client)
 
     async def _protected_resource(self, exchange: Exchange, hosted: HostedAgent, route: Route) -> None:
-        """Answer as RFC 9728 says, so that a client without a token finds out who issues them."""
+        """Answer as RFC 9728 says, so that a client without a token finds the issuer."""
         if self._gate.issuer is None:
             raise Refusal("ResourceNotFoundException", f"The agent '{route.runtime}' takes no tokens")
         target = target_of(hosted.arn, INVOKE, {"qualifier": route.query.get("qualifier") or None})

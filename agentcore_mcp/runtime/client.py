@@ -1,7 +1,7 @@
 """RuntimeClient: the three operations over HTTP, streaming.
 
-What a request looks like is decided in ``wire.requests``, where it goes in ``endpoints``, who it is from in ``auth``,
-whether it is sent again in ``retries``; here they meet. What comes back is in ``bodies`` and ``replies``.
+``wire.requests`` builds a request, ``endpoints`` chooses its host, ``auth`` its credentials, and ``retries`` decides
+whether it is sent again; here they meet. Answers are in ``bodies`` and ``replies``.
 
 The blocking half is generated from this module: see ``scripts/unasync.py``.
 """
@@ -40,7 +40,7 @@ class RuntimeClient:
     """Calls agent runtimes. It keeps nothing open between calls, and may be shared by everything that calls.
 
     Args:
-        auth: How requests prove who sends them; None is SigV4 with the default chain's credentials.
+        auth: The auth flow of the requests; None is SigV4 with the default chain's credentials.
         endpoint_url: Where to send everything, instead of to the service's host for the runtime's region.
         use_fips: Send to the host whose cryptography is validated by FIPS 140.
         use_dualstack: Send to the host that has IPv6 addresses too.
@@ -219,7 +219,7 @@ class RuntimeClient:
             session_id: 33 to 256 visible ASCII characters.
             qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
             client_token: 33 to 256 letters, digits and dashes, the same for the same stop; None is a new one.
-            headers: Further headers, such as what a gateway in front asks for.
+            headers: Further headers, such as a gateway's API key.
             missing_ok: Whether a session that is already gone is no error.
             read_timeout_s: Instead of the client's ``stop_timeout_s``.
             auth: Instead of the client's.

@@ -1,9 +1,9 @@
 """How connections are made: whom to trust, through which proxy, and how the kernel keeps a silent one alive.
 
-Each call has one of its own, made for it and closed with it: nothing that comes behind an answer can be taken for
-another call's, and no request crosses with the closing of a connection that was kept. Measured on loopback, that costs
-a call 2 ms of processor time with TLS, and across a network two round trips, before it takes seconds. Whoever wants
-connections to be kept gives a client an httpx2 transport that does so.
+Each call has one of its own, made for it and closed with it: bytes after the end of an answer can't become part
+of another call's, and no request is sent on a connection that is being closed. Measured on loopback, that costs a call
+2 ms of processor time with TLS, and across a network two round trips. To keep connections open, give a client an httpx2
+transport that does so.
 """
 
 from __future__ import annotations

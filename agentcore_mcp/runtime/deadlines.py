@@ -13,7 +13,7 @@ import httpx2
 
 
 class Deadline:
-    """The end of the time that the reads of one connection have together; there is none until it is set.
+    """The deadline of all reads of one connection together; unlimited until it is set.
 
     Attributes:
         timeout_s: What it was set to.
@@ -41,7 +41,7 @@ class Deadline:
         """Return how many of the seconds of one read's timeout are left.
 
         Raises:
-            httpx2.ReadTimeout: If none are.
+            httpx2.ReadTimeout: If no time is left.
         """
         left_s = self._end - time.monotonic()
         if left_s <= 0:

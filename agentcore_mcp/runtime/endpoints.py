@@ -65,7 +65,7 @@ def check_endpoint_url(text: str, *, use_fips: bool = False, use_dualstack: bool
     Raises:
         ConfigurationError: If it is not https or loopback http, or has a user name, query or fragment. The message
             shows none of those three, since each of them may be a secret. Or if a kind of endpoint is asked for too:
-            whoever needs FIPS must not get less because a URL was left over.
+            a leftover URL must not silently disable FIPS.
     """
     if use_fips or use_dualstack:
         raise ConfigurationError("an endpoint URL can't be combined with FIPS or dual-stack endpoints")
@@ -93,7 +93,7 @@ def url_of(text: str) -> httpx2.URL | None:
 
 
 def is_safe_for_credentials(url: httpx2.URL) -> bool:
-    """Tell whether nobody between here and there can read what is sent: https, or http that stays on this machine."""
+    """Tell whether requests can't be read on the way: https, or http to this machine."""
     return url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host))
 
 

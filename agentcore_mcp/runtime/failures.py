@@ -1,4 +1,4 @@
-"""Failures: which of our exceptions an answer is that is no success, and a failure to send or to read one. No I/O.
+"""Failures: error answers, and failures to send or to read, translated to our exceptions. No I/O.
 
 Every exception of httpx2 is translated here; what one means depends on how much of the answer had arrived.
 """
@@ -54,7 +54,7 @@ _NOT_SENT = (
 
 
 def failure(reply: Reply, body: bytes, media: str | None) -> AgentCoreError:
-    """Return the error that an answer is which is no success of the wanted media type, where None is any.
+    """Return the exception for an answer that is no success of the wanted media type; None is any.
 
     Of its body as much is enough as explains it, and of a redirect's nothing.
     """
@@ -72,8 +72,8 @@ def refusal(reply: Reply, body: bytes) -> AgentRuntimeError:
     response, request = reply.response, reply.request
     if response.has_redirect_location:
         return ServiceError(
-            f"{host_of(request)} redirects to {_target(response)!r}, which is not followed: prompt, session "
-            "id and credentials would go along; set the endpoint URL to where the runtime is",
+            f"{host_of(request)} redirects to {_target(response)!r}, which is not followed because prompt, "
+            "session id and credentials would be sent there; set the endpoint URL to where the runtime is",
             f"HTTP {response.status_code}",
             status=response.status_code,
             session_id=reply.session_id,

@@ -106,7 +106,7 @@ class EventData:
         return self._until_failure(pieces)
 
     def _until_failure(self, pieces: list[str]) -> list[str]:
-        # Nearly always there is none, which one look into all of them tells sooner than one into each.
+        # Nearly always no piece has one; searching all of them at once is faster than one by one.
         if not self._decoder.has_names and FAILURE_MARK not in "\n".join(pieces):
             return pieces
         for position, piece in enumerate(pieces):
@@ -129,7 +129,7 @@ class Body(Generic[T]):
         charset: The encoding of its text, if that is not UTF-8.
 
     Raises:
-        ProtocolError: If it has a content encoding that nobody asked for, other than gzip.
+        ProtocolError: If it has a content encoding other than gzip; none was asked for.
     """
 
     def __init__(

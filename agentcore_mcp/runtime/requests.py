@@ -83,11 +83,11 @@ def parsed_arn(arn: R | str) -> R | RuntimeArn:
 
 
 def new_session_id() -> str:
-    """Return the id of a session that nobody else has."""
+    """Return a new, random session id."""
     return str(uuid.uuid4())
 
 
 @cache
 def user_agent() -> str:
-    """Return the name by which AgentCore's logs know us."""
+    """Return the User-Agent."""
     return f"agentcore-mcp/{version('agentcore-mcp')}"

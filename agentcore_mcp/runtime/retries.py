@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 # a person thinks nothing happens.
 MAX_ATTEMPTS = 5
 FIRST_PAUSE_S = 1.0
-# Whoever is asked to wait for longer is told so instead, and can decide.
+# A longer wait is reported as an error, so that the caller can decide.
 LONGEST_PAUSE_S = 30.0
 
 _TOO_MANY_REQUESTS = 429
@@ -52,7 +52,7 @@ class Retries:
     Attributes:
         max_attempts: With 1 nothing is ever sent again.
         first_pause_s: The pause after the first attempt; each further one is twice as long. Chance takes up to half
-            of it away, so that callers who failed together don't come back together.
+            of it away, so that calls that failed together are not sent again together.
         longest_pause_s: A call is given up at once if ``Retry-After`` asks for a longer pause. A shorter one comes on
             top of the pause above.
         chance: Where chance comes from: numbers from 0 to 1.

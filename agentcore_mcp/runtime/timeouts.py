@@ -20,8 +20,8 @@ COMMAND_GRACE_S = 30.0
 STOP_TIMEOUT_S = 60.0
 # The service answers the upgrade to a WebSocket when the agent's container is up, for which it allows two minutes.
 OPEN_TIMEOUT_S = 150.0
-# An error's status is known before its body is read, so nobody should wait long for the words: in nearly all cases they
-# come along with the head.
+# An error's status is known before its body is read, so the wait for it is short: in nearly all cases it
+# arrives along with the head.
 ERROR_BODY_TIMEOUT_S = 3.0
 
 

@@ -36,7 +36,7 @@ class Target:
 
     Attributes:
         agent: The agent.
-        auth: What proves to it who is calling.
+        auth: The auth flow of its requests.
         endpoint_url: Where it is instead of AWS, if it is; checked.
     """
 
@@ -90,7 +90,7 @@ class Agents:
         """Return the agent of a name; without a name, the only one.
 
         Raises:
-            InvalidRequestError: If there is none of that name, or several to choose from.
+            InvalidRequestError: If no agent has that name, or no name is given and there are several.
             AgentCoreError: If the agents have to be listed for it, and can't be.
         """
         if name not in self._targets:
@@ -100,7 +100,7 @@ class Agents:
         if name not in self._targets:
             known = ", ".join(self._targets) or "none: no runtime that is ready was found"
             if not name:
-                raise InvalidRequestError(f"it isn't known which agent is meant; pass agent, one of {known}")
+                raise InvalidRequestError(f"no agent is named; pass agent, one of {known}")
             raise InvalidRequestError(f"agent is {name!r}, and has to be one of {known}")
         return self._targets[name]
 

@@ -58,7 +58,7 @@ class ArgumentCheck:
             ]
             return {**result, "tools": listed}
         name = params.get("name") if params is not None else None
-        # Whoever calls may have put anything there, also what no dict can look for.
+        # Clients may send anything, also values that are not hashable.
         if ctx.method != "tools/call" or params is None or not isinstance(name, str) or name not in schemas:
             return await call_next(ctx)
         arguments = {} if params.get("arguments") is None else params["arguments"]
@@ -99,7 +99,7 @@ def check(
         begins = {name: value for name, value in checked.items() if name not in ("handle", "agent")}
         if unheeded := [name for name, value in begins.items() if value != properties[name].get("default")]:
             complaints.append(
-                f"a handle waits for the rest of its call and nothing else, so {', '.join(unheeded)} can't go with it; "
+                f"a handle only waits for its call, so {', '.join(unheeded)} can't be combined with it; "
                 "pass the handle alone, or leave it out to begin a new call"
             )
     return checked, complaints

@@ -28,11 +28,11 @@ _HANDLE_BYTES = 9
 
 
 class Phase(Enum):
-    """Who has a call.
+    """The phases of a call.
 
     It is NEW until a request attends to it. If that can't wait any longer, the call goes on UNATTENDED, and is
-    UNCOLLECTED once it has ended; another request may attend to it in either. A call whose end was told is KEPT if its
-    results left something out. Of one that is GONE, nothing is left but why.
+    UNCOLLECTED once it has ended; another request may attend to it in either. After its end was reported, it is KEPT if
+    its results omitted text. Of a GONE call, only the reason is left.
     """
 
     NEW = auto()
@@ -66,8 +66,8 @@ class Call:
         max_chars: How many characters of its texts a result shows.
         timeout_s: After how many seconds the service ends it, if it is a command.
         handle: What a later request names it by.
-        phase: Who has it; the methods change it.
-        gone: Why nothing is left of it, once it is GONE.
+        phase: Its phase; the methods change it.
+        gone: Why its texts were deleted, once it is GONE.
         failure: What it ended with, unless it ended well.
         stop: How a command ended.
         pauses: What the agent waits for a person to answer, now that its answer has ended.
@@ -75,7 +75,7 @@ class Call:
         finished: Whether nothing more comes.
         progress: What tells the request that attends to it, while one does.
         task: What carries it out.
-        deadline: Ends it, if nobody collects it in time.
+        deadline: Ends it, unless a request collects it in time.
     """
 
     tool: str

@@ -1,4 +1,4 @@
-"""Calls in progress: reading an agent or a command goes on in the server, whoever is waiting for it.
+"""Calls in progress: the server reads an agent or a command independently of the request that started the call.
 
 A request starts a call and attends to it. If the host can't wait any longer, it returns what there is with a handle,
 the reading goes on, and a later request attends to the same call again. Everything is bounded: how many calls go on
@@ -29,9 +29,9 @@ UNATTENDED_MAX_S = STREAM_MAX_S
 UNATTENDED_MAX_CALLS = 16
 # How soon a call that would be one too many looks again whether it may be left.
 LEAVE_AGAIN_S = 1.0
-# Calls whose output somebody may still want: they were not collected, or the result said that there is more of it.
+# Ended calls whose output can still be read: not collected, or omitted from the result.
 KEPT_MAX_CALLS = 32
-# Handles of which it is still known why they are of no use any more.
+# Expired handles that can still be explained.
 _GONE_MAX_CALLS = 256
 
 
@@ -104,13 +104,13 @@ class Calls:
                     call.hand_off(asyncio.get_running_loop().call_later(UNATTENDED_MAX_S, call.cancel))
                     return False
                 if not said_why:
-                    call.note(f"[{going_on} other calls go on unattended already, so this one has to be waited for]\n")
+                    call.note(f"[{going_on} other calls go on unattended already, so this request waits to the end]\n")
                 wait_s, said_why = LEAVE_AGAIN_S, True
         except BaseException:
             call.cancel()
             if call.task is not None:
                 # Not before: until then it may still write.
-                call.task.add_done_callback(lambda _: self._let_go(call, "was cancelled while it was waited for"))
+                call.task.add_done_callback(lambda _: self._let_go(call, "was cancelled with its request"))
             raise
         finally:
             call.progress = None
@@ -133,16 +133,16 @@ class Calls:
             call.failure = error
         call.finish()
         if call.phase is Phase.UNCOLLECTED:
-            self._make_room(call, f"ended and was not collected; the last {KEPT_MAX_CALLS} such calls are kept")
+            self._make_room(call, f"ended and was not collected; the server keeps the last {KEPT_MAX_CALLS} such calls")
 
     def settle(self, call: Call) -> None:
         """Keep a finished call's texts, if its results left something out; the oldest kept ones have to go."""
         if not call.ever_omitted_chars:
-            how = "was collected to its end" if call.failure is None else "ended with an error that was told"
-            self._let_go(call, f"{how}, and nothing of it was left out")
+            how = "was collected to its end" if call.failure is None else "ended with an error, which was returned"
+            self._let_go(call, f"{how}, and its results were complete")
             return
         call.keep()
-        self._make_room(call, f"has ended; what the last {KEPT_MAX_CALLS} calls left out is kept, and no more")
+        self._make_room(call, f"has ended; the server keeps omitted text of the last {KEPT_MAX_CALLS} calls only")
 
     def _let_go(self, call: Call, why: str) -> None:
         call.let_go(why)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Credentials:
-    """What proves who a server's requests are from. Agents with the same ``auth`` share it, and so sign in once."""
+    """The auth flows of a server's requests. Agents with the same ``auth`` share one, and so sign in once."""
 
     def __init__(self) -> None:
         self._signers: dict[tuple[Auth, str | None], SigV4Auth] = {}

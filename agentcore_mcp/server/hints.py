@@ -1,4 +1,4 @@
-"""Error → what to do next, in a sentence for whoever reads the tool error: a model, or the person behind it."""
+"""Error → what to do next, in a sentence for the model or person that reads the tool error."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _START_AFRESH = (
     "leave session_id out."
 )
 
-# By the codes of the service model that mean the same for every agent: what passes, with how long to wait.
+# By the codes of the service model that mean the same for every agent: transient errors, with how long to wait.
 _BY_CODE = {
     "ValidationException": "Correct the argument and call again; nothing was run.",
     "RetryableConflictException": (
@@ -51,7 +51,7 @@ _BY_CODE = {
 _TOO_MANY_REQUESTS = 429
 _WAIT_S = 5
 _THROTTLED_WAIT_S = 10
-# Whoever asks for more than this means something else than to wait for it.
+# A longer wait is not meant for a model to sit out.
 _ASKED_WAIT_MAX_S = 3_600
 _AUTHORIZER = "the runtime's authorizer configuration (discovery URL, allowed clients, audiences and scopes)"
 

@@ -1,4 +1,4 @@
-"""What a host is told about the server as a whole: one paragraph for its model, of nothing but what is there."""
+"""The server's instructions: one paragraph for the host's model, which names only tools and agents that exist."""
 
 from __future__ import annotations
 

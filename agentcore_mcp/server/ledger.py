@@ -102,7 +102,7 @@ class Ledger:
     def agent_of(self, called: str) -> str:
         """Return the name of the agent of a session, given by its id or the name it was last called by.
 
-        Nothing, if this process did not open it, or opened it with several agents.
+        "" if this process did not open it, or opened it with several agents.
         """
         named = [one for one in self._sessions.values() if called and called in (one.session_id, one.called)]
         agents = {one.agent for one in named if not one.stopping} or {one.agent for one in named}

@@ -2,7 +2,7 @@
 
 Hosts cut large results in their own ways: Gemini CLI shows 40,000 characters, Claude Code replaces one of over about
 50,000 by a 2 KB preview, claude.ai refuses one of over 1 MB. So a result stays below that, or below what its host is
-known to show (``hosts``), and says itself what it left out.
+known to show (``hosts``), and says itself how much it omits.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ class OutputWindow:
         return window
 
     def text(self) -> str:
-        """Return what is kept, with a counted gap where something is left out."""
+        """Return what is kept, with a counted gap where text is omitted."""
         gap = f"\n[... {self.omitted_chars:,} characters left out ...]\n" if self.omitted_chars else ""
         return "".join((*self._head, gap, *self._tail))
 
 
 class Output:
-    """One text that a call brings in: a window of it for the result, and all of it for whoever wants the rest.
+    """One text that a call brings in: a window of it for the result, and all of it for read_output.
 
     Args:
         spool: Where all of it goes, once it is more than one result shows.

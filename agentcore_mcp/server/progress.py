@@ -1,4 +1,4 @@
-"""When the host is told, and how much at a time.
+"""Progress notifications: when they are sent, and how much text each has.
 
 Reading an agent and telling the host are two tasks with a bounded buffer between them: ``report_progress`` waits
 for the host to read, and a host that stalls must neither stop us reading the agent nor make us grow.
@@ -96,7 +96,7 @@ class Progress:
         self._wake()
 
     async def run(self) -> None:
-        """Send until closed, even if the host is gone by then: whoever waits for this waits for the call.
+        """Send until closed, even if the host has disconnected: returning means that the call has ended.
 
         If it is cancelled, it may be run again.
         """

@@ -30,7 +30,7 @@ class Result(BaseModel):
     """What a tool comes back with."""
 
     def shown(self) -> CallToolResult:
-        """Return the result of the tool, complete in either channel; members that may be left out are, if empty."""
+        """Return the result of the tool, complete in either channel, without optional members that are empty."""
         text = TextContent(type="text", text=self.as_text())
         return CallToolResult(content=[text], structured_content=self.model_dump(exclude_defaults=True))
 

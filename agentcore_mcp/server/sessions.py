@@ -67,12 +67,12 @@ class Session:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What it is told from all others by: a caller may use one id with several agents, each with its own."""
+        """What identifies it: a caller may use one id with several agents, each with a session of its own."""
         return self.agent, self.session_id
 
 
 def means_all(text: str) -> bool:
-    """Tell whether a caller who passes this to stop_session means all sessions. Models write it in capitals, too."""
+    """Tell whether an argument of stop_session means all sessions. Models write it in capitals, too."""
     return text.strip().lower() == ALL
 
 

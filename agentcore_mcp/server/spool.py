@@ -1,8 +1,8 @@
-"""The whole of a long output, in a temporary file for as long as a part that a result left out may be read.
+"""The whole of a long output, in a temporary file for as long as omitted parts may be read.
 
-The file has no name: nobody else can open it or put another in its place, and it is gone when it is closed or the
-process ends, however that happens. Bounded: what is over the limit is counted and not kept, and so is what a full disk
-does not take. A call goes on without it.
+The file has no name (except on Windows), so its path can't be opened or replaced, and the system deletes it when it is
+closed or the process ends. Bounded: bytes over the limit, or that a full disk refuses, are counted and not kept. A call
+goes on without it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import IO, cast
 
 from agentcore_mcp.errors import AgentCoreError
 
-# Enough for the log of a long build; nobody pages through more with a model.
+# Enough for the log of a long build, and too much for a model to page through.
 FILE_MAX_BYTES = 32 * 1024 * 1024
 # What is no longer than this stays in memory and needs no file. Of the rest this much is gathered before it is written.
 _BUFFER_BYTES = 64 * 1024

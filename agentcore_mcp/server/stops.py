@@ -59,7 +59,7 @@ class Stops:
                 raise
 
     def begin(self, session: Session) -> None:
-        """Begin to stop a session, unless none may be; a failure is logged, because nobody waits for it."""
+        """Begin to stop a session, unless read_only forbids it; a failure is logged: no request waits for it."""
         if self._read_only:
             return
         # Not in a task group: those of the request and of the server are being cancelled when this is called.

@@ -1,6 +1,6 @@
 """A command's output as a reader wants it: no escape sequences, and of a line that rewrites itself the last state.
 
-In two steps, because who watches wants each state when it is there, and a result the last one alone: ``PlainText``
+In two steps, because progress shows each state as it appears, and a result only the last one: ``PlainText``
 leaves what moves the cursor within its line, ``SettledLines`` follows it. Any division of the output into pieces gives
 the same text. This is a terminal's line and not its screen; pyte, which emulates both, takes 40 times as long.
 """

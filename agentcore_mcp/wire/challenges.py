@@ -9,7 +9,7 @@ only a runtime with OAuth sends, and words, which come from captures of the real
 - ``Ineffectual token, will expire within the next minute``: expired, or nearly
 - ``Claim 'client_id' value mismatch with configuration.``: for another client, audience, or from another issuer
 
-Older answers put ``OAuth authorization failed:`` in front of each. Words that nobody has seen yet leave it open.
+Older answers put ``OAuth authorization failed:`` in front of each. Unknown words leave it open.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PROBLEM_BY_WORDS = (
 
 
 def scheme_of(authorization: str | None) -> Scheme | None:
-    """Return what an Authorization header proves its sender with; None if there is none, or another."""
+    """Return the scheme of an Authorization header, SigV4 or bearer; None if it is missing or another."""
     scheme = (authorization or "").partition(" ")[0].lower()
     return "bearer" if scheme == "bearer" else "sigv4" if scheme.startswith("aws4-") else None
 

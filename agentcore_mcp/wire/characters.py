@@ -1,7 +1,7 @@
 r"""Whole characters: JSON can carry half of one, a lone surrogate such as ``"\ud83d"``, and UTF-8 can't.
 
 It would fail whatever the text is written to. Agents and commands produce halves where they cut their text into pieces.
-And visible ones: what a terminal would obey, or nobody would see, is written as an escape.
+And visible ones: control and invisible characters are written as escapes.
 """
 
 from __future__ import annotations

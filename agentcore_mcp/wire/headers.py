@@ -1,7 +1,7 @@
 """Headers: their names and lengths, which of them a caller may add to a request, and which of them an agent may see.
 
 Which headers an operation has is in ``operations``. CR and LF reach none of them, and neither does anything that would
-change where a request ends or who it is from.
+change where a request ends or its credentials.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def check_header(name: str, value: str) -> None:
             f"the value of header {name!r} has {len(value)} characters, {shortest} to {longest} are allowed"
         )
     # Sent as UTF-8, as botocore does it. What is not printable could be a line end to somebody: CR and LF to anyone,
-    # U+0085 and U+2028 to who splits decoded lines.
+    # U+0085 and U+2028 to programs that split decoded lines.
     if not value.replace("\t", " ").isprintable():
         raise InvalidRequestError(f"the value of header {name!r} has characters that a header can't carry")
     if value != value.strip(" \t"):

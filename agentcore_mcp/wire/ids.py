@@ -26,7 +26,7 @@ _ARN = re.compile(
 # The model gives session ids no pattern. A header value can carry visible ASCII without any escaping, so that is
 # what is let through; in particular no CR, LF or space.
 _SESSION_ID = re.compile(rf"[!-~]{{{SESSION_ID_MIN_CHARS},{SESSION_ID_MAX_CHARS}}}")
-# In answers the model has 1 to 100 of fewer characters, but who sends more may mean it.
+# In answers the model has 1 to 100 of fewer characters, but a service that sends more may mean it.
 _ANSWERED_ID = re.compile(rf"[!-~]{{1,{SESSION_ID_MAX_CHARS}}}")
 CLIENT_TOKEN = re.compile(r"(?=.{33,256}$)[a-zA-Z0-9](?:-*[a-zA-Z0-9])*")
 # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-command-shell.html

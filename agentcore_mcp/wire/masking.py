@@ -1,7 +1,7 @@
 """Masking: taking secrets out of a text that somebody else wrote, before it goes into an error or a log.
 
 Two ways, for two questions: ``masked`` for secrets that are known, such as the token that a request was sent with, and
-``suspects_masked`` for a text of another program's, where nobody knows what in it is secret.
+``suspects_masked`` for text of another program, whose secrets are unknown.
 """
 
 from __future__ import annotations

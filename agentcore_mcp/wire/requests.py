@@ -190,7 +190,7 @@ def check_command(command: str, timeout_s: int) -> None:
 
 
 def target_of(runtime: Runtime, operation: Operation, query: Mapping[str, str | None]) -> str:
-    """Return path and query of a request; parameters that are None are left out.
+    """Return path and query of a request; parameters that are None are omitted.
 
     Raises:
         InvalidRequestError: If a parameter has half a surrogate pair, which UTF-8 can't carry.

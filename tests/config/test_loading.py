@@ -92,7 +92,7 @@ def test_without_any_the_ways_to_name_an_agent_are_told_and_a_placeholder_that_w
     [
         ({"config": "x.toml", "runtime_arn": ARN}, "--config and --runtime-arn can't be combined"),
         ({"config": "x.toml", "qualifier": "x"}, "--config and --qualifier can't be combined"),
-        ({"bearer_token": TOKEN}, "--bearer-token goes with --runtime-arn; the agents of "),
+        ({"bearer_token": TOKEN}, "--bearer-token needs --runtime-arn; the agents of "),
         ({"config": "/nowhere/x.toml"}, "can't read the configuration file '/nowhere/x.toml': No such file"),
         ({"agents": ["x"]}, "--agents: no agent is called 'x'"),
     ],

@@ -41,7 +41,7 @@ class AuthSettings:
         """Make them of what a user may leave out.
 
         Raises:
-            ConfigurationError: If there is no such mode, half a key pair is given, or one where none is asked for.
+            ConfigurationError: If the mode is unknown, half a key pair is given, or a key pair without ``sigv4``.
         """
         if mode not in get_args(AuthMode):
             raise ConfigurationError(f"{mode!r} is not one of {', '.join(get_args(AuthMode))}")

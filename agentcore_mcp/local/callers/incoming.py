@@ -1,4 +1,4 @@
-"""A request at the front door, as far as it can prove who sends it, whether for HTTP or for a WebSocket."""
+"""The parts of a request at the front door that authenticate it, for HTTP and for WebSockets."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def stdout(data: bytes) -> bytes:
 
 
 def connected(shell_id: str, *, reconnected: bool) -> bytes:
-    """Return the first frame on a connection; who can't read the headers of the upgrade finds the shell's id here."""
+    """Return the first frame on a connection: the shell's id, for clients that can't read the upgrade's headers."""
     return _status({"shellId": shell_id, "reconnected": reconnected}, {"status": "Success"})
 
 

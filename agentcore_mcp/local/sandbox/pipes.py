@@ -92,7 +92,7 @@ class OutputPipe:
             self.close()
 
     def close(self) -> None:
-        """Close the read end, if it is open. Nobody may be reading then."""
+        """Close the read end, if it is open. Not while it is being read."""
         if self.open:
             self.open = False
             os.close(self._reader)

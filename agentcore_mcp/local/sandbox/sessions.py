@@ -80,7 +80,7 @@ class Sessions:
     async def try_apps(self, agents: Sequence[HostedAgent]) -> list[str]:
         """Start the agent of each app once, and return a sentence for each that can't be.
 
-        Told at the start, and not to the first caller. Each is started as every session will start it: anything less
+        Reported at the start, not to the first caller. Each is started as every session will start it: anything less
         would be a guess, as that a module can be found does not say that what it imports can. The bundled sample agent
         is not tried.
         """

@@ -68,14 +68,14 @@ class Terminal:
         return data
 
     async def write(self, data: bytes) -> None:
-        """Type something; waits while nobody reads it."""
+        """Type something; waits while bash does not read."""
         while data and self._screen.open:
             try:
                 data = data[os.write(self._device, data) :]
             except BlockingIOError:
                 await anyio.wait_writable(self._device)
             except OSError:
-                # Nobody is left to read it.
+                # bash has exited.
                 return
 
     def resize(self, columns: int, rows: int) -> None:
@@ -84,7 +84,7 @@ class Terminal:
             _set_size(self._device, columns, rows)
 
     def close(self) -> None:
-        """Switch the screen off. Nobody may be reading then."""
+        """Switch the screen off. Not while it is being read."""
         self._screen.close()
 
 

@@ -1,4 +1,4 @@
-"""How requests prove who sends them: SigV4 and bearer flows, and where credentials and tokens come from."""
+"""Authentication of requests: SigV4 and bearer flows, and the sources of credentials and tokens."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def authorize(request: httpx2.Request, headers: Mapping[str, str]) -> None:
-    """Add the headers that prove who a request is from.
+    """Add a request's credentials.
 
     Raises:
         ConfigurationError: If they could be read on the way to its address.
@@ -43,7 +43,7 @@ class NoAuth(httpx2.Auth):
 
 
 class GuardedAuth(httpx2.Auth):
-    """Another auth flow, perhaps a user's own, whose failures are told from those of the connection.
+    """Wraps another auth flow, perhaps a user's own: its failures become CredentialsErrors, not TransportErrors.
 
     Args:
         auth: The flow.

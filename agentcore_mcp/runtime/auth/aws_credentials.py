@@ -29,8 +29,8 @@ def usable_credentials(session: Any) -> Any:
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
-    # botocore logs canonical requests and STS answers at DEBUG, session token and secret key included. Whoever sets the
-    # level of its logger gets that; whoever turns on DEBUG for the whole program does not.
+    # botocore logs canonical requests and STS answers at DEBUG, session token and secret key included. Only
+    # setting the level of its own logger logs that; DEBUG for the whole program does not.
     logger = logging.getLogger("botocore")
     if logger.level == logging.NOTSET:
         logger.setLevel(max(logging.INFO, logger.getEffectiveLevel()))
@@ -45,7 +45,7 @@ def usable_credentials(session: Any) -> Any:
             f"renew those of {_origin(session)}"
         ) from None
     except (ValueError, TypeError, AttributeError, LookupError) as error:
-        # The cause is dropped because a JSON error carries the whole document.
+        # The cause is dropped because a JSONDecodeError carries the whole document.
         raise CredentialsError(
             f"the AWS credentials can't be read ({type(error).__name__}): check {_origin(session)}, and what its "
             "credential_process prints if it has one"

@@ -24,7 +24,7 @@ class BearerAuth(httpx2.Auth):
     Nothing is done twice by that: AgentCore's front door refuses a token before the agent is reached.
 
     Args:
-        token: The token, or where tokens come from. ``Bearer`` before it is left out.
+        token: The token, or where tokens come from. A leading ``Bearer`` is removed.
 
     Raises:
         ConfigurationError: If it is empty or has characters that a header can't carry.

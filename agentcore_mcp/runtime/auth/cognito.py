@@ -1,7 +1,7 @@
 """A bearer token for a person: a user of an Amazon Cognito user pool signs in with name and password.
 
 The one call needed, InitiateAuth, is neither signed nor more than a JSON object, so no SDK is involved. A program
-rather than a person uses ``oauth.ClientCredentials``. Users with a second factor can't sign in here: nobody is asked.
+rather than a person uses ``oauth.ClientCredentials``. Users with a second factor can't sign in.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class CognitoPassword:
         advice = _ADVICE.get(answer.error_type)
         if advice is None:
             advice = "try again later" if answer.status >= 500 else f"check {_SETTING}"
-        return f"Cognito doesn't sign in {self.username!r}: HTTP {answer.status}{detail}; {advice}"
+        return f"Cognito refused to sign in {self.username!r}: HTTP {answer.status}{detail}; {advice}"
 
     def _said(self, *words: str) -> str:
         secrets = (self.password, self.client_secret or "", *self._secret_hash(self.username).values())

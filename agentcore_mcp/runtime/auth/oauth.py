@@ -97,7 +97,7 @@ class ClientCredentials:
             raise CredentialsError(self._refusal(answer))
         if answer.text("token_type").lower() not in ("bearer", ""):
             raise CredentialsError(
-                f"{answer.host} gives tokens of another type than bearer, which AgentCore doesn't take; "
+                f"{answer.host} issues tokens of another type than bearer, which AgentCore doesn't accept; "
                 f"change that for the client {self.client_id!r} at the identity provider"
             )
         if not is_sendable(token):
@@ -110,4 +110,4 @@ class ClientCredentials:
         advice = _ADVICE.get(answer.error_type)
         if advice is None:
             advice = "try again later" if answer.status >= 500 or answer.status == 429 else "check token_url"
-        return f"{answer.host} gives the client {self.client_id!r} no token: HTTP {answer.status}{detail}; {advice}"
+        return f"{answer.host} refused client {self.client_id!r} a token: HTTP {answer.status}{detail}; {advice}"

@@ -1,7 +1,7 @@
-"""Redaction: what a request proved its sender with, taken out of whatever quotes the request.
+"""Redaction: the removal of a request's credentials from texts that may quote the request.
 
 AWS quotes signed headers in a refusal, some proxies quote everything, and any of it may go into an error. The caller's
-own headers count as well: which of them is a gateway's key nobody has told us, only which are harmless.
+own headers count as well, except those known to be harmless: any other may be a gateway's key.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-# What everybody may see of a request: its headers and, of a presigned URL, its parameters. In lower case.
+# What may be shown of a request: its headers and, of a presigned URL, its parameters. In lower case.
 _HARMLESS = {member.header.lower() for member in INVOKE.members} | {
     "accept-encoding",
     "content-length",
@@ -33,7 +33,7 @@ _HARMLESS = {member.header.lower() for member in INVOKE.members} | {
     "x-amz-signedheaders",
 }
 _SCHEMES = frozenset({"basic", "bearer"})
-# What is shorter nobody has to guess: it stands in for a token where none is needed, and is a word of the language too.
+# Shorter values, such as "any" where no token is needed, are also words; masking them would garble messages.
 _SECRET_MIN_CHARS = 8
 
 

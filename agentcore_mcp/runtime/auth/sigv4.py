@@ -45,7 +45,7 @@ class SigV4Auth(httpx2.Auth):
         self._session = session
         # One resolution at a time: a hundred calls at start must not mean a hundred SSO refreshes. Its own limiter,
         # so that waiting for credentials never uses up the threads others share. The lock covers the thread of a
-        # cancelled call, which nobody waits for any more, and sync callers.
+        # cancelled call, and sync callers.
         self._turn = anyio.CapacityLimiter(1)
         self._lock = threading.Lock()
 
@@ -70,7 +70,7 @@ class SigV4Auth(httpx2.Auth):
         yield request
 
     def presign(self, url: str, *, region: str, expires_s: int) -> str:
-        """Return a URL that whoever has it can send a GET request to for a while, as botocore signs it.
+        """Return a presigned URL for GET requests, signed as botocore does.
 
         Args:
             url: Where to.

@@ -39,7 +39,7 @@ class TokenAnswer:
     Attributes:
         host: Who answered.
         status: The HTTP status.
-        body: The members of the JSON object; none if it was none.
+        body: The members of the JSON object; empty if it was not one.
         error_type: The code in ``x-amzn-errortype`` or the body's ``__type`` or ``error``, bare; "" without one.
     """
 
@@ -90,7 +90,7 @@ def post(url: httpx2.URL, body: bytes, headers: Mapping[str, str], *, setting: s
         timeout_s: For everything together.
 
     Raises:
-        CredentialsError: If there is no answer in time, or one that can't be meant for us.
+        CredentialsError: If there is no answer in time, a redirect, or too large an answer.
     """
     return anyio.run(_post, url, body, headers, setting, timeout_s)
 
@@ -116,7 +116,7 @@ async def _post(
             ):
                 if answer.is_redirect:
                     raise CredentialsError(
-                        f"{host} redirects, which is not followed: secrets would go along; "
+                        f"{host} redirects, which is not followed because secrets would be sent there; "
                         f"set {setting} to where tokens are issued"
                     )
                 async for chunk in answer.aiter_bytes():

@@ -47,7 +47,7 @@ class Token:
 
     Attributes:
         value: The bare token, without ``Bearer``.
-        expires_at: From when on it is refused; infinite if nobody said.
+        expires_at: From when on it is refused; infinite if unknown.
         renew_at: From when on the source is asked for another one.
         refresh_token: What the source may get the next one with.
     """
@@ -86,13 +86,13 @@ class TokenSource(Protocol):
             previous: What it returned before, since its refresh token may do; None at first.
 
         Raises:
-            CredentialsError: If there is none; the message says what to do and has no secret in it.
+            CredentialsError: If it can't get one; the message says what to do and has no secret in it.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class TokenFile:
-    """A file with the bare token in it. It is read for each request, so whoever keeps it fresh just writes it anew.
+    """A file with the bare token in it. It is read for each request, so a new token is written to the file alone.
 
     Attributes:
         path: A regular file of at most 65,536 bytes; space around the token doesn't matter, nor ``Bearer`` before it.
@@ -212,7 +212,7 @@ def is_sendable(text: str) -> bool:
 
 
 def read_claims(token: str) -> dict[str, Any]:
-    """Return the claims of a JWT as they stand there, verified by nobody; none for any other token."""
+    """Return the claims of a JWT without verifying them; empty for any other token."""
     parts = token.split(".")
     if len(parts) != 3:
         return {}

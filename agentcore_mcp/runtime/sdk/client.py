@@ -54,7 +54,7 @@ class AgentCoreRuntimeClient(BlockingMethods, AsyncMethods, WebSocketMethods):
     Args:
         region: What ``client.region`` says. It is not needed.
         session: A botocore or boto3 session that knows the AWS credentials; None is the default chain.
-        auth: How calls without a ``bearer_token`` prove who sends them, such as ``BearerAuth(TokenCommand([…]))``,
+        auth: The auth flow of calls without a ``bearer_token``, such as ``BearerAuth(TokenCommand([…]))``,
             whose tokens are renewed; None signs them. Presigned URLs are always signed.
         endpoint_url: Where to send everything, instead of to the service: https, or http to this machine.
         use_fips: Send to the host whose cryptography is validated by FIPS 140.

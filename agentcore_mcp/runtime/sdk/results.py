@@ -93,7 +93,7 @@ def stopped(session: StoppedSession) -> StoppedSessionResult:
 
 
 def auth_of(bearer_token: str | None) -> BearerAuth | None:
-    """Return how a call with a token proves who sends it; None without one.
+    """Return the auth flow of a call with a token; None without one.
 
     Raises:
         InvalidRequestError: If the token is empty or has characters that a header can't carry.
@@ -102,7 +102,7 @@ def auth_of(bearer_token: str | None) -> BearerAuth | None:
         return None
     try:
         return BearerAuth(bearer_token)
-    except ConfigurationError as error:  # a setting for whoever configures a server, an argument here
+    except ConfigurationError as error:  # elsewhere a setting, an argument here
         raise InvalidRequestError(error.message) from None
 
 

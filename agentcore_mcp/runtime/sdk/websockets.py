@@ -78,7 +78,7 @@ class WebSocketMethods:
     ) -> str:
         """Return a URL to connect to without any headers, as a browser does: ``new WebSocket(url)``.
 
-        Whoever has it can connect, so it is a secret while it is valid: ``expires`` seconds, 1 to 300. The custom
+        It is a secret while it is valid: ``expires`` seconds, 1 to 300. The custom
         headers are in its query; the agent sees those named ``X-Amzn-Bedrock-AgentCore-Runtime-Custom-*`` as headers.
         """
         arn, asked = _asked(runtime_arn, session_id, endpoint_name, shell_id, custom_headers, in_query=True)

@@ -51,7 +51,7 @@ class RuntimeWebSocket:
     Iterating yields messages, strings or bytes as they were sent, until the other side ends the conversation.
 
     Attributes:
-        session_id: The session that it belongs to, "" if nobody said.
+        session_id: The session that it belongs to, "" if unknown.
     """
 
     def __init__(self, connection: ClientConnection, session_id: str) -> None:

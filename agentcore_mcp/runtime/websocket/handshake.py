@@ -67,7 +67,7 @@ async def open_connection(url: str, headers: Mapping[str, str], open_timeout_s: 
 
 class _Connect(websockets_connect):
     def process_redirect(self, exc: Exception) -> Exception | str:
-        """Follow none: session id and credentials would go along."""
+        """Follow none: session id and credentials would be sent there."""
         return exc
 
 
@@ -96,7 +96,7 @@ def _http_request(url: str, headers: Mapping[str, str]) -> httpx2.Request:
 
 async def _open(url: str, request: httpx2.Request, session_id: str, open_timeout_s: float) -> ClientConnection:
     if _logger.level == logging.NOTSET:
-        # The library writes every header and message to its log at DEBUG. Whoever sets this level gets them.
+        # The library logs every header and message at DEBUG; only setting this logger's own level enables that.
         _logger.setLevel(logging.INFO)
     host = request.url.netloc.decode("ascii")
     own = [(name, value) for name, value in request.headers.items() if name != "host"]

@@ -37,7 +37,7 @@ def handshakes(url: str, asked: Request, auth: httpx2.Auth, *, region: str) -> G
     Args:
         url: Where the service's paths begin.
         asked: The request that is upgraded.
-        auth: How the requests prove who sends them.
+        auth: The auth flow of the requests.
         region: The region that is signed for.
 
     Raises:
@@ -57,7 +57,7 @@ def handshakes(url: str, asked: Request, auth: httpx2.Auth, *, region: str) -> G
 
 
 def presigned_url(url: str, asked: Request, auth: SigV4Auth, *, region: str, expires_s: int) -> str:
-    """Return the URL with which anyone can connect, without further headers, as long as it is valid.
+    """Return a presigned URL, which needs no further headers and is a secret while it is valid.
 
     Args:
         url: Where the service's paths begin.

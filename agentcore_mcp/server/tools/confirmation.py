@@ -1,4 +1,4 @@
-"""What the user is asked before a command is run, and what counts as a yes: an explicit one, and once."""
+"""The question to the user before a command is run; only an explicit yes counts, and only once."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def _as_asked(schema: dict[str, Any]) -> None:
 
 
 class Confirmation(BaseModel, json_schema_extra=_as_asked):
-    """The user's answer. None is a no."""
+    """The user's answer; no answer is a no."""
 
     run: Annotated[bool, Field(title="Run it", description="Whether this command may be run.")] = False
 
 
 def question(command: str, session: Session, context: Context[Any, Any]) -> Confirmation | Elicit[Confirmation]:
-    """Return what to ask the user before a command is run, or the answer where nobody is asked.
+    """Return the question to the user before a command is run, or the answer if the policy needs no question.
 
     Raises:
         InvalidRequestError: If the user has to be asked, and the host can't.

@@ -106,7 +106,7 @@ def _agent(settings: Settings, *, asks: bool) -> dict[str, Any]:
     if settings.discovery is not None:
         # Which there are is not known before the first call.
         return {"type": "string", "description": "Which agent, by its name in list_agents."}
-    # What each is for is told once, where one is chosen.
+    # The descriptions stand once, in the tool that chooses an agent.
     told = "As in invoke_agent."
     if settings.expose == "agents" and settings.allows("invoke_agent"):
         told = "Which agent; needed for a new session. ask_NAME says what each is for."

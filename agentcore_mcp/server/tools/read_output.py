@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.config import Settings
 
-DESCRIPTION = "Read what a result left out, or what a running call has brought so far, by its handle."
+DESCRIPTION = "Read the omitted text of a result, or the output so far of a running call, by its handle."
 LIMIT_DEFAULT_CHARS = 20_000
 LIMIT_MAX_CHARS = 40_000
 
@@ -28,8 +28,8 @@ class ReadOutputResult(Result):
 
     text: str
     next_offset: Annotated[int, Field(description="Pass this as offset to read on.")]
-    total_bytes: Annotated[int, Field(description="How much there is to read, so far.")]
-    dropped_bytes: Annotated[int, Field(description="How much more there was than is kept.")]
+    total_bytes: Annotated[int, Field(description="Bytes kept so far.")]
+    dropped_bytes: Annotated[int, Field(description="Bytes that were not kept.")]
     finished: Annotated[bool, Field(description="Whether the call has ended, so that no more will come.")]
 
     def as_text(self) -> str:
@@ -60,7 +60,7 @@ async def read_output(
     ] = LIMIT_DEFAULT_CHARS,
     stream: Annotated[str, Field(description="stdout (unless given) or stderr, of a command.")] = "",
 ) -> Annotated[CallToolResult, ReadOutputResult]:
-    """Read a part of what a result left out."""
+    """Read omitted text of a result."""
     state = ctx.request_context.lifespan_context
     with tool_errors() as facts:
         call = state.calls.named(handle)

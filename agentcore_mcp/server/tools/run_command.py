@@ -1,6 +1,6 @@
 """The tool ``run_command``. A command has the power of the runtime's role, so the user may be asked before it is sent.
 
-Everything that can be checked is checked before: nobody is asked about a command that can't run.
+All checks precede the question: the user is not asked about a command that can't run.
 """
 # ruff: noqa: ARG001 - the SDK reads the arguments off the tool's signature; the check gets them
 
@@ -84,7 +84,7 @@ async def check(
     timeout_seconds: int = COMMAND_TIMEOUT_DEFAULT_S,
     handle: str = "",
 ) -> Call:
-    """Return the call that a request wants, which is as yet unheard of or goes on, after checking all but the user."""
+    """Return a new call, or the one that the handle names, after all checks but the user's confirmation."""
     state = ctx.request_context.lifespan_context
     with tool_errors() as facts:
         if handle:
@@ -102,7 +102,7 @@ async def check(
 async def ask_user(
     ctx: ToolContext, call: Annotated[Call, Resolve(check)], command: str = ""
 ) -> Confirmation | Elicit[Confirmation]:
-    """Return what to ask the user before a command is sent, or the answer where nobody is asked."""
+    """Return the question to the user before a command is sent, or the answer if none is needed."""
     with tool_errors() as facts:
         facts.agent = call.session.target.agent
         return question(command, call.session, ctx) if call.phase is Phase.NEW else Confirmation(run=True)

@@ -87,7 +87,7 @@ async def _wanted(state: ServerState, facts: CallFacts, session_id: str, agent: 
     """Return the sessions that are to be stopped.
 
     Raises:
-        InvalidRequestError: If ``session_id`` means none.
+        InvalidRequestError: If ``session_id`` is empty or no session.
         AgentCoreError: If the agents have to be listed for it, and can't be.
     """
     if means_all(session_id):

@@ -1,4 +1,4 @@
-"""Which requests over HTTP are let in: complete in time, and by a name that the server is called by.
+"""Admission of HTTP requests: they have to be complete in time, and name an allowed host.
 
 A page in a local browser reaches a server on loopback by DNS rebinding. Its requests have another name in ``Host``, or
 that of a page from elsewhere in ``Origin``, and are refused before anything of their bodies is read.
@@ -26,7 +26,7 @@ REQUEST_LIMIT_S = 75.0
 
 
 class KnownHosts:
-    """An app that refuses requests by other names.
+    """An app that refuses requests with another host name in ``Host`` or ``Origin``.
 
     Args:
         app: What answers the others.

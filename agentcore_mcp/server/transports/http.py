@@ -77,7 +77,7 @@ async def serve_http(
         log_config=None,
         log_level="warning",
         access_log=False,
-        # Nothing here asks who a proxy says is calling.
+        # Client addresses are not used, so X-Forwarded-For is ignored.
         proxy_headers=False,
         timeout_keep_alive=math.ceil(request_limit_s),
         # Fractions will do, whatever the annotation says.

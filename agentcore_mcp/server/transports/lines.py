@@ -87,7 +87,7 @@ class Writer:
         """Write all of a text.
 
         Raises:
-            ClosedResourceError: If nobody will read it. The end of what is read follows, and ends the server.
+            ClosedResourceError: If the host has closed its end. The end of what is read follows, and ends the server.
         """
         data = memoryview(text.encode())
         while data:

@@ -1,4 +1,4 @@
-"""The server on stdin and stdout, ending promptly whichever way it is told to end.
+"""The server on stdin and stdout, ending promptly at the end of stdin and at a signal.
 
 The SDK's own stdio transport reads in a worker thread, which can't be cancelled: SIGINT hangs until the client
 closes stdin, and SIGTERM ends the process without any clean-up. So on POSIX the event loop itself reads and writes

@@ -122,7 +122,7 @@ def test_a_wrong_secret_names_the_settings_and_is_not_repeated(server: Authoriza
 
     host = server.token_url.removeprefix("http://").partition("/")[0]
     assert str(caught.value) == (
-        f"{host} gives the client {CLIENT_ID!r} no token: HTTP 401 (invalid_client: no ***!); "
+        f"{host} refused client {CLIENT_ID!r} a token: HTTP 401 (invalid_client: no ***!); "
         "check client_id, client_secret and auth_method"
     )
 
@@ -159,7 +159,7 @@ def test_a_scope_that_is_not_allowed_names_the_setting(server: AuthorizationServ
         ("200 OK", "[" * 100_000, "HTTP 200; check token_url"),
         ("200 OK", '{"access_token": ""}', "HTTP 200; check token_url"),
         ("200 OK", '{"access_token": ["s3cret"]}', "HTTP 200; check token_url"),
-        ("200 OK", '{"access_token": "s3cret", "token_type": "DPoP"}', "gives tokens of another type than bearer"),
+        ("200 OK", '{"access_token": "s3cret", "token_type": "DPoP"}', "issues tokens of another type than bearer"),
         ("200 OK", '{"access_token": "s3cret token"}', "HOST gives a token of 12 characters; a bearer token is not"),
         ("200 OK", '{"error": "bad_verification_code"}', "HTTP 200 (bad_verification_code); check token_url"),
     ],
@@ -188,7 +188,8 @@ async def test_no_redirect_is_followed(status: str) -> None:
             await exchange.send(reply(status, location=f"{elsewhere.endpoint_url}/s3cret"))
 
         assert await failure_at(answer) == (
-            "HOST redirects, which is not followed: secrets would go along; set token_url to where tokens are issued"
+            "HOST redirects, which is not followed because secrets would be sent there; "
+            "set token_url to where tokens are issued"
         )
         assert elsewhere.requests == []
 

@@ -135,7 +135,7 @@ async def test_one_id_with_two_agents_is_two_sessions_until_each_is_stopped() ->
         left = data_of(await client.call_tool("list_agents", {}))["sessions"]
 
     assert [(session["agent"], session["session_id"]) for session in listed] == [("alpha", SESSION), ("beta", SESSION)]
-    assert "it isn't known which agent is meant" in text_of(unclear)
+    assert "no agent is named; pass agent, one of" in text_of(unclear)
     assert of_beta["stopped"] == the_other["stopped"] == [SESSION]
     assert stopped == ["beta"]
     assert stopped_at(runtime) == ["alpha", "beta"]
