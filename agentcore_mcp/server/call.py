@@ -139,7 +139,7 @@ class Call:
             self.progress.close()
 
     def keep(self) -> None:
-        """Keep the texts to be read, now that the end was told."""
+        """Keep the texts to be read, after the end was reported."""
         self._become(Phase.KEPT)
         for output in self.outputs.values():
             output.keep_all()

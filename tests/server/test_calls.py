@@ -248,7 +248,7 @@ async def test_a_handle_of_no_use_any_more_says_why() -> None:
                 work.go_on.set()
                 while not work.call.finished:
                     await anyio.lowlevel.checkpoint()
-            with pytest.raises(InvalidRequestError, match="ended and was not collected; the last 32 such calls"):
+            with pytest.raises(InvalidRequestError, match="was not collected; the server keeps the last 32 such calls"):
                 calls.named(uncollected.call.handle)
 
             cut = [Work().call for _ in range(KEPT_MAX_CALLS + 1)]

@@ -86,7 +86,10 @@ async def test_a_call_that_nobody_collected_ends_with_the_server() -> None:
     ("arguments", "sentence"),
     [
         ({"prompt": "something new"}, "so prompt can't be combined with it; pass the handle alone"),
-        ({"prompt": "new", "session_id": "review", "raw_events": True}, "so prompt, session_id, raw_events can't go"),
+        (
+            {"prompt": "new", "session_id": "review", "raw_events": True},
+            "so prompt, session_id, raw_events can't be combined",
+        ),
         ({"agent": "beta"}, "is of a call of alpha, not of beta"),
     ],
 )
