@@ -22,14 +22,12 @@ from agentcore_mcp.wire.dialects import (
     waiting,
 )
 from agentcore_mcp.wire.dialects.content import text_of
+from agentcore_mcp.wire.dialects.rows import NOTHING, Row
 from agentcore_mcp.wire.speech import as_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from agentcore_mcp.wire.dialects.rows import Reader
     from agentcore_mcp.wire.speech import Speech
-
-    Reader = Callable[[dict[str, Any], Speech], str | None]
 
 # An author's own object may have a role and a content too, and more that must not be lost.
 _MESSAGE_MEMBERS = frozenset((
@@ -83,10 +81,6 @@ def _inside(member: str) -> Reader:
     return reader
 
 
-def _nothing(_value: dict[str, Any], _speech: Speech) -> str | None:
-    return ""
-
-
 def _structured_output(value: dict[str, Any], speech: Speech) -> str | None:
     return strands.structured_output(value, speech) if len(value) == 1 else None
 
@@ -102,20 +96,21 @@ def _message(value: dict[str, Any], speech: Speech) -> str | None:
 
 
 _BY_TYPE: dict[str, Reader] = {
-    **dict.fromkeys(agui.TYPES, agui.event),
+    **agui.EVENTS,
     **dict.fromkeys(frameworks.AUTOGEN_TYPES, frameworks.autogen),
-    **dict.fromkeys(frameworks.AI_SDK_TYPES, frameworks.ai_sdk),
+    **frameworks.AI_SDK,
     **dict.fromkeys(langchain.MESSAGE_TYPES, langchain.message),
     **dict.fromkeys(langgraph.MODES, langgraph.part),
     **dict.fromkeys(("task", "task_result", "checkpoint"), langgraph.debug),
-    **dict.fromkeys(bedrock.CLAUDE_EVENTS, bedrock.claude_event),
+    **bedrock.CLAUDE_EVENTS,
     **dict.fromkeys(("message", "assistant", "user"), bedrock.claude_message),
     "multiagent_node_stream": _inside("event"),
-    **dict.fromkeys(strands.TEAM_LIFECYCLE, _nothing),
-    **dict.fromkeys(strands.TYPES, strands.typescript_event),
+    **dict.fromkeys(strands.TEAM_LIFECYCLE, NOTHING),
+    **strands.TYPESCRIPT_EVENTS,
+    "modelStreamUpdateEvent": _inside("event"),
     **dict.fromkeys(agents.FRAMEWORK_TYPES, agents.agent_framework),
-    **dict.fromkeys(agents.MASTRA_TYPES, agents.mastra),
-    "function": openai.tool_call,
+    **agents.MASTRA,
+    "function": openai.TOOL_CALL,
     **dict.fromkeys(openai.AGENTS_TYPES, openai.stream_event),
     "stream_event": _inside("event"),
     "event": langgraph.protocol_event,
@@ -129,7 +124,7 @@ _BY_MEMBER: dict[str, tuple[Reader, ...]] = {
     "artifactUpdate": (a2a.event,),
     "candidates": (frameworks.gemini,),
     "choices": (openai.chat_completion,),
-    "chunk_type": (frameworks.crewai,),
+    "chunk_type": (frameworks.CREWAI_CHUNK,),
     "completion": (bedrock.completion,),
     "current_agent_name": (frameworks.llamaindex_event,),
     "component_info": (agents.haystack,),
@@ -138,8 +133,8 @@ _BY_MEMBER: dict[str, tuple[Reader, ...]] = {
     "data": (bedrock.data_event,),
     "error": (openai.error,),
     "event": (bedrock.converse_event, langgraph.event, agents.llamaindex, _inside("event")),
-    "event_kind": (frameworks.pydantic_ai,),
-    "force_stop_reason": (strands.forced_stop,),
+    "event_kind": (frameworks.PYDANTIC_AI,),
+    "force_stop_reason": (Row("failure", "force_stop_reason"),),
     "generation": (bedrock.completion,),
     "interrupts": (langgraph.task,),
     "invocationId": (frameworks.adk_event,),
@@ -149,7 +144,7 @@ _BY_MEMBER: dict[str, tuple[Reader, ...]] = {
     "kind": (a2a.event,),
     "lastMessage": (strands.result,),
     "lc": (langchain.message,),
-    "message": (bedrock.message_event, a2a.event, frameworks.llamaindex_response, frameworks.ollama),
+    "message": (bedrock.message_event, a2a.event, frameworks.llamaindex_response, frameworks.OLLAMA),
     "messages": (langchain.state, frameworks.autogen_result),
     "object": (openai.response,),
     "outputText": (bedrock.completion,),
@@ -158,7 +153,7 @@ _BY_MEMBER: dict[str, tuple[Reader, ...]] = {
     "_data": (agents.llamaindex,),
     "raw": (frameworks.llamaindex_response,),
     "result": (strands.result,),
-    "results": (bedrock.completions, frameworks.spring),
+    "results": (bedrock.completions, frameworks.SPRING),
     "role": (_message,),
     "run_id": (agents.agno,),
     "statusUpdate": (a2a.event,),
@@ -167,9 +162,9 @@ _BY_MEMBER: dict[str, tuple[Reader, ...]] = {
     "structured_output": (_structured_output,),
     "subtype": (bedrock.claude_report,),
     "task": (a2a.event,),
-    "tasks_output": (frameworks.crewai,),
+    "tasks_output": (frameworks.CREWAI_OUTPUT,),
     "token_usage": (agents.smolagents,),
     "tool_interrupt_event": (_inside("tool_interrupt_event"),),
-    "tool_kwargs": (frameworks.llamaindex_tool,),
+    "tool_kwargs": (frameworks.LLAMAINDEX_TOOL,),
     "triggers": (langgraph.task,),
 }

@@ -7,60 +7,48 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects import waiting
+from agentcore_mcp.wire.dialects import calls, waiting
 from agentcore_mcp.wire.dialects.content import dicts, pick, text_of
-from agentcore_mcp.wire.speech import as_json
+from agentcore_mcp.wire.dialects.rows import NOTHING, TURN, Row, by
 
 if TYPE_CHECKING:
+    from agentcore_mcp.wire.dialects.rows import Reader
     from agentcore_mcp.wire.speech import Speech
 
 FRAMEWORK_TYPES = ("agent_response_update", "agent_response", "chat_response_update", "chat_response")
-MASTRA_TYPES = ("tool-call-approval", "tool-call-suspended", "tool-approval-request", "object", "object-result")
-_AGNO_PIECES = ("RunContent", "RunIntermediateContent")
-_AGNO_ENDS = ("RunCompleted", "WorkflowCompleted")
-_AGNO_ERRORS = ("RunError", "RunCancelled", "WorkflowError")
 _AGNO_EVENT = {"event", "created_at", "run_id"}
 _AGNO_OUTPUT = {"run_id", "content", "content_type", "status"}
 
 
+_AGNO_RESULT = Row("result", "content", optional=True)
+_AGNO_ERROR = Row("failure", "content error reason")
+_AGNO_EVENTS: dict[str, Reader] = {
+    "RunCompleted": _AGNO_RESULT,
+    "WorkflowCompleted": _AGNO_RESULT,
+    "RunError": _AGNO_ERROR,
+    "RunCancelled": _AGNO_ERROR,
+    "WorkflowError": _AGNO_ERROR,
+    "ToolCallStarted": Row(call="tool", turn=True),
+    "ModelRequestStarted": TURN,
+    "ModelRequestCompleted": TURN,
+}
+
+
 def agno(value: dict[str, Any], speech: Speech) -> str | None:
     """Read an event of Agno, of an agent, a team or a workflow, or the output of a run."""
-    kind, content = value.get("event"), value.get("content")
+    kind = value.get("event")
     if not isinstance(kind, str):
-        return _agno_output(value, speech) if value.keys() >= _AGNO_OUTPUT and "event" not in value else None
+        if "event" in value or not value.keys() >= _AGNO_OUTPUT:
+            return None
+        calls.all_called(value.get("tools"), speech)
+        return _AGNO_RESULT(value, speech)
     kind = kind.removeprefix("Team")
-    if kind in _AGNO_PIECES:
-        return speech.piece(content) if isinstance(content, str) else _structured(content, speech)
-    if not value.keys() >= _AGNO_EVENT or not kind.isalpha():
+    if kind in ("RunContent", "RunIntermediateContent"):
+        content = value.get("content")
+        return speech.piece(content) if isinstance(content, str) else _AGNO_RESULT(value, speech)
+    if not value.keys() >= _AGNO_EVENT or not kind.isalpha() or kind == "CustomEvent":
         return None
-    if kind in _AGNO_ENDS:
-        return speech.result(content) if isinstance(content, str) else _structured(content, speech)
-    if kind in _AGNO_ERRORS:
-        reason = pick(value, "content", "error", "reason")
-        return speech.failure(reason) if isinstance(reason, str) else None
-    if kind == "CustomEvent":
-        return None
-    if kind == "ToolCallStarted":
-        _agno_tool(value.get("tool"), speech)
-    if kind in ("ModelRequestStarted", "ModelRequestCompleted", "ToolCallStarted"):
-        speech.turn()
-    return ""
-
-
-def _agno_output(value: dict[str, Any], speech: Speech) -> str:
-    for tool in dicts(value.get("tools")):
-        _agno_tool(tool, speech)
-    content = value.get("content")
-    return speech.result(content) if isinstance(content, str) else _structured(content, speech)
-
-
-def _agno_tool(tool: object, speech: Speech) -> None:
-    if isinstance(tool, dict):
-        speech.tools.called(tool.get("tool_name"), tool.get("tool_args"), tool.get("tool_call_id"))
-
-
-def _structured(value: object, speech: Speech) -> str:
-    return "" if value is None else speech.result(as_json(value))
+    return _AGNO_EVENTS.get(kind, NOTHING)(value, speech)
 
 
 def agent_framework(value: dict[str, Any], speech: Speech) -> str | None:
@@ -72,9 +60,7 @@ def agent_framework(value: dict[str, Any], speech: Speech) -> str | None:
     contents, message_id = dicts(value["contents"]), value.get("message_id")
     if value.get("role") not in ("assistant", None):
         return ""
-    for call in contents:
-        if call.get("type") == "function_call":
-            speech.tools.called(call.get("name"), call.get("arguments"), call.get("call_id"))
+    calls.all_called([content for content in contents if content.get("type") == "function_call"], speech)
     text = text_of(contents) or ""
     if value["type"].endswith("_update"):
         if message_id is not None:
@@ -88,42 +74,40 @@ def agent_framework(value: dict[str, Any], speech: Speech) -> str | None:
     return words + "".join(waiting.pause(content, speech) for content in asked)
 
 
-def mastra(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read a tool that needs an approval, also of the AI SDK, or a structured answer, which grows and then is whole."""
-    if value["type"] == "object":
-        return "" if "from" in value else None
-    if value["type"] == "object-result":
-        return _structured(value["object"], speech) if "object" in value else None
-    return waiting.pause(value, speech)
-
+# Mastra, whose structured answers grow from event to event. The AI SDK asks for approvals as well.
+MASTRA: dict[str, Reader] = {
+    "object": Row(needs="from"),
+    "object-result": Row("result", "object", optional=True),
+    **dict.fromkeys(("tool-call-approval", "tool-call-suspended", "tool-approval-request"), waiting.pause),
+}
 
 _LLAMAINDEX = {
     "event", "delta", "response", "thinking_delta", "tool_name", "tool_kwargs", "tool_output", "message", "_data",
 }  # fmt: skip
 
 
+def _done(value: dict[str, Any], speech: Speech) -> str | None:
+    response = value.get("response")
+    return speech.result(response.removeprefix("assistant: ")) if isinstance(response, str) else None
+
+
+_LLAMAINDEX_EVENTS = by("event", {
+    "agent_stream": Row("piece", "delta"),
+    "tool_call": Row(call=".", turn=True, needs="tool_name"),
+    "tool_result": Row(needs="tool_output"),
+    "done": _done,
+    "error": Row("failure", "message"),
+})  # fmt: skip
+
+
 def llamaindex(value: dict[str, Any], speech: Speech) -> str | None:
     """Read an event of LlamaIndex's adapter to AgentCore, or one by which a workflow asks a person."""
-    response, data = value.get("response"), value.get("_data")
-    match value.get("event"):
-        case str() if not value.keys() <= _LLAMAINDEX:
-            return None
-        case "agent_stream" if isinstance(delta := value.get("delta"), str):
-            return speech.piece(delta)
-        case "tool_call" if "tool_name" in value:
-            speech.tools.called(value["tool_name"], value.get("tool_kwargs"))
-            speech.turn()
-        case "tool_result" if "tool_output" in value:
-            pass
-        case "done" if isinstance(response, str):
-            return speech.result(response.removeprefix("assistant: "))
-        case "error" if isinstance(message := value.get("message"), str):
-            return speech.failure(message)
-        case _ if isinstance(data, dict) and "prefix" in data:
-            return waiting.pause(value, speech)
-        case _:
-            return None
-    return ""
+    if not value.keys() <= _LLAMAINDEX and isinstance(value.get("event"), str):
+        return None
+    words, data = _LLAMAINDEX_EVENTS(value, speech), value.get("_data")
+    if words is None and isinstance(data, dict) and "prefix" in data:
+        return waiting.pause(value, speech)
+    return words
 
 
 # What a piece of the model's has, and what a tool came to: at least and at most.
@@ -136,7 +120,7 @@ _SMOLAGENTS = (
 def smolagents(value: dict[str, Any], speech: Speech) -> str | None:
     """Read a step of a run, or what leads to it; the last event is ``{"output": …}``, as authors write it too."""
     if value.keys() == {"id", "name", "arguments"}:
-        speech.tools.called(value["name"], value["arguments"], value["id"])
+        calls.called(value, speech)
         return ""
     is_step = value.keys() >= {"step_number", "timing", "model_output"}
     if not is_step and not any(members <= value.keys() <= known for members, known in _SMOLAGENTS):
@@ -148,9 +132,7 @@ def smolagents(value: dict[str, Any], speech: Speech) -> str | None:
         return words + (speech.failure(str(error.get("message", error))) if isinstance(error, dict) else "")
     if "tool_calls" in value and not isinstance(value["tool_calls"], (list, type(None))):
         return None
-    for call in dicts(value.get("tool_calls")):
-        if isinstance(function := call.get("function"), dict):
-            speech.tools.called(function.get("name"), function.get("arguments"), call.get("id"))
+    calls.all_called(value.get("tool_calls"), speech)
     return speech.piece(value["content"]) if isinstance(value.get("content"), str) else ""
 
 
@@ -160,7 +142,5 @@ def haystack(value: dict[str, Any], speech: Speech) -> str | None:
         return None
     if value.get("start"):
         speech.turn()
-    for call in dicts(value.get("tool_calls")):
-        speech.tools.begins(call.get("index"), call.get("tool_name"), call.get("id"))
-        speech.tools.continues(call.get("index"), call.get("arguments"))
+    calls.all_written(value.get("tool_calls"), speech)
     return speech.piece(value["content"]) if isinstance(value.get("content"), str) else ""

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from agentcore_mcp.wire.dialects import calls
 from agentcore_mcp.wire.dialects.content import SPEAKERS, dicts, pick, text_of
+from agentcore_mcp.wire.dialects.rows import NOTHING, TURN, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from agentcore_mcp.wire.dialects.rows import Reader
     from agentcore_mcp.wire.speech import Speech
 
 _DATA, DELTA = 1, 2
-CLAUDE_EVENTS = (
-    "message_start",
-    "message_delta",
-    "message_stop",
-    "content_block_start",
-    "content_block_delta",
-    "content_block_stop",
-    "ping",
-)
 
 
 # --- Converse
@@ -61,7 +53,7 @@ def _metadata(body: dict[str, Any], _speech: Speech) -> str | None:
     return "" if "usage" in body else None
 
 
-_CONVERSE: dict[str, Callable[[dict[str, Any], Speech], str | None]] = {
+_CONVERSE: dict[str, Reader] = {
     "messageStart": _message_edge,
     "contentBlockStart": _content_block_start,
     "contentBlockDelta": _content_block_delta,
@@ -126,11 +118,10 @@ def _message(value: dict[str, Any], speech: Speech) -> str | None:
         speech.turn()
         return ""
     text = text_of(content)
-    tools = [part["toolUse"] for part in dicts(content) if isinstance(part.get("toolUse"), dict)]
+    tools = [part for part in dicts(content) if isinstance(part.get("toolUse"), dict)]
     if text is None and not tools:
         return None
-    for tool in tools:
-        speech.tools.called(tool.get("name"), tool.get("input"), tool.get("toolUseId"))
+    calls.all_called(tools, speech)
     return speech.ranked_message(text or "", pick(value, "tracking_id", "trackingId"))
 
 
@@ -156,27 +147,15 @@ def completions(value: dict[str, Any], speech: Speech) -> str | None:
 # --- the Messages API of Claude, which InvokeModel and Claude's own tools speak
 
 
-def claude_event(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read an event of a stream of the Messages API."""
-    match value["type"]:
-        case "message_start" | "message_stop":
-            speech.turn()
-        case "content_block_start":
-            block = value.get("content_block")
-            if isinstance(block, dict):
-                speech.tools.begins(value.get("index"), block.get("name"), block.get("id"))
-        case "content_block_delta":
-            delta = value.get("delta")
-            if not isinstance(delta, dict):
-                return None
-            if isinstance(text := delta.get("text"), str):
-                return speech.piece(text)
-            speech.tools.continues(value.get("index"), delta.get("partial_json"))
-        case "content_block_stop":
-            speech.tools.ends(value.get("index"))
-        case "message_delta" if not isinstance(value.get("delta"), dict):
-            return None
-    return ""
+CLAUDE_EVENTS: dict[str, Reader] = {
+    "message_start": TURN,
+    "message_stop": TURN,
+    "message_delta": Row(needs="delta"),
+    "content_block_start": Row(fragment="content_block", id="index"),
+    "content_block_delta": Row("piece", "delta.text", fragment="delta", id="index", needs="delta", optional=True),
+    "content_block_stop": Row(id="index", ends=True),
+    "ping": NOTHING,
+}
 
 
 def claude_message(value: dict[str, Any], speech: Speech) -> str | None:
@@ -191,8 +170,8 @@ def claude_message(value: dict[str, Any], speech: Speech) -> str | None:
     if message.get("role") != "assistant" and "model" not in message:
         return None
     for part in dicts(message["content"]):
-        if "name" in part and "input" in part:
-            speech.tools.called(part["name"], part["input"], part.get("id"))
+        if "input" in part:
+            calls.called(part, speech)
     return speech.message(text_of(message["content"]) or "", message.get("id"))
 
 

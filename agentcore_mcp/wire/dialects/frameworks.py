@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects import waiting
+from agentcore_mcp.wire.dialects import calls, waiting
 from agentcore_mcp.wire.dialects.content import SPEAKERS, dicts, pick, text_of
+from agentcore_mcp.wire.dialects.rows import NOTHING, TURN, Row, by
 from agentcore_mcp.wire.speech import as_json
 
 if TYPE_CHECKING:
+    from agentcore_mcp.wire.dialects.rows import Reader
     from agentcore_mcp.wire.speech import Speech
 
 AUTOGEN_TYPES = (
@@ -19,12 +21,6 @@ AUTOGEN_TYPES = (
     "ModelClientStreamingChunkEvent", "ToolCallRequestEvent", "ToolCallExecutionEvent", "ThoughtEvent",
     "MemoryQueryEvent", "UserInputRequestedEvent", "SelectSpeakerEvent", "SelectorEvent", "CodeGenerationEvent",
     "CodeExecutionEvent",
-)  # fmt: skip
-AI_SDK_TYPES = (
-    "start", "start-step", "finish-step", "finish", "text-start", "text-delta", "text-end", "reasoning-start",
-    "reasoning-delta", "reasoning-end", "tool-input-start", "tool-input-delta", "tool-input-end",
-    "tool-input-available", "tool-output-available", "tool-call", "tool-result", "step-start", "step-finish",
-    "message-metadata",
 )  # fmt: skip
 
 
@@ -39,11 +35,11 @@ def adk_event(value: dict[str, Any], speech: Speech) -> str | None:
         return ""
     if value.get("partial"):
         return speech.piece(text_of(parts) or "", value.get("id"))
-    _gemini_calls(parts, speech)
+    calls.all_called(parts, speech)
     words = speech.message(text_of(parts) or "", value.get("id"))
     waited_for = pick(value, "longRunningToolIds", "long_running_tool_ids") or ()
-    calls = [call for part in parts if isinstance(call := pick(part, "functionCall", "function_call"), dict)]
-    return words + "".join(_adk_pause(call, speech) for call in calls if call.get("id") in waited_for)
+    asked = [call for part in parts if isinstance(call := pick(part, "functionCall", "function_call"), dict)]
+    return words + "".join(_adk_pause(call, speech) for call in asked if call.get("id") in waited_for)
 
 
 def _adk_pause(call: dict[str, Any], speech: Speech) -> str:
@@ -68,7 +64,7 @@ def gemini_content(value: dict[str, Any], speech: Speech) -> str | None:
         return None
     if value["role"] not in SPEAKERS:
         return ""
-    _gemini_calls(dicts(value["parts"]), speech)
+    calls.all_called(value["parts"], speech)
     # ADK's last content of a turn holds all of its pieces together; nothing else tells it from one of them.
     text = text_of(value["parts"]) or ""
     words = speech.voiced(text, value)
@@ -77,31 +73,15 @@ def gemini_content(value: dict[str, Any], speech: Speech) -> str | None:
     return words
 
 
-def _gemini_calls(parts: list[dict[str, Any]], speech: Speech) -> None:
-    for part in parts:
-        if isinstance(call := pick(part, "functionCall", "function_call"), dict):
-            speech.tools.called(call.get("name"), call.get("args"), call.get("id"))
-
-
 def llamaindex_event(value: dict[str, Any], speech: Speech) -> str | None:
     """Read an event of an agent's workflow, or what it came to."""
     if isinstance(delta := value.get("delta"), str):
         return speech.piece(delta)
-    for call in dicts(value.get("tool_calls")):
-        speech.tools.called(call.get("tool_name"), call.get("tool_kwargs"), call.get("tool_id"))
+    calls.all_called(value.get("tool_calls"), speech)
     words: str | None = "" if "input" in value else None
     if isinstance(response := value.get("response"), dict):
         words = speech.result(text_of(response.get("blocks")) or text_of(response.get("content")) or "")
     return words
-
-
-def llamaindex_tool(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read the call of a tool, or how it ended."""
-    if "tool_id" not in value:
-        return None
-    speech.tools.called(value.get("tool_name"), value["tool_kwargs"], value["tool_id"])
-    speech.turn()
-    return ""
 
 
 def llamaindex_response(value: dict[str, Any], speech: Speech) -> str | None:
@@ -129,8 +109,7 @@ def autogen(value: dict[str, Any], speech: Speech) -> str | None:
             text = text_of(content)
             return None if text is None else speech.message(text, value.get("id"))
         case "ToolCallRequestEvent":
-            for call in dicts(content):
-                speech.tools.called(call.get("name"), call.get("arguments"), call.get("id"))
+            calls.all_called(content, speech)
     return ""
 
 
@@ -142,115 +121,69 @@ def autogen_result(value: dict[str, Any], speech: Speech) -> str | None:
     return "".join(autogen(message, speech) or "" for message in messages)
 
 
-_PYDANTIC_AI_EVENTS = (
-    "agent_run_result", "capability", "capability_load_delta", "deferred_tool_results", "enqueued_messages",
-    "final_result", "function_tool_call", "function_tool_result", "model_settings_delta", "output_tool_call",
-    "output_tool_result", "part_delta", "part_end", "part_start", "response_done", "session_usage",
-    "tool_availability_delta",
-)  # fmt: skip
-
-
-def pydantic_ai(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read an event of Pydantic AI."""
-    part, delta = value.get("part"), value.get("delta")
-    match value["event_kind"], part if isinstance(part, dict) else delta:
-        case "part_start", {"part_kind": "text", "content": str(text)}:
-            speech.turn()
-            return speech.piece(text)
-        case "part_delta", {"part_delta_kind": "text", "content_delta": str(text)}:
-            return speech.piece(text)
-        case "function_tool_call", {"tool_name": name, "args": arguments, **rest}:
-            speech.tools.called(name, arguments, rest.get("tool_call_id"))
-        case "agent_run_result", _ if isinstance(result := value.get("result"), dict):
-            return speech.result(result["output"]) if isinstance(result.get("output"), str) else None
-        case "deferred_tool_requests", _ if isinstance(requests := value.get("requests"), dict):
-            return "".join(waiting.pause(pause, speech) for pause in waiting.split(requests)[1])
-        case str(kind), _ if kind in _PYDANTIC_AI_EVENTS:
-            pass
-        case _:
-            return None
-    return ""
-
-
-def crewai(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read the output of a crew, or a chunk of it."""
-    if "chunk_type" in value:
-        call = value.get("tool_call")
-        if isinstance(call, dict):
-            speech.tools.begins(call.get("index"), call.get("tool_name"), call.get("tool_id"))
-            speech.tools.continues(call.get("index"), call.get("arguments"))
-            return ""
-        return speech.piece(value["content"]) if isinstance(value.get("content"), str) else None
-    return speech.result(value["raw"]) if isinstance(value.get("raw"), str) else None
-
-
-def ollama(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read a piece of what Ollama answers."""
-    message = value.get("message")
-    if "done" not in value or "model" not in value or not isinstance(message, dict):
+def _deferred(value: dict[str, Any], speech: Speech) -> str | None:
+    requests = value.get("requests")
+    if not isinstance(requests, dict):
         return None
-    return speech.piece(message["content"]) if isinstance(message.get("content"), str) else None
+    return "".join(waiting.pause(pause, speech) for pause in waiting.split(requests)[1])
 
 
-def spring(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read a response of Spring AI, a piece if it is streamed."""
-    result = value.get("result")
-    output = result.get("output") if isinstance(result, dict) else None
-    if "results" not in value or not isinstance(output, dict) or "messageType" not in output:
-        return None
-    return speech.piece(output["text"]) if isinstance(output.get("text"), str) else ""
+PYDANTIC_AI = by("event_kind", {
+    **dict.fromkeys((
+        "capability", "capability_load_delta", "deferred_tool_results", "enqueued_messages", "final_result",
+        "function_tool_result", "model_settings_delta", "output_tool_call", "output_tool_result", "part_end",
+        "response_done", "session_usage", "tool_availability_delta",
+    ), NOTHING),
+    "part_start": Row("piece", "part.content", id="index", turn=True, where=("part.part_kind", "text"), optional=True),
+    "part_delta": Row("piece", "delta.content_delta", where=("delta.part_delta_kind", "text"), optional=True),
+    "function_tool_call": Row(call="part"),
+    "agent_run_result": Row("result", "result.output"),
+    "deferred_tool_requests": _deferred,
+})  # fmt: skip
+CREWAI_CHUNK = Row("piece", "content", fragment="tool_call", id="tool_call.index")
+CREWAI_OUTPUT = Row("result", "raw")
+LLAMAINDEX_TOOL = Row(call=".", turn=True, needs="tool_id")
+OLLAMA = Row("piece", "message.content", needs="done model")
+SPRING = Row("piece", "result.output.text", needs="results result.output.messageType", optional=True)
+
+_AI_SDK_EDGE_MEMBERS = {
+    "type", "messageId", "messageMetadata", "finishReason", "totalUsage", "usage", "payload", "runId", "from",
+    "isContinued", "rawFinishReason", "abortReason",
+}  # fmt: skip
 
 
-def ai_sdk(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read a part of a stream of the AI SDK, or of Mastra, which puts its members into a ``payload``."""
-    payload = value.get("payload")
-    part = payload if isinstance(payload, dict) else value
-    match value["type"]:
-        case "text-delta":
-            text = pick(part, "delta", "text", "textDelta")
-            return speech.piece(text) if isinstance(text, str) else None
-        case "text-start" | "text-end":
-            speech.turn()
-        case "tool-input-available" | "tool-call":
-            arguments = pick(part, "input", "args")
-            speech.tools.called(part.get("toolName"), arguments, part.get("toolCallId"))
-        case "start" | "finish" if not value.keys() <= _AI_SDK_EDGE_MEMBERS:
-            return None  # somebody else's: the names are common
-    return ""
+def _edge(value: dict[str, Any], speech: Speech) -> str | None:
+    return NOTHING(value, speech) if value.keys() <= _AI_SDK_EDGE_MEMBERS else None  # the names are common
+
+
+# The AI SDK for TypeScript, and Mastra, which puts an event's members into a ``payload``.
+AI_SDK: dict[str, Reader] = {
+    **dict.fromkeys((
+        "start-step", "reasoning-start", "reasoning-delta", "reasoning-end", "tool-input-end", "tool-output-available",
+        "tool-result", "step-start", "step-finish", "message-metadata",
+    ), NOTHING),
+    "start": _edge,
+    "finish": _edge,
+    "finish-step": TURN,
+    "text-start": TURN,
+    "text-delta": Row("piece", "delta text textDelta payload.text payload.delta"),
+    "text-end": TURN,
+    "tool-input-start": Row(fragment=".", id="toolCallId"),
+    "tool-input-delta": Row(fragment=".", id="toolCallId"),
+    "tool-input-available": Row(call="payload ."),
+    "tool-call": Row(call="payload ."),
+}  # fmt: skip
+_DATA_STREAM = {
+    "0": "text-delta", "9": "tool-call", "a": "finish-step", "b": "tool-input-start", "c": "tool-input-delta",
+    "e": "finish-step", "f": "finish-step",
+}  # fmt: skip
 
 
 def ai_data_stream(code: str, value: Any, speech: Speech) -> str:
     """Read a line of the AI SDK's data stream protocol, version 1: a code, and the JSON behind it."""
-    match code, value:
-        case "0", str(text):
-            return speech.piece(text)
-        case "3", str(text):
-            return speech.failure(text)
-        case "2", list(parts):
-            return "".join(speech.line(as_json(part)) for part in parts)
-        case (("9" | "b"), {"toolName": name, "toolCallId": call_id, **rest}):
-            if code == "9":
-                speech.tools.called(name, rest.get("args"), call_id)
-            else:
-                speech.tools.begins(call_id, name, call_id)
-        case "c", {"toolCallId": call_id, "argsTextDelta": delta}:
-            speech.tools.continues(call_id, delta)
-        case (("a" | "e" | "f"), _):
-            speech.turn()
-    return ""
-
-
-_AI_SDK_EDGE_MEMBERS = {
-    "type",
-    "messageId",
-    "messageMetadata",
-    "finishReason",
-    "totalUsage",
-    "usage",
-    "payload",
-    "runId",
-    "from",
-    "isContinued",
-    "rawFinishReason",
-    "abortReason",
-}
+    if code == "2":
+        return "".join(speech.line(as_json(part)) for part in value)
+    if code == "3":
+        return speech.failure(str(value))
+    members = value if isinstance(value, dict) else {"text": value}
+    return AI_SDK[_DATA_STREAM[code]](members, speech) or "" if code in _DATA_STREAM else ""

@@ -7,26 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects.content import SPEAKERS, dicts, pick, text_of
+from agentcore_mcp.wire.dialects import calls
+from agentcore_mcp.wire.dialects.content import SPEAKERS, pick, text_of
 from agentcore_mcp.wire.speech import as_json
 
 if TYPE_CHECKING:
     from agentcore_mcp.wire.speech import Speech
 
-_OTHERS = frozenset(
-    {
-        "human",
-        "user",
-        "system",
-        "developer",
-        "tool",
-        "function",
-        "remove",
-        "HumanMessage",
-        "SystemMessage",
-        "ToolMessage",
-    }
-)
+_CALLS = ("tool_calls", "toolCalls")
+_OTHERS = frozenset((
+    "human", "user", "system", "developer", "tool", "function", "remove", "HumanMessage", "SystemMessage",
+    "ToolMessage",
+))  # fmt: skip
 MESSAGE_TYPES = (
     "ai", "AIMessage", "AIMessageChunk", "human", "HumanMessage", "system", "SystemMessage", "tool", "ToolMessage",
     "remove", "constructor",
@@ -53,13 +45,12 @@ def message(value: dict[str, Any], speech: Speech, place: object = None, *, has_
         speech.turn()
         return ""
     if kind != "AIMessageChunk":
-        _calls(plain, speech)
+        calls.all_called(pick(plain, *_CALLS), speech)
         return speech.message(text_of(content) or "", plain.get("id"))
     if place is not None:
         speech.turn(place)
-    for chunk in dicts(plain.get("tool_call_chunks") if has_calls else None):
-        speech.tools.begins(chunk.get("index"), chunk.get("name"), chunk.get("id"))
-        speech.tools.continues(chunk.get("index"), chunk.get("args"))
+    if has_calls:
+        calls.all_written(plain.get("tool_call_chunks"), speech)
     words = speech.piece(text_of(content) or "", plain.get("id"))
     if plain.get("chunk_position") == "last":
         speech.turn()
@@ -76,7 +67,7 @@ def conversation(values: object, speech: Speech, *, has_calls: bool = True) -> s
     answered = [i for i, plain in enumerate(messages) if kind_of(plain) in ("human", "user") and not _speaks(plain)]
     new = [plain for plain in messages[answered[-1] + 1 if answered else 0 :] if _speaks(plain)]
     for plain in new if has_calls else ():
-        _calls(plain, speech)
+        calls.all_called(pick(plain, *_CALLS), speech)
     return speech.messages([(text_of(plain.get("content")) or "", _id(plain, i)) for i, plain in enumerate(new)])
 
 
@@ -120,12 +111,3 @@ def _speaks(plain: dict[str, Any]) -> bool:
 def _id(plain: dict[str, Any], place: int) -> object:
     # The state of a graph comes again and again: a message without an id is known by its place in the conversation.
     return plain.get("id") or f"message {place}"
-
-
-def _calls(plain: dict[str, Any], speech: Speech) -> None:
-    for call in dicts(pick(plain, "tool_calls", "toolCalls")):
-        function = call.get("function")
-        if isinstance(function, dict):  # as OpenAI writes it
-            speech.tools.called(function.get("name"), function.get("arguments"), call.get("id"))
-        else:
-            speech.tools.called(call.get("name"), call.get("args"), call.get("id"))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects import waiting
+from agentcore_mcp.wire.dialects import calls, waiting
 from agentcore_mcp.wire.dialects.content import dicts, text_of
+from agentcore_mcp.wire.dialects.rows import Row
 
 if TYPE_CHECKING:
+    from agentcore_mcp.wire.dialects.rows import Reader
     from agentcore_mcp.wire.speech import Speech
 
 AGENTS_TYPES = ("raw_response_event", "run_item_stream_event", "agent_updated_stream_event")
@@ -23,54 +25,24 @@ def chat_completion(value: dict[str, Any], speech: Speech) -> str | None:
     delta, message, text = choice.get("delta"), choice.get("message"), choice.get("text")
     if isinstance(delta, dict):
         words = speech.piece(text_of(delta.get("content")) or text_of(delta.get("refusal")) or "")
-        for call in dicts(delta.get("tool_calls")):
-            function = call.get("function")
-            if isinstance(function, dict):
-                speech.tools.begins(call.get("index"), function.get("name"), call.get("id"))
-                speech.tools.continues(call.get("index"), function.get("arguments"))
+        calls.all_written(delta.get("tool_calls"), speech)
         if choice.get("finish_reason"):
             speech.turn()
         return words
     if isinstance(message, dict):
         words = speech.message(text_of(message.get("content")) or text_of(message.get("refusal")) or "")
-        for call in dicts(message.get("tool_calls")):
-            function = call.get("function")
-            if isinstance(function, dict):
-                speech.tools.called(function.get("name"), function.get("arguments"), call.get("id"))
+        calls.all_called(message.get("tool_calls"), speech)
         return words
     return speech.piece(text) if isinstance(text, str) else None
 
 
 def response_event(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read an event of a stream of the Responses API."""
-    item_id, delta = value.get("item_id"), value.get("delta")
-    match value["type"]:
-        case "response.output_text.delta" | "response.refusal.delta":
-            if not isinstance(delta, str):
-                return None
-            speech.turn(item_id)
-            return speech.piece(delta, item_id)
-        case "response.output_item.added" if isinstance(item := value.get("item"), dict):
-            speech.tools.begins(item.get("id"), item.get("name"), item.get("call_id"))
-        case "response.function_call_arguments.delta":
-            speech.tools.continues(item_id, delta)
-        case "response.function_call_arguments.done":
-            speech.tools.ends(item_id)
-        case "response.output_item.done" if isinstance(item := value.get("item"), dict):
-            return _item(item, speech)
-        case "response.completed" | "response.incomplete" | "response.failed":
-            inner = value.get("response")
-            return response(inner, speech) if isinstance(inner, dict) else None
-    return ""
+    """Read an event of a stream of the Responses API; those without a row have no words."""
+    row = _RESPONSE_EVENTS.get(value["type"])
+    return row(value, speech) if row else ""
 
 
-def tool_call(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read the call of a tool by itself."""
-    function = value.get("function")
-    if not isinstance(function, dict) or "arguments" not in function:
-        return None
-    speech.tools.called(function.get("name"), function["arguments"], value.get("id"))
-    return ""
+TOOL_CALL = Row(call=".", needs="function.arguments")
 
 
 def stream_event(value: dict[str, Any], speech: Speech) -> str | None:
@@ -113,8 +85,29 @@ def _item(item: dict[str, Any], speech: Speech) -> str:
         case "message":
             return speech.message(text_of(item.get("content")) or "", item.get("id"))
         case "function_call" | "mcp_call" | "custom_tool_call":
-            call_id = item.get("call_id", item.get("id"))
-            speech.tools.called(item.get("name"), item.get("arguments", item.get("input")), call_id)
+            calls.called(item, speech)
         case "mcp_approval_request":
             return waiting.pause(item, speech)
     return ""
+
+
+def _done(value: dict[str, Any], speech: Speech) -> str:
+    return _item(item, speech) if isinstance(item := value.get("item"), dict) else ""
+
+
+def _end(value: dict[str, Any], speech: Speech) -> str | None:
+    return response(inner, speech) if isinstance(inner := value.get("response"), dict) else None
+
+
+_PIECE = Row("piece", "delta", id="item_id", turn=True)
+_RESPONSE_EVENTS: dict[str, Reader] = {
+    "response.output_text.delta": _PIECE,
+    "response.refusal.delta": _PIECE,
+    "response.output_item.added": Row(fragment="item", id="item.id"),
+    "response.output_item.done": _done,
+    "response.function_call_arguments.delta": Row(fragment=".", id="item_id"),
+    "response.function_call_arguments.done": Row(id="item_id", ends=True),
+    "response.completed": _end,
+    "response.incomplete": _end,
+    "response.failed": _end,
+}

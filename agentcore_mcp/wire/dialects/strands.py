@@ -8,27 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects import bedrock, waiting
+from agentcore_mcp.wire.dialects import bedrock, calls, waiting
+from agentcore_mcp.wire.dialects.rows import NOTHING, TURN, Row
 from agentcore_mcp.wire.speech import as_json
 
 if TYPE_CHECKING:
+    from agentcore_mcp.wire.dialects.rows import Reader
     from agentcore_mcp.wire.speech import Speech
 
 LIFECYCLE = ("event_loop_cycle_id", "init_event_loop", "start", "start_event_loop")
 TEAM_LIFECYCLE = ("multiagent_node_start", "multiagent_node_stop", "multiagent_node_cancel", "multiagent_handoff")
 _RESULT_MEMBERS = ({"stop_reason", "message"}, {"stopReason", "lastMessage"})
-# The events of Strands for TypeScript that say something; its others are no more than the steps of its loop.
-_STEPS = (
-    "beforeInvocationEvent", "afterInvocationEvent", "beforeModelCallEvent", "afterModelCallEvent", "beforeToolsEvent",
-    "afterToolsEvent", "beforeToolCallEvent", "afterToolCallEvent", "contentBlockEvent", "modelMessageEvent",
-    "modelMetadataEvent", "toolStreamEvent", "toolStreamUpdateEvent", "toolResultEvent", "modelRedactionEvent",
-    "agentInitializedEvent", "initializedEvent",
-)  # fmt: skip
-TYPES = (
-    *_STEPS, "modelStreamUpdateEvent", "modelMessageStartEvent", "modelMessageStopEvent", "modelContentBlockStartEvent",
-    "modelContentBlockDeltaEvent", "modelContentBlockStopEvent", "messageAddedEvent", "agentResultEvent", "agentResult",
-    "interruptEvent",
-)  # fmt: skip
 
 
 def lifecycle(value: dict[str, Any], speech: Speech) -> str | None:
@@ -40,18 +30,12 @@ def lifecycle(value: dict[str, Any], speech: Speech) -> str | None:
     return "" if is_alone or value.get("init_event_loop") is True else None
 
 
-def forced_stop(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read why the loop could not go on."""
-    reason = value.get("force_stop_reason")
-    return speech.failure(reason) if isinstance(reason, str) else None
-
-
 def tool_in_use(value: dict[str, Any], speech: Speech) -> str | None:
     """Read the tool that the model is writing a call of; its input grows from event to event."""
     tool = value.get("current_tool_use")
     if not isinstance(tool, dict):
         return None
-    speech.tools.begins(tool.get("toolUseId"), tool.get("name"), tool.get("toolUseId"))
+    speech.tools.begins(tool.get("toolUseId"), tool.get("name"), tool.get("toolUseId"))  # not a fragment but all so far
     return bedrock.data_event(value, speech) or ""
 
 
@@ -77,26 +61,36 @@ def structured_output(value: dict[str, Any], speech: Speech) -> str:
     return speech.result(as_json(value["structured_output"]))
 
 
-def typescript_event(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read an event of Strands for TypeScript."""
-    event, delta, start = value.get("event"), value.get("delta"), value.get("start")
-    match value["type"]:
-        case "modelStreamUpdateEvent":
-            return typescript_event(event, speech) if isinstance(event, dict) and event.get("type") in TYPES else None
-        case "modelMessageStartEvent" | "modelMessageStopEvent":
-            speech.turn()
-        case "modelContentBlockStartEvent" if isinstance(start, dict):
-            speech.tools.begins(None, start.get("name"), start.get("toolUseId"))
-        case "modelContentBlockDeltaEvent" if isinstance(delta, dict):
-            if delta.get("type") == "textDelta" and isinstance(text := delta.get("text"), str):
-                return speech.ranked(text, bedrock.DELTA)
-            speech.tools.continues(None, delta.get("input"))
-        case "modelContentBlockStopEvent":
-            speech.tools.ends(None)
-        case "messageAddedEvent" if isinstance(message := value.get("message"), dict):
-            return bedrock.message(message, speech)
-        case "agentResultEvent" | "agentResult":
-            return result(value, speech)
-        case "interruptEvent" if isinstance(interrupt := value.get("interrupt"), dict):
-            return waiting.pause(interrupt, speech)
+def _delta(value: dict[str, Any], speech: Speech) -> str:
+    delta = value.get("delta")
+    if isinstance(delta, dict) and delta.get("type") == "textDelta" and isinstance(text := delta.get("text"), str):
+        return speech.ranked(text, bedrock.DELTA)
+    calls.written(delta, speech, None)
     return ""
+
+
+def _message_added(value: dict[str, Any], speech: Speech) -> str | None:
+    return bedrock.message(message, speech) if isinstance(message := value.get("message"), dict) else ""
+
+
+def _interrupt(value: dict[str, Any], speech: Speech) -> str:
+    return waiting.pause(interrupt, speech) if isinstance(interrupt := value.get("interrupt"), dict) else ""
+
+
+TYPESCRIPT_EVENTS: dict[str, Reader] = {
+    **dict.fromkeys((
+        "beforeInvocationEvent", "afterInvocationEvent", "beforeModelCallEvent", "afterModelCallEvent",
+        "beforeToolsEvent", "afterToolsEvent", "beforeToolCallEvent", "afterToolCallEvent", "contentBlockEvent",
+        "modelMessageEvent", "modelMetadataEvent", "toolStreamEvent", "toolStreamUpdateEvent", "toolResultEvent",
+        "modelRedactionEvent", "agentInitializedEvent", "initializedEvent",
+    ), NOTHING),
+    "modelMessageStartEvent": TURN,
+    "modelMessageStopEvent": TURN,
+    "modelContentBlockStartEvent": Row(fragment="start"),
+    "modelContentBlockDeltaEvent": _delta,
+    "modelContentBlockStopEvent": Row(ends=True),
+    "messageAddedEvent": _message_added,
+    "agentResultEvent": result,
+    "agentResult": result,
+    "interruptEvent": _interrupt,
+}  # fmt: skip

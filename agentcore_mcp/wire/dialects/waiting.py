@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from agentcore_mcp.wire.dialects import calls
 from agentcore_mcp.wire.dialects.content import dicts, pick
 from agentcore_mcp.wire.pauses import Pause
 from agentcore_mcp.wire.speech import as_json
@@ -27,8 +28,6 @@ LISTS: dict[str, tuple[set[str], ...]] = {
 NAMES = frozenset(LISTS)
 _QUESTIONS = ("message", "reason", "value", "question", "prefix", "hint", "prompt")
 _IDS = ("id", "interruptId", "approvalId", "call_id", "tool_call_id", "toolCallId")
-_TOOLS = ("tool_name", "toolName", "name")
-_ARGUMENTS = ("arguments", "args", "tool_args", "input")
 _SCHEMAS = ("response_schema", "responseSchema", "resumeSchema", "user_input_schema")
 _HOLDERS = ("tool_execution", "function_call", "toolCall", "payload", "raw_item", "_data")
 _STRANDS = {"id", "name", "reason"}
@@ -52,8 +51,8 @@ def pause(item: dict[str, Any], speech: Speech) -> str:
     for holder in _HOLDERS:
         if isinstance(inner := item.get(holder), dict):
             item = {**inner, **item}
-    tool, question, schema = pick(item, *_TOOLS), pick(item, *_QUESTIONS), pick(item, *_SCHEMAS)
-    arguments = pick(item, *_ARGUMENTS)
+    tool, question, schema = pick(item, *calls.NAMES), pick(item, *_QUESTIONS), pick(item, *_SCHEMAS)
+    arguments = pick(item, *calls.ARGUMENTS)
     asked = speech.tools.known(item.get("toolCallId")) if tool is None and question is None else None
     if asked or (isinstance(tool, str) and (arguments is not None or question is None)):
         asked = asked or call_text(tool, arguments)

@@ -1,0 +1,103 @@
+"""Rows of the tables of events: where an event has its text or its call of a tool, and how that is said.
+
+Most events of most frameworks carry one thing: a piece of the answer, a message, a result, an error, a call of a tool,
+or nothing for a reader. Such an event needs a row and no code. A place is written ``"delta.text"``; places to try in
+turn have a blank between them, and ``"."`` is the event itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from agentcore_mcp.wire.dialects import calls
+from agentcore_mcp.wire.dialects.content import text_of
+from agentcore_mcp.wire.speech import as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from agentcore_mcp.wire.speech import Speech
+
+    Reader = Callable[[dict[str, Any], Speech], str | None]
+    Kind = Literal["piece", "message", "result", "failure", "silent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Reads the events of one kind.
+
+    Attributes:
+        kind: How the text is said, as a method of ``Speech``; ``silent`` for an event without one.
+        text: The places of the text.
+        id: The places of the id of a message, or of the key that fragments of a call have in common.
+        turn: Whether the text begins on a new line: with an ``id``, if it differs from the one before.
+        call: The places of a complete call.
+        fragment: The places of a part of a call.
+        ends: Whether the arguments of the call are complete.
+        needs: Places without which an event isn't the framework's.
+        where: A place and the value without which the event has no text.
+        optional: Whether the event may come without a text.
+    """
+
+    kind: Kind = "silent"
+    text: str = ""
+    id: str = ""
+    turn: bool = False
+    call: str = ""
+    fragment: str = ""
+    ends: bool = False
+    needs: str = ""
+    where: tuple[str, str] | None = None
+    optional: bool = False
+
+    def __call__(self, value: dict[str, Any], speech: Speech) -> str | None:
+        """Return the words of an event, "" if it has none, None if it isn't the framework's."""
+        if any(_at(value, place) is None for place in self.needs.split()):
+            return None
+        event_id = _at(value, self.id)
+        if self.turn and (event_id is not None or not self.id):
+            speech.turn(event_id)
+        calls.called(_at(value, self.call), speech)
+        calls.written(_at(value, self.fragment), speech, event_id)
+        if self.ends:
+            speech.tools.ends(event_id)
+        if self.where and _at(value, self.where[0]) != self.where[1]:
+            return ""
+        found = _at(value, self.text)
+        if found is None:
+            return "" if self.optional or self.kind == "silent" else None
+        if self.kind == "result":
+            return speech.result(found if isinstance(found, str) else as_json(found))
+        text = text_of(found) if self.kind == "message" else found
+        if not isinstance(text, str):
+            return None
+        if self.kind == "failure":
+            return speech.failure(text)
+        return speech.piece(text, event_id) if self.kind == "piece" else speech.message(text, event_id)
+
+
+NOTHING = Row()
+TURN = Row(turn=True)
+
+
+def by(member: str, rows: Mapping[str, Reader]) -> Reader:
+    """Return what reads an event by the row for the value of one of its members."""
+
+    def reader(value: dict[str, Any], speech: Speech) -> str | None:
+        kind = value.get(member)
+        row = rows.get(kind) if isinstance(kind, str) else None
+        return row(value, speech) if row else None
+
+    return reader
+
+
+def _at(value: Any, places: str) -> Any:
+    """Return what is at the first of these places that has anything but null."""
+    for place in places.split():
+        found = value
+        for name in filter(None, place.split(".")):
+            found = found.get(name) if isinstance(found, dict) else None
+        if found is not None:
+            return found
+    return None
