@@ -65,6 +65,7 @@ class EventData:
         self._error: AgentError | None = None
         self._begin = bytearray()  # of the body, until its first field
         self._text: TextPieces | None = None
+        self._is_stream = False  # whether a field has come, and no error
 
     @property
     def failed(self) -> bool:
@@ -78,16 +79,19 @@ class EventData:
             AgentError: If the agent reports that it failed.
             ProtocolError: If an event is over the limit.
         """
+        if self._is_stream:
+            return self._until_failure(self._decoder.feed_data(data))
         if self._error is not None:
             raise self._error
         if self._text is not None:
             return self._text.feed(data)
-        if not self._decoder.has_fields:
-            self._begin += data
-            if not _MAY_BE_A_FIELD.match(self._begin):
-                self._text = TextPieces()
-                return self._text.feed(bytes(self._begin))
-        return self._until_failure(self._decoder.feed_data(data))
+        self._begin += data
+        if not _MAY_BE_A_FIELD.match(self._begin):
+            self._text = TextPieces()
+            return self._text.feed(bytes(self._begin))
+        pieces = self._decoder.feed_data(data)
+        self._is_stream = self._decoder.has_fields
+        return self._until_failure(pieces)
 
     def close(self) -> list[str]:
         """End the stream and return the data of the event that was left unfinished.
@@ -112,7 +116,7 @@ class EventData:
         for position, piece in enumerate(pieces):
             failure = stream_failure(piece)
             if failure is not None:
-                self._error = AgentError(*failure)
+                self._error, self._is_stream = AgentError(*failure), False
                 if not position:
                     raise self._error
                 return pieces[:position]

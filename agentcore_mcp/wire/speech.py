@@ -222,11 +222,10 @@ class Speech:
     def _add(self, text: str, message_id: object = None, *, is_aside: bool = False) -> str:
         if self.muted:
             return ""
-        if text:
-            self._latest = message_id
         text = self._characters.feed(text)
         if not text:
             return ""
+        self._latest = message_id
         if self._break:
             self._break = False
             if not self._line_ended:

@@ -1,9 +1,9 @@
-"""The words of an agent's answer: what a reader should see of each event, whatever framework the agent is built with.
+"""The words of an agent's answer: the text that each event adds, whatever framework the agent is built with.
 
-Knows plain text and strings, the events and answers of the frameworks in ``wire.dialects``, and the objects that
-authors return, as ``wire.dialects.authors`` reads them. Whatever else comes is passed on as its JSON
-text, on a line of its own: nothing is dropped but what is known to carry no words, or to repeat words that were passed
-on before. Not a renderer: nothing is folded, cut or styled here.
+Reads plain text and strings, the events and answers of the frameworks in ``wire.dialects``, and by
+``wire.dialects.authors`` the objects that agents' authors make up. Any other value is passed on as its JSON text, on a
+line of its own: nothing is dropped except events that are known to carry no words, and repeated words. Not a renderer:
+nothing is folded, cut or styled here.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ __all__ = ["FAILURE_MARK", "AnswerText", "event_line", "stream_failure"]
 
 _STREAM_END = "[DONE]"  # how OpenAI-like streams say that nothing follows
 _WHITE_SPACE = " \t\r\n"  # of JSON
+_COMMON_BEGINNINGS = frozenset('{"')  # of nearly all events, which are read without looking for anything rarer
 _JSON_BEGINNINGS = frozenset('{["n')  # that matter: a number or a truth value is a word like any other
 _JSON_WORDS = ("true", "false", "NaN", "Infinity")
-_OBJECT_BEGINNINGS = frozenset("{[deicmADFMPRSTW")  # of strings that may hold an event: JSON, a "data: " line, a repr
+# Of strings that may hold an event: JSON, a "data: " line, a repr, a line of the AI SDK's data stream.
+_SPECIAL_BEGINNINGS = frozenset("{[0123456789abcdefghijkmADFMPRSTW")
 _EVENT_BEGINNINGS = ("data: ", "event: ", "id: ")
 _HELD_MAX_CHARS = 65_536  # of events without the path, before the hope is given up that one with it comes
 _ABSENT = object()
@@ -64,24 +66,26 @@ class AnswerText:
         Args:
             data: One piece of an answer: a server-sent event or the data of one, a line, a text, or a whole answer.
         """
-        is_plain = type(data) is str  # as nearly all are
+        if type(data) is str and data[:1] in _COMMON_BEGINNINGS and not self._is_plain and not self._path:
+            try:  # contextlib.suppress would cost as much as the parsing
+                value, end = _raw_decode(data)
+            except (ValueError, RecursionError):
+                value, end = data, len(data)
+            if end == len(data):
+                return self._words(value, data)
         if isinstance(data, SSEEvent):
             data = NamedData.of(data.data, data.event)
-        value: Any = data
+        value = data
         begin = data.lstrip()[:1]
         # After plain text, or a blank that no encoder writes, a string in quotes is a part of the text.
         if begin == "{" or (begin in _JSON_BEGINNINGS and not (begin in '"n' and (self._is_plain or data[0] != begin))):
             if begin == "[" and data.strip() == _STREAM_END and not isinstance(data, Text):
                 return ""
-            try:  # contextlib.suppress would cost as much as the parsing
+            with suppress(ValueError, RecursionError):
                 value = _parsed(data)
-            except (ValueError, RecursionError):
-                value = data
         elif begin.isalpha() and data not in _JSON_WORDS:
             self._is_plain = True
-        if self._path:
-            return self._by_path(value, data)
-        return self._words(value, data) if is_plain else self._piece(value, data)
+        return self._by_path(value, data) if self._path else self._piece(value, data)
 
     def take_notes(self) -> list[str]:
         """Return what is new about tools since the last time: short lines such as ``using tool add(a=1, b=2)``.
@@ -122,7 +126,7 @@ class AnswerText:
         return "".join(map(self.feed, held or ()))
 
     def _piece(self, value: Any, data: str) -> str:
-        if type(data) is str:  # as nearly all are
+        if type(data) is str:
             return self._words(value, data)
         before = self._authors.interrupt(value)
         if isinstance(data, NamedData) and data.event != "message":
@@ -169,11 +173,11 @@ class AnswerText:
         return "" if value is None else self._speech.piece(data)
 
     def _string(self, text: str) -> str:
-        """Return the words of a string: nearly always it is some."""
-        if text[1:2] == ":" and DATA_STREAM_LINE.match(text):
-            with suppress(ValueError, RecursionError):
-                return frameworks.ai_data_stream(text[0], _parsed(text[2:]), self._speech)
-        if text[:1] in _OBJECT_BEGINNINGS:
+        """Return the words of a string, which nearly always is one of them."""
+        if text[:1] in _SPECIAL_BEGINNINGS:
+            if text[1:2] == ":" and DATA_STREAM_LINE.match(text):
+                with suppress(ValueError, RecursionError):
+                    return frameworks.ai_data_stream(text[0], _parsed(text[2:]), self._speech)
             words = reprs.words_of(text, self._speech, lambda value: self._foreign(value, text))
             if words is None:
                 words = self._events(text) if text.startswith(_EVENT_BEGINNINGS) else self._json(text)
@@ -182,7 +186,7 @@ class AnswerText:
         return self._speech.piece(text)
 
     def _foreign(self, value: Any, text: str) -> str | None:
-        """Return the words of an object that came as the text that Python makes of it."""
+        """Return the words of an object that arrived as its ``repr()``."""
         words = self._read(value)
         return self._authors.read(value, text) if words is None and type(value) is dict else words
 

@@ -39,19 +39,14 @@ _BESIDE_PAUSES = ("status", "stop_reason", "tool_use", "metadata", "_kinds")  # 
 
 def read(value: dict[str, Any], speech: Speech) -> str | None:
     """Return the words that an event adds, None if no framework is known to write it."""
-    if waiting.NAMES.isdisjoint(value):
-        return _read(value, speech)
-    value, pauses = waiting.split(value)
-    if pauses:
-        words = _read(value, speech)
-        if words is None:
-            rest = {name: other for name, other in value.items() if other and name not in _BESIDE_PAUSES}
-            words = speech.once(as_json(rest)) if rest else ""
-        return words + "".join(waiting.pause(pause, speech) for pause in pauses)
-    return _read(value, speech)
-
-
-def _read(value: dict[str, Any], speech: Speech) -> str | None:
+    if not waiting.NAMES.isdisjoint(value):
+        rest, pauses = waiting.split(value)
+        if pauses:
+            words = read(rest, speech)
+            if words is None:
+                rest = {name: other for name, other in rest.items() if other and name not in _BESIDE_PAUSES}
+                words = speech.once(as_json(rest)) if rest else ""
+            return words + "".join(waiting.pause(pause, speech) for pause in pauses)
     kind = value.get("type")
     if isinstance(kind, str):
         reader = _BY_TYPE.get(kind) or (_BY_TYPE_FAMILY.get(kind.partition(".")[0]) if "." in kind else None)
