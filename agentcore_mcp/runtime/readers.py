@@ -111,7 +111,7 @@ class EventData:
 
     def _until_failure(self, pieces: list[str]) -> list[str]:
         # Nearly always no piece has one; searching all of them at once is faster than one by one.
-        if not self._decoder.has_names and FAILURE_MARK not in "\n".join(pieces):
+        if not self._decoder.has_names and FAILURE_MARK not in "".join(pieces):
             return pieces
         for position, piece in enumerate(pieces):
             failure = stream_failure(piece)
