@@ -84,7 +84,7 @@ def _message(value: dict[str, Any], speech: Speech) -> str | None:
     if not value.keys() <= _MESSAGE_MEMBERS:
         return None
     content = value.get("content")
-    words = bedrock.message(value, speech)
+    words = bedrock.read_message(value, speech)
     if words is None and (not content or "tool_calls" in value or text_of(content) is not None):
         words = langchain.message(value, speech)
     return words

@@ -133,14 +133,15 @@ def smolagents(value: dict[str, Any], speech: Speech) -> str | None:
     if "tool_calls" in value and not isinstance(value["tool_calls"], (list, type(None))):
         return None
     calls.all_called(value.get("tool_calls"), speech)
-    return speech.piece(value["content"]) if isinstance(value.get("content"), str) else ""
+    return _CONTENT(value, speech)
 
 
 def haystack(value: dict[str, Any], speech: Speech) -> str | None:
     """Read a chunk that an agent streams."""
-    if "component_info" not in value:
-        return None
     if value.get("start"):
         speech.turn()
     calls.all_written(value.get("tool_calls"), speech)
-    return speech.piece(value["content"]) if isinstance(value.get("content"), str) else ""
+    return _CONTENT(value, speech)
+
+
+_CONTENT = Row("piece", "content", optional=True)

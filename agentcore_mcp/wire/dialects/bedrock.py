@@ -18,14 +18,6 @@ _DATA, DELTA = 1, 2
 # --- Converse
 
 
-def _content_block_start(body: dict[str, Any], speech: Speech) -> str | None:
-    start = body.get("start")
-    tool = start.get("toolUse") if isinstance(start, dict) else None
-    if isinstance(tool, dict):
-        speech.tools.begins(body.get("contentBlockIndex"), tool.get("name"), tool.get("toolUseId"))
-    return ""
-
-
 def _content_block_delta(body: dict[str, Any], speech: Speech) -> str | None:
     delta = body.get("delta")
     if not isinstance(delta, dict):
@@ -33,33 +25,17 @@ def _content_block_delta(body: dict[str, Any], speech: Speech) -> str | None:
     text = delta.get("text")
     if isinstance(text, str):
         return speech.ranked(text, DELTA)
-    tool = delta.get("toolUse")
-    if isinstance(tool, dict):
-        speech.tools.continues(body.get("contentBlockIndex"), tool.get("input"))
+    calls.written(delta.get("toolUse"), speech, body.get("contentBlockIndex"))
     return ""
-
-
-def _content_block_stop(body: dict[str, Any], speech: Speech) -> str | None:
-    speech.tools.ends(body.get("contentBlockIndex"))
-    return ""
-
-
-def _message_edge(_body: dict[str, Any], speech: Speech) -> str | None:
-    speech.turn()
-    return ""
-
-
-def _metadata(body: dict[str, Any], _speech: Speech) -> str | None:
-    return "" if "usage" in body else None
 
 
 _CONVERSE: dict[str, Reader] = {
-    "messageStart": _message_edge,
-    "contentBlockStart": _content_block_start,
+    "messageStart": TURN,
+    "contentBlockStart": Row(fragment="start.toolUse", id="contentBlockIndex"),
     "contentBlockDelta": _content_block_delta,
-    "contentBlockStop": _content_block_stop,
-    "messageStop": _message_edge,
-    "metadata": _metadata,
+    "contentBlockStop": Row(id="contentBlockIndex", ends=True),
+    "messageStop": TURN,
+    "metadata": Row(needs="usage"),
 }
 CONVERSE_EVENTS = tuple(_CONVERSE)
 
@@ -84,7 +60,7 @@ def converse_result(value: dict[str, Any], speech: Speech) -> str | None:
     """Read what Converse answers without a stream."""
     output = value.get("output")
     message = output.get("message") if isinstance(output, dict) else None
-    return _message(message, speech) if "stopReason" in value and isinstance(message, dict) else None
+    return read_message(message, speech) if "stopReason" in value and isinstance(message, dict) else None
 
 
 # --- messages
@@ -102,15 +78,11 @@ def data_event(value: dict[str, Any], speech: Speech) -> str | None:
 def message_event(value: dict[str, Any], speech: Speech) -> str | None:
     """Read one of the messages that Strands reports; the user's hold the results of tools."""
     message = value.get("message")
-    return _message(message, speech) if len(value) == 1 and isinstance(message, dict) else None
+    return read_message(message, speech) if len(value) == 1 and isinstance(message, dict) else None
 
 
-def message(value: dict[str, Any], speech: Speech) -> str | None:
+def read_message(value: dict[str, Any], speech: Speech) -> str | None:
     """Read a message in Converse form by itself."""
-    return _message(value, speech) if "role" in value else None
-
-
-def _message(value: dict[str, Any], speech: Speech) -> str | None:
     content, role = value.get("content"), value.get("role")
     if not isinstance(content, list) or not isinstance(role, str):
         return None

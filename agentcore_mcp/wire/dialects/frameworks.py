@@ -16,13 +16,6 @@ if TYPE_CHECKING:
     from agentcore_mcp.wire.dialects.rows import Reader
     from agentcore_mcp.wire.speech import Speech
 
-AUTOGEN_TYPES = (
-    "TextMessage", "StopMessage", "HandoffMessage", "ToolCallSummaryMessage", "MultiModalMessage",
-    "ModelClientStreamingChunkEvent", "ToolCallRequestEvent", "ToolCallExecutionEvent", "ThoughtEvent",
-    "MemoryQueryEvent", "UserInputRequestedEvent", "SelectSpeakerEvent", "SelectorEvent", "CodeGenerationEvent",
-    "CodeExecutionEvent",
-)  # fmt: skip
-
 
 def adk_event(value: dict[str, Any], speech: Speech) -> str | None:
     """Read an event of ADK: partial ones are pieces, which the one that follows them holds all together."""
@@ -97,20 +90,23 @@ def llamaindex_response(value: dict[str, Any], speech: Speech) -> str | None:
 
 def autogen(value: dict[str, Any], speech: Speech) -> str | None:
     """Read a message of AutoGen, or one of the events on the way to it."""
-    content = value.get("content")
     if "source" not in value:
         return None
-    match value["type"]:
-        case _ if value["source"] == "user":
-            return ""
-        case "ModelClientStreamingChunkEvent":
-            return speech.piece(content, value.get("full_message_id")) if isinstance(content, str) else None
-        case "TextMessage" | "StopMessage" | "HandoffMessage" | "ToolCallSummaryMessage" | "MultiModalMessage":
-            text = text_of(content)
-            return None if text is None else speech.message(text, value.get("id"))
-        case "ToolCallRequestEvent":
-            calls.all_called(content, speech)
-    return ""
+    if value["type"] == "ToolCallRequestEvent":
+        calls.all_called(value.get("content"), speech)
+    return AUTOGEN_TYPES[value["type"]](value, speech) if value["source"] != "user" else ""
+
+
+AUTOGEN_TYPES: dict[str, Row] = {
+    **dict.fromkeys((
+        "ToolCallRequestEvent", "ToolCallExecutionEvent", "ThoughtEvent", "MemoryQueryEvent", "UserInputRequestedEvent",
+        "SelectSpeakerEvent", "SelectorEvent", "CodeGenerationEvent", "CodeExecutionEvent",
+    ), NOTHING),
+    **dict.fromkeys((
+        "TextMessage", "StopMessage", "HandoffMessage", "ToolCallSummaryMessage", "MultiModalMessage",
+    ), Row("message", "content", id="id")),
+    "ModelClientStreamingChunkEvent": Row("piece", "content", id="full_message_id"),
+}  # fmt: skip
 
 
 def autogen_result(value: dict[str, Any], speech: Speech) -> str | None:

@@ -92,9 +92,7 @@ def task(value: dict[str, Any], speech: Speech) -> str | None:
 def debug(value: dict[str, Any], speech: Speech) -> str | None:
     """Read a step of a graph in the mode ``debug``: a task, its result, or a checkpoint."""
     payload = value.get("payload")
-    if "step" not in value or not isinstance(payload, dict):
-        return None
-    return task(payload, speech) or ""
+    return (task(payload, speech) or "") if "step" in value and isinstance(payload, dict) else None
 
 
 def event(value: dict[str, Any], speech: Speech) -> str | None:

@@ -46,7 +46,7 @@ def result(value: dict[str, Any], speech: Speech) -> str | None:
         return None
     inner, pauses = waiting.split(inner)
     message = inner.get("message", inner.get("lastMessage"))
-    words = bedrock.message(message, speech) if isinstance(message, dict) else None
+    words = bedrock.read_message(message, speech) if isinstance(message, dict) else None
     if words is None:
         return None
     structured = inner.get("structured_output", inner.get("structuredOutput"))
@@ -70,7 +70,7 @@ def _delta(value: dict[str, Any], speech: Speech) -> str:
 
 
 def _message_added(value: dict[str, Any], speech: Speech) -> str | None:
-    return bedrock.message(message, speech) if isinstance(message := value.get("message"), dict) else ""
+    return bedrock.read_message(message, speech) if isinstance(message := value.get("message"), dict) else ""
 
 
 def _interrupt(value: dict[str, Any], speech: Speech) -> str:
