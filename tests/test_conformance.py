@@ -1,4 +1,4 @@
-"""The official conformance suite and the Inspector's command line as judges of the server, in both protocol eras.
+"""The official conformance suite and the Inspector's command line as judges of the server, in both protocol versions.
 
 Of the suite, these are the scenarios that apply to any server; the others call tools, prompts and resources that the
 suite's own example has.

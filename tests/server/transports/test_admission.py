@@ -89,6 +89,17 @@ async def test_a_stranger_is_refused_before_its_body_is_there(header: bytes, sta
     assert answered.split()[1] == status
 
 
+async def test_a_body_of_more_than_4_mib_and_a_head_of_more_than_256_kib_are_refused() -> None:
+    async with served() as url, httpx2.AsyncClient(headers=HEADERS) as client:
+        bodies = [await client.post(url, content=PING.ljust(4 * 2**20 + more)) for more in (0, 1)]
+        async with connection(url) as stream:
+            await stream.send(HEAD + b"X-Long: " + b"a" * 2**18)
+            refused = await stream.receive()
+
+    assert [answer.status_code for answer in bodies] == [200, 413]
+    assert refused.split()[1] == b"400"
+
+
 @pytest.mark.parametrize("drips", [False, True])
 @pytest.mark.parametrize(
     "sent",
