@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import anyio
@@ -20,7 +20,7 @@ from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.wire.limits import STREAM_MAX_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
 
     from agentcore_mcp.server.progress import Report
 
@@ -47,16 +47,6 @@ class Calls:
         self.ending = False
         # Those that entered their phase last are last.
         self._calls: OrderedDict[str, Call] = OrderedDict()
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Let calls run inside the block."""
-        self.ending = False
-        try:
-            yield
-        finally:
-            with anyio.CancelScope(shield=True):
-                await asyncio.gather(*await self.end(), return_exceptions=True)
 
     async def end(self) -> list[asyncio.Task[None]]:
         """End what still runs, so that the requests that attend can say so in time; return what is about to end."""

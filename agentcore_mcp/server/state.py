@@ -54,14 +54,14 @@ class ServerState:
     async def running(self) -> AsyncIterator[None]:
         """Serve inside the block; leaving it ends the calls, and the sessions if the settings say so."""
         self.end_by = math.inf
-        async with self.calls.running():
-            try:
-                yield
-            finally:
-                with anyio.CancelScope(shield=True):
-                    calls = await self.end()
-                    await self.stops.finish(calls, deadline=self.end_by)
-                    await self.agents.aclose()
+        self.calls.ending = False
+        try:
+            yield
+        finally:
+            with anyio.CancelScope(shield=True):
+                calls = await self.end()
+                await self.stops.finish(calls, deadline=self.end_by)
+                await self.agents.aclose()
 
     async def end(self) -> list[asyncio.Task[None]]:
         """Begin all that has to be done at the end, at once; return the calls that are about to end."""

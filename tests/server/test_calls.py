@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
 import anyio
 import pytest
 
@@ -18,6 +22,9 @@ from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.processes import nameless_files
 from tests.support.runtimes import ARN
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 LIMIT_S = 5
 
@@ -50,6 +57,16 @@ async def stall(progress: float, total: float | None, message: str | None) -> No
     await anyio.sleep_forever()
 
 
+@asynccontextmanager
+async def running(calls: Calls) -> AsyncIterator[None]:
+    """End the calls at the end of the block, as the server does."""
+    try:
+        yield
+    finally:
+        with anyio.CancelScope(shield=True):
+            await asyncio.gather(*await calls.end(), return_exceptions=True)
+
+
 def tell(calls: Calls, call: Call) -> None:
     """Tell a call's end to a request that attends to it."""
     call.attend(Progress(ignore, first="hello", waiting_for="the agent"))
@@ -58,7 +75,7 @@ def tell(calls: Calls, call: Call) -> None:
 
 async def test_a_host_that_stalls_is_no_hindrance_to_handing_a_call_over() -> None:
     calls = Calls()
-    async with calls.running():
+    async with running(calls):
         work = Work()
         calls.start(work.call, work)
         with anyio.fail_after(LIMIT_S):
@@ -71,7 +88,7 @@ async def test_a_host_that_stalls_is_no_hindrance_to_handing_a_call_over() -> No
 
 async def test_cancelling_the_wait_cancels_the_work() -> None:
     calls = Calls()
-    async with calls.running():
+    async with running(calls):
         work = Work()
         calls.start(work.call, work)
         with anyio.move_on_after(0.01):
@@ -86,7 +103,7 @@ async def test_cancelling_the_wait_cancels_the_work() -> None:
 async def test_what_still_runs_at_the_end_is_cancelled_and_may_clean_up() -> None:
     calls = Calls()
     with anyio.CancelScope() as scope:
-        async with calls.running():
+        async with running(calls):
             work = Work()
             calls.start(work.call, work)
             await anyio.wait_all_tasks_blocked()
@@ -97,7 +114,7 @@ async def test_what_still_runs_at_the_end_is_cancelled_and_may_clean_up() -> Non
 
 async def test_a_call_that_nobody_collects_in_time_tells_so_when_it_is_collected() -> None:
     calls = Calls()
-    async with calls.running():
+    async with running(calls):
         work = Work()
         calls.start(work.call, work)
         assert not await calls.attend(work.call, ignore, first="hello", handoff_after_s=0.01)
@@ -114,7 +131,7 @@ async def test_what_the_work_raises_is_raised_to_whoever_attends() -> None:
         raise LookupError("the call failed")
 
     calls = Calls()
-    async with calls.running():
+    async with running(calls):
         call = Work().call
         calls.start(call, fail)
         with pytest.raises(LookupError, match="the call failed"):
@@ -123,7 +140,7 @@ async def test_what_the_work_raises_is_raised_to_whoever_attends() -> None:
 
 async def test_a_cancelled_call_leaves_no_file_open() -> None:
     calls = Calls()
-    async with calls.running():
+    async with running(calls):
         work, before = Work(), nameless_files()
         work.call.add("text", "x" * 1_000_000)
         calls.start(work.call, work)
@@ -139,7 +156,7 @@ async def test_a_cancelled_call_leaves_no_file_open() -> None:
 
 async def test_a_call_of_which_no_result_left_anything_out_leaves_no_file_open() -> None:
     calls = Calls()
-    async with calls.running():
+    async with running(calls):
         call, before = Work().call, nameless_files()
         for _ in range(4):
             call.add("text", "x" * 30_000)
@@ -177,7 +194,7 @@ async def test_no_more_calls_go_on_unattended_than_may_and_one_too_many_says_why
             too_many.set()
 
     calls = Calls()
-    async with calls.running():
+    async with running(calls):
         works = [Work() for _ in range(UNATTENDED_MAX_CALLS + 1)]
         left: list[Work] = []
 
@@ -203,7 +220,7 @@ async def test_no_more_calls_go_on_unattended_than_may_and_one_too_many_says_why
 
 async def test_a_call_that_is_being_waited_for_can_be_read_and_not_be_collected_as_well() -> None:
     calls = Calls()
-    async with calls.running():
+    async with running(calls):
         work = Work()
         calls.start(work.call, work)
         assert not await calls.attend(work.call, ignore, first="hello", handoff_after_s=0.01)
@@ -225,7 +242,7 @@ async def test_a_call_that_is_being_waited_for_can_be_read_and_not_be_collected_
 
 async def test_a_handle_of_no_use_any_more_says_why() -> None:
     calls = Calls()
-    async with calls.running():
+    async with running(calls):
         whole, cancelled, uncollected = Work(), Work(), Work()
         works = [Work() for _ in range(KEPT_MAX_CALLS + 1)]
         with anyio.fail_after(LIMIT_S):
@@ -268,3 +285,23 @@ async def test_of_handles_that_are_of_no_use_any_more_the_last_ones_are_known() 
         calls.named(gone[-1].handle)
     with pytest.raises(InvalidRequestError, match="no call has the handle"):
         calls.named(gone[0].handle)
+
+
+async def test_a_call_is_given_up_once_if_telling_its_progress_fails() -> None:
+    class BrokenError(Exception):
+        pass
+
+    async def break_down(progress: float, total: float | None, message: str | None) -> None:
+        raise BrokenError
+
+    calls, work = Calls(), Work()
+    async with running(calls):
+        calls.start(work.call, work)
+        with anyio.fail_after(LIMIT_S), pytest.raises(BrokenError):
+            await calls.attend(work.call, break_down, first="hello", handoff_after_s=None)
+        task = work.call.task
+        assert task is not None
+        await asyncio.wait([task], timeout=LIMIT_S)
+
+    with pytest.raises(InvalidRequestError, match="was cancelled"):
+        calls.named(work.call.handle)

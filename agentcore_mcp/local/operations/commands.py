@@ -119,10 +119,12 @@ async def command(exchange: Exchange, session: Session) -> None:
     except OSError as exc:
         raise Refusal("InternalServerException", f"{SHELL} could not be started: {exc.strerror}") from None
     session.processes.adopt(job)
-    await exchange.start(200, [("content-type", EVENT_STREAM_TYPE)])
-    await emit(ContentStart())
-    stop = await _run(job, asked.timeout_s, stdout, stderr, emit)
-    session.processes.release(job)
+    try:
+        await exchange.start(200, [("content-type", EVENT_STREAM_TYPE)])
+        await emit(ContentStart())
+        stop = await _run(job, asked.timeout_s, stdout, stderr, emit)
+    finally:
+        session.processes.release(job)
     if session.stopping.is_set():
         # Killed with its session: there is no exit code that would be the command's, so the answer breaks off.
         return

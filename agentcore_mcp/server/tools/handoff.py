@@ -103,7 +103,9 @@ async def outcome(ctx: ToolContext, facts: CallFacts, call: Call, kind: type[Cal
         _fit(call, call.max_chars - min(len(str(error)), ERROR_MAX_CHARS))
         left_out = _left_out(call, state.settings)
         facts.received = "\n".join(filter(None, [in_one(**_texts(call)), f"[{left_out}]" if left_out else ""]))
-        state.calls.settle(call)
+        # If it is the telling that failed, the call is given up by what attended to it.
+        if error is call.failure:
+            state.calls.settle(call)
         raise
     if not call.finished:
         for output in call.outputs.values():

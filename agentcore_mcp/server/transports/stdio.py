@@ -94,15 +94,17 @@ async def _serve_each_version(
     serve = {False: serve_loop, True: serve_dual_era_loop}
     versions: dict[bool, MemoryObjectSendStream[SessionMessage | Exception]] = {}
     async with anyio.create_task_group() as tasks:
-        async for message in messages:
-            for modern in _versions_of(message, versions):
-                if modern not in versions:
-                    versions[modern], incoming = anyio.create_memory_object_stream[SessionMessage | Exception]()
-                    run = partial(serve[modern], lifespan_state=server.state)
-                    tasks.start_soon(run, lowlevel, incoming, answers.clone())
-                await versions[modern].send(message)
-        for version in versions.values():
-            version.close()
+        try:
+            async for message in messages:
+                for modern in _versions_of(message, versions):
+                    if modern not in versions:
+                        versions[modern], incoming = anyio.create_memory_object_stream[SessionMessage | Exception]()
+                        run = partial(serve[modern], lifespan_state=server.state)
+                        tasks.start_soon(run, lowlevel, incoming, answers.clone())
+                    await versions[modern].send(message)
+        finally:
+            for version in versions.values():
+                version.close()
 
 
 def _versions_of(message: SessionMessage | Exception, known: Iterable[bool]) -> Iterable[bool]:
