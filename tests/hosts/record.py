@@ -10,6 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
+assert sys.platform != "win32"
 folder, *command = sys.argv[1:]
 pid = os.getpid()
 to_server, from_host = os.pipe()

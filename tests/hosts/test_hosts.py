@@ -88,13 +88,13 @@ def run(name: str, folder: Path, tool: str, arguments: dict[str, Any], *, interr
         try:
             if interrupt:
                 wait_for(lambda: answered(agentcore) or process.poll() is not None, RUN_LIMIT_S)
-                os.killpg(process.pid, signal.SIGINT)
+                os.killpg(process.pid, signal.SIGINT)  # type: ignore[attr-defined, unused-ignore]
             process.wait(END_LIMIT_S if interrupt else RUN_LIMIT_S)
             wait_for(lambda: not servers_in(folder), SETTLE_LIMIT_S)
         finally:
             left = list(servers_in(folder).values())
             for pid in {*servers_in(folder), *processes_with(f"HOME={home}")}:
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
             process.wait()
             sys.stdout.write((folder / "output").read_text("utf-8", "replace"))  # pytest shows it if the test fails
         sessions = httpx2.get(f"{agentcore.endpoint_url}/_local/sessions").json()
