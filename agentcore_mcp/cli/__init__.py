@@ -54,7 +54,7 @@ class _Command(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            # Who pressed the key knows it; "Aborted!" sounds like more.
+            # The user pressed Ctrl-C; "Aborted!" would sound like a failure.
             ctx.exit(_INTERRUPTED)
         except AgentCoreError as error:
             raise click.ClickException(error.message) from error

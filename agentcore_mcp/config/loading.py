@@ -32,7 +32,7 @@ class Loaded:
     Attributes:
         settings: All of them.
         file: The file that was read, if one was.
-        notes: What they leave out and what else counts, in sentences.
+        notes: Sentences on ignored variables and files, and on other variables in effect.
         origins: By the path of a key, as a file has it, where its value came from; the rest are from the file or
             defaults.
     """

@@ -126,7 +126,7 @@ def _list(
     except BotoCoreError as error:
         raise TransportError(f"can't list the runtimes: {error}") from error
     except (ResponseParserError, KeyError, ValueError) as error:
-        raise ProtocolError("can't list the runtimes: the answer is not one of ListAgentRuntimes") from error
+        raise ProtocolError("can't list the runtimes: the answer is not that of ListAgentRuntimes") from error
     return tuple(sorted(found, key=lambda runtime: runtime.name))
 
 

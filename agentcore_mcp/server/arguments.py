@@ -1,7 +1,7 @@
 """Arguments that a tool does not know, or of the wrong type, get a sentence that a model can act on.
 
 The SDK drops unknown arguments without a word and answers wrong types with pydantic's own report, so both are looked
-at before it is asked. What is harmless is put right: models pass ``null`` for what they leave out, and ``"30"`` for 30.
+at before it is asked. Harmless mistakes are corrected: models pass ``null`` for omitted arguments, and ``"30"`` for 30.
 Hosts add arguments of their own to every call (Gemini CLI ``wait_for_previous``): what is near none of ours is ignored.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _SHOWN_CHARS = 60
 _WHOLE_NUMBER = re.compile(r"\s*-?\d+\s*")
-# What models pass for what they leave out, where every argument is required of them.
+# What models pass for omitted arguments, in hosts that require every argument.
 _LEFT_OUT = {"string": (None, "null", "None")}
 _TYPES = {"string": "a text", "integer": "a whole number", "boolean": "true or false"}
 

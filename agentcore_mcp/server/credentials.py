@@ -91,7 +91,7 @@ def uses_tls(endpoint_url: str | None) -> bool:
 
 
 def check_certificates(ca_bundle: str | None) -> None:
-    """Check that a file of certificates to trust is there, without the time that it takes to read it as such.
+    """Check that a file of certificates to trust can be read, without the time that parsing it takes.
 
     Raises:
         ConfigurationError: If it can't be read.

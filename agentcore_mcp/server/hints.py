@@ -112,7 +112,7 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
 def _wait(error: ServiceError) -> str:
     wait_s = _THROTTLED_WAIT_S if error.code == "ThrottlingException" else _WAIT_S
     asked_s = error.retry_after_s
-    # A date may be over by now, and a number of seconds without end.
+    # A date may be past, and a number of seconds endless.
     if asked_s is not None and 1 <= asked_s <= _ASKED_WAIT_MAX_S:
         wait_s = math.ceil(asked_s)
     return "1 second" if wait_s == 1 else f"{wait_s} seconds"

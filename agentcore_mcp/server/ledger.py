@@ -31,7 +31,7 @@ _REFUSED = frozenset({400, 401, 402, 403, 404, 429})
 
 
 def _opened_nothing(error: AgentCoreError) -> bool:
-    """Tell whether a call has failed before there could be a session for it."""
+    """Tell whether a call failed before it could open a session."""
     if isinstance(error, ServiceError):
         return error.status in _REFUSED
     return isinstance(error, ConfigurationError | ConnectError | CredentialsError | InvalidRequestError)
@@ -42,7 +42,7 @@ def _stopped(session: Session) -> SessionStoppedError:
 
 
 class Ledger:
-    """Remembers sessions from their first call on, and after they were stopped, of which agent they were."""
+    """Remembers sessions from their first call on, and the agents of stopped ones."""
 
     def __init__(self) -> None:
         self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()

@@ -116,7 +116,7 @@ class Progress:
                 await self._send(f"waiting for {self._waiting_for}: nothing new for {silent_s} s")
 
     async def _wait(self, at_most_s: float, *, for_text: bool) -> None:
-        """Wait for the end, or for text if so told, but not for long.
+        """Wait for the end, or also for text, up to a timeout.
 
         A future and a timer: each of a thousand silent calls waits here, and an event and a scope hold 1.5 KiB more.
         """

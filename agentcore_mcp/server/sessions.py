@@ -109,7 +109,7 @@ class SessionNames:
             return f"mcp-{uuid.uuid4()}"
         if means_all(text):
             raise InvalidRequestError(f"{text!r} is no name for a session: to stop_session it means every one")
-        # Models write "null" for what they leave out.
+        # Models write "null" for omitted arguments.
         if _SHORT_NAME.fullmatch(text) and text.lower() != "null":
             # The first line is for the caller, where a server has several.
             tag = hmac.digest(self._key, f"\n{arn}\n{text}".encode(), "sha256").hex()

@@ -116,11 +116,11 @@ def test_the_pages_of_these_tests_are_what_the_service_model_says() -> None:
             ServiceError,
             "AccessDeniedException: no bedrock-agentcore:ListAgentRuntimes for ***",
         ),
-        (reply(body=b"<html>a proxy</html>"), ProtocolError, "not one of ListAgentRuntimes"),
+        (reply(body=b"<html>a proxy</html>"), ProtocolError, "not that of ListAgentRuntimes"),
         (
             reply(body=json.dumps({"agentRuntimes": [{**summary("a"), "agentRuntimeArn": "x"}]}).encode()),
             ProtocolError,
-            "not one of ListAgentRuntimes",
+            "not that of ListAgentRuntimes",
         ),
         (b"", TransportError, "can't list the runtimes"),
     ],

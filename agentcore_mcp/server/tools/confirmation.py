@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.sessions import Session
 
 _NONCE_BYTES = 16
-# More questions than are answered while one is good, which is ten minutes.
+# More questions than users answer in ten minutes, for which one is valid.
 _TAKEN_MAX = 10_000
 
 

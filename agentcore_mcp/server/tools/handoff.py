@@ -1,6 +1,6 @@
 """A call that a request waits for, and hands over by its handle when its host can't wait any longer.
 
-What the tools share that ask an agent and run a command.
+Shared by the tools invoke_agent and run_command.
 """
 
 from __future__ import annotations

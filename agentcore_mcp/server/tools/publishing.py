@@ -1,6 +1,6 @@
 """A tool as hosts see it: its names, hints and schemas. They are the product's face.
 
-What is published follows from the settings: an argument that has no use with them is not there.
+The settings decide what is published: arguments without a use are omitted.
 """
 
 from __future__ import annotations

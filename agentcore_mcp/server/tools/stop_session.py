@@ -62,7 +62,7 @@ async def stop_session(
     with tool_errors() as facts:
         facts.stopping = True
         sessions = await _wanted(state, facts, session_id, agent)
-        # All at once, since each may take seconds and a host does not wait for long.
+        # At the same time, since each may take seconds and hosts don't wait for long.
         outcomes = await asyncio.gather(*map(state.stops.stop, sessions), return_exceptions=True)
         stopped = [
             session.session_id
