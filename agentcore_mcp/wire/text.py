@@ -83,7 +83,7 @@ class AnswerText:
                 return ""
             with suppress(ValueError, RecursionError):
                 value = _parsed(data)
-        elif begin.isalpha() and data not in _JSON_WORDS:
+        elif begin.isalpha() and data not in _JSON_WORDS and not data.startswith(_EVENT_BEGINNINGS):
             self._is_plain = True
         return self._by_path(value, data) if self._path else self._piece(value, data)
 

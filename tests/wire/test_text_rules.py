@@ -84,6 +84,30 @@ def test_a_piece_beside_the_sum_of_all_so_far_is_said_alone(names: tuple[str, st
     assert words(*(dict(reversed(event.items())) for event in events)) == ["It", " is", " is", " noon.", ""]
 
 
+def test_a_sum_goes_on_after_another_event_or_begins_anew() -> None:
+    answer = AnswerText()
+    events = [
+        {"delta": "It", "response": "It"},
+        {"status": "thinking"},
+        {"delta": " is", "response": "It is"},
+        {"status": "thinking again"},
+        {"delta": "So", "response": "So"},
+    ]
+
+    words = "".join(answer.feed(json.dumps(event)) for event in events) + answer.close()
+
+    assert words == 'It\n{"status": "thinking"}\n is\n{"status": "thinking again"}\nSo'
+
+
+def test_events_under_another_type_carry_strings_and_failures() -> None:
+    answer = AnswerText()
+    failure = {"error": "boom", "error_type": "ValueError", "message": "An error occurred"}
+
+    pieces = ['data: "It"\n\n', 'data: " is"\n\n', f"data: {json.dumps(failure)}\n\n"]
+
+    assert [answer.feed(piece) for piece in pieces] == ["It", " is", "\nerror: ValueError: boom: An error occurred"]
+
+
 def test_a_text_that_grows_is_said_by_what_is_new() -> None:
     assert words({"text": "It"}, {"text": "It is"}, {"text": "It is noon."}, {"text": "It is noon."}) == [
         *["It", " is", " noon.", ""],

@@ -45,6 +45,7 @@ class Authors:
         self.are_open = False  # whether the last event was one of these objects
         self._shape: tuple[object, ...] | None = None  # of the last object
         self._run = Said()  # what the objects of this shape have said
+        self._run_before = Said()  # and those before the last other event
         self._grows = False  # whether each holds all of the text so far
         self._held = ""  # a text that may be the next piece, or all of the text so far
         self._rest: dict[str, Any] = {}  # what else they held
@@ -56,7 +57,7 @@ class Authors:
         held, self._held = self._held, ""
         words = self._speech.piece(held) if held else ""
         rest, self._rest = self._rest, {}
-        self._shape, self.are_open = None, False
+        self._shape, self._run_before, self.are_open = None, self._run, False
         return words + (self._speech.once(as_json(rest)) if rest else "")
 
     def read(self, value: dict[str, Any], whole: str) -> str:
@@ -108,6 +109,8 @@ class Authors:
     def _sum_in(self, value: dict[str, Any], name: str) -> tuple[str, str] | None:
         """Return the piece in an object that has all pieces so far too, and the name of the member with them.
 
+        All pieces so far are those of this run, also of before an event that interrupted it, or none yet.
+
         Args:
             value: The object.
             name: The member that seems to have its words: one of the two.
@@ -116,11 +119,13 @@ class Authors:
         if len(texts) == 1:
             return None
         texts = texts[:_TEXTS_MAX]
-        for sum_name, total in texts:
-            rest = self._run.rest_of(total)
-            for key, text in texts:
-                if text == rest and key != sum_name and name in (key, sum_name):
-                    return text, sum_name
+        for run in (self._run, self._run_before, Said()):
+            for sum_name, total in texts:
+                rest = run.rest_of(total)
+                for key, text in texts:
+                    if text == rest and key != sum_name and name in (key, sum_name):
+                        self._run = run
+                        return text, sum_name
         return None
 
     def _grown(self, answer: str, shape: tuple[object, ...], *, is_whole: bool) -> str:

@@ -75,8 +75,9 @@ def error(value: dict[str, Any], speech: Speech) -> str | None:
     if value.get("type") == "error":
         text = next((text for text in (message, value.get("errorText"), inner) if isinstance(text, str)), None)
         return None if text is None else speech.failure(text)
-    if value.keys() == {"error", "message"} and isinstance(inner, str) and isinstance(message, str):
-        return speech.failure(f"{inner}: {message}")
+    if value.keys() <= {"error", "error_type", "message"} and isinstance(inner, str) and isinstance(message, str):
+        kind = value.get("error_type")  # of BedrockAgentCoreApp
+        return speech.failure(f"{kind}: {inner}: {message}" if kind else f"{inner}: {message}")
     return None
 
 
