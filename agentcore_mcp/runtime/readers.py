@@ -1,4 +1,4 @@
-"""Readers: what makes pieces of an answer's bytes, as they arrive and whatever their content encoding.
+"""Readers: they cut an answer's bytes into pieces as they arrive, whatever their content encoding.
 
 No I/O: ``bodies`` feeds them, on an event loop or in the calling thread.
 """
@@ -41,7 +41,7 @@ class Reader(Protocol[T]):
     """Makes pieces of an answer's bytes: the decoders of ``wire``, and the two readers here.
 
     An error found after complete pieces is kept: ``feed`` returns those pieces, ``failed`` becomes true, and the next
-    call raises the error. ``finished`` is true when what has come is all there is, whatever else may follow.
+    call raises the error. ``finished`` is true once the answer is complete, whatever follows.
     """
 
     @property
@@ -129,7 +129,7 @@ class Body(Generic[T]):
     Args:
         reader: Makes the pieces.
         reply: The answer, for its headers.
-        half_is_worth_having: Whether what there is of a body that broke off is handed over before the error.
+        half_is_worth_having: Whether the pieces of a body that broke off are delivered before the error.
         charset: The encoding of its text, if that is not UTF-8.
 
     Raises:
@@ -174,7 +174,7 @@ class Body(Generic[T]):
                 return
 
     def close(self) -> list[T]:
-        """End the body and return what only its end completes.
+        """End the body and return its last pieces.
 
         Raises:
             StreamInterruptedError: If its compressed bytes end too early; and whatever the reader raises.
@@ -184,12 +184,12 @@ class Body(Generic[T]):
         return self._reader.close()
 
     def salvage(self) -> list[T]:
-        """Return what is worth having of a body that broke off."""
+        """Return the last pieces of a body that broke off."""
         return self._reader.close() if self._half_is_worth_having else []
 
 
 def invocation_body(reply: Reply) -> Body[str]:
-    """Return what reads the successful answer to an invocation."""
+    """Return the body of a successful answer to an invocation."""
     kind, charset = reply.media_type, _charset(reply.content_type)
     if kind == SSE_TYPE:
         return Body(EventData(), reply, charset=charset)
@@ -197,7 +197,7 @@ def invocation_body(reply: Reply) -> Body[str]:
 
 
 def command_body(reply: Reply) -> Body[CommandEvent]:
-    """Return what reads the successful answer to a command."""
+    """Return the body of a successful answer to a command."""
     return Body(CommandDecoder(), reply)
 
 

@@ -1,7 +1,7 @@
 r"""Whole characters: JSON can carry half of one, a lone surrogate such as ``"\ud83d"``, and UTF-8 can't.
 
-It would fail whatever the text is written to. Agents and commands produce halves where they cut their text into pieces.
-And visible ones: control and invisible characters are written as escapes.
+Writing such text as UTF-8 would fail. Agents and commands produce halves where they cut their text into pieces.
+Also visible characters: control and invisible characters are written as escapes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class WholeCharacters:
         self._half = ""
 
     def feed(self, text: str) -> str:
-        """Return what is whole of the text so far, and was not returned before."""
+        """Return the complete characters that were not returned before."""
         if self._half:
             text, self._half = self._half + text, ""
         if text.isascii():
@@ -30,7 +30,7 @@ class WholeCharacters:
         return valid_unicode(text)
 
     def close(self) -> str:
-        """Return U+FFFD for the half that was left, if one was."""
+        """Return U+FFFD for a half that is left, else ""."""
         half, self._half = self._half, ""
         return "\ufffd" if half else ""
 
@@ -43,10 +43,10 @@ def valid_unicode(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Return the text on one line, with an escape for each character that isn't seen as itself.
+    """Return the text on one line, with an escape for each character that is invisible or looks like another.
 
-    Those are control characters, line ends, marks of direction, what has no width, blanks that look like others, and
-    halves of characters.
+    Those are control characters, line ends, direction marks, characters without width, unusual blanks, and halves of
+    characters.
     """
     if text.isascii() and text.isprintable():
         return text

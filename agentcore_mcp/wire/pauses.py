@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """One thing that an agent waits for.
+    """One question that an agent waits on.
 
     Attributes:
-        question: What a person is asked, or the tool whose use one is to allow.
-        id: The framework's id of it, "" if it has none.
-        name: What the agent's author calls it, or the tool's name.
-        schema: What an answer looks like, as JSON Schema, if the framework says so.
+        question: The question to a person, or the tool call to approve.
+        id: The framework's id for it, or "".
+        name: Its name in the agent's code, or the tool's name.
+        schema: JSON Schema of the answer, if the framework provides one.
         takes_response: Whether the agent takes ``interruptResponse`` blocks in the place of a prompt, as Strands does.
     """
 
@@ -40,11 +40,11 @@ class Pause:
 
 
 def reply_to(pauses: Sequence[Pause], answer: str) -> Any:
-    """Return what to send in the place of a prompt to answer pauses: the answer itself, unless all take more.
+    """Return the prompt that answers pauses: ``interruptResponse`` blocks if all take them, else the answer itself.
 
     Args:
-        pauses: What the agent waits for.
-        answer: What to answer to all of them; JSON is passed on as the value that it is.
+        pauses: The pauses of the answer before.
+        answer: The answer to all of them; JSON is passed on as the value that it is.
     """
     value: Any = answer
     if answer[:1] in ("{", "["):

@@ -1,7 +1,6 @@
-"""The pieces of a body that is no event stream: lines of JSON, text as it arrives, or the whole body, bytes included.
+"""The pieces of a body other than an event stream: lines of JSON, text as it arrives, or the whole body.
 
-A piece is always a string. ``Text`` is nothing but text, also where it looks like JSON; ``Binary`` has the bytes that
-are no text; any other is a value in itself, as the data of an event is. Used by ``runtime.readers``; ``wire.sse`` has
+A piece is always a string. ``Text`` is plain text, even if it looks like JSON; ``Binary`` has bytes other than text; any other piece is a value in itself, like the data of an event. Used by ``runtime.readers``; ``wire.sse`` has
 the pieces of event streams.
 """
 
@@ -23,17 +22,17 @@ if TYPE_CHECKING:
 # echo one.
 ANSWER_MAX_BYTES = 100_000_000
 
-_WHITE_SPACE = "[ \\t\\r\\n]{0,1000}"  # that may come before what tells the kind of a body
+_WHITE_SPACE = "[ \\t\\r\\n]{0,1000}"  # that may come before the first bytes that tell the kind of a body
 _VALUE = re.compile(_WHITE_SPACE + r'[{["]')
 _EVENT = re.compile(_WHITE_SPACE + r"(?:data|event|id): ")
-# The AI SDK's data stream protocol, version 1: a letter that says what the JSON behind it is.
+# The AI SDK's data stream protocol, version 1: a character for the kind, a colon, and JSON.
 DATA_STREAM_LINE = re.compile(r'[0-9a-k]:(?=["{\[])')
 _DATA_STREAM = re.compile(_WHITE_SPACE + DATA_STREAM_LINE.pattern)
 # Which of these, or null, a body is can't be told before all of this has come.
 _UNDECIDED = re.compile(
     _WHITE_SPACE + r"(?:d(?:a(?:t(?:a:?)?)?)?|e(?:v(?:e(?:n(?:t:?)?)?)?)?|id?:?|n(?:u(?:ll?)?)?|[0-9a-k]:?)?\Z"
 )
-_TOKEN_CHARS = 16  # how long before the end of what has come of some JSON an error may be no more than a cut
+_TOKEN_CHARS = 16  # an error this near to the end of unfinished JSON may only mean that the rest hasn't come
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _TYPE_OF_MAGIC = {
     b"\x89PNG": "image/png",
@@ -42,7 +41,7 @@ _TYPE_OF_MAGIC = {
     b"%PDF-": "application/pdf",
     b"PK\3\4": "application/zip",
 }
-_MAGIC = (*_UTF16_MARKS, *_TYPE_OF_MAGIC)  # that bodies begin with which are no UTF-8
+_MAGIC = (*_UTF16_MARKS, *_TYPE_OF_MAGIC)  # with which bodies in other formats than UTF-8 begin
 _TEXT_TYPES = re.compile(
     r"(?:text/.*|.*[/+](?:x-)?(?:json|xml|yaml|toml|javascript|ndjson|nd-json|jsonl|jsonlines|json-lines|json-seq)"
     r"|application/x-www-form-urlencoded|)"
@@ -52,13 +51,13 @@ _BINARY_FAMILIES = ("image/", "audio/", "video/", "font/")
 
 
 class Text(str):
-    """A piece that is nothing but text."""
+    """A piece that is plain text."""
 
     __slots__ = ()
 
 
 class Binary(str):
-    """A body that is no text: a string that says so, with the bytes themselves.
+    """A body other than text: a string that says so, with the bytes themselves.
 
     Attributes:
         content: The bytes.
@@ -83,7 +82,7 @@ def is_text_type(media_type: str) -> bool:
 
 
 def whole(body: bytes, media_type: str = "") -> str:
-    """Return the piece that a whole body is."""
+    """Return a whole body as one piece."""
     is_text = is_text_type(media_type)
     if is_text and body.startswith(_UTF16_MARKS):
         return body.decode("utf-16", "replace")
@@ -96,10 +95,10 @@ def whole(body: bytes, media_type: str = "") -> str:
 
 
 class TextPieces:
-    """Cuts a body into its pieces; what they are is told by its type, or if that is a text, by how it begins.
+    """Cuts a body into pieces, according to its type or, for a type of text, its first bytes.
 
-    A line of JSON makes pieces of the lines, an event makes pieces of the events. Any other beginning of JSON, and one
-    that has bytes of no text, makes one piece of the whole body. Anything else is text, in pieces as they arrive.
+    A line of JSON makes pieces of the lines, an event makes pieces of the events. Any other beginning of JSON, or of a
+    binary format, makes one piece of the whole body. Anything else is text, in pieces as they arrive.
 
     Args:
         media_type: The type of the body, in lower case and without parameters, or "".
@@ -110,7 +109,7 @@ class TextPieces:
 
     def __init__(self, media_type: str = "") -> None:
         self._media_type = media_type
-        self._begin = bytearray()  # of the body, until it tells what the pieces are
+        self._begin = bytearray()  # of the body, until the way to cut it is known
         self._cut: Callable[[str], list[str]] | None = self._lines if _LINE_TYPES.fullmatch(media_type) else None
         self._size = 0
         self._is_whole = not is_text_type(media_type)
@@ -140,7 +139,7 @@ class TextPieces:
         return self._cut(self._characters.decode(data))
 
     def close(self) -> list[str]:
-        """End the body and return what only its end completes: of one that broke off, what there is."""
+        """End the body and return its last pieces, also if it broke off within one."""
         if self._cut is None:
             return [whole(bytes(self._begin), self._media_type)] if self._begin else []
         pieces = self._cut(self._characters.decode(b"", final=True))
@@ -151,7 +150,7 @@ class TextPieces:
         return pieces
 
     def _decide(self) -> Callable[[str], list[str]] | None:
-        """Return how to cut the body, None if that can't be told yet or the body is one piece."""
+        """Return how to cut the body, None if that isn't known yet or the body is one piece."""
         if self._begin.startswith(_MAGIC):
             self._is_whole = True
             return None

@@ -1,6 +1,6 @@
-"""What a stream of events reports of itself, not of the answer: that it has failed, that it ends, that it goes on.
+"""Events that report on the stream rather than carry the answer: failures, its end, keep-alives.
 
-Partly the data tells it, partly the type of the event alone. Used by ``wire.text`` and ``runtime.readers``.
+The data tells some of them, the type of the event alone the others. Used by ``wire.text`` and ``runtime.readers``.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def stream_failure(data: str) -> tuple[str, str, str] | None:
 
 
 def says_nothing(data: NamedData) -> bool:
-    """Return whether an event does no more than say that the stream ends, or still goes on."""
+    """Return whether an event only reports the end of the stream, or keeps it alive."""
     name = data.event.lower()
     return name in _IDLE_NAMES or (data.strip() in _NOTHING and name.rpartition(".")[2] in _END_NAMES)
 
@@ -72,7 +72,7 @@ def event_line(data: str) -> str:
 
 
 def _failure(data: str) -> tuple[str, str, str]:
-    """Return the error of an event in whatever form it came: its text, its type, and what else it says."""
+    """Return the error text, the error type and any further members of an event that reports an error."""
     value: Any = str(data)
     with suppress(ValueError, RecursionError):
         value = json.loads(data)

@@ -1,10 +1,9 @@
-"""What an agent has said so far in one answer, and what of the next event is new to that.
+"""The words of one answer so far, and the new words in each event.
 
 Agents say the same words several times: piece by piece, again as a complete message, again in the state of a graph,
-again as the result. Pieces are always new. A complete message is a copy if the words so far end with it; if its id came
-before, what is new is what it has grown by, or all of it if it was rewritten. So the reader misses nothing but a
-repetition. Used by ``wire.text`` and ``wire.dialects``, which know who
-says what; here is no framework.
+again as the result. Pieces are always new. A complete message is a copy if the words so far end with it. If its id came
+before, only the added end is new, or all of it if it was rewritten. So a reader misses only repetitions. Used by
+``wire.text`` and ``wire.dialects``, which know the frameworks; this module knows none of them.
 """
 
 from __future__ import annotations
@@ -25,26 +24,26 @@ if TYPE_CHECKING:
 _COMPARED_CHARS = 1000  # of the end of a message: enough to tell a copy, and cheap however long the message is
 _RECENT_PIECES_MAX = 64  # then they are joined and cut: an answer's length must cost no memory
 
-_WHITE_SPACE_CHARS = 100  # how much more of it there may be in the words so far
+_WHITE_SPACE_CHARS = 100  # that the words so far may have more than a copy of them
 
 
 @dataclass(slots=True)
 class Said:
-    """What was said of a message that may come again: enough to tell what is new, whatever its length."""
+    """The length and digests of the text already said of a message, by which a later version is compared with it."""
 
     chars: int = 0
     digest: int = 0
     packed: int = 0  # the digest without white space: complete messages may have less of it than their pieces had
 
     def add(self, text: str) -> None:
-        """Take note of more of the message."""
+        """Add text that was said."""
         data = text.encode("utf-8", "surrogatepass")
         self.chars += len(text)
         self.digest = crc32(data, self.digest)
         self.packed = crc32(b"".join(data.split()), self.packed)
 
     def rest_of(self, text: str) -> str | None:
-        """Return what a later version of the message adds, None if it doesn't begin with what was said."""
+        """Return the end that a later version of the message adds, None if the version begins differently."""
         version = Said()
         version.add(text[: self.chars])
         if version.digest == self.digest and len(text) >= self.chars:
@@ -54,13 +53,13 @@ class Said:
 
 
 class Speech:
-    """Collects the words of one answer; each method returns what its call adds to them."""
+    """Collects the words of one answer; each method returns the words that its call adds."""
 
     def __init__(self) -> None:
         self.tools = ToolUse()
         self.pauses: list[Pause] = []
         self.muted = False  # while true nothing but failures and pauses is said
-        self._known: Memory[Any] = Memory()  # versions of messages, and what is said once
+        self._known: Memory[Any] = Memory()  # versions of messages, pauses, and lines said once
         self._messages: Memory[Said] = Memory()
         self._latest: object = None  # the id of the message that the last words were of
         self._mark: object = None
@@ -93,12 +92,12 @@ class Speech:
         return self.messages([("" if self._rank else text, message_id)])
 
     def voiced(self, text: str, voice: object, *, is_whole: bool = False) -> str:
-        """Say what may be a piece or, from another voice than the last words, all of it again.
+        """Say a text that is a piece or, if the last words had another voice, perhaps a repetition of all pieces.
 
         Args:
             text: The words.
-            voice: Whatever tells the kinds of an agent's own events apart.
-            is_whole: Whether these words are never a piece of something that another voice says.
+            voice: The kind of the event, compared with that of the last words.
+            is_whole: Whether the text is always complete, never a piece.
         """
         if voice != self._voice and (is_whole or len(text) > self._last_chars) and self._ends_with(text):
             return ""
@@ -133,12 +132,12 @@ class Speech:
         return words
 
     def result(self, text: str) -> str:
-        """Say what the answer came to, on lines of its own, unless that was the last that was said."""
+        """Say the result of the run, on lines of its own, unless the words so far end with it."""
         self.turn()
         return "" if self._ends_with(text) else self._own_line(text)
 
     def line(self, text: str) -> str:
-        """Say something that is no part of the agent's words, on lines of its own."""
+        """Say something other than the agent's words, on lines of its own."""
         self._begin_line()
         words = self._add(text, is_aside=True)
         self._begin_line()
@@ -149,7 +148,7 @@ class Speech:
         return self._aside(f"error: {text}")
 
     def pause(self, pause: Pause) -> str:
-        """Say what the agent waits for, even if muted, and keep it."""
+        """Say a question that a person has to answer, even if muted, and keep it."""
         if not self._known.is_new(f"pause {pause.id or hash(pause.question)}"):
             return ""
         self.pauses.append(pause)
@@ -163,7 +162,7 @@ class Speech:
             self.tools.end()
 
     def once(self, text: str) -> str:
-        """Say something on lines of its own, unless the same was said by this way before."""
+        """Say a line of its own, unless this method said the same before."""
         return self.line(text) if self._known.is_new(f"once {hash(text)}") else ""
 
     def opened(self, words: str) -> str:
@@ -183,12 +182,12 @@ class Speech:
         return not self._recent
 
     def close(self) -> str:
-        """Return what only the end of the answer settles."""
+        """End the answer and return the words that were held back until then."""
         self.tools.end()
         return self._characters.close()
 
     def _new_of(self, text: str, message_id: object) -> tuple[str, bool]:
-        """Return what is new of a complete message, and whether that continues what was said of it before."""
+        """Return the new part of a complete message, and whether it continues an earlier version."""
         if not isinstance(message_id, str) or not message_id:
             return text, False
         if not self._known.is_new(f"{message_id} {hash(text)}"):

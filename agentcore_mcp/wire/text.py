@@ -40,7 +40,7 @@ _raw_decode = json.JSONDecoder().raw_decode
 
 
 class AnswerText:
-    """Collects the words of one answer, and beside them what tools it uses."""
+    """Collects the words, the tool calls and the pauses of one answer."""
 
     def __init__(self, *, path: str | None = None) -> None:
         """Begin an answer.
@@ -54,7 +54,7 @@ class AnswerText:
         """
         self._speech = Speech()
         self._authors = Authors(self._speech)
-        self._is_plain = False  # whether some data were a text as it is, not in JSON
+        self._is_plain = False  # whether plain text has come, outside of JSON
         self._path = path.split(".") if path else []
         self._has_path = False  # whether an event had it
         self._held: list[str] | None = []
@@ -88,20 +88,20 @@ class AnswerText:
         return self._by_path(value, data) if self._path else self._piece(value, data)
 
     def take_notes(self) -> list[str]:
-        """Return what is new about tools since the last time: short lines such as ``using tool add(a=1, b=2)``.
+        """Return notes about the tools used since the last call: short lines such as ``using tool add(a=1, b=2)``.
 
-        They are no part of the words. Of lines that nobody takes, the newest hundred are kept.
+        They are not part of the words. Of notes that are not taken, the newest hundred are kept.
         """
         notes = self._speech.tools.take()
         return [valid_unicode(note) for note in notes] if notes else notes
 
     @property
     def pauses(self) -> list[Pause]:
-        """What the agent waits for a person to answer, as far as its answer has come; the words say it too."""
+        """The questions, so far, that a person has to answer; the words contain them too."""
         return self._speech.pauses
 
     def close(self) -> str:
-        """Return what only the end of the answer settles."""
+        """End the answer and return the words that were held back until then."""
         return self._release() + self._authors.interrupt(None) + self._speech.close()
 
     def _by_path(self, value: Any, data: str) -> str:
@@ -169,11 +169,11 @@ class AnswerText:
                 return self._speech.line(data.strip()) if words is None else words
         except RecursionError:  # nested so deeply that it could just be read
             return self._speech.line(data.strip())
-        # None is what an agent yields by accident; the rest is what somebody's path led to.
+        # Agents yield None by accident; a number or a truth value comes from the path.
         return "" if value is None else self._speech.piece(data)
 
     def _string(self, text: str) -> str:
-        """Return the words of a string, which nearly always is one of them."""
+        """Return the words of a string: nearly always the string itself."""
         if text[:1] in _SPECIAL_BEGINNINGS:
             if text[1:2] == ":" and DATA_STREAM_LINE.match(text):
                 with suppress(ValueError, RecursionError):
@@ -191,13 +191,13 @@ class AnswerText:
         return self._authors.read(value, text) if words is None and type(value) is dict else words
 
     def _read(self, value: Any) -> str | None:
-        """Return the words of an object or a list, None if it is nobody's."""
+        """Return the words of an object or a list, None if no dialect knows it."""
         if isinstance(value, list):
             return dialects.items(value, self._speech)
         return dialects.read(value, self._speech)
 
     def _json(self, text: str) -> str | None:
-        """Return the words of JSON in a string, None if it is none or nobody's: then it may be what was asked for."""
+        """Return the words of JSON in a string, None if no dialect knows it: the user may have asked for JSON."""
         end = text.rstrip()[-1:]
         try:
             if text[0] + end in ("{}", "[]"):
@@ -207,7 +207,7 @@ class AnswerText:
         return None
 
     def _events(self, text: str) -> str | None:
-        """Return the words of an event that was written for a line already, and then sent as the data of another."""
+        """Return the words of server-sent events that were sent as the data of another, or None."""
         events = []
         for event in filter(None, text.split("\n\n")):
             lines = event.split("\n")
@@ -222,20 +222,20 @@ class AnswerText:
 
 
 def _parsed(text: str) -> Any:
-    """Parse as ``json.loads`` does, which takes twice as long because it looks for white space by regular expressions.
+    """Parse as ``json.loads``, which takes twice as long because it looks for white space by regular expressions.
 
     Raises:
-        ValueError, RecursionError: If it is no JSON, or nested too deeply.
+        ValueError, RecursionError: If the text is not JSON, or is nested too deeply.
     """
     text = text.strip(_WHITE_SPACE)
     value, end = _raw_decode(text)
     if end != len(text):
-        raise ValueError("more than a value")
+        raise ValueError("text after the JSON value")
     return value
 
 
 def _at(value: Any, path: list[str]) -> Any:
-    """Return what is at the end of a path, or that nothing is."""
+    """Return the value at the end of a path, or ``_ABSENT``."""
     if isinstance(value, str) and value[:1] == "{":
         with suppress(ValueError, RecursionError):
             value = _parsed(value)

@@ -1,7 +1,7 @@
-"""The tools that an agent says it uses, as short lines for whoever waits for the answer.
+"""The tool calls that an agent reports, as short lines to show while its answer is awaited.
 
-``wire.dialects`` reports whole calls, and calls that arrive in fragments as the model writes them. No results of tools,
-and none of the answer's words. Lines that nobody takes are forgotten, oldest first.
+``wire.dialects`` reports whole calls, and calls that arrive in fragments as the model writes them. Results of tools are
+not shown. Lines that are not taken are forgotten, oldest first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-NOTE_MAX_CHARS = 160  # with what a progress line begins with, it fits the 200 characters that hosts show
+NOTE_MAX_CHARS = 160  # with the beginning of a progress line, at most the 200 characters that hosts show
 _USING = "using tool "
 _NAME_MAX_CHARS = 80
 _VALUE_MAX_CHARS = 60
@@ -27,13 +27,13 @@ _IDS_MAX = 10_000  # about 1 MB; an answer with more messages than this may repe
 
 
 class Memory(Generic[T]):
-    """Knows which ids came before, as far back as its bound, and something of each."""
+    """Keeps a value for each of the latest ids."""
 
     def __init__(self) -> None:
         self._ids: dict[str, T] = {}
 
     def of(self, value: object, begin: Callable[[], T]) -> tuple[T, bool]:
-        """Return what is known of an id, and whether it came before; what is no id never did."""
+        """Return the value kept for an id, and whether it came before; anything but a text counts as new."""
         if not isinstance(value, str) or not value:
             return begin(), False
         if value in self._ids:
@@ -44,11 +44,11 @@ class Memory(Generic[T]):
         return self._ids[value], False
 
     def get(self, value: object) -> T | None:
-        """Return what is known of an id, None if it never came."""
+        """Return the value kept for an id, None if it never came."""
         return self._ids.get(value) if isinstance(value, str) else None
 
     def is_new(self, value: object) -> bool:
-        """Return whether this id comes for the first time; what is no id is always new."""
+        """Return whether this id comes for the first time; anything but a text counts as new."""
         return not self.of(value, _anything)[1]
 
 
@@ -148,7 +148,7 @@ def call_text(name: str, arguments: object) -> str:
 
 def _value(value: object) -> str:
     if isinstance(value, str):
-        value = value[:_VALUE_MAX_CHARS]  # spares writing what would be cut
+        value = value[:_VALUE_MAX_CHARS]  # the rest would be cut anyway
     try:
         return _cut(json.dumps(value, ensure_ascii=False), _VALUE_MAX_CHARS)
     except RecursionError:  # nested so deeply that it could just be read

@@ -1,7 +1,7 @@
-"""How the frameworks that agents are built with write what an agent says: which event has words, which has none.
+"""The formats in which frameworks for agents write their events: which ones have words, and where.
 
 One module for each family of shapes, and here the tables by which an event finds its reader. A reader returns the
-words that an event adds, "" for a known one that adds none, and None for what is not its own: that goes on to the next
+words that an event adds, "" for a known one that adds none, and None for an unknown one, which goes on to the next
 reader, and at last to ``wire.text``, which drops nothing. A folder, because the families share nothing but this.
 """
 
@@ -34,7 +34,7 @@ _MESSAGE_MEMBERS = frozenset((
     "role", "content", "name", "id", "type", "metadata", "tracking_id", "tool_calls", "tool_call_id", "refusal",
     "annotations", "audio", "function_call", "parts", "parsed", "reasoning_content", "additional_kwargs", "blocks",
 ))  # fmt: skip
-_BESIDE_PAUSES = ("status", "stop_reason", "tool_use", "metadata", "_kinds")  # which say no more than the pauses
+_BESIDE_PAUSES = ("status", "stop_reason", "tool_use", "metadata", "_kinds")  # which repeat the pauses
 
 
 def read(value: dict[str, Any], speech: Speech) -> str | None:

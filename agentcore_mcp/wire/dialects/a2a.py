@@ -1,7 +1,7 @@
-"""Words of A2A, the protocol between agents, in its versions 0.3 (``kind``) and 1.0 (one member that says what it is).
+"""Words of A2A, the protocol between agents, in its versions 0.3 (``kind``) and 1.0 (one member, named after the kind).
 
 A task's words are its artifacts, and the messages in its status. While it works, a status carries a piece of the
-answer (so does Strands) or a sentence about what goes on: nothing tells the two apart but how they read.
+answer (so does Strands) or a sentence about its progress: only their wording tells the two apart.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _artifact(artifact: dict[str, Any], speech: Speech, *, piecewise: bool = Fal
 
 
 def _parts(holder: dict[str, Any], speech: Speech, *, message_id: object = None, piecewise: bool = False) -> str:
-    """Return the words of a message or an artifact, and as JSON what else it holds."""
+    """Return the words of a message or an artifact, and its other parts as JSON."""
     text = _text(holder)
     words = speech.piece(text, message_id) if piecewise else speech.message(text, message_id)
     return words + _others(holder, speech)

@@ -110,7 +110,7 @@ def llamaindex(value: dict[str, Any], speech: Speech) -> str | None:
     return words
 
 
-# What a piece of the model's has, and what a tool came to: at least and at most.
+# The members of a model's piece and of a tool's result: at least and at most.
 _SMOLAGENTS = (
     ({"tool_calls", "token_usage"}, {"tool_calls", "token_usage", "content"}),
     ({"output", "is_final_answer"}, {"output", "is_final_answer", "id", "observation", "tool_call"}),
@@ -118,7 +118,7 @@ _SMOLAGENTS = (
 
 
 def smolagents(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read a step of a run, or what leads to it; the last event is ``{"output": …}``, as authors write it too."""
+    """Read a step of a run, or an event before its end; the last event is ``{"output": …}``, as authors write it too."""
     if value.keys() == {"id", "name", "arguments"}:
         calls.called(value, speech)
         return ""

@@ -1,9 +1,9 @@
-"""The objects that an agent's author has made up: words, and what else comes with them.
+"""The objects that an agent's author has made up: words, and further members.
 
-``{"result": …}``, ``{"response": …}`` and their like, whole or piece by piece. No framework's: those are read first, by
-``wire.dialects``. What comes with every piece is said once, behind the pieces; what changes from piece to piece and is
-no more than a number, an id or a time is said as it was at last; a sum of all pieces so far beside a piece, and a text
-that grows from event to event, are said by what is new.
+``{"result": …}``, ``{"response": …}`` and their like, whole or piece by piece. Frameworks' objects are read
+first, by ``wire.dialects``. Members that come with every piece are said once, after the pieces, with the last value of
+each number, id or time that changes. Of a sum of all pieces beside a piece, and of a text that grows from event to
+event, only the new part is said.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from agentcore_mcp.wire.speech import Said, Speech, as_json
 _ANSWER_NAMES = (
     "result", "response", "output", "answer", "message", "text", "content", "completion", "chunk", "delta", "token",
 )  # fmt: skip
-_KIND_NAMES = ("type", "event", "role")  # and the one that says what kind of words these are
+_KIND_NAMES = ("type", "event", "role")  # and the member for the kind of words
 _DATA_MEMBERS = {"type", "event", "data"}  # "data" alone may be anything, but not beside a kind
-_OTHER_KINDS = ("think", "reason", "tool", "status", "error")  # in a "type": what authors tell apart from the answer
+_OTHER_KINDS = ("think", "reason", "tool", "status", "error")  # in a "type": kinds that are not the answer
 # Members that may be another one with every piece and mean nothing to a reader.
 _BOOKKEEPING = re.compile(r"(?:.*_)?(?:id|uuid|time|timestamp|ts|date|created|at)|.*(?:[a-z]Id|At|Time)|Date")
 _TEXTS_MAX = 12  # of one object, among which a sum is looked for: each may be compared with each
 _MESSAGE_MEMBERS = ("type", "model", "usage", "stop_reason", "metrics", "state", "metadata", "name")
 _PART_MEMBERS = {"type", "text", "id", "index", "annotations"}
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
-_GROWN_CHARS = 20  # that nobody says twice by chance, at the beginning of two pieces
+_GROWN_CHARS = 20  # two pieces don't begin with the same text of this length by chance
 
 
 def is_other_kind(kind: object) -> bool:
@@ -44,14 +44,14 @@ class Authors:
         self._speech = speech
         self.are_open = False  # whether the last event was one of these objects
         self._shape: tuple[object, ...] | None = None  # of the last object
-        self._run = Said()  # what the objects of this shape have said
+        self._run = Said()  # the words of the objects of this shape
         self._run_before = Said()  # and those before the last other event
         self._grows = False  # whether each holds all of the text so far
         self._held = ""  # a text that may be the next piece, or all of the text so far
-        self._rest: dict[str, Any] = {}  # what else they held
+        self._rest: dict[str, Any] = {}  # their further members
 
     def interrupt(self, value: object) -> str:
-        """Return what waits for the end of a run of objects, unless the next event belongs to it."""
+        """Return the words held back until a run of objects ends, unless the next event belongs to it."""
         if not self.are_open or (isinstance(value, dict) and _shape(value) == self._shape):
             return ""
         held, self._held = self._held, ""
@@ -83,7 +83,7 @@ class Authors:
                 return self._speech.line(whole)
             return found + (self._speech.line(as_json(rest)) if rest else "")
         if rest != self._rest:
-            as_json(rest)  # raises now what it would raise when it is said
+            as_json(rest)  # raises now rather than when it is said
         shape = _shape(value)
         if shape != self._shape:
             self.are_open = True
@@ -99,7 +99,7 @@ class Authors:
         return words
 
     def _flush_if_changed(self, rest: dict[str, Any]) -> str:
-        """Say what came with the pieces so far if something else comes with the next."""
+        """Say the further members of the pieces so far, if those of the next piece differ."""
         for key, before in self._rest.items():
             now = rest.get(key)
             if now != before and not isinstance(now, (int, float)) and not _BOOKKEEPING.fullmatch(key):
@@ -146,7 +146,7 @@ class Authors:
 
     def _say(self, text: str, shape: tuple[object, ...], *, is_whole: bool = False) -> str:
         self._run.add(text)
-        # Pieces of a kind follow each other; what is of another kind may be all of them once more.
+        # Pieces of a kind follow each other; one of another kind may repeat all of them.
         return self._speech.voiced(text, shape, is_whole=is_whole)
 
     def _inner(self, answer: object) -> str | None:

@@ -57,7 +57,7 @@ def converse_event(value: dict[str, Any], speech: Speech) -> str | None:
 
 
 def converse_result(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read what Converse answers without a stream."""
+    """Read the answer of Converse without a stream."""
     output = value.get("output")
     message = output.get("message") if isinstance(output, dict) else None
     return read_message(message, speech) if "stopReason" in value and isinstance(message, dict) else None
@@ -109,7 +109,7 @@ def completion(value: dict[str, Any], speech: Speech) -> str | None:
 
 
 def completions(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read what Titan answers without a stream."""
+    """Read the answer of Titan without a stream."""
     texts = [
         result["outputText"] for result in dicts(value.get("results")) if isinstance(result.get("outputText"), str)
     ]
@@ -138,7 +138,7 @@ def claude_message(value: dict[str, Any], speech: Speech) -> str | None:
     if (value.get("type") == "user" and message is not value) or (
         "parent_tool_use_id" in value and "model" not in message
     ):
-        return ""  # what tools answered
+        return ""  # the results of tools
     if message.get("role") != "assistant" and "model" not in message:
         return None
     for part in dicts(message["content"]):
@@ -148,7 +148,7 @@ def claude_message(value: dict[str, Any], speech: Speech) -> str | None:
 
 
 def claude_report(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read what the Claude Agent SDK reports of itself: how it began, how it went, the result."""
+    """Read a report of the Claude Agent SDK on the run: its beginning, its progress, its result."""
     result = value.get("result")
     if "session_id" not in value and "data" not in value:
         return None

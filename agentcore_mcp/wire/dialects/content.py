@@ -1,4 +1,4 @@
-"""What the messages of all frameworks have in common: a role, and a content that is a text or a list of parts.
+"""Messages as all frameworks write them: a role, and a content that is a text or a list of parts.
 
 Used by the dialects beside it; knows no framework's events.
 """
@@ -13,7 +13,7 @@ _TEXT_KINDS = (None, "text", "output_text", "text_delta", "refusal")
 
 
 def text_of(content: object) -> str | None:
-    """Return the text of a content, None if it is no content or no part of it is a text; reasoning is no text."""
+    """Return the text of a content, None if it has none; reasoning doesn't count as text."""
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
@@ -23,7 +23,7 @@ def text_of(content: object) -> str | None:
 
 
 def dicts(value: object) -> list[dict[str, Any]]:
-    """Return the objects in a list, none if it is no list."""
+    """Return the objects in a list, [] for anything but a list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 

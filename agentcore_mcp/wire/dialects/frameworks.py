@@ -67,7 +67,7 @@ def gemini_content(value: dict[str, Any], speech: Speech) -> str | None:
 
 
 def llamaindex_event(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read an event of an agent's workflow, or what it came to."""
+    """Read an event of an agent's workflow, or its result."""
     if isinstance(delta := value.get("delta"), str):
         return speech.piece(delta)
     calls.all_called(value.get("tool_calls"), speech)
@@ -78,7 +78,7 @@ def llamaindex_event(value: dict[str, Any], speech: Speech) -> str | None:
 
 
 def llamaindex_response(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read what a model of LlamaIndex answers; in a stream each holds all so far, and the delta."""
+    """Read an answer of a LlamaIndex model; in a stream each has the sum so far, and the delta."""
     if not {"raw", "delta", "additional_kwargs"} <= value.keys():
         return None
     if isinstance(value["delta"], str):

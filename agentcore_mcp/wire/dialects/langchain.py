@@ -24,7 +24,7 @@ MESSAGE_TYPES = (
     "remove", "constructor",
 )  # fmt: skip
 _BESIDE_MESSAGES = ("messages", "remaining_steps", "last_message")
-# What comes with one of LangChain's messages, and not with what an author calls {"type": "ai", "content": …}.
+# Members of LangChain's messages that an author's own objects don't have, such as {"type": "ai", "content": …}.
 _MESSAGE_MEMBERS = ("id", "additional_kwargs", "response_metadata", "tool_call_id", "tool_calls", "tool_call_chunks")
 
 
@@ -58,7 +58,7 @@ def message(value: dict[str, Any], speech: Speech, place: object = None, *, has_
 
 
 def conversation(values: object, speech: Speech, *, has_calls: bool = True) -> str | None:
-    """Read a list of messages, of LangChain's or OpenAI's form: what was said since the user's last one."""
+    """Read a list of messages, of LangChain's or OpenAI's form: the messages since the user's last one."""
     if not isinstance(values, list) or not values:
         return None
     messages = [plain for value in values if isinstance(value, dict) and (plain := plain_message(value)) is not None]
@@ -72,7 +72,7 @@ def conversation(values: object, speech: Speech, *, has_calls: bool = True) -> s
 
 
 def state(value: dict[str, Any], speech: Speech, *, has_calls: bool = True) -> str | None:
-    """Read the state of a graph, or what a node adds to it: its messages, then whatever else it holds, once."""
+    """Read the state of a graph, or a node's addition to it: its messages, then its other members, once."""
     words = conversation(value.get("messages"), speech, has_calls=has_calls)
     if words is None:
         return "" if value.get("messages") == [] and len(value) == 1 else None

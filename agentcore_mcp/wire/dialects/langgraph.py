@@ -21,7 +21,7 @@ _TASK, _TASK_RESULT = {"id", "name", "input", "triggers"}, {"id", "name", "resul
 
 
 def updates(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read what the nodes that just ran add to the state: ``{"node": {"messages": …}, …}``."""
+    """Read the additions to the state by the nodes that just ran: ``{"node": {"messages": …}, …}``."""
     parts = [part for part in value.values() if isinstance(part, dict) and isinstance(part.get("messages"), list)]
     if not parts:
         return None
@@ -33,7 +33,7 @@ def updates(value: dict[str, Any], speech: Speech) -> str | None:
 
 
 def items(values: list[Any], speech: Speech) -> str | None:
-    """Read a list: a pair of message and metadata, a mode's name and what it streams, or messages."""
+    """Read a list: a pair of message and metadata, a mode's name and its payload, or messages."""
     match values:
         case [dict(value), {"langgraph_step": _} as metadata]:
             return message(value, speech, metadata.get("langgraph_checkpoint_ns"))
@@ -54,7 +54,7 @@ def part(value: dict[str, Any], speech: Speech) -> str | None:
 
 
 def served(mode: str, form: str, value: Any, speech: Speech) -> str | None:
-    """Read an event of LangGraph's server: its type is a mode, and what form of it; metadata come in events too."""
+    """Read an event of LangGraph's server: its type is a mode and a form of it, or ``metadata``."""
     if mode == "metadata" or form == "metadata":
         return "" if isinstance(value, dict) and (form or not any(map(_holds, value.values()))) else None
     if mode == "messages" and isinstance(value, list) and form:
@@ -80,7 +80,7 @@ def protocol_event(value: dict[str, Any], speech: Speech) -> str | None:
 
 
 def task(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read what a graph's task begins with or ends with, in the mode ``tasks``."""
+    """Read the beginning or the end of a task, in the mode ``tasks``."""
     if not (value.keys() >= _TASK or value.keys() >= _TASK_RESULT):
         return None
     if isinstance(value.get("error"), str):
@@ -121,7 +121,7 @@ def event(value: dict[str, Any], speech: Speech) -> str | None:
 
 
 def _final(output: object, speech: Speech) -> str:
-    """Return what the end of the whole graph adds, which says again what its parts said."""
+    """Return the new words at the end of the whole graph, which repeats those of its parts."""
     words: str | None = None
     if isinstance(output, str):
         return speech.result(output)

@@ -1,6 +1,6 @@
-"""Values out of the text that Python makes of its objects, ``repr()`` or the ``str()`` of Pydantic's.
+"""Values parsed from the ``repr()`` of Python objects, or the ``str()`` of Pydantic's.
 
-No code runs: the text is parsed, and what is neither a literal nor the call of a class makes it no such text. Used by
+No code runs: the text is parsed, and anything but literals and calls of classes is refused. Used by
 ``reprs``, which knows whose objects they are.
 """
 
@@ -34,14 +34,14 @@ class Instance(dict[str, Any]):
 
 
 class Parsed:
-    """What a text was parsed into.
+    """The value of a text.
 
     Attributes:
-        value: Objects are ``Instance``, what JSON has no form for is a text, and what has no literal form is None.
-        is_foreign: Whether there was anything that JSON has no form for.
+        value: Objects are ``Instance``, values that JSON can't hold are texts, and opaque ones (``<…>``) are None.
+        is_foreign: Whether the text has anything that JSON can't hold.
 
     Raises:
-        ValueError, SyntaxError, RecursionError, MemoryError: If the text is not what Python makes of an object.
+        ValueError, SyntaxError, RecursionError, MemoryError: If the text is not that of an object.
     """
 
     def __init__(self, text: str) -> None:
@@ -54,7 +54,7 @@ class Parsed:
         self.value = self._value(ast.parse(f"_({source})" if pairs else source, mode="eval").body)
 
     def _plain(self, token: re.Match[str]) -> str:
-        """Return what of a token Python can parse: Pydantic writes no commas between members at the top."""
+        """Return a token in Python's syntax: Pydantic writes no commas between members at the top."""
         if token["opaque"]:
             self.is_foreign = True
             return "None"
@@ -89,4 +89,4 @@ class Parsed:
             case ast.Constant() | ast.Call() | ast.UnaryOp() | ast.Attribute() | ast.Name() | ast.BinOp():
                 self.is_foreign = True
                 return ast.unparse(node)
-        raise ValueError(f"{type(node).__name__} is no literal")
+        raise ValueError(f"{type(node).__name__} is not a literal")

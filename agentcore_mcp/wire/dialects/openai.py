@@ -1,4 +1,4 @@
-"""Words of OpenAI's APIs and of whoever speaks like them: chat completions, responses, and their streams."""
+"""Words of OpenAI's APIs and of compatible ones: chat completions, responses, and their streams."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def stream_event(value: dict[str, Any], speech: Speech) -> str | None:
 
 
 def response(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read a complete response, or the reason why there is none."""
+    """Read a complete response, or the error in its place."""
     error = value.get("error")
     if isinstance(error, dict) and isinstance(error.get("message"), str):
         return speech.failure(error["message"])
@@ -67,7 +67,7 @@ def response(value: dict[str, Any], speech: Speech) -> str | None:
 def error(value: dict[str, Any], speech: Speech) -> str | None:
     """Read an error as OpenAI, Anthropic, JSON-RPC, LangGraph and the AI SDK write it: an object that is nothing else.
 
-    ``{"error": "…"}`` is none of theirs but an author's own answer.
+    ``{"error": "…"}`` is an author's own answer.
     """
     inner, message = value.get("error"), value.get("message")
     if isinstance(inner, dict) and value.keys() <= _ERROR_MEMBERS and isinstance(inner.get("message"), str):

@@ -1,10 +1,10 @@
-r"""Words of objects that arrive as the text Python makes of them.
+r"""Words of objects that arrive as their ``repr()`` or ``str()``.
 
-An app of the published SDK sends what is no JSON as ``str(object)``: a dictionary with live objects or bytes in it
-(events of Strands and LangGraph), a Pydantic object with a date (AutoGen), a dataclass (Agno, OpenAI's Agents SDK,
-Pydantic AI), a message of LangChain. They are read as their JSON would be. An agent's text is not taken for such an
-object: each beginning is a framework's own, a dictionary has something that JSON hasn't, and what can't be read, or no
-dialect knows, is still words.
+An app of the published SDK sends values that JSON can't hold as ``str(object)``: a dictionary with live objects or
+bytes in it (events of Strands and LangGraph), a Pydantic object with a date (AutoGen), a dataclass (Agno, OpenAI's
+Agents SDK, Pydantic AI), a message of LangChain. They are read as their JSON would be. To not mistake an agent's text for an
+object, each beginning is a framework's own and a dictionary must hold a value that JSON can't; a text that can't be
+parsed, or that no dialect knows, counts as words.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _TEAM_LIFECYCLE = re.compile(r"\{'type': 'multiagent_(?!node_(?:stream|interrupt
 
 
 def words_of(text: str, speech: Speech, read: Read) -> str | None:
-    """Return the words that the text of an object adds, None if it is no such text.
+    """Return the words of an object from its text, None if the text is anything else.
 
     Args:
         text: The text.
@@ -69,7 +69,7 @@ def words_of(text: str, speech: Speech, read: Read) -> str | None:
         value = value["result"]
     if value.kind == "_" and ("additional_kwargs" in value or "tool_call_id" in value):
         value["type"] = _type_of_message(value)
-    elif value.keys() == {"output"}:  # what a run of Pydantic AI or smolagents comes to
+    elif value.keys() == {"output"}:  # the result of a run of Pydantic AI or smolagents
         output = value["output"]
         return speech.result(output) if isinstance(output, str) else _result(output, speech, read)
     elif value.kind.endswith("StreamEvent"):  # of OpenAI's Agents SDK

@@ -82,7 +82,7 @@ TURN = Row(turn=True)
 
 
 def by(member: str, rows: Mapping[str, Reader]) -> Reader:
-    """Return what reads an event by the row for the value of one of its members."""
+    """Return a reader that picks the row by the value of one of its members."""
 
     def reader(value: dict[str, Any], speech: Speech) -> str | None:
         kind = value.get(member)
@@ -93,7 +93,7 @@ def by(member: str, rows: Mapping[str, Reader]) -> Reader:
 
 
 def _at(value: Any, places: str) -> Any:
-    """Return what is at the first of these places that has anything but null."""
+    """Return the first value other than null at these places."""
     for place in places.split():
         found = value
         for name in filter(None, place.split(".")):

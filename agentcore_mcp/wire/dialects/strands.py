@@ -40,7 +40,7 @@ def tool_in_use(value: dict[str, Any], speech: Speech) -> str | None:
 
 
 def result(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read what a run came to, by itself or as somebody's ``result``: its last message, and a structured answer."""
+    """Read the result of a run, by itself or as a ``result``: its last message, and a structured answer."""
     inner = value.get("result", value) if len(value) == 1 else value
     if not isinstance(inner, dict) or not any(members <= inner.keys() for members in _RESULT_MEMBERS):
         return None
@@ -52,7 +52,7 @@ def result(value: dict[str, Any], speech: Speech) -> str | None:
     structured = inner.get("structured_output", inner.get("structuredOutput"))
     words += "" if structured is None else structured_output({"structured_output": structured}, speech)
     if inner.get("stop_reason", inner.get("stopReason")) == "interrupt" and not pauses and not speech.pauses:
-        pauses = [{"question": "the agent has paused, and doesn't say in its result what for"}]
+        pauses = [{"question": "the agent has paused, but its result doesn't have the question"}]
     return words + "".join(waiting.pause(pause, speech) for pause in pauses)
 
 

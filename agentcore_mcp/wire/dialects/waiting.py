@@ -1,7 +1,7 @@
-"""What agents wait for: a question that a person has to answer, or a tool whose use one has to allow.
+"""Pauses, as frameworks write them: a question that a person has to answer, or a tool call to approve.
 
-Frameworks write such a pause as an item of a list, or as an event. The items are so much alike that one reader reads
-them all.
+Frameworks write such a pause as an item of a list, or as an event. The items are so much alike that one
+reader is enough.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from agentcore_mcp.wire.tooluse import call_text
 if TYPE_CHECKING:
     from agentcore_mcp.wire.speech import Speech
 
-# The lists of pauses, and what each item of one has at least.
+# The lists of pauses, and the members that each item must have.
 LISTS: dict[str, tuple[set[str], ...]] = {
     "interrupts": ({"id", "reason"}, {"id", "value"}),  # Strands and AG-UI; tasks of LangGraph
     "__interrupt__": ({"value"},),  # LangGraph
@@ -34,19 +34,19 @@ _STRANDS = {"id", "name", "reason"}
 
 
 def split(value: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return an object without what is waited for in its lists, and that."""
+    """Return an object with its lists of pauses emptied, and the pauses."""
     found = {name: items for name in LISTS if name in value and (items := _pauses(name, value[name]))}
     rest = {**value, **{name: [] for name in found}}
     return rest, [item for items in found.values() for item in items]
 
 
 def is_list(value: object) -> bool:
-    """Return whether a value is the list by which Strands says why an agent paused, which is its result's text."""
+    """Return whether a value is the list of interrupts that Strands returns as the text of a result."""
     return isinstance(value, list) and bool(value) and _pauses("interrupts", value) == value
 
 
 def pause(item: dict[str, Any], speech: Speech) -> str:
-    """Read one thing that an agent waits for."""
+    """Read one pause."""
     takes_response = item.keys() >= _STRANDS and "arguments" not in item
     for holder in _HOLDERS:
         if isinstance(inner := item.get(holder), dict):
