@@ -1,7 +1,8 @@
 """The pieces of a body other than an event stream: lines of JSON, text as it arrives, or the whole body.
 
-A piece is always a string. ``Text`` is plain text, even if it looks like JSON; ``Binary`` has bytes other than text; any other piece is a value in itself, like the data of an event. Used by ``runtime.readers``; ``wire.sse`` has
-the pieces of event streams.
+A piece is always a string. ``Text`` is plain text, even if it looks like JSON; ``Binary`` has bytes other than text;
+any other piece is a value in itself, like the data of an event. Used by ``runtime.readers``; ``wire.sse`` has the
+pieces of event streams.
 """
 
 from __future__ import annotations

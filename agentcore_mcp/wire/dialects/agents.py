@@ -118,7 +118,7 @@ _SMOLAGENTS = (
 
 
 def smolagents(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read a step of a run, or an event before its end; the last event is ``{"output": …}``, as authors write it too."""
+    """Read a step of a run, or an event before its end; the last is ``{"output": …}``, as authors write it too."""
     if value.keys() == {"id", "name", "arguments"}:
         calls.called(value, speech)
         return ""

@@ -2,9 +2,9 @@ r"""Words of objects that arrive as their ``repr()`` or ``str()``.
 
 An app of the published SDK sends values that JSON can't hold as ``str(object)``: a dictionary with live objects or
 bytes in it (events of Strands and LangGraph), a Pydantic object with a date (AutoGen), a dataclass (Agno, OpenAI's
-Agents SDK, Pydantic AI), a message of LangChain. They are read as their JSON would be. To not mistake an agent's text for an
-object, each beginning is a framework's own and a dictionary must hold a value that JSON can't; a text that can't be
-parsed, or that no dialect knows, counts as words.
+Agents SDK, Pydantic AI), a message of LangChain. They are read as their JSON would be. To not mistake an agent's text
+for an object, each beginning is a framework's own and a dictionary must hold a value that JSON can't; a text that can't
+be parsed, or that no dialect knows, counts as words.
 """
 
 from __future__ import annotations

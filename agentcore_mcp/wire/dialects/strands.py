@@ -52,7 +52,7 @@ def result(value: dict[str, Any], speech: Speech) -> str | None:
     structured = inner.get("structured_output", inner.get("structuredOutput"))
     words += "" if structured is None else structured_output({"structured_output": structured}, speech)
     if inner.get("stop_reason", inner.get("stopReason")) == "interrupt" and not pauses and not speech.pauses:
-        pauses = [{"question": "the agent has paused, but its result doesn't have the question"}]
+        pauses = [{"question": "the agent has paused, and doesn't say in its result what for"}]
     return words + "".join(waiting.pause(pause, speech) for pause in pauses)
 
 
