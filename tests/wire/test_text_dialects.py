@@ -578,3 +578,15 @@ def test_any_json_gives_text_and_short_notes_on_one_line(events: list[Any]) -> N
 
     assert words.encode().decode() == words
     assert all(len(note) <= 160 and "\n" not in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ('{"messages": [{"type": [], "content": "It"}]}', '{"messages": [{"type": [], "content": "It"}]}'),
+        ('2:{"step": 1}', '{"step": 1}'),
+        ('3:{"code": 1}', 'error: {"code": 1}'),
+    ],
+)
+def test_known_members_with_values_of_other_types_lose_nothing(data: str, words: str) -> None:
+    assert AnswerText().feed(data) == words

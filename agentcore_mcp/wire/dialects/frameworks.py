@@ -112,7 +112,7 @@ AUTOGEN_TYPES: dict[str, Row] = {
 def autogen_result(value: dict[str, Any], speech: Speech) -> str | None:
     """Read the result of a run, which holds all of its messages."""
     messages = dicts(value.get("messages"))
-    if not messages or any(message.get("type") not in AUTOGEN_TYPES for message in messages):
+    if not messages or any(message.get("type") not in tuple(AUTOGEN_TYPES) for message in messages):
         return None
     return "".join(autogen(message, speech) or "" for message in messages)
 
@@ -178,8 +178,8 @@ _DATA_STREAM = {
 def ai_data_stream(code: str, value: Any, speech: Speech) -> str:
     """Read a line of the AI SDK's data stream protocol, version 1: a code, and the JSON behind it."""
     if code == "2":
-        return "".join(speech.line(as_json(part)) for part in value)
+        return "".join(speech.line(as_json(part)) for part in (value if isinstance(value, list) else [value]))
     if code == "3":
-        return speech.failure(str(value))
+        return speech.failure(value if isinstance(value, str) else as_json(value))
     members = value if isinstance(value, dict) else {"text": value}
     return AI_SDK[_DATA_STREAM[code]](members, speech) or "" if code in _DATA_STREAM else ""
