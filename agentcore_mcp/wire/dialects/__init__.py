@@ -34,12 +34,13 @@ _MESSAGE_MEMBERS = frozenset((
     "role", "content", "name", "id", "type", "metadata", "tracking_id", "tool_calls", "tool_call_id", "refusal",
     "annotations", "audio", "function_call", "parts", "parsed", "reasoning_content", "additional_kwargs", "blocks",
 ))  # fmt: skip
+_has_no_pauses = waiting.NAMES.isdisjoint  # found once: it is asked of each event
 _BESIDE_PAUSES = ("status", "stop_reason", "tool_use", "metadata", "_kinds")  # which repeat the pauses
 
 
 def read(value: dict[str, Any], speech: Speech) -> str | None:
     """Return the words that an event adds, None if no framework is known to write it."""
-    if not waiting.NAMES.isdisjoint(value):
+    if not _has_no_pauses(value):
         rest, pauses = waiting.split(value)
         if pauses:
             words = read(rest, speech)

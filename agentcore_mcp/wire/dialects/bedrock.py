@@ -68,11 +68,13 @@ def converse_result(value: dict[str, Any], speech: Speech) -> str | None:
 
 def data_event(value: dict[str, Any], speech: Speech) -> str | None:
     """Read a piece that Strands reports beside the model's own delta."""
-    data, delta = value.get("data"), value.get("delta")
-    is_own = (
-        len(value) == 1 or "event_loop_cycle_id" in value or (isinstance(delta, dict) and delta.get("text") == data)
-    )
-    return speech.ranked(data, _DATA) if isinstance(data, str) and is_own else None
+    data = value.get("data")
+    if not isinstance(data, str):
+        return None
+    if len(value) == 1 or "event_loop_cycle_id" in value:
+        return speech.ranked(data, _DATA)
+    delta = value.get("delta")
+    return speech.ranked(data, _DATA) if isinstance(delta, dict) and delta.get("text") == data else None
 
 
 def message_event(value: dict[str, Any], speech: Speech) -> str | None:
