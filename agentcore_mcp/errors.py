@@ -127,22 +127,22 @@ class AgentRuntimeError(AgentCoreError):
         error: The error's own text, as the service or the agent sent it.
         error_type: An AWS exception name, the agent's exception class, or ``HTTP <status>`` if the answer named
             neither.
-        details: What else the answer says about it; only part of the message, which is type, error and this.
+        message: Given: what else the answer says about the error. Read: type, error and that, as ``str()`` has it.
         status: The HTTP status, or None for an error inside a stream that began with 200.
         request_id: The id that AWS support asks for, when the answer carried one.
     """
 
     error: str
     error_type: str = ""
-    details: InitVar[str] = ""
+    message: InitVar[str] = ""  # the attribute is the base class's
     _: KW_ONLY
     status: int | None = None
     request_id: str | None = None
     session_id: str | None = None
 
-    def __post_init__(self, details: str) -> None:
+    def __post_init__(self, message: str) -> None:
         named = f"{self.error_type}: {self.error}" if self.error_type else self.error
-        super().__init__(f"{named} ({details})" if details else named, session_id=self.session_id)
+        super().__init__(f"{named} ({message})" if message else named, session_id=self.session_id)
 
 
 @dataclass(eq=False, repr=False)
@@ -171,8 +171,8 @@ class ServiceError(AgentRuntimeError):
     retry_after_s: float | None = None
     foreign: bool = False
 
-    def __post_init__(self, details: str) -> None:
-        super().__post_init__(details)
+    def __post_init__(self, message: str) -> None:
+        super().__post_init__(message)
         self.code = self.code or self.error_type
 
 

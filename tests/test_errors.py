@@ -35,7 +35,7 @@ def test_an_error_of_the_runtime_has_its_text_its_type_and_a_sentence(
 
 @pytest.mark.parametrize("kind", [AgentRuntimeError, ServiceError, AgentError])
 def test_the_arguments_of_an_error_have_names(kind: type[AgentRuntimeError]) -> None:
-    error = kind(error="e", error_type="T", details="d", status=400, request_id="r", session_id="s")
+    error = kind(error="e", error_type="T", message="d", status=400, request_id="r", session_id="s")
 
     assert (error.error, error.error_type, str(error)) == ("e", "T", "T: e (d)")
     assert (error.status, error.request_id, error.session_id) == (400, "r", "s")

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from agentcore_mcp.hosting.failures import contained
 from agentcore_mcp.hosting.streaming import encode_event, encode_events, encode_json
+from agentcore_mcp.hosting.worker import runs_here
 from agentcore_mcp.wire.headers import JSON_TYPE
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def _takes_context(handler: Callable[..., Any]) -> bool:
 
 
 def _called(handler: Callable[..., Any], *args: Any) -> Any:
+    runs_here(None)
     with contained():
         result = handler(*args)
         return result if inspect.isawaitable(result) else _answer_or_generator(result)
@@ -83,6 +85,7 @@ async def _from_threads(generator: Generator[Any, Any, Any], context: Context) -
 
 def _next_event(generator: Generator[Any, Any, Any]) -> bytes:
     """Return the next piece as an event; nothing at the end."""
+    runs_here(None)
     with contained():
         for piece in generator:
             return encode_event(piece)

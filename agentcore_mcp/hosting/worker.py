@@ -76,7 +76,7 @@ class WorkerLoop:
                 loop = asyncio.new_event_loop()
                 threading.Thread(target=self._serve, args=(loop,), name="agentcore-worker", daemon=True).start()
                 self._loop = loop
-            call = asyncio.run_coroutine_threadsafe(_contained(function, *args), self._loop)
+            call = asyncio.run_coroutine_threadsafe(_contained(self._loop, function, *args), self._loop)
             self._calls.add(call)
         call.add_done_callback(self._calls.discard)
         return call
@@ -85,7 +85,7 @@ class WorkerLoop:
         """Run the loop, again if a task has stopped it or called ``sys.exit()``. If the loop fails, so do all calls."""
         try:
             while True:
-                asyncio._set_running_loop(None)  # noqa: SLF001 - the starter's, if instrumentation of threads left it
+                runs_here(None)
                 with suppress(SystemExit, KeyboardInterrupt):
                     loop.run_forever()
         except BaseException as error:
@@ -146,6 +146,12 @@ class _Pieces(Generic[T]):
             self._reader.call_soon_threadsafe(self.arrived.set)
 
 
-async def _contained(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+def runs_here(loop: asyncio.AbstractEventLoop | None) -> None:
+    """Set the loop that runs in this thread: instrumentation or an agent's code may have left another one there."""
+    asyncio._set_running_loop(loop)  # noqa: SLF001 - asyncio has no other way
+
+
+async def _contained(loop: asyncio.AbstractEventLoop, function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+    runs_here(loop)
     with contained():
         return await function(*args)

@@ -26,6 +26,7 @@ _RIGHT, _AFTER, _BEFORE, _ALL = "\x11\x12\x13\x14"
 _MOVES = f"\b\r{_RIGHT}{_AFTER}{_BEFORE}{_ALL}"
 _PARTS = re.compile("|".join(f"{each}+" for each in (f"[^{_MOVES}]", *_MOVES)))
 _OURS = re.compile("[\x11-\x14]")
+_ERASED_END = re.compile(f"\r({_RIGHT}*){_AFTER}")  # behind a folded line, from the column that many to the right
 # Nothing else rings a bell or moves anything that is worth showing; tab and line feed are.
 _CONTROLS = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x10\x15-\x1f\x7f]")
 # The CSI sequences that move or erase, and the columns of the widest window.
@@ -74,7 +75,7 @@ def _moves_of(escape: re.Match[str]) -> str:
 class SettledLines:
     """Gives out plain text line by line, when nothing can rewrite it any more: what a terminal shows of it in the end.
 
-    What was erased and not written anew is still shown: a progress bar that takes itself off says how far it came.
+    A line that was erased as a whole is still shown: a progress bar that takes itself off says how far it came.
     """
 
     def __init__(self) -> None:
@@ -102,9 +103,9 @@ class SettledLines:
 
 def given_out(text: str) -> tuple[str, str]:
     """Divide folded text into what can be shown, and what stands for its last line to go on from there."""
-    shown = text.rstrip(_MOVES)
-    begun = GIVEN_OUT if shown[-1:] not in ("", "\n") else ""
-    return shown.lstrip(GIVEN_OUT), begun + text[len(shown) :]
+    written = text.rstrip(_MOVES)
+    begun = GIVEN_OUT if written[-1:] not in ("", "\n") else ""
+    return _shown(text).lstrip(GIVEN_OUT), begun + text[len(written) :]
 
 
 def folded(text: str) -> str:
@@ -113,7 +114,20 @@ def folded(text: str) -> str:
     if not any(map(text.__contains__, _MOVES)):
         return text
     *lines, last = text.split("\n")
-    return "".join([*(f"{_folded(line).rstrip(_MOVES)}\n" for line in lines), _folded(last)])
+    return "".join([*(f"{_shown(_folded(line))}\n" for line in lines), _folded(last)])
+
+
+def _shown(text: str) -> str:
+    """Return folded text without what is erased at its end, unless that leaves nothing of its last line."""
+    written = text.rstrip(_MOVES)
+    if erased := _ERASED_END.match(text, len(written)):
+        before, end, last = written.rpartition("\n")
+        cells: list[str] = []
+        _write(last, cells, 0)
+        kept = "".join(cells[: len(erased[1])])
+        if kept.strip():
+            return before + end + kept
+    return written
 
 
 def _folded(line: str) -> str:

@@ -325,3 +325,30 @@ def test_when_the_thread_ends_its_calls_fail_and_another_takes_over() -> None:
         assert b'"Healthy"' in exchange(port, http_request("GET", "/ping"))
         assert ask("again").startswith(b"HTTP/1.1 200 ")
     gc.collect()  # what is left of the loop, before its warnings are no longer expected
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_a_loop_that_a_handler_leaves_in_its_thread_harms_no_later_call(is_async: bool) -> None:
+    app, left = BedrockAgentCoreApp(), asyncio.new_event_loop()
+
+    async def asynchronous(payload: dict[str, Any]) -> str:
+        if payload["leaks"]:
+            asyncio._set_running_loop(left)
+            return "leaked"
+        await asyncio.sleep(0)
+        return "fine"
+
+    def synchronous(payload: dict[str, Any]) -> str:
+        if payload["leaks"]:
+            asyncio._set_running_loop(left)
+            return "leaked"
+        asyncio.run(asyncio.sleep(0))
+        return "fine"
+
+    app.entrypoint(asynchronous if is_async else synchronous)
+    with serving(app) as port:
+        for leaks in (True, False, True, False):
+            body = b'{"leaks": %s}' % str(leaks).lower().encode()
+            answer = exchange(port, http_request("POST", "/invocations", body))
+            assert answer.endswith(b'"leaked"' if leaks else b'"fine"'), answer
+    left.close()
