@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # A piece of what comes out: a kilobyte may stand for a megabyte, and is not to be had all at once.
-PIECE_MAX_BYTES = 1024 * 1024
+PIECE_MAX_BYTES = 64 * 1024
 
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS
 

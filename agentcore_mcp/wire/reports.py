@@ -15,12 +15,20 @@ from agentcore_mcp.wire.sse import NamedData
 # What the data has of each event by which a BedrockAgentCoreApp in Python reports an error after its stream has begun.
 FAILURE_MARK = '"error_type"'
 
+# About 50 ms of parsing: an event loop must not be held for longer than 100. Such an answer is shown as it came.
+_MUCH_CHARS = 262_144
+_VALUES_MAX = 200_000
 _STREAM_FAILURE_KEYS = ("error", "error_type", "message")
 _FAILURE_NAMES = ("error", "exception")
 _END_NAMES = ("done", "end", "close", "complete", "completed", "finish", "finished", "stop")
 _IDLE_NAMES = ("ping", "heartbeat", "keepalive", "keep-alive", "keep_alive")
 _NOTHING = ("", "{}", "[]", "null", '""', "[DONE]", '"[DONE]"')
 _TEXTS, _TYPES = ("message", "errorText", "detail", "error"), ("error_type", "type", "name", "code", "error")
+
+
+def is_too_much(text: str) -> bool:
+    """Tell whether a text, if it is JSON, has so many values that parsing it would hold up everything else."""
+    return len(text) > _MUCH_CHARS and text.count(",") + text.count(":") > _VALUES_MAX
 
 
 def stream_failure(data: str) -> tuple[str, str, str] | None:
@@ -32,7 +40,7 @@ def stream_failure(data: str) -> tuple[str, str, str] | None:
     if isinstance(data, NamedData) and data.event.lower() in _FAILURE_NAMES:
         error, error_type, message = map(valid_unicode, _failure(data))
         return error, error_type, message
-    if FAILURE_MARK not in data:  # spares the parsing for nearly every event
+    if FAILURE_MARK not in data or is_too_much(data):  # spares the parsing for nearly every event
         return None
     try:
         value = json.loads(data)
@@ -64,7 +72,7 @@ def event_line(data: str) -> str:
             with suppress(RecursionError):
                 return valid_unicode(json.dumps({"event": data.event, "data": value}, ensure_ascii=False))
     text = valid_unicode(data)
-    if "\n" in text:
+    if "\n" in text and not is_too_much(text):
         with suppress(ValueError, RecursionError):
             json.loads(text)
             text = text.strip(" \t\r\n").replace("\r", " ").replace("\n", " ")

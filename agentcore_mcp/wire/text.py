@@ -17,7 +17,7 @@ from agentcore_mcp.wire.characters import valid_unicode
 from agentcore_mcp.wire.dialects import frameworks, langgraph, reprs
 from agentcore_mcp.wire.dialects.authors import Authors, is_other_kind
 from agentcore_mcp.wire.pieces import DATA_STREAM_LINE, Binary, Text
-from agentcore_mcp.wire.reports import FAILURE_MARK, event_line, says_nothing, stream_failure
+from agentcore_mcp.wire.reports import FAILURE_MARK, event_line, is_too_much, says_nothing, stream_failure
 from agentcore_mcp.wire.speech import Speech, as_json
 from agentcore_mcp.wire.sse import NamedData, SSEEvent
 
@@ -66,6 +66,8 @@ class AnswerText:
         Args:
             data: One piece of an answer: a server-sent event or the data of one, a line, a text, or a whole answer.
         """
+        if isinstance(data, str) and is_too_much(data):
+            return self._authors.interrupt(None) + self._speech.piece(str(data))
         if type(data) is str and data[:1] in _COMMON_BEGINNINGS and not self._is_plain and not self._path:
             try:  # contextlib.suppress would cost as much as the parsing
                 value, end = _raw_decode(data)

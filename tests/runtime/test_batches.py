@@ -6,16 +6,19 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
+import anyio.lowlevel
+import httpx2
 import pytest
 
 from agentcore_mcp.errors import AgentError, StreamInterruptedError
+from agentcore_mcp.runtime import NoAuth, RuntimeClient
 from agentcore_mcp.wire.eventstream import CommandEvent, ContentDelta, ContentStart, ContentStop, encode_command_event
 from tests.support.clients import ARN, SESSION_ID, client_of
 from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked
 from tests.support.sse import encode_sse
 
 if TYPE_CHECKING:
-    from agentcore_mcp.runtime.client import RuntimeClient
+    from collections.abc import AsyncIterator
 
 ONE_AND_TWO = chunked("text/event-stream") + chunk(encode_sse("one") + encode_sse("two"))
 FAILURE = json.dumps({"error": "oh", "error_type": "KeyError", "message": "An error occurred during streaming"})
@@ -84,3 +87,45 @@ async def test_leaving_in_the_middle_of_a_batch_closes_the_connection_and_ends_b
 
         assert [piece async for piece in invocation] == []
         assert [batch async for batch in invocation.batches] == []
+
+
+@pytest.mark.parametrize(
+    ("content_type", "piece", "chunk_bytes"),
+    [
+        ("application/x-ndjson", b'{"a":1}\n', 1_000_000),
+        ("text/plain", b"x", 1),
+        ("text/event-stream", b"\n", 1),
+        ("text/event-stream", b"data: a\n\n", 1),
+    ],
+)
+async def test_what_one_read_brings_does_not_hold_the_loop(content_type: str, piece: bytes, chunk_bytes: int) -> None:
+    """Others get their turn before all of it is read."""
+    body = piece * (100_000 // len(piece))
+    chunks = [body[start : start + chunk_bytes] for start in range(0, len(body), chunk_bytes)] * (
+        40 if chunk_bytes > 1 else 1
+    )
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    async def answer(request: httpx2.Request) -> httpx2.Response:
+        async def everything() -> AsyncIterator[bytes]:
+            for data in chunks:
+                yield data
+
+        return httpx2.Response(200, headers={"content-type": content_type}, content=everything())
+
+    transport = httpx2.MockTransport(answer)
+    client = RuntimeClient(auth=NoAuth(), transport=transport, endpoint_url="http://127.0.0.1:1")
+    async with client, anyio.create_task_group() as tasks:
+        async with client.invoke(ARN, b"{}") as invocation:
+            tasks.start_soon(count)
+            async for _ in invocation.batches:
+                pass
+        tasks.cancel_scope.cancel()
+
+    assert turns > 1

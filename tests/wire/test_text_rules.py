@@ -370,3 +370,16 @@ def test_no_event_of_64_ki_holds_up_whoever_reads_it(value: Any) -> None:
         answer.feed(one)
 
     assert time.process_time() - began < 3
+
+
+def test_json_of_more_values_than_can_be_parsed_in_time_is_shown_as_it_came() -> None:
+    answer = '{"result": "hello", "rows": [' + ",".join(['{"a":1}'] * 300_000) + "]}"
+    text = AnswerText()
+
+    assert text.feed(answer) + text.close() == answer
+
+
+def test_a_long_text_in_json_is_read_all_the_same() -> None:
+    text = AnswerText()
+
+    assert text.feed('{"result": "' + "Hello " * 100_000 + '"}') + text.close() == "Hello " * 100_000

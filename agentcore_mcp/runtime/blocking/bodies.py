@@ -14,6 +14,7 @@ from agentcore_mcp.errors import TransportError
 from agentcore_mcp.runtime.failures import LINE_FAILURES, failure, reading_errors
 from agentcore_mcp.runtime.readers import Body, command_body, invocation_body
 from agentcore_mcp.runtime.timeouts import ERROR_BODY_TIMEOUT_S
+from agentcore_mcp.runtime.turns import Turns
 from agentcore_mcp.wire.eventstream import CommandEvent
 from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE
 from agentcore_mcp.wire.sse import SSEEvent
@@ -120,15 +121,17 @@ def _answer(reply: Reply, body: Body[T]) -> Generator[BlockingAnswer[T], None, N
 
 def _batches(reply: Reply, body: Body[T]) -> Generator[list[T], None, None]:
     """Yield what is made of the body, as soon as it is complete: one piece or several, never none."""
-    response = reply.response
+    response, turns = reply.response, Turns()
     try:
         with reading_errors(reply):
             with nullcontext(response.iter_raw() if body.is_compressed else response.iter_bytes()) as chunks:
                 for chunk in chunks:
                     for pieces in body.feed(chunk):
                         yield pieces
+                        turns.take()
                     if body.is_over:
                         break
+                    turns.take()
             # An end is only an end if the connection says so: after a cut this is not reached.
             if pieces := body.close():
                 yield pieces
