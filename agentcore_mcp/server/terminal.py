@@ -34,6 +34,7 @@ _MOVE = re.compile(r"\x1b\[(\d{0,9})([CDGJK`])")
 _COLUMNS_MAX = 500
 # With its accents. What is more takes columns of its own, so that no line grows without end.
 _STACKED_MAX_CHARS = 8
+_RUNS = re.compile(r"[\0-\x7f]+|[^\0-\x7f]")
 _ERASED = {"": _AFTER, "0": _AFTER, "1": _BEFORE, "2": _ALL}
 
 # Stands at the beginning of a text for the part of its first line that was given out and can't be taken back.
@@ -85,7 +86,9 @@ class SettledLines:
         """Return the lines that are complete, and of one that is too long to be held back what there is."""
         self._unfinished = folded(self._unfinished + text)
         end = self._unfinished.rfind("\n") + 1
-        too_long = _columns(self._unfinished[end:].rstrip(_MOVES)) > _HELD_MAX_CHARS
+        last = self._unfinished[end:].rstrip(_MOVES)
+        # No character takes more than two columns, and counting them takes as long as writing them.
+        too_long = len(last) > _HELD_MAX_CHARS // 2 and _columns(last) > _HELD_MAX_CHARS
         if too_long or self._unfinished.startswith(GIVEN_OUT, end):
             return self.give_out()
         settled, self._unfinished = self._unfinished[:end], self._unfinished[end:]
@@ -183,7 +186,7 @@ def _write(text: str, cells: list[str], at: int) -> int:
 
     A wide character takes two, of which the second is empty.
     """
-    for written in (text,) if text.isascii() else text:
+    for written in _RUNS.findall(text):
         if not written.isascii() and combining(written) and at:
             base = at - 1 if cells[at - 1] else at - 2
             if len(cells[base]) < _STACKED_MAX_CHARS:
