@@ -30,7 +30,7 @@ FOLDER_MAX_MODULES = 20
 
 # Imported in the function that needs it: botocore is 0.7 s of start-up that most runs never need, and so are PyJWT and
 # cryptography; OpenTelemetry is only there if whoever runs an agent has installed it.
-LAZY_ONLY = frozenset({"botocore", "cryptography", "jwt", "opentelemetry"})
+LAZY_ONLY = frozenset({"botocore", "cryptography", "jwt", "limits", "opentelemetry", "prometheus_client", "redis"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,11 @@ ROOMS = {
     "local.operations": _rule("errors wire local.line local.sandbox", "anyio httpx2 websockets"),
     "config": _rule("errors wire", "pydantic"),
     "server": _rule("errors wire runtime config", "anyio h11 httpx2 mcp pydantic starlette uvicorn"),
+    # The libraries of its extras are imported on use.
+    "server.hosted": _rule(
+        "errors wire runtime config server",
+        "anyio botocore httpx2 jwt limits mcp opentelemetry prometheus_client pydantic redis starlette uvicorn",
+    ),
     "cli": _rule("errors wire runtime hosting local config server _logs", "anyio click mcp pydantic rich uvicorn"),
     "__main__": _rule("cli"),
     # The package itself resolves its names on first use; what it may not do is import a room at the top.
@@ -282,7 +287,7 @@ def test_an_agent_container_pays_for_nothing_that_hosting_an_agent_does_not_need
 
 
 def test_only_the_server_and_the_command_load_mcp() -> None:
-    assert _loaded_by(_import_all_but("server", "cli", "__main__"), "mcp") == set()
+    assert _loaded_by(_import_all_but("server", "server.hosted", "cli", "__main__"), "mcp") == set()
 
 
 def test_no_module_loads_botocore_when_it_is_imported() -> None:

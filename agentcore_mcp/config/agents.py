@@ -19,6 +19,7 @@ from pydantic import (
 
 from agentcore_mcp.config.auth import Auth
 from agentcore_mcp.config.commands import CommandPolicy, Commands
+from agentcore_mcp.config.hosted import Allow  # noqa: TC001 - pydantic reads it
 from agentcore_mcp.config.model import Table, text_like
 from agentcore_mcp.wire.headers import header_fields
 from agentcore_mcp.wire.ids import RuntimeArn
@@ -127,6 +128,7 @@ class Agent(Table):
         description="On whose behalf; needs bedrock-agentcore:InvokeAgentRuntimeForUser",
     )
     commands: Commands = Field(default=CommandPolicy(), description="Which commands may be run in the agent's sessions")
+    allow: Allow | None = Field(default=None, description="Who may use it on a server with server.auth; default: all")
     on_cancel: Literal["keep", "stop"] = Field(
         default="keep", description="What becomes of the session when a call is cancelled"
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from agentcore_mcp.config.commands import CommandPolicy, Commands
+from agentcore_mcp.config.hosted import Allow  # noqa: TC001 - pydantic reads it
 from agentcore_mcp.config.model import Table
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Discovery(Table):
         default=("*",), description="Names of the runtimes that are offered; * and ? are wild"
     )
     exclude: tuple[str, ...] = Field(default=(), description="Names of the runtimes that are not")
+    allow: Allow | None = Field(default=None, description="Who may use them on a server with server.auth")
     commands: Commands = Field(default=CommandPolicy(), description="Which commands may be run in their sessions")
 
     def wants(self, name: str) -> bool:

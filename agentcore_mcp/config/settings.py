@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from agentcore_mcp.config.agents import Agent, Place, name_of
 from agentcore_mcp.config.discovery import Discovery  # noqa: TC001 - pydantic reads it
 from agentcore_mcp.config.environment import AGENT_VARIABLES, CA_BUNDLE, agent_settings, unfilled, value_of
+from agentcore_mcp.config.hosted import Server
 from agentcore_mcp.config.model import Table, did_you_mean
 from agentcore_mcp.errors import ConfigurationError, InvalidRequestError
 from agentcore_mcp.wire.ids import RuntimeArn
@@ -74,6 +75,7 @@ class Settings(Table):
         default="keep", description="What becomes of the sessions when the server ends"
     )
     read_only: bool = Field(default=False, description="No commands, and no session is stopped")
+    server: Server = Field(default=Server(), description="For the people who share it, where it is served over HTTP")
     tools: frozenset[ToolName] | None = Field(default=None, description="The tools that are offered; default: all")
 
     _ca_bundle: str | None = PrivateAttr(None)

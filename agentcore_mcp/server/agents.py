@@ -163,6 +163,7 @@ class Agents:
                         description=runtime.description,
                         auth=auth,
                         commands=discovery.commands,
+                        allow=discovery.allow,
                     )
                     self._targets[found.name] = self._target(found)
             self._to_discover = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
@@ -35,22 +36,42 @@ KEPT_MAX_CALLS = 32
 _GONE_MAX_CALLS = 256
 
 
-class Calls:
-    """The calls of one server. Use ``running`` as a context manager; leaving it ends what still runs.
+@dataclass(slots=True)
+class End:
+    """Whether a server is about to end.
 
     Attributes:
-        ending: The server is about to end. What is cancelled from then on is cancelled by that and not by a caller, and
-            no call begins any more.
+        begun: What is cancelled from now on is cancelled by that and not by a caller, and no call begins any more.
     """
 
-    def __init__(self) -> None:
-        self.ending = False
+    begun: bool = False
+
+
+class Calls:
+    """The calls of one caller of a server.
+
+    Args:
+        end: Whether the server is about to end, which the calls of its other callers share.
+    """
+
+    def __init__(self, end: End | None = None) -> None:
+        self._end = End() if end is None else end
         # Those that entered their phase last are last.
         self._calls: OrderedDict[str, Call] = OrderedDict()
 
+    @property
+    def ending(self) -> bool:
+        """Whether the server is about to end."""
+        return self._end.begun
+
+    @property
+    def in_use(self) -> bool:
+        """Whether a call is in progress or to be collected, or its texts may be read."""
+        return any(call.phase is not Phase.GONE for call in self._calls.values())
+
     async def end(self) -> list[asyncio.Task[None]]:
         """End what still runs, so that the requests that attend can say so in time; return what is about to end."""
-        self.ending = True
+        self._end.begun = True
         # A task that is cancelled before its first step never tells that it has ended.
         await asyncio.sleep(0)
         tasks = [call.task for call in self._calls.values() if call.task is not None and not call.task.done()]
@@ -125,7 +146,7 @@ class Calls:
         if call.phase is Phase.UNCOLLECTED:
             self._make_room(call, f"ended and was not collected; the server keeps the last {KEPT_MAX_CALLS} such calls")
 
-    def settle(self, call: Call) -> None:
+    async def settle(self, call: Call) -> None:
         """Keep a finished call's texts, if its results left something out; the oldest kept ones have to go."""
         if not call.ever_omitted_chars:
             how = "was collected to its end" if call.failure is None else "ended with an error, which was returned"
@@ -149,7 +170,7 @@ class Calls:
         self._calls.move_to_end(call.handle)
         return [other for other in self._calls.values() if other.phase is call.phase]
 
-    def named(self, handle: str) -> Call:
+    async def named(self, handle: str) -> Call:
         """Return a call by its handle.
 
         Raises:
@@ -164,13 +185,13 @@ class Calls:
             raise InvalidRequestError(f"the call {handle!r} {call.gone}")
         return call
 
-    def collectable(self, handle: str, tool: str) -> Call:
+    async def collectable(self, handle: str, tool: str) -> Call:
         """Return a call that no request attends to and whose end is still to be told.
 
         Raises:
             InvalidRequestError: If it isn't one, or of another tool.
         """
-        call = self.named(handle)
+        call = await self.named(handle)
         if call.tool != tool:
             raise InvalidRequestError(f"the handle {handle!r} is of a call of {call.tool}; pass it there")
         if call.phase is Phase.KEPT:

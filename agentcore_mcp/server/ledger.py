@@ -1,12 +1,9 @@
-"""The sessions that this process opened. No API of AgentCore lists them, and one that is forgotten costs money."""
+"""The sessions that were opened here. No API of AgentCore lists them, and one that is forgotten costs money."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
-
-import anyio
 
 from agentcore_mcp.errors import (
     AgentCoreError,
@@ -17,15 +14,15 @@ from agentcore_mcp.errors import (
     ServiceError,
     SessionStoppedError,
 )
+from agentcore_mcp.server.book import MemoryBook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
 
+    from agentcore_mcp.server.book import Book
     from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.sessions import Session
 
-# A server that opens more than this has lost count anyway; the oldest idle out by themselves.
-MAX_SESSIONS = 1_000
 # What the service answers before it looks for a session.
 _REFUSED = frozenset({400, 401, 402, 403, 404, 429})
 
@@ -42,72 +39,58 @@ def _stopped(session: Session) -> SessionStoppedError:
 
 
 class Ledger:
-    """Remembers sessions from their first call on, and the agents of stopped ones."""
+    """Remembers sessions from their first call on, and the agents of stopped ones.
 
-    def __init__(self) -> None:
-        self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
+    Args:
+        book: Where they are written down.
+    """
 
-    @contextmanager
-    def running(self, call: Call) -> Iterator[None]:
+    def __init__(self, book: Book | None = None) -> None:
+        self.book: Book = MemoryBook() if book is None else book
+
+    @asynccontextmanager
+    async def running(self, call: Call) -> AsyncIterator[None]:
         """Let a call run inside the block, in its session, which may be known from earlier ones.
 
         Raises:
             SessionStoppedError: Instead of what the block fails with, if the session is stopped meanwhile, and where
                 nothing tells whether what was read is complete.
         """
-        session = call.session = self._used(call.session)
+        session = call.session = await self.book.used(call.session)
         try:
             yield
         except AgentCoreError as error:
             error.session_id = session.session_id
-            if session.stopping:
+            if await self.book.is_stopped(session):
                 raise _stopped(session) from error
-            if session.calls == 1 and _opened_nothing(error):
-                self._sessions.pop(session.key, None)
+            if _opened_nothing(error):
+                await self.book.unused(session)
             raise
-        if session.stopping and call.stop is None:
+        if call.stop is None and await self.book.is_stopped(session):
             raise _stopped(session)
 
-    def _used(self, session: Session) -> Session:
-        known = self._sessions.get(session.key)
-        if known is None or known.stopping:
-            known = self._sessions[session.key] = session
-        known.called = session.called
-        known.calls += 1
-        known.used_at = anyio.current_time()
-        self._sessions.move_to_end(known.key)
-        if len(self._sessions) > MAX_SESSIONS:
-            stopped = (one for one in self._sessions.values() if one.stopping)
-            del self._sessions[next(stopped, next(iter(self._sessions.values()))).key]
-        return known
-
-    def answered(self, call: Call, session_id: str) -> None:
+    async def answered(self, call: Call, session_id: str) -> None:
         """Note from which session the service answers a call. If it isn't the one asked for, that one is open."""
-        session = call.session
-        if session_id == session.session_id:
-            return
-        if self._sessions.get(session.key) is session:
-            del self._sessions[session.key]
-        session.session_id = session_id
-        if (known := self._sessions.pop(session.key, None)) is not None:
-            session.opened_at = known.opened_at
-        self._sessions[session.key] = session
-        call.note(f"session_id: {session_id}\n")
+        if session_id != call.session.session_id:
+            await self.book.moved(call.session, session_id)
+            call.note(f"session_id: {session_id}\n")
 
-    def known(self, session: Session) -> Session:
+    async def known(self, session: Session) -> Session:
         """Return a session as it is known: under its id, or as the one that answered for it, or else itself."""
-        answered = [one for one in self.open() if (one.agent, one.called) == (session.agent, session.called)]
-        return self._sessions.get(session.key) or (answered[-1] if answered else session)
+        if (found := await self.book.get(session.key)) is not None:
+            return found
+        answered = [one for one in await self.open() if (one.agent, one.called) == (session.agent, session.called)]
+        return answered[-1] if answered else session
 
-    def agent_of(self, called: str) -> str:
+    async def agent_of(self, called: str) -> str:
         """Return the name of the agent of a session, given by its id or the name it was last called by.
 
-        "" if this process did not open it, or opened it with several agents.
+        "" if it is not known here, or was opened with several agents.
         """
-        named = [one for one in self._sessions.values() if called and called in (one.session_id, one.called)]
+        named = [one for one in await self.book.all() if called in (one.session_id, one.called)] if called else []
         agents = {one.agent for one in named if not one.stopping} or {one.agent for one in named}
         return agents.pop() if len(agents) == 1 else ""
 
-    def open(self) -> list[Session]:
+    async def open(self) -> list[Session]:
         """Return the sessions that were not stopped, the last used one last."""
-        return [session for session in self._sessions.values() if not session.stopping]
+        return [session for session in await self.book.all() if not session.stopping]

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hmac
 import re
+import time
 import uuid
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
-
-import anyio
 
 from agentcore_mcp.config.installation import installation_key
 from agentcore_mcp.errors import InvalidRequestError
@@ -38,26 +37,24 @@ _TAG_CHARS = 32
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """A session as this process knows it. Times are on the event loop's clock, in seconds.
+    """A session as it is known here. Times are Unix time, in seconds.
 
     Attributes:
         session_id: Its id.
         target: Its agent.
         called: What a caller last passed for it: the id, or a short name.
         calls: How many calls were made in it.
-        stopping: It is being stopped, or was.
-        stop_lock: Lets one stop of it go on at a time: how one ends tells whether the session is open.
+        stopping: How many stops of it go on or succeeded; one that fails is not counted any more.
         pauses: What its agent waits for a person to answer, since its last call.
     """
 
     session_id: str
     target: Target
     called: str = ""
-    opened_at: float = field(default_factory=anyio.current_time)
-    used_at: float = field(default_factory=anyio.current_time)
+    opened_at: float = field(default_factory=time.time)
+    used_at: float = field(default_factory=time.time)
     calls: int = 0
-    stopping: bool = False
-    stop_lock: anyio.Lock = field(default_factory=anyio.Lock, repr=False)
+    stopping: int = 0
     pauses: Sequence[Pause] = ()
 
     @property

@@ -1,4 +1,4 @@
-"""What the calls of one server share."""
+"""What the calls of one server share, and what those of one of its callers share."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import anyio
 from mcp.server.mcpserver import Context
 
 from agentcore_mcp.server.agents import Agents
-from agentcore_mcp.server.calls import Calls
-from agentcore_mcp.server.ledger import Ledger
-from agentcore_mcp.server.sessions import Session, SessionNames
+from agentcore_mcp.server.callers import Caller
+from agentcore_mcp.server.calls import End
+from agentcore_mcp.server.hosted.principals import current_principal
 from agentcore_mcp.server.stops import EXIT_LIMIT_S, Stops
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.config import Settings
     from agentcore_mcp.runtime.retries import Retries
-    from agentcore_mcp.server.agents import Target
+from agentcore_mcp.server.hosted.principals import Principal
+
+# How many callers are remembered; of more, those that called last.
+MAX_CALLERS = 10_000
 
 
 class ServerState:
@@ -38,23 +41,37 @@ class ServerState:
         ConfigurationError: If an agent's endpoint or credentials, or the certificates to trust can't be used.
 
     Attributes:
+        ends: Whether it is about to end.
         end_by: Until when the end may take that has begun, on the event loop's clock.
     """
 
     def __init__(self, settings: Settings, retries: Retries, transport: httpx2.AsyncBaseTransport | None) -> None:
         self.settings = settings
         self.agents = Agents(settings, retries, transport)
-        self.sessions = SessionNames()
-        self.ledger = Ledger()
-        self.calls = Calls()
-        self.stops = Stops(self.agents, self.ledger, read_only=settings.read_only)
+        self.stops = Stops(self.agents, read_only=settings.read_only)
+        self._callers: dict[Principal, Caller] = {}
+        self.ends = End()
         self.end_by = math.inf
+
+    def caller(self, principal: Principal) -> Caller:
+        """Return what the calls of a principal share."""
+        caller = self._callers.pop(principal, None)
+        if caller is None:
+            caller = Caller(principal, self.settings, self.agents, self.stops, self.ends)
+            if len(self._callers) >= MAX_CALLERS:
+                idle = next((one for one in self._callers.values() if not one.calls.in_use), None)
+                if idle is not None:
+                    del self._callers[idle.principal]
+        # Again, and last: the token of the same principal may allow less or more by now.
+        caller.principal = principal
+        self._callers[principal] = caller
+        return caller
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve inside the block; leaving it ends the calls, and the sessions if the settings say so."""
         self.end_by = math.inf
-        self.calls.ending = False
+        self.ends.begun = False
         try:
             yield
         finally:
@@ -65,30 +82,22 @@ class ServerState:
 
     async def end(self) -> list[asyncio.Task[None]]:
         """Begin all that has to be done at the end, at once; return the calls that are about to end."""
-        calls = await self.calls.end()
+        self.ends.begun = True
+        callers = list(self._callers.values())
+        calls = [task for caller in callers for task in await caller.calls.end()]
         if self.end_by == math.inf:
             self.end_by = anyio.current_time() + EXIT_LIMIT_S
             if self.settings.on_exit == "stop":
-                self.stops.begin_all()
+                # The last used one first: the others end sooner by themselves.
+                opened = [(one, caller) for caller in callers for one in await caller.ledger.open()]
+                for session, caller in sorted(opened, key=lambda one: one[0].used_at, reverse=True):
+                    self.stops.begin(session, caller.ledger.book)
         return calls
-
-    async def target(self, agent: str, session_id: str) -> Target:
-        """Return the agent that a call means: the one it names, or that of the session it names.
-
-        Raises:
-            InvalidRequestError: If there is no such agent.
-            AgentCoreError: If the agents have to be listed for it, and can't be.
-        """
-        return await self.agents.named(agent or self.ledger.agent_of(session_id.strip()))
-
-    def session(self, target: Target, session_id: str, *, may_be_new: bool = True) -> Session:
-        """Return the session that a call means, as if this were its first call: the ledger knows about earlier ones.
-
-        Raises:
-            InvalidRequestError: If ``session_id`` is neither an id nor a short name.
-        """
-        resolved = self.sessions.resolve(session_id, target.agent.arn, may_be_new=may_be_new)
-        return Session(resolved, target, session_id.strip())
 
 
 ToolContext = Context[ServerState, Any]
+
+
+def caller_of(ctx: ToolContext) -> Caller:
+    """Return who makes a request, with what only their calls may touch."""
+    return ctx.request_context.lifespan_context.caller(current_principal())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.runtime import StoppedSession
     from agentcore_mcp.server.agents import Agents
-    from agentcore_mcp.server.ledger import Ledger
+    from agentcore_mcp.server.book import Book
     from agentcore_mcp.server.sessions import Session
 
 # Counted from the signal or the end of stdin. A host kills the server two seconds after that.
@@ -29,23 +29,26 @@ logger = logging.getLogger(__name__)
 class Stops:
     """Stops sessions in tasks of their own, which the end of the request that asked for it does not touch."""
 
-    def __init__(self, agents: Agents, ledger: Ledger, *, read_only: bool) -> None:
+    def __init__(self, agents: Agents, *, read_only: bool) -> None:
         self._agents = agents
-        self._ledger = ledger
         self._read_only = read_only
         self._going_on: dict[asyncio.Task[None], str] = {}
         self._free = asyncio.Semaphore(STOPS_AT_ONCE)
 
-    async def stop(self, session: Session) -> StoppedSession:
+    async def stop(self, session: Session, book: Book) -> StoppedSession:
         """Stop a session now.
+
+        Args:
+            session: The session.
+            book: Where it is written down.
 
         Raises:
             AgentCoreError: If it can't be stopped.
         """
         target = session.target
-        async with session.stop_lock, self._free:
+        async with self._free:
             # Before: a call in it may see its end sooner than the answer to the stop is here.
-            stopped, session.stopping = session.stopping, True
+            await book.stopping(session, 1)
             try:
                 client = self._agents.client_of(target)
                 return await client.stop_session(
@@ -55,22 +58,18 @@ class Stops:
                     headers=target.stop_headers,
                 )
             except BaseException:
-                session.stopping = stopped
+                with anyio.CancelScope(shield=True):
+                    await book.stopping(session, -1)
                 raise
 
-    def begin(self, session: Session) -> None:
+    def begin(self, session: Session, book: Book) -> None:
         """Begin to stop a session, unless read_only forbids it; a failure is logged: no request waits for it."""
         if self._read_only:
             return
         # Not in a task group: those of the request and of the server are being cancelled when this is called.
-        task = asyncio.create_task(self._stop(session))
+        task = asyncio.create_task(self._stop(session, book))
         self._going_on[task] = session.session_id
         task.add_done_callback(self._going_on.pop)
-
-    def begin_all(self) -> None:
-        """Begin to stop every session that is open, the last used one first: the others end sooner."""
-        for session in reversed(self._ledger.open()):
-            self.begin(session)
 
     async def finish(self, calls: Sequence[asyncio.Task[None]], *, deadline: float) -> None:
         """Wait, but not for long, for what was begun; what is not done by then is logged.
@@ -85,8 +84,8 @@ class Stops:
         if left := [session_id for task, session_id in begun.items() if task.cancelled()]:
             logger.warning("%d sessions were not stopped in time: %s", len(left), ", ".join(left))
 
-    async def _stop(self, session: Session) -> None:
+    async def _stop(self, session: Session, book: Book) -> None:
         try:
-            await self.stop(session)
+            await self.stop(session, book)
         except AgentCoreError as error:
             logger.warning("session %s was not stopped: %s", session.session_id, error)

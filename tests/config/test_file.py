@@ -135,7 +135,10 @@ def test_a_file_from_windows_is_read(read: Read) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (agent('qualifer = "x"'), "agents.review: unknown key 'qualifer', did you mean 'qualifier'?; known are arn, "),
+        (
+            agent('qualifer = "x"'),
+            "agents.review: unknown key 'qualifer', did you mean 'qualifier'?; known are allow, arn, ",
+        ),
         (agent() + 'read_onyl = true\n[agents.search]\narn = ""', "agents.search.arn: is missing"),
         (
             "reed_only = true\n" + agent(),

@@ -67,10 +67,10 @@ async def running(calls: Calls) -> AsyncIterator[None]:
             await asyncio.gather(*await calls.end(), return_exceptions=True)
 
 
-def tell(calls: Calls, call: Call) -> None:
+async def tell(calls: Calls, call: Call) -> None:
     """Tell a call's end to a request that attends to it."""
     call.attend(Progress(ignore, first="hello", waiting_for="the agent"))
-    calls.settle(call)
+    await calls.settle(call)
 
 
 async def test_a_host_that_stalls_is_no_hindrance_to_handing_a_call_over() -> None:
@@ -122,7 +122,7 @@ async def test_a_call_that_nobody_collects_in_time_tells_so_when_it_is_collected
         work.call.cancel()  # as its deadline would do
         with anyio.fail_after(LIMIT_S), pytest.raises(ResponseTimeoutError, match="without being collected"):
             await calls.attend(
-                calls.collectable(work.call.handle, "invoke_agent"), ignore, first="", handoff_after_s=None
+                await calls.collectable(work.call.handle, "invoke_agent"), ignore, first="", handoff_after_s=None
             )
 
 
@@ -162,7 +162,7 @@ async def test_a_call_of_which_no_result_left_anything_out_leaves_no_file_open()
             call.add("text", "x" * 30_000)
             call.outputs["text"].begin_next()
         assert nameless_files() > before
-        tell(calls, call)
+        await tell(calls, call)
         assert nameless_files() == before
 
 
@@ -173,13 +173,13 @@ async def test_however_many_calls_left_something_out_the_files_of_the_last_ones_
         call = Work().call
         call.add("text", "x" * 100_000)
         call.finish()
-        tell(calls, call)
+        await tell(calls, call)
         kept.append(call)
 
     assert len(nameless_files() - before) == KEPT_MAX_CALLS
-    assert calls.named(kept[-1].handle) is kept[-1]
+    assert await calls.named(kept[-1].handle) is kept[-1]
     with pytest.raises(InvalidRequestError, match=f"the last {KEPT_MAX_CALLS} calls"):
-        calls.named(kept[0].handle)
+        await calls.named(kept[0].handle)
 
 
 async def test_no_more_calls_go_on_unattended_than_may_and_one_too_many_says_why_it_waits() -> None:
@@ -229,14 +229,14 @@ async def test_a_call_that_is_being_waited_for_can_be_read_and_not_be_collected_
             async with anyio.create_task_group() as tasks:
 
                 async def collect() -> None:
-                    call = calls.collectable(handle, "invoke_agent")
+                    call = await calls.collectable(handle, "invoke_agent")
                     assert await calls.attend(call, ignore, first="hello", handoff_after_s=None)
 
                 tasks.start_soon(collect)
                 await anyio.wait_all_tasks_blocked()
-                assert calls.named(handle) is work.call
+                assert await calls.named(handle) is work.call
                 with pytest.raises(InvalidRequestError, match="is being waited for by another request"):
-                    calls.collectable(handle, "invoke_agent")
+                    await calls.collectable(handle, "invoke_agent")
                 work.go_on.set()
 
 
@@ -246,9 +246,9 @@ async def test_a_handle_of_no_use_any_more_says_why() -> None:
         whole, cancelled, uncollected = Work(), Work(), Work()
         works = [Work() for _ in range(KEPT_MAX_CALLS + 1)]
         with anyio.fail_after(LIMIT_S):
-            tell(calls, whole.call)
+            await tell(calls, whole.call)
             with pytest.raises(InvalidRequestError, match="was collected to its end, and its results were complete"):
-                calls.named(whole.call.handle)
+                await calls.named(whole.call.handle)
 
             calls.start(cancelled.call, cancelled)
             with anyio.move_on_after(0.01):
@@ -257,7 +257,7 @@ async def test_a_handle_of_no_use_any_more_says_why() -> None:
                 await anyio.lowlevel.checkpoint()
             await anyio.wait_all_tasks_blocked()
             with pytest.raises(InvalidRequestError, match="was cancelled with its request"):
-                calls.named(cancelled.call.handle)
+                await calls.named(cancelled.call.handle)
 
             for work in [uncollected, *works]:
                 calls.start(work.call, work)
@@ -266,25 +266,25 @@ async def test_a_handle_of_no_use_any_more_says_why() -> None:
                 while not work.call.finished:
                     await anyio.lowlevel.checkpoint()
             with pytest.raises(InvalidRequestError, match="was not collected; the server keeps the last 32 such calls"):
-                calls.named(uncollected.call.handle)
+                await calls.named(uncollected.call.handle)
 
             cut = [Work().call for _ in range(KEPT_MAX_CALLS + 1)]
             for call in cut:
                 call.add("text", "x" * 100_000)
-                tell(calls, call)
+                await tell(calls, call)
             with pytest.raises(InvalidRequestError, match="the server keeps omitted text of the last 32 calls only"):
-                calls.named(cut[0].handle)
+                await calls.named(cut[0].handle)
 
 
 async def test_of_handles_that_are_of_no_use_any_more_the_last_ones_are_known() -> None:
     calls, gone = Calls(), [Work().call for _ in range(300)]
     for call in gone:
-        tell(calls, call)
+        await tell(calls, call)
 
     with pytest.raises(InvalidRequestError, match="was collected to its end"):
-        calls.named(gone[-1].handle)
+        await calls.named(gone[-1].handle)
     with pytest.raises(InvalidRequestError, match="no call has the handle"):
-        calls.named(gone[0].handle)
+        await calls.named(gone[0].handle)
 
 
 async def test_a_call_is_given_up_once_if_telling_its_progress_fails() -> None:
@@ -304,4 +304,4 @@ async def test_a_call_is_given_up_once_if_telling_its_progress_fails() -> None:
         await asyncio.wait([task], timeout=LIMIT_S)
 
     with pytest.raises(InvalidRequestError, match="was cancelled"):
-        calls.named(work.call.handle)
+        await calls.named(work.call.handle)

@@ -10,8 +10,10 @@ import pytest
 
 from agentcore_mcp.errors import ServiceError, SessionStoppedError
 from agentcore_mcp.server.assembly import create_server
+from agentcore_mcp.server.book import MAX_SESSIONS
 from agentcore_mcp.server.call import Call
-from agentcore_mcp.server.ledger import MAX_SESSIONS, Ledger
+from agentcore_mcp.server.hosted.principals import ANYBODY
+from agentcore_mcp.server.ledger import Ledger
 from agentcore_mcp.server.sessions import Session
 from agentcore_mcp.wire.eventstream import ContentStop
 from tests.support.tools import SESSION, settings
@@ -37,12 +39,13 @@ async def test_a_session_is_open_once_a_call_in_it_was_not_refused(
 ) -> None:
     ledger = Ledger()
     for _ in range(calls_before):
-        with ledger.running(call_in(Session(SESSION, target))):
+        async with ledger.running(call_in(Session(SESSION, target))):
             pass
-    with pytest.raises(ServiceError), ledger.running(call_in(Session(SESSION, target))):
-        raise NO
+    with pytest.raises(ServiceError):
+        async with ledger.running(call_in(Session(SESSION, target))):
+            raise NO
 
-    assert len(ledger.open()) == open_after
+    assert len(await ledger.open()) == open_after
 
 
 @pytest.mark.parametrize("tells_its_end", [True, False])
@@ -51,28 +54,28 @@ async def test_a_call_that_tells_its_own_end_is_complete_although_its_session_is
 ) -> None:
     ledger, call = Ledger(), call_in(Session(SESSION, target))
 
-    def run() -> None:
-        with ledger.running(call):
-            call.session.stopping = True
+    async def run() -> None:
+        async with ledger.running(call):
+            await ledger.book.stopping(call.session, 1)
             call.stop = ContentStop(0, "COMPLETED") if tells_its_end else None
 
     if tells_its_end:
-        run()
+        await run()
     else:
         with pytest.raises(SessionStoppedError):
-            run()
+            await run()
 
 
 async def test_of_too_many_sessions_those_that_were_stopped_are_forgotten_first(target: Target) -> None:
     ledger = Ledger()
     sessions = [Session(f"{number:040}", target) for number in range(MAX_SESSIONS + 1)]
     for number, session in enumerate(sessions):
-        with ledger.running(call_in(session)):
+        async with ledger.running(call_in(session)):
             pass
-        session.stopping = number == 1
+        await ledger.book.stopping(session, int(number == 1))
 
     # The second was stopped; the first is older, and open.
-    assert ledger.open() == [sessions[0], *sessions[2:]]
+    assert await ledger.open() == [sessions[0], *sessions[2:]]
 
 
 class Silent(httpx2.AsyncBaseTransport):
@@ -92,21 +95,22 @@ class Silent(httpx2.AsyncBaseTransport):
 async def test_a_session_is_stopped_once_the_stop_has_succeeded_and_stays_so(target: Target) -> None:
     """Neither a stop that is cancelled counts, nor does one more that fails bring it back."""
     silent = Silent()
-    state = create_server(settings("http://127.0.0.1:9"), transport=silent).state
-    with state.ledger.running(call := call_in(Session(SESSION, target))):
+    caller = create_server(settings("http://127.0.0.1:9"), transport=silent).state.caller(ANYBODY)
+    async with caller.ledger.running(call := call_in(Session(SESSION, target))):
         pass
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(state.stops.stop, call.session)
+            tasks.start_soon(caller.stop, call.session)
             await silent.asked.wait()
-            stopping = state.ledger.open()
+            stopping = await caller.ledger.open()
             tasks.cancel_scope.cancel()
-    cancelled = state.ledger.open()
-    silent.refuses, call.session.stopping = True, True
+    cancelled = await caller.ledger.open()
+    silent.refuses = True
+    await caller.ledger.book.stopping(call.session, 1)
     with pytest.raises(ServiceError):
-        await state.stops.stop(call.session)
+        await caller.stop(call.session)
 
-    assert (stopping, cancelled, state.ledger.open()) == ([], [call.session], [])
+    assert (stopping, cancelled, await caller.ledger.open()) == ([], [call.session], [])
 
 
 class Gated(httpx2.AsyncBaseTransport):
@@ -122,20 +126,20 @@ class Gated(httpx2.AsyncBaseTransport):
 
 async def test_a_session_is_open_after_two_stops_at_a_time_that_both_fail(target: Target) -> None:
     gated = Gated()
-    state = create_server(settings("http://127.0.0.1:9"), transport=gated).state
-    with state.ledger.running(call := call_in(Session(SESSION, target))):
+    caller = create_server(settings("http://127.0.0.1:9"), transport=gated).state.caller(ANYBODY)
+    async with caller.ledger.running(call := call_in(Session(SESSION, target))):
         pass
 
     async def refused() -> None:
         with pytest.raises(ServiceError):
-            await state.stops.stop(call.session)
+            await caller.stop(call.session)
 
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(refused)
             tasks.start_soon(refused)
             await anyio.wait_all_tasks_blocked()
-            stopping = state.ledger.open()
+            stopping = await caller.ledger.open()
             gated.gate.set()
 
-    assert (stopping, state.ledger.open()) == ([], [call.session])
+    assert (stopping, await caller.ledger.open()) == ([], [call.session])

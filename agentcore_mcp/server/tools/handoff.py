@@ -16,6 +16,7 @@ from pydantic import Field
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.results import ERROR_MAX_CHARS, Result
+from agentcore_mcp.server.state import caller_of
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_MAX_S
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.config import Settings
     from agentcore_mcp.server.call import Call
+    from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.server.results import CallFacts
-    from agentcore_mcp.server.state import ServerState, ToolContext
+    from agentcore_mcp.server.state import ToolContext
     from agentcore_mcp.wire.pauses import Pause
 
 # The status of a call that goes on, and of one whose agent waits for an answer; the others are the service's own.
@@ -53,11 +55,11 @@ class CallResult(Result):
         return f"[session_id: {self.session_id}]" + (f"\n[{self.note}]" if self.note else "")
 
 
-def earlier(state: ServerState, facts: CallFacts, tool: str, agent: str, handle: str) -> Call:
+async def earlier(caller: Caller, facts: CallFacts, tool: str, agent: str, handle: str) -> Call:
     """Return the call that a request is to wait for, and note its agent.
 
     Args:
-        state: What has it.
+        caller: Who has it.
         facts: Where the agent is noted.
         tool: The tool that is called.
         agent: The argument.
@@ -66,7 +68,7 @@ def earlier(state: ServerState, facts: CallFacts, tool: str, agent: str, handle:
     Raises:
         InvalidRequestError: If there is no such call, or it is of another tool or agent.
     """
-    call = state.calls.collectable(handle, tool)
+    call = await caller.calls.collectable(handle, tool)
     facts.agent = call.session.target.agent
     if agent not in ("", call.session.agent):
         raise InvalidRequestError(f"the handle {handle!r} is of a call of {call.session.agent}, not of {agent}")
@@ -85,33 +87,33 @@ async def outcome(ctx: ToolContext, facts: CallFacts, call: Call, kind: type[Cal
     Raises:
         Exception: What the call failed with.
     """
-    state = ctx.request_context.lifespan_context
+    caller = caller_of(ctx)
     facts.session_id = call.session.session_id
     try:
-        await state.calls.attend(
+        await caller.calls.attend(
             call,
             ctx.report_progress,
             first=f"session_id: {call.session.session_id}",
-            handoff_after_s=host_of(ctx.session, state.settings).handoff_after_s,
+            handoff_after_s=host_of(ctx.session, caller.settings).handoff_after_s,
         )
     except anyio.get_cancelled_exc_class():
         # What the end of the server does to sessions is for on_exit to say.
-        if call.session.target.agent.on_cancel == "stop" and not state.calls.ending:
-            state.stops.begin(call.session)
+        if call.session.target.agent.on_cancel == "stop" and not caller.calls.ending:
+            caller.begin_stop(call.session)
         raise
     except Exception as error:
         _fit(call, call.max_chars - min(len(str(error)), ERROR_MAX_CHARS))
-        left_out = _left_out(call, state.settings)
+        left_out = _left_out(call, caller.settings)
         facts.received = "\n".join(filter(None, [in_one(**_texts(call)), f"[{left_out}]" if left_out else ""]))
         # If it is the telling that failed, the call is given up by what attended to it.
         if error is call.failure:
-            state.calls.settle(call)
+            await caller.calls.settle(call)
         raise
     if not call.finished:
         for output in call.outputs.values():
             output.show_unfinished()
     _fit(call, call.max_chars)
-    notes = [_going_on(call, state.settings), _asking(call, state.settings), _timed_out(call)]
+    notes = [_going_on(call, caller.settings), _asking(call, caller.settings), _timed_out(call)]
     ended = INPUT_REQUIRED if call.pauses else "COMPLETED"
     members = {
         "session_id": call.session.session_id,
@@ -119,7 +121,7 @@ async def outcome(ctx: ToolContext, facts: CallFacts, call: Call, kind: type[Cal
         "exit_code": call.stop.exit_code if call.stop else None,
         "omitted_chars": call.omitted_chars,
         "handle": call.handle if call.ever_omitted_chars or not call.finished else "",
-        "note": "; ".join(filter(None, [*notes, _left_out(call, state.settings)])),
+        "note": "; ".join(filter(None, [*notes, _left_out(call, caller.settings)])),
         "questions": [_question(pause) for pause in call.pauses[:QUESTIONS_MAX]],
     }
     result = kind.model_validate(members | _texts(call)).shown()
@@ -127,7 +129,7 @@ async def outcome(ctx: ToolContext, facts: CallFacts, call: Call, kind: type[Cal
         data = b64encode(call.image.content).decode()
         result.content.append(ImageContent(type="image", data=data, mime_type=call.image.content_type))
     if call.finished:
-        state.calls.settle(call)
+        await caller.calls.settle(call)
     else:
         for output in call.outputs.values():
             output.begin_next()

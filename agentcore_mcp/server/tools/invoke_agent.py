@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,17 +15,17 @@ from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.results import tool_errors
 from agentcore_mcp.server.spool import Spool
-from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
+from agentcore_mcp.server.state import ToolContext, caller_of
 from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.publishing import Handle, SessionId, publish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
 
     from mcp.server.mcpserver.tools import Tool
 
     from agentcore_mcp.config import Agent, Settings
-    from agentcore_mcp.server.state import ServerState
+    from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.wire.text import AnswerText
 
 DESCRIPTION = """\
@@ -96,24 +96,24 @@ async def invoke_agent(
     handle: Handle = "",
 ) -> Annotated[CallToolResult, InvokeAgentResult]:
     """Ask the agent and return its words."""
-    state = ctx.request_context.lifespan_context
+    caller = caller_of(ctx)
     with tool_errors() as facts:
         if handle:
-            call = handoff.earlier(state, facts, "invoke_agent", agent, handle)
+            call = await handoff.earlier(caller, facts, "invoke_agent", agent, handle)
         else:
-            target = await state.target(agent, session_id)
+            target = await caller.target(agent, session_id)
             facts.agent = target.agent
             if not prompt.strip():
                 raise InvalidRequestError("the prompt is empty; say what the agent should do")
-            session = state.session(target, session_id)
-            max_chars = host_of(ctx.session, state.settings).text_max_chars
+            session = caller.session(target, session_id)
+            max_chars = host_of(ctx.session, caller.settings).text_max_chars
             outputs = {"text": Output(Spool(), max_chars)}
             call = Call("invoke_agent", session, prompt, "the agent", outputs, max_chars)
-            state.calls.start(call, partial(_ask, state, call, raw_events=raw_events))
+            caller.calls.start(call, partial(_ask, caller, call, raw_events=raw_events))
         return await handoff.outcome(ctx, facts, call, InvokeAgentResult)
 
 
-async def _ask(state: ServerState, call: Call, *, raw_events: bool) -> None:
+async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
     """Send the prompt, and add the agent's words, or its events as JSON lines, to the call."""
     # Here and not above: with it comes all that reads answers, and hosts wait for the start.
     from agentcore_mcp.wire.pauses import reply_to
@@ -121,10 +121,10 @@ async def _ask(state: ServerState, call: Call, *, raw_events: bool) -> None:
     from agentcore_mcp.wire.text import AnswerText, event_line
 
     answer = AnswerText(path=call.session.target.agent.response)
-    with _to_the_last_word(call, answer, raw_events=raw_events), state.ledger.running(call):
+    async with _to_the_last_word(caller, call, answer, raw_events=raw_events), caller.ledger.running(call):
         session = call.session
         agent, session_id = session.target.agent, session.session_id
-        client = state.agents.client_of(call.session.target)
+        client = caller.agents.client_of(call.session.target)
         async with client.invoke(
             agent.arn,
             agent.payload_for(reply_to(session.pauses, call.sent), session_id),
@@ -134,8 +134,8 @@ async def _ask(state: ServerState, call: Call, *, raw_events: bool) -> None:
             headers=agent.headers,
             read_timeout_s=agent.timeout_s,
         ) as invocation:
-            state.ledger.answered(call, invocation.session_id)
-            session.pauses = ()
+            await caller.ledger.answered(call, invocation.session_id)
+            await caller.ledger.book.paused(session, ())
             async for pieces in invocation.batches:
                 if isinstance(pieces[0], Binary) and pieces[0].content_type.startswith("image/"):
                     call.image = pieces[0]
@@ -157,12 +157,13 @@ async def _ask(state: ServerState, call: Call, *, raw_events: bool) -> None:
                 call.add("text", "".join(words))
 
 
-@contextmanager
-def _to_the_last_word(call: Call, answer: AnswerText, *, raw_events: bool) -> Iterator[None]:
+@asynccontextmanager
+async def _to_the_last_word(caller: Caller, call: Call, answer: AnswerText, *, raw_events: bool) -> AsyncIterator[None]:
     """Add what the end of an answer settles, also if it ends with a failure."""
     try:
         yield
     finally:
         last = answer.close()
         call.add("text", "" if raw_events else last)
-    call.pauses = call.session.pauses = tuple(answer.pauses)
+    call.pauses = tuple(answer.pauses)
+    await caller.ledger.book.paused(call.session, call.pauses)

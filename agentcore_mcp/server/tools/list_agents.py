@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Annotated
 
-import anyio
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import BaseModel, Field
 
 from agentcore_mcp.errors import AgentCoreError
 from agentcore_mcp.server.results import Result, tool_errors
-from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
+from agentcore_mcp.server.state import ToolContext, caller_of
 from agentcore_mcp.server.tools.publishing import publish
 
 if TYPE_CHECKING:
@@ -68,18 +68,18 @@ def published(settings: Settings) -> list[Tool]:
 
 async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsResult]:
     """List the agents, and the sessions that this server opened."""
-    state = ctx.request_context.lifespan_context
-    now = anyio.current_time()
-    opened = state.ledger.open()
+    caller = caller_of(ctx)
+    now = time.time()
+    opened = await caller.ledger.open()
     notes = []
     if len(opened) > LISTED_MAX_SESSIONS:
         notes.append(f"{len(opened)} sessions are open; listed are the {LISTED_MAX_SESSIONS} used last")
     with tool_errors():
         try:
-            targets = await state.agents.all()
+            targets = await caller.agents.all()
         except AgentCoreError as error:
             # What is configured can be called all the same.
-            if not (targets := state.agents.known_so_far()):
+            if not (targets := caller.agents.known_so_far()):
                 raise
             notes.append(f"there may be more agents: {error.message}")
     agents = [target.agent for target in targets]

@@ -10,7 +10,7 @@ from pydantic import Field
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.results import Result, tool_errors
-from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
+from agentcore_mcp.server.state import ToolContext, caller_of
 from agentcore_mcp.server.tools.publishing import Handle, bounded, publish
 
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ async def read_output(
     stream: Annotated[str, Field(description="stdout (unless given) or stderr, of a command.")] = "",
 ) -> Annotated[CallToolResult, ReadOutputResult]:
     """Read omitted text of a result."""
-    state = ctx.request_context.lifespan_context
+    caller = caller_of(ctx)
     with tool_errors() as facts:
-        call = state.calls.named(handle)
+        call = await caller.calls.named(handle)
         facts.agent, facts.session_id = call.session.target.agent, call.session.session_id
         name = stream or next(iter(call.outputs))
         if name not in call.outputs:
@@ -71,7 +71,7 @@ async def read_output(
         if offset < 0 or not 1 <= limit <= LIMIT_MAX_CHARS:
             raise InvalidRequestError(f"offset has to be 0 or more, and limit 1 to {LIMIT_MAX_CHARS}")
         spool = call.outputs[name].spool
-        shown = host_of(ctx.session, state.settings).text_max_chars
+        shown = host_of(ctx.session, caller.settings).text_max_chars
         text, next_offset = spool.read(offset, min(limit, shown))
         return ReadOutputResult(
             text=text,

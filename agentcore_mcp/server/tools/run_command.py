@@ -21,7 +21,7 @@ from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.results import tool_errors
 from agentcore_mcp.server.spool import Spool
-from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
+from agentcore_mcp.server.state import ToolContext, caller_of
 from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.confirmation import Confirmation, check_confirmed, question
 from agentcore_mcp.server.tools.publishing import Handle, SessionId, bounded, publish
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
     from agentcore_mcp.config import Agent, CommandPolicy, Settings
-    from agentcore_mcp.server.state import ServerState
+    from agentcore_mcp.server.callers import Caller
 
 DESCRIPTION = """\
 Run a shell command in the environment of the agent's session and return its stdout, stderr and exit code; the \
@@ -85,16 +85,16 @@ async def check(
     handle: str = "",
 ) -> Call:
     """Return a new call, or the one that the handle names, after all checks but the user's confirmation."""
-    state = ctx.request_context.lifespan_context
+    caller = caller_of(ctx)
     with tool_errors() as facts:
         if handle:
-            return handoff.earlier(state, facts, "run_command", agent, handle)
-        target = await state.target(agent, session_id)
+            return await handoff.earlier(caller, facts, "run_command", agent, handle)
+        target = await caller.target(agent, session_id)
         facts.agent = target.agent
         line = _permitted(command, target.agent)
         check_command(line, timeout_seconds)
-        session = state.session(target, session_id)
-        max_chars = host_of(ctx.session, state.settings).text_max_chars
+        session = caller.session(target, session_id)
+        max_chars = host_of(ctx.session, caller.settings).text_max_chars
         outputs = {name: Output(Spool(), max_chars, terminal=True) for name in ("stdout", "stderr")}
         return Call("run_command", session, line, "the command", outputs, max_chars, timeout_seconds)
 
@@ -119,12 +119,12 @@ async def run_command(
     handle: Handle = "",
 ) -> Annotated[CallToolResult, RunCommandResult]:
     """Run a command and return how it ended."""
-    state = ctx.request_context.lifespan_context
+    caller = caller_of(ctx)
     with tool_errors() as facts:
         facts.agent = call.session.target.agent
         check_confirmed(answer)
         if call.phase is Phase.NEW:
-            state.calls.start(call, partial(_run, state, call))
+            caller.calls.start(call, partial(_run, caller, call))
         return await handoff.outcome(ctx, facts, call, RunCommandResult)
 
 
@@ -156,7 +156,7 @@ def _wrapped(command: str, policy: CommandPolicy) -> str:
     return command
 
 
-async def _run(state: ServerState, call: Call) -> None:
+async def _run(caller: Caller, call: Call) -> None:
     """Send the command, and add what it writes and how it ends to the call.
 
     Raises:
@@ -167,8 +167,8 @@ async def _run(state: ServerState, call: Call) -> None:
 
     assert call.timeout_s is not None  # noqa: S101 - a command has one
     target = call.session.target
-    with state.ledger.running(call):
-        client = state.agents.client_of(target)
+    async with caller.ledger.running(call):
+        client = caller.agents.client_of(target)
         async with client.run_command(
             target.agent.arn,
             call.sent,
@@ -177,7 +177,7 @@ async def _run(state: ServerState, call: Call) -> None:
             qualifier=target.agent.qualifier,
             headers=target.command_headers,
         ) as run:
-            state.ledger.answered(call, run.session_id)
+            await caller.ledger.answered(call, run.session_id)
             async for events in run.batches:
                 for event in events:
                     match event:

@@ -11,7 +11,7 @@ from pydantic import Field
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.results import Result, tool_errors
 from agentcore_mcp.server.sessions import ALL, means_all
-from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
+from agentcore_mcp.server.state import ToolContext, caller_of
 from agentcore_mcp.server.tools.list_agents import LISTED_MAX_SESSIONS
 from agentcore_mcp.server.tools.publishing import publish
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
     from agentcore_mcp.config import Settings
+    from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.server.results import CallFacts
     from agentcore_mcp.server.sessions import Session
-    from agentcore_mcp.server.state import ServerState
 
 DESCRIPTION = """\
 End a session: whatever runs in it is stopped, and its memory and files are deleted. Call it when a session is no \
@@ -58,12 +58,12 @@ async def stop_session(
     session_id: Annotated[str, Field(description=SESSION_ID)], ctx: ToolContext, agent: str = ""
 ) -> Annotated[CallToolResult, StopSessionResult]:
     """Stop one session, or all that this server opened."""
-    state = ctx.request_context.lifespan_context
+    caller = caller_of(ctx)
     with tool_errors() as facts:
         facts.stopping = True
-        sessions = await _wanted(state, facts, session_id, agent)
+        sessions = await _wanted(caller, facts, session_id, agent)
         # At the same time, since each may take seconds and hosts don't wait for long.
-        outcomes = await asyncio.gather(*map(state.stops.stop, sessions), return_exceptions=True)
+        outcomes = await asyncio.gather(*map(caller.stop, sessions), return_exceptions=True)
         stopped = [
             session.session_id
             for session, outcome in zip(sessions, outcomes, strict=True)
@@ -83,7 +83,7 @@ async def stop_session(
         ).shown()
 
 
-async def _wanted(state: ServerState, facts: CallFacts, session_id: str, agent: str) -> list[Session]:
+async def _wanted(caller: Caller, facts: CallFacts, session_id: str, agent: str) -> list[Session]:
     """Return the sessions that are to be stopped.
 
     Raises:
@@ -92,13 +92,13 @@ async def _wanted(state: ServerState, facts: CallFacts, session_id: str, agent: 
     """
     if means_all(session_id):
         if agent:
-            await state.agents.named(agent)
-        return [session for session in state.ledger.open() if agent in ("", session.agent)]
+            await caller.agents.named(agent)
+        return [session for session in await caller.ledger.open() if agent in ("", session.agent)]
     if not session_id.strip():
         raise InvalidRequestError("session_id is empty; pass the session_id of an earlier result, or 'all'")
-    target = await state.target(agent, session_id)
+    target = await caller.target(agent, session_id)
     facts.agent = target.agent
-    return [state.ledger.known(state.session(target, session_id, may_be_new=False))]
+    return [await caller.ledger.known(caller.session(target, session_id, may_be_new=False))]
 
 
 def _lines(lines: list[str], count: int) -> str:

@@ -59,7 +59,7 @@ async def serve_stdio(server: AgentCoreServer) -> None:
 
 async def _serve_descriptors(server: AgentCoreServer) -> None:
     def on_signal() -> None:
-        server.state.calls.ending = True
+        server.state.ends.begun = True
         serving.cancel_scope.cancel()
 
     def on_end() -> None:

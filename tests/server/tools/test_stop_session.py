@@ -13,6 +13,7 @@ from mcp import Client
 from agentcore_mcp.runtime.retries import Retries
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.call import Call
+from agentcore_mcp.server.hosted.principals import ANYBODY
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
 from agentcore_mcp.server.stops import STOPS_AT_ONCE
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
@@ -368,7 +369,10 @@ async def test_a_stop_that_is_refused_at_the_end_keeps_no_other_from_being_made(
     assert [line.partition(": ")[0] for line in logged] == [
         f"session {opened[name]} was not stopped" for name in ("three", "two")
     ]
-    assert [session.session_id for session in server.state.ledger.open()] == [opened["two"], opened["three"]]
+    assert [session.session_id for session in await server.state.caller(ANYBODY).ledger.open()] == [
+        opened["two"],
+        opened["three"],
+    ]
 
 
 async def test_a_server_that_only_reads_stops_no_session_of_its_own_accord() -> None:
@@ -418,7 +422,9 @@ async def test_sessions_are_stopped_and_then_what_carries_requests_is_closed_als
     with pytest.raises(LookupError, match="on purpose"):
         async with state.running():
             (agent,) = await state.agents.all()
-            with state.ledger.running(Call("invoke_agent", state.session(agent, SESSION), "", "the agent", {})):
+            caller = state.caller(ANYBODY)
+            call = Call("invoke_agent", caller.session(agent, SESSION), "", "the agent", {})
+            async with caller.ledger.running(call):
                 raise LookupError("on purpose")
 
     assert (carrier.asked, carrier.closed) == (["stopruntimesession"], True)

@@ -1,0 +1,107 @@
+"""Where a ledger's sessions are written down: in this process, or where all workers of a hosted server find them."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from agentcore_mcp.server.sessions import Session
+    from agentcore_mcp.wire.pauses import Pause
+
+# A principal that opens more than this has lost count anyway; the oldest idle out by themselves.
+MAX_SESSIONS = 1_000
+
+
+class Book(Protocol):
+    """The sessions of one principal, by agent and id.
+
+    A session that is given back may be another object than the one that was written down; what an object says was true
+    when it was given back.
+    """
+
+    async def used(self, session: Session) -> Session:
+        """Write down a call in a session, and return the session with what is known of it.
+
+        One that was stopped begins anew: the service then opens another under the same id.
+        """
+
+    async def unused(self, session: Session) -> None:
+        """Take back the last call in a session; without any, there is no session."""
+
+    async def moved(self, session: Session, session_id: str) -> None:
+        """Write down that a call's session has another id, and change it in ``session``."""
+
+    async def paused(self, session: Session, pauses: Sequence[Pause]) -> None:
+        """Write down what the agent of a session waits for, there and in ``session``."""
+
+    async def stopping(self, session: Session, change: int) -> None:
+        """Write down that a stop began (1) or failed (-1). One that succeeded stays counted."""
+
+    async def is_stopped(self, session: Session) -> bool:
+        """Tell whether a session is being stopped, or was."""
+
+    async def get(self, key: tuple[str, str]) -> Session | None:
+        """Return the session of an agent and an id."""
+
+    async def all(self) -> list[Session]:
+        """Return all sessions, the stopped ones too, the last used one last."""
+
+
+class MemoryBook:
+    """A ``Book`` for one process."""
+
+    def __init__(self) -> None:
+        self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
+
+    async def used(self, session: Session) -> Session:
+        """Return the session that earlier calls had, if there were any."""
+        known = self._sessions.get(session.key)
+        if known is None or known.stopping:
+            known = self._sessions[session.key] = session
+        known.called = session.called
+        known.calls += 1
+        known.used_at = time.time()
+        self._sessions.move_to_end(known.key)
+        if len(self._sessions) > MAX_SESSIONS:
+            stopped = (one for one in self._sessions.values() if one.stopping)
+            del self._sessions[next(stopped, next(iter(self._sessions.values()))).key]
+        return known
+
+    async def unused(self, session: Session) -> None:
+        """Forget the session if the call was its only one."""
+        session.calls -= 1
+        if session.calls == 0 and self._sessions.get(session.key) is session:
+            del self._sessions[session.key]
+
+    async def moved(self, session: Session, session_id: str) -> None:
+        """Keep the session under its other id, opened when that was."""
+        if self._sessions.get(session.key) is session:
+            del self._sessions[session.key]
+        session.session_id = session_id
+        if (known := self._sessions.pop(session.key, None)) is not None:
+            session.opened_at = known.opened_at
+        self._sessions[session.key] = session
+
+    async def paused(self, session: Session, pauses: Sequence[Pause]) -> None:
+        """Note it in the session."""
+        session.pauses = pauses
+
+    async def stopping(self, session: Session, change: int) -> None:
+        """Count it in the session."""
+        session.stopping += change
+
+    async def is_stopped(self, session: Session) -> bool:
+        """Tell it from the session itself."""
+        return session.stopping > 0
+
+    async def get(self, key: tuple[str, str]) -> Session | None:
+        """Return the session."""
+        return self._sessions.get(key)
+
+    async def all(self) -> list[Session]:
+        """Return all of them."""
+        return list(self._sessions.values())

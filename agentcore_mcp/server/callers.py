@@ -1,0 +1,68 @@
+"""Who calls, and what only their calls may touch: nothing of it is found by another principal's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agentcore_mcp.server.calls import Calls
+from agentcore_mcp.server.ledger import Ledger
+from agentcore_mcp.server.sessions import Session, SessionNames
+
+if TYPE_CHECKING:
+    from agentcore_mcp.config import Settings
+    from agentcore_mcp.runtime import StoppedSession
+    from agentcore_mcp.server.agents import Agents, Target
+    from agentcore_mcp.server.calls import End
+    from agentcore_mcp.server.hosted.principals import Principal
+    from agentcore_mcp.server.stops import Stops
+
+
+class Caller:
+    """A principal with their sessions, their calls and the agents that they may reach.
+
+    Args:
+        principal: Who.
+        settings: The settings.
+        agents: The agents of all callers.
+        stops: What stops sessions.
+        end: Whether the server is about to end.
+    """
+
+    def __init__(self, principal: Principal, settings: Settings, agents: Agents, stops: Stops, end: End) -> None:
+        self.principal = principal
+        self.settings = settings
+        self.agents = agents
+        self._stops = stops
+        self.sessions = SessionNames()
+        self.ledger = Ledger()
+        self.calls = Calls(end)
+
+    async def target(self, agent: str, session_id: str) -> Target:
+        """Return the agent that a call means: the one it names, or that of the session it names.
+
+        Raises:
+            InvalidRequestError: If there is no such agent.
+            AgentCoreError: If the agents have to be listed for it, and can't be.
+        """
+        return await self.agents.named(agent or await self.ledger.agent_of(session_id.strip()))
+
+    def session(self, target: Target, session_id: str, *, may_be_new: bool = True) -> Session:
+        """Return the session that a call means, as if this were its first call: the ledger knows about earlier ones.
+
+        Raises:
+            InvalidRequestError: If ``session_id`` is neither an id nor a short name.
+        """
+        resolved = self.sessions.resolve(session_id, target.agent.arn, may_be_new=may_be_new)
+        return Session(resolved, target, session_id.strip())
+
+    async def stop(self, session: Session) -> StoppedSession:
+        """Stop a session now.
+
+        Raises:
+            AgentCoreError: If it can't be stopped.
+        """
+        return await self._stops.stop(session, self.ledger.book)
+
+    def begin_stop(self, session: Session) -> None:
+        """Begin to stop a session, unless read_only forbids it; a failure is logged: no request waits for it."""
+        self._stops.begin(session, self.ledger.book)

@@ -1,0 +1,162 @@
+"""The public keys of an authorization server, fetched when a token needs them and kept.
+
+Keys rotate, so a key that isn't known is looked for once more; but not for every token that claims one, since anybody
+can make up key ids. While the authorization server can't be reached, the keys that it last gave stay good for a day:
+longer, and one that was withdrawn for a reason would still be taken.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import anyio
+import httpx2
+
+from agentcore_mcp.wire.loopback import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jwt import PyJWK
+
+    from agentcore_mcp.config.hosted import Issuer
+
+# How long keys are used before they are fetched again; a withdrawn key is taken for so long.
+FRESH_S = 3600.0
+# How long they are used if fetching them fails.
+STALE_S = 86_400.0
+# How often a token's unknown key id, or a failure, may lead to another fetch.
+AGAIN_S = 30.0
+FETCH_TIMEOUT_S = 10.0
+# A key takes about 500 bytes; Entra ID has a dozen.
+DOCUMENT_MAX_BYTES = 262_144
+# OpenID Connect Discovery 1.0 puts its path behind the issuer's, RFC 8414 its own before it.
+_OPENID = "/.well-known/openid-configuration"
+_OAUTH = "/.well-known/oauth-authorization-server"
+
+logger = logging.getLogger(__name__)
+
+
+class KeysUnavailableError(Exception):
+    """An authorization server's keys can't be had, so that it isn't known whether its tokens are good."""
+
+
+class IssuerKeys:
+    """The keys of one issuer.
+
+    Args:
+        issuer: Whose.
+        http: What fetches them. It must not follow redirects.
+        now: A clock that only goes forward, in seconds.
+    """
+
+    def __init__(self, issuer: Issuer, http: httpx2.AsyncClient, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._issuer = issuer
+        self._http = http
+        self._now = now
+        self._keys: dict[str | None, dict[str, Any]] = {}
+        self._parsed: dict[tuple[str | None, str], PyJWK | None] = {}
+        self._fetched_at = self._tried_at = float("-inf")
+        self._fetching = anyio.Lock()
+
+    async def key(self, key_id: str | None, algorithm: str) -> PyJWK | None:
+        """Return the key of an id, as one for an algorithm; None if the issuer has no such key.
+
+        Raises:
+            KeysUnavailableError: If the issuer's keys can't be fetched, and none that it gave is recent enough.
+        """
+        age = self._now() - self._fetched_at
+        if age > FRESH_S or self._find(key_id) is None:
+            await self._refresh()
+        if self._now() - self._fetched_at > STALE_S:
+            raise KeysUnavailableError(f"the keys of {self._issuer.issuer} can't be fetched")
+        if (found := self._find(key_id)) is None:
+            return None
+        place = found.get("kid"), algorithm
+        if place not in self._parsed:
+            self._parsed[place] = _parsed(found, algorithm)
+        return self._parsed[place]
+
+    def _find(self, key_id: str | None) -> dict[str, Any] | None:
+        if key_id is None and len(self._keys) == 1:
+            return next(iter(self._keys.values()))
+        return self._keys.get(key_id)
+
+    async def _refresh(self) -> None:
+        tried_at = self._tried_at
+        async with self._fetching:
+            # Whoever held the lock meanwhile has fetched for all who waited.
+            if self._tried_at != tried_at or self._now() - self._tried_at < AGAIN_S:
+                return
+            self._tried_at = self._now()
+            try:
+                with anyio.fail_after(FETCH_TIMEOUT_S):
+                    keys = (await self._document(await self._jwks_url())).get("keys")
+            except (httpx2.HTTPError, OSError, ValueError, TimeoutError) as error:
+                logger.warning(
+                    "can't fetch the keys of %s: %s", self._issuer.issuer, str(error) or type(error).__name__
+                )
+                return
+            self._keys = {
+                key.get("kid"): key
+                for key in (keys if isinstance(keys, list) else [])
+                if isinstance(key, dict) and key.get("use", "sig") == "sig" and key.get("kty") != "oct"
+            }
+            self._parsed.clear()
+            self._fetched_at = self._now()
+
+    async def _jwks_url(self) -> str:
+        if self._issuer.jwks_url is not None:
+            return self._issuer.jwks_url
+        url = urlsplit(self._issuer.issuer)
+        path = url.path.rstrip("/")
+        for place in (path + _OPENID, _OAUTH + path):
+            try:
+                metadata = await self._document(url._replace(path=place).geturl())
+            except httpx2.HTTPStatusError:
+                continue
+            # Otherwise one issuer could speak for another (RFC 8414, 3.3).
+            if metadata.get("issuer") != self._issuer.issuer:
+                raise ValueError(f"its metadata is of the issuer {metadata.get('issuer')!r}")
+            jwks = metadata.get("jwks_uri")
+            if not isinstance(jwks, str) or not self._may_fetch(jwks):
+                raise ValueError(f"its jwks_uri is {jwks!r}, which is not https")
+            return jwks
+        raise ValueError(f"it has no metadata at {_OPENID} or {_OAUTH}; set jwks_url")
+
+    def _may_fetch(self, address: str) -> bool:
+        url = urlsplit(address)
+        at_home = is_loopback(urlsplit(self._issuer.issuer).hostname or "")
+        return url.scheme == "https" or (url.scheme == "http" and at_home and is_loopback(url.hostname or ""))
+
+    async def _document(self, url: str) -> dict[str, Any]:
+        received = bytearray()
+        async with self._http.stream("GET", url, headers={"Accept": "application/json"}) as answer:
+            if answer.status_code != 200:
+                raise httpx2.HTTPStatusError(
+                    f"{url} answers with HTTP {answer.status_code}", request=answer.request, response=answer
+                )
+            async for chunk in answer.aiter_bytes():
+                received += chunk
+                if len(received) > DOCUMENT_MAX_BYTES:
+                    raise ValueError(f"{url} answers with more than {DOCUMENT_MAX_BYTES} bytes")
+        document = json.loads(received)
+        if not isinstance(document, dict):
+            raise ValueError(f"{url} answers with no JSON object")  # noqa: TRY004 - about the document, not our types
+        return document
+
+
+def _parsed(key: dict[str, Any], algorithm: str) -> PyJWK | None:
+    """Return a key for one algorithm; None if it is for another, or can't be read."""
+    import jwt
+
+    if key.get("alg", algorithm) != algorithm:
+        return None
+    try:
+        return jwt.PyJWK(key, algorithm)
+    except jwt.PyJWTError:
+        return None

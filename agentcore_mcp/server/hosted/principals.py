@@ -1,0 +1,56 @@
+"""Who calls: one person or program, as a verified token names them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from mcp.server.auth.middleware.auth_context import get_access_token
+from mcp.server.auth.provider import AccessToken
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls. Two are the same if issuer, subject and client are.
+
+    Attributes:
+        issuer: Who vouches for them; "" where no token is asked for.
+        subject: The person or program, told apart by the issuer.
+        client: The application that they use.
+        scopes: What the token may be used for.
+        groups: The groups or roles that the issuer names.
+        expires_at: Until when their token is good, Unix seconds.
+        token: What they called with, for exchanging it. Not kept beyond the request.
+    """
+
+    issuer: str
+    subject: str
+    client: str
+    scopes: frozenset[str] = field(default=frozenset(), compare=False)
+    groups: frozenset[str] = field(default=frozenset(), compare=False)
+    expires_at: float = field(default=float("inf"), compare=False)
+    token: str = field(default="", compare=False, repr=False)
+
+    @property
+    def key(self) -> str:
+        """What they are told from all others by, without saying who they are: 32 hexadecimal digits."""
+        parts = (self.issuer, self.subject, self.client)
+        # Each with its length, so that no two triples are written alike.
+        text = "".join(f"{len(part)}:{part}" for part in parts)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+# Who calls where no token is asked for: whoever reaches the server.
+ANYBODY = Principal("", "", "")
+
+
+class PrincipalToken(AccessToken):
+    """The SDK's account of a token, with the principal that it is of."""
+
+    principal: Principal
+
+
+def current_principal() -> Principal:
+    """Return who made the request that is being answered."""
+    token = get_access_token()
+    return token.principal if isinstance(token, PrincipalToken) else ANYBODY

@@ -1,0 +1,123 @@
+"""Access tokens: which are good, and who they say is calling.
+
+Signatures and times are checked by PyJWT. What a token says of where its key is (``jku``, ``x5u``, ``jwk``) is not
+followed: keys come from the configured issuer alone. Nothing of a token is kept beyond its request.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp.server.hosted.keys import IssuerKeys
+from agentcore_mcp.server.hosted.principals import Principal
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from agentcore_mcp.config.hosted import Issuer, ServerAuth
+
+# Larger than any issuer's tokens, and than what most proxies let through.
+TOKEN_MAX_CHARS = 16_384
+
+
+class TokenRefusedError(Exception):
+    """A token that isn't good here. The text says why, and quotes nothing of it."""
+
+
+class Tokens:
+    """Checks tokens.
+
+    Args:
+        auth: Whose tokens are taken.
+        public_url: The audience that a token is for.
+        http: What fetches the issuers' keys.
+    """
+
+    def __init__(self, auth: ServerAuth, public_url: str, http: httpx2.AsyncClient) -> None:
+        self._auth = auth
+        self._issuers = {issuer.issuer: (issuer, IssuerKeys(issuer, http)) for issuer in auth.issuers}
+        # A URL and the same with a slash are one resource to the SDK's own clients.
+        self._audience = {public_url, public_url.rstrip("/"), public_url.rstrip("/") + "/"}
+
+    async def principal(self, token: str) -> Principal:
+        """Return who a token is of.
+
+        Raises:
+            TokenRefusedError: If it isn't good.
+            KeysUnavailableError: If that can't be found out.
+        """
+        import jwt
+
+        if len(token) > TOKEN_MAX_CHARS:
+            raise TokenRefusedError(f"the token has {len(token)} characters, and may have {TOKEN_MAX_CHARS}")
+        try:
+            parts = jwt.api_jwt.decode_complete(token, options={"verify_signature": False})
+        except (jwt.PyJWTError, RecursionError, UnicodeError):
+            raise TokenRefusedError("the token is no JWT") from None
+        header, claimed = parts["header"], parts["payload"]
+        algorithm = header.get("alg")
+        if algorithm not in self._auth.algorithms or "crit" in header:
+            raise TokenRefusedError("the token is signed in a way that is not allowed here")
+        name = claimed.get("iss")
+        issuer, keys = self._issuers.get(name if isinstance(name, str) else "", (None, None))
+        if issuer is None or keys is None:
+            raise TokenRefusedError("the token is from an issuer that is not known here")
+        key_id = header.get("kid")
+        key = await keys.key(key_id if isinstance(key_id, str) else None, algorithm)
+        if key is None:
+            raise TokenRefusedError("the token is signed with a key that its issuer doesn't have")
+        try:
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=[algorithm],
+                issuer=issuer.issuer,
+                leeway=self._auth.clock_skew_s,
+                options={"require": ["exp", "iss"], "verify_aud": False},
+            )
+        except jwt.ExpiredSignatureError:
+            raise TokenRefusedError("the token has expired") from None
+        except (jwt.ImmatureSignatureError, jwt.InvalidIssuedAtError):
+            raise TokenRefusedError("the token is not valid yet") from None
+        except jwt.MissingRequiredClaimError as error:
+            raise TokenRefusedError(f"the token has no claim {error.claim}") from None
+        except jwt.PyJWTError:
+            raise TokenRefusedError("the token's signature or one of its claims is wrong") from None
+        self._check_use(claims, issuer)
+        return self._principal(claims, token)
+
+    def _check_use(self, claims: dict[str, Any], issuer: Issuer) -> None:
+        wanted = set(issuer.audience) or self._audience
+        if wanted.isdisjoint(_texts(claims.get(issuer.audience_claim))):
+            raise TokenRefusedError(f"the token's claim {issuer.audience_claim} does not name this server")
+        # Cognito's word for the kind of a token; an id token tells an application who signed in, and nothing more.
+        if claims.get("token_use", "access") != "access":
+            raise TokenRefusedError("the token is an id token; an access token is needed")
+
+    def _principal(self, claims: dict[str, Any], token: str) -> Principal:
+        names = self._auth.claims
+        client = _first(claims, names.client)
+        # A program's own token may have no subject but itself.
+        subject = _first(claims, names.subject) or client
+        if not subject:
+            raise TokenRefusedError(f"the token has none of the claims {', '.join(names.subject)}")
+        scopes = next((_texts(claims[name], split=True) for name in names.scopes if name in claims), [])
+        groups = next((_texts(claims[name]) for name in names.groups if name in claims), [])
+        expires_at = float(claims["exp"])
+        return Principal(claims["iss"], subject, client, frozenset(scopes), frozenset(groups), expires_at, token)
+
+    def has_expired(self, principal: Principal) -> bool:
+        """Tell whether the token that somebody called with is no longer good."""
+        return time.time() > principal.expires_at + self._auth.clock_skew_s
+
+
+def _first(claims: dict[str, Any], names: tuple[str, ...]) -> str:
+    return next((value for name in names if isinstance(value := claims.get(name), str) and value), "")
+
+
+def _texts(value: object, *, split: bool = False) -> list[str]:
+    """Return a claim that is a text or a list of texts as a list."""
+    if isinstance(value, str):
+        return value.split() if split else [value]
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []

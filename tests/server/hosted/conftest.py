@@ -1,0 +1,25 @@
+"""An issuer, and what checks its tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+
+from tests.support.issuer import TestIssuer, running_issuer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+
+@pytest.fixture
+def issuer() -> Iterator[TestIssuer]:
+    with running_issuer() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        yield http

@@ -1,0 +1,157 @@
+"""The keys of an issuer: fetched once, kept, rotated, and never because a token says so too often."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agentcore_mcp.config.hosted import Issuer
+from agentcore_mcp.server.hosted.keys import AGAIN_S, FRESH_S, STALE_S, IssuerKeys, KeysUnavailableError
+from tests.support.issuer import TestIssuer, new_key
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def keys(issuer: TestIssuer, http: httpx2.AsyncClient, clock: Clock) -> IssuerKeys:
+    return IssuerKeys(Issuer(issuer=issuer.url), http, now=clock)
+
+
+async def test_many_tokens_at_once_cost_one_fetch(issuer: TestIssuer, keys: IssuerKeys) -> None:
+    found = await asyncio.gather(*(keys.key("first", "ES256") for _ in range(50)))
+
+    assert all(found)
+    assert issuer.fetched == 1
+
+
+async def test_the_metadata_of_rfc_8414_will_do(issuer: TestIssuer, keys: IssuerKeys) -> None:
+    issuer.openid = False
+
+    assert await keys.key("first", "ES256")
+    assert issuer.asked == [
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+        "/jwks",
+    ]
+
+
+async def test_a_new_key_is_found_at_its_first_token(issuer: TestIssuer, keys: IssuerKeys, clock: Clock) -> None:
+    await keys.key("first", "ES256")
+    issuer.keys.insert(0, new_key("second"))
+    clock.seconds = AGAIN_S
+
+    assert await keys.key("second", "ES256")
+    assert issuer.fetched == 2
+
+
+async def test_made_up_key_ids_cost_no_more_than_a_fetch_every_30_s(
+    issuer: TestIssuer, keys: IssuerKeys, clock: Clock
+) -> None:
+    await keys.key("first", "ES256")
+    for second in range(61):
+        clock.seconds = float(second)
+        assert await keys.key(f"made-up-{second}", "ES256") is None
+
+    assert issuer.fetched == 3
+
+
+async def test_a_withdrawn_key_is_good_until_the_keys_are_fetched_again(
+    issuer: TestIssuer, keys: IssuerKeys, clock: Clock
+) -> None:
+    await keys.key("first", "ES256")
+    issuer.keys = [new_key("second")]
+    clock.seconds = FRESH_S
+    assert await keys.key("first", "ES256")
+    clock.seconds = FRESH_S + 1
+
+    assert await keys.key("first", "ES256") is None
+
+
+@pytest.mark.parametrize("broken", [500, 404, 302])
+async def test_while_an_issuer_fails_its_last_keys_are_good_for_a_day(
+    issuer: TestIssuer, keys: IssuerKeys, clock: Clock, broken: int
+) -> None:
+    await keys.key("first", "ES256")
+    issuer.broken = broken
+    clock.seconds = STALE_S
+
+    assert await keys.key("first", "ES256")
+    clock.seconds = STALE_S + AGAIN_S
+    with pytest.raises(KeysUnavailableError):
+        await keys.key("first", "ES256")
+    issuer.broken = None
+    clock.seconds += AGAIN_S
+    assert await keys.key("first", "ES256")
+
+
+async def test_an_issuer_that_never_answered_is_unavailable_and_not_asked_for_every_token(
+    issuer: TestIssuer, keys: IssuerKeys
+) -> None:
+    issuer.broken = 503
+    for _ in range(5):
+        with pytest.raises(KeysUnavailableError):
+            await keys.key("first", "ES256")
+
+    assert issuer.fetched == 1
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"issuer": "https://another.example"},
+        {"jwks_uri": None},
+        {"jwks_uri": "http://169.254.169.254/latest/meta-data"},
+        {"jwks_uri": "file:///etc/passwd"},
+        {"jwks_uri": "http://example.com/jwks"},
+    ],
+)
+async def test_metadata_that_leads_elsewhere_is_not_followed(
+    issuer: TestIssuer, keys: IssuerKeys, metadata: dict[str, Any]
+) -> None:
+    issuer.metadata = metadata
+
+    with pytest.raises(KeysUnavailableError):
+        await keys.key("first", "ES256")
+    assert issuer.fetched == 0
+
+
+@pytest.mark.parametrize(
+    "jwks",
+    [
+        [],
+        {},
+        {"keys": {}},
+        {"keys": ["key", None, {"kid": "first"}, {"kid": "first", "kty": "oct", "k": "c2VjcmV0"}]},
+        {"keys": [{"kid": "first", "kty": "EC", "crv": "P-256", "x": "!", "y": "?"}]},
+        {"keys": "x" * 300_000},
+    ],
+)
+async def test_a_key_set_of_rubbish_has_no_key(issuer: TestIssuer, keys: IssuerKeys, jwks: Any) -> None:
+    issuer.jwks = jwks
+    try:
+        found = await keys.key("first", "ES256")
+    except KeysUnavailableError:
+        found = None
+
+    assert found is None
+
+
+async def test_a_key_is_not_good_for_another_algorithm(issuer: TestIssuer, keys: IssuerKeys) -> None:
+    assert await keys.key("first", "RS256") is None
+    assert await keys.key("first", "HS256") is None
