@@ -40,6 +40,7 @@ class AgentCoreServer(MCPServer[ServerState]):
                 yield state
 
         tools = build_tools(state.settings)
+        confirmations = OneTimeCodec()
         super().__init__(
             "agentcore-mcp",
             title="Amazon Bedrock AgentCore",
@@ -49,8 +50,8 @@ class AgentCoreServer(MCPServer[ServerState]):
             log_level="WARNING",
             subscriptions=False,
             tools=tools,
-            request_state_security=RequestStateSecurity(codec=OneTimeCodec()),
-            middleware=[Cancellations(), ArgumentCheck(state.settings, tools)],
+            request_state_security=RequestStateSecurity(codec=confirmations),
+            middleware=[confirmations, Cancellations(), ArgumentCheck(state.settings, tools)],
         )
         self.state = state
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.calls import Calls
+from agentcore_mcp.server.hosted.principals import ANYBODY
 from agentcore_mcp.server.ledger import Ledger
 from agentcore_mcp.server.sessions import Session, SessionNames
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agentcore_mcp.config import Settings
     from agentcore_mcp.runtime import StoppedSession
     from agentcore_mcp.server.agents import Agents, Target
@@ -26,14 +30,24 @@ class Caller:
         agents: The agents of all callers.
         stops: What stops sessions.
         end: Whether the server is about to end.
+        key: Gives what session ids are marked with.
     """
 
-    def __init__(self, principal: Principal, settings: Settings, agents: Agents, stops: Stops, end: End) -> None:
+    def __init__(
+        self,
+        principal: Principal,
+        settings: Settings,
+        agents: Agents,
+        stops: Stops,
+        end: End,
+        key: Callable[[], bytes],
+    ) -> None:
         self.principal = principal
         self.settings = settings
         self.agents = agents
         self._stops = stops
-        self.sessions = SessionNames()
+        owner = "" if principal == ANYBODY else principal.key
+        self.sessions = SessionNames(key, owner=owner, foreign=settings.server.foreign_sessions)
         self.ledger = Ledger()
         self.calls = Calls(end)
 
@@ -46,14 +60,21 @@ class Caller:
         """
         return await self.agents.named(agent or await self.ledger.agent_of(session_id.strip()))
 
-    def session(self, target: Target, session_id: str, *, may_be_new: bool = True) -> Session:
+    async def session(self, target: Target, session_id: str, *, may_be_new: bool = True) -> Session:
         """Return the session that a call means, as if this were its first call: the ledger knows about earlier ones.
 
         Raises:
-            InvalidRequestError: If ``session_id`` is neither an id nor a short name.
+            InvalidRequestError: If ``session_id`` is neither a short name nor an id that is the caller's to use.
         """
-        resolved = self.sessions.resolve(session_id, target.agent.arn, may_be_new=may_be_new)
-        return Session(resolved, target, session_id.strip())
+        called = session_id.strip()
+        try:
+            resolved = self.sessions.resolve(called, target.agent.arn, may_be_new=may_be_new)
+        except InvalidRequestError:
+            # The service may answer a call from a session with an id of its own.
+            if await self.ledger.book.get((target.agent.name, called)) is None:
+                raise
+            resolved = called
+        return Session(resolved, target, called)
 
     async def stop(self, session: Session) -> StoppedSession:
         """Stop a session now.

@@ -20,7 +20,7 @@ from agentcore_mcp.wire.ids import check_session_id
 from agentcore_mcp.wire.limits import SESSION_ID_MIN_CHARS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from agentcore_mcp.server.agents import Target
     from agentcore_mcp.wire.ids import RuntimeArn
@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 ALL = "all"
 SHORT_NAME_MAX_CHARS = 32
 _SHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
-# 128 bits: no two names or processes meet by chance. The whole id stays below the 100 characters that the service
-# model allows in its answers.
+# 128 bits: no two names or processes meet by chance, and no tag is guessed. The whole id stays below the 100 characters
+# that the service model allows in its answers.
 _TAG_CHARS = 32
+# Ends an id that was made for one of several callers. The letter tells it from the UUIDs that others' ids end in.
+_OWNED = re.compile(r"(.+)-u[0-9a-f]{32}")
 
 
 @dataclass(slots=True, eq=False)
@@ -77,18 +79,23 @@ class SessionNames:
     """Turns what a caller passes as ``session_id`` into the id that goes on the line.
 
     Short names are mapped under a key, so that "review" is the same session after a restart, and for a host that starts
-    a server for every call, and never the "review" of another user of the same runtime.
+    a server for every call, and never the "review" of another user of the same runtime. Where a server has several
+    callers, every id that it makes is marked in the same way, and one that isn't the caller's is no session of theirs.
 
     Args:
-        key: At least 16 bytes; None for the key of this installation, which is read when a name needs it.
+        key: Gives at least 16 bytes; it is asked when an id needs them.
+        owner: Whose ids these are; "" where all callers are one.
+        foreign: Take ids that were not made here from one of several callers.
     """
 
-    def __init__(self, key: bytes | None = None) -> None:
-        self._given_key = key
+    def __init__(self, key: Callable[[], bytes] = installation_key, *, owner: str = "", foreign: bool = False) -> None:
+        self._get_key = key
+        self._owner = owner
+        self._foreign = foreign
 
     @cached_property
     def _key(self) -> bytes:
-        return self._given_key or installation_key()
+        return self._get_key()
 
     def resolve(self, text: str, arn: RuntimeArn, *, may_be_new: bool = True) -> str:
         """Return the session id for ``text``: a new one if empty, itself if a full id, a stable one for a name.
@@ -99,20 +106,19 @@ class SessionNames:
             may_be_new: The call may open a session, as all may but a stop.
 
         Raises:
-            InvalidRequestError: If it is neither an id nor a name.
+            InvalidRequestError: If it is neither an id nor a name, or an id that isn't the caller's to use.
         """
         text = text.strip()
         if not text and may_be_new:
-            return f"mcp-{uuid.uuid4()}"
+            new = f"mcp-{uuid.uuid4()}"
+            return self._marked(new, arn) if self._owner else new
         if means_all(text):
             raise InvalidRequestError(f"{text!r} is no name for a session: to stop_session it means every one")
         # Models write "null" for omitted arguments.
         if _SHORT_NAME.fullmatch(text) and text.lower() != "null":
-            # The first line is for the caller, where a server has several.
-            tag = hmac.digest(self._key, f"\n{arn}\n{text}".encode(), "sha256").hex()
-            return f"{text}-{tag[:_TAG_CHARS]}"
-        if len(text) >= SESSION_ID_MIN_CHARS:
-            return check_session_id(text)
+            return self._marked(text, arn)
+        if len(text) >= SESSION_ID_MIN_CHARS and self._may_use(check_session_id(text), arn):
+            return text
         if not may_be_new:
             raise InvalidRequestError(
                 f"not a session: {text!r}; pass the session_id of an earlier result, the short name that you gave, or "
@@ -122,3 +128,14 @@ class SessionNames:
             f"not a session: {text!r}; leave session_id out for a new one, pass the id from an earlier result, "
             f"or a short name: 1 to {SHORT_NAME_MAX_CHARS} letters, digits, '-' and '_', a letter or digit first"
         )
+
+    def _marked(self, text: str, arn: RuntimeArn) -> str:
+        tag = hmac.digest(self._key, f"{self._owner}\n{arn}\n{text}".encode(), "sha256").hex()
+        return f"{text}-{'u' if self._owner else ''}{tag[:_TAG_CHARS]}"
+
+    def _may_use(self, session_id: str, arn: RuntimeArn) -> bool:
+        """Tell whether an id is one that a caller may pass: made for them and this runtime, or foreign if allowed."""
+        if not self._owner:
+            return True
+        made = _OWNED.fullmatch(session_id)
+        return self._foreign if made is None else hmac.compare_digest(session_id, self._marked(made[1], arn))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp.server.mcpserver import Context
 
+from agentcore_mcp.config.installation import installation_key
 from agentcore_mcp.server.agents import Agents
 from agentcore_mcp.server.callers import Caller
 from agentcore_mcp.server.calls import End
@@ -53,11 +55,17 @@ class ServerState:
         self.ends = End()
         self.end_by = math.inf
 
+    @cached_property
+    def key(self) -> bytes:
+        """What session ids are marked with: the configured secret, or what this installation has."""
+        secret = self.settings.server.secret
+        return installation_key() if secret is None else secret.get_secret_value().encode()
+
     def caller(self, principal: Principal) -> Caller:
         """Return what the calls of a principal share."""
         caller = self._callers.pop(principal, None)
         if caller is None:
-            caller = Caller(principal, self.settings, self.agents, self.stops, self.ends)
+            caller = Caller(principal, self.settings, self.agents, self.stops, self.ends, lambda: self.key)
             if len(self._callers) >= MAX_CALLERS:
                 idle = next((one for one in self._callers.values() if not one.calls.in_use), None)
                 if idle is not None:

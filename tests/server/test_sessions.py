@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_a_short_name_is_another_session_for_another_agent_or_installation() -> 
     names = SessionNames()
 
     assert names.resolve("review", ARN) != names.resolve("review", OTHER)
-    assert names.resolve("review", ARN) != SessionNames(b"k" * 32).resolve("review", ARN)
+    assert names.resolve("review", ARN) != SessionNames(lambda: b"k" * 32).resolve("review", ARN)
 
 
 def test_a_short_name_is_the_same_session_for_the_next_server_of_the_installation() -> None:
@@ -85,3 +86,53 @@ def test_who_stops_a_session_is_not_told_how_to_open_one() -> None:
 def test_anything_else_is_refused_with_what_is_allowed(text: str) -> None:
     with pytest.raises(InvalidRequestError, match=r"not a session"):
         SessionNames().resolve(text, ARN)
+
+
+def owned(owner: str, *, foreign: bool = False) -> SessionNames:
+    return SessionNames(lambda: b"k" * 32, owner=owner, foreign=foreign)
+
+
+@pytest.mark.parametrize("called", ["", "review", "x" * 32])
+def test_an_id_that_was_made_for_one_of_several_callers_is_theirs_alone_and_of_the_agent_it_was_made_for(
+    called: str,
+) -> None:
+    session = owned("alice").resolve(called, ARN)
+
+    assert MINTED.fullmatch(session)
+    assert owned("alice").resolve(session, ARN) == session
+    for others in (owned("bob"), owned("bob", foreign=True)):
+        with pytest.raises(InvalidRequestError, match="not a session"):
+            others.resolve(session, ARN)
+    with pytest.raises(InvalidRequestError, match="not a session"):
+        owned("alice").resolve(session, OTHER)
+
+
+@pytest.mark.parametrize("may_be_new", [True, False])
+def test_another_callers_session_is_refused_in_the_words_for_one_that_does_not_exist(may_be_new: bool) -> None:
+    refusals = []
+    theirs = owned("alice").resolve("review", ARN)
+    for session in (theirs, theirs[:-1] + ("1" if theirs[-1] == "0" else "0"), f"mcp-{uuid.uuid4()}", "s" * 40):
+        with pytest.raises(InvalidRequestError) as raised:
+            owned("bob").resolve(session, ARN, may_be_new=may_be_new)
+        refusals.append(raised.value.message.replace(session, "ID"))
+
+    assert len(set(refusals)) == 1
+
+
+def test_short_names_of_several_callers_are_sessions_of_their_own() -> None:
+    made = {owned(owner).resolve("review", ARN) for owner in ("", "alice", "bob")}
+
+    assert len(made) == 3
+
+
+@pytest.mark.parametrize("session_id", ["s" * 33, f"session-{uuid.UUID(int=1).hex}", f"mcp-{uuid.UUID(int=1)}"])
+def test_ids_that_were_not_made_here_are_for_the_operator_to_allow(session_id: str) -> None:
+    assert owned("alice", foreign=True).resolve(session_id, ARN) == session_id
+    with pytest.raises(InvalidRequestError, match="not a session"):
+        owned("alice").resolve(session_id, ARN)
+
+
+def test_ids_without_callers_are_as_they_always_were() -> None:
+    session = SessionNames(lambda: b"k" * 32).resolve("review", ARN)
+
+    assert session == "review-9db48e85c8eae214cae5a476a36cf326"

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-import secrets
 from collections import OrderedDict
+from contextvars import ContextVar
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.elicitation import AcceptedElicitation, CancelledElicitation, ElicitationResult
 from mcp.server.mcpserver import Elicit
-from mcp.server.request_state import AESGCMRequestStateCodec, InvalidRequestState
+from mcp.server.request_state import AESGCMRequestStateCodec
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS
 from pydantic import BaseModel, Field
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.wire.characters import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
     from mcp.server.mcpserver import Context
 
     from agentcore_mcp.server.sessions import Session
 
-_NONCE_BYTES = 16
+_KEY_BYTES = 32
 # More questions than users answer in ten minutes, for which one is valid.
 _TAKEN_MAX = 10_000
+# What tells the state that the current request came with from all others.
+_opened: ContextVar[str] = ContextVar("opened")
 
 
 def _as_asked(schema: dict[str, Any]) -> None:
@@ -77,30 +86,55 @@ def check_confirmed(answer: ElicitationResult[Confirmation]) -> None:
 
 
 class OneTimeCodec:
-    """Seals the state of a question that a host returns with the answer, and opens each seal once.
+    """Seals the state of a question that a host returns with the answer, and lets each be used once.
 
-    The SDK binds it to the command that was asked about, and to ten minutes, but not to a single run.
+    The SDK binds a state to the command that was asked about, to who was asked, and to ten minutes, but not to a single
+    run. Opening is the codec's part, and has to be done at once; whether a state was used before may be known elsewhere
+    only, so that is found out by the middleware of the MCP server that this is too.
+
+    Args:
+        key: Gives the key, of at least 32 bytes, when there is a question; by default one of this object's own.
+        once: Tells whether it is asked about a text for the first time, by all that have the key; by default as far as
+            this object knows.
     """
 
-    def __init__(self) -> None:
-        self._codec = AESGCMRequestStateCodec([os.urandom(32)])
-        self._taken: OrderedDict[bytes, None] = OrderedDict()
+    def __init__(
+        self, key: Callable[[], bytes] | None = None, once: Callable[[str], Awaitable[bool]] | None = None
+    ) -> None:
+        self._key = key or partial(os.urandom, _KEY_BYTES)
+        self._once = once or self._once_here
+        self._taken: OrderedDict[str, None] = OrderedDict()
+
+    @cached_property
+    def _codec(self) -> AESGCMRequestStateCodec:
+        return AESGCMRequestStateCodec([self._key()])
 
     def seal(self, payload: bytes) -> str:
         """Return a token for a state."""
-        return self._codec.seal(secrets.token_bytes(_NONCE_BYTES) + payload)
+        return self._codec.seal(payload)
 
     def unseal(self, token: str) -> bytes:
         """Return the state of a token.
 
         Raises:
-            InvalidRequestState: If it isn't one of ours, or was opened before.
+            InvalidRequestState: If it isn't one of ours.
         """
-        sealed = self._codec.unseal(token)
-        nonce = sealed[:_NONCE_BYTES]
-        if nonce in self._taken:
-            raise InvalidRequestState("used before")
-        self._taken[nonce] = None
+        state = self._codec.unseal(token)
+        # No other token opens to the same: it is authenticated to its last bit.
+        _opened.set(hashlib.sha256(token.encode()).hexdigest())
+        return state
+
+    async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """Refuse a call whose state was used before, in the SDK's words for one that isn't valid."""
+        state = (ctx.params or {}).get("requestState")
+        if ctx.method == "tools/call" and state is not None and not await self._once(_opened.get()):
+            raise MCPError(INVALID_PARAMS, "Invalid or expired requestState", {"reason": "invalid_request_state"})
+        return await call_next(ctx)
+
+    async def _once_here(self, token: str) -> bool:
+        if token in self._taken:
+            return False
+        self._taken[token] = None
         if len(self._taken) > _TAKEN_MAX:
             self._taken.popitem(last=False)
-        return sealed[_NONCE_BYTES:]
+        return True

@@ -105,7 +105,7 @@ async def invoke_agent(
             facts.agent = target.agent
             if not prompt.strip():
                 raise InvalidRequestError("the prompt is empty; say what the agent should do")
-            session = caller.session(target, session_id)
+            session = await caller.session(target, session_id)
             max_chars = host_of(ctx.session, caller.settings).text_max_chars
             outputs = {"text": Output(Spool(), max_chars)}
             call = Call("invoke_agent", session, prompt, "the agent", outputs, max_chars)

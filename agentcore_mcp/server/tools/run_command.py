@@ -93,7 +93,7 @@ async def check(
         facts.agent = target.agent
         line = _permitted(command, target.agent)
         check_command(line, timeout_seconds)
-        session = caller.session(target, session_id)
+        session = await caller.session(target, session_id)
         max_chars = host_of(ctx.session, caller.settings).text_max_chars
         outputs = {name: Output(Spool(), max_chars, terminal=True) for name in ("stdout", "stderr")}
         return Call("run_command", session, line, "the command", outputs, max_chars, timeout_seconds)

@@ -98,7 +98,7 @@ async def _wanted(caller: Caller, facts: CallFacts, session_id: str, agent: str)
         raise InvalidRequestError("session_id is empty; pass the session_id of an earlier result, or 'all'")
     target = await caller.target(agent, session_id)
     facts.agent = target.agent
-    return [await caller.ledger.known(caller.session(target, session_id, may_be_new=False))]
+    return [await caller.ledger.known(await caller.session(target, session_id, may_be_new=False))]
 
 
 def _lines(lines: list[str], count: int) -> str:

@@ -6,6 +6,8 @@ none, and one that runs the request cancels it. In 2026-07-28 a client closes th
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,11 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from starlette.datastructures import MutableHeaders
 
+from agentcore_mcp.server.hosted.principals import current_principal
+
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,10 +30,22 @@ _NO_FIRST_REQUEST = {name.encode() for name in (MCP_SESSION_ID_HEADER, MCP_PROTO
 
 
 class Cancellations:
-    """Ends a request when the notification arrives; a middleware of the MCP server."""
+    """Ends a request when the notification arrives; a middleware of the MCP server.
 
-    def __init__(self) -> None:
-        self._running: dict[tuple[str, Any], anyio.CancelScope] = {}
+    Args:
+        tell: Tells the other workers which request was cancelled, if there are any; each passes it to ``cancel``.
+    """
+
+    def __init__(self, tell: Callable[[str], Awaitable[None]] | None = None) -> None:
+        self._tell = tell
+        self._running: dict[str, anyio.CancelScope] = {}
+
+    def cancel(self, request: str) -> bool:
+        """End a request, if it runs here; return whether it does."""
+        if (scope := self._running.get(request)) is None:
+            return False
+        scope.cancel()
+        return True
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Pass a message on, as one that can be cancelled."""
@@ -35,18 +53,24 @@ class Cancellations:
         if session_id is None:
             return await call_next(ctx)
         if ctx.method == "notifications/cancelled":
-            scope = self._running.get((session_id, (ctx.params or {}).get("requestId")))
-            if scope is not None:
-                scope.cancel()
+            request = _named(session_id, (ctx.params or {}).get("requestId"))
+            if not self.cancel(request) and self._tell is not None:
+                await self._tell(request)
         if ctx.request_id is None:
             return await call_next(ctx)
-        key = session_id, ctx.request_id
+        key = _named(session_id, ctx.request_id)
         with anyio.CancelScope() as self._running[key]:
             try:
                 return await call_next(ctx)
             finally:
                 self._running.pop(key, None)
         raise MCPError(code=0, message="the request was cancelled")
+
+
+def _named(session_id: str, request_id: object) -> str:
+    """Return what a caller's request is known by on all workers; another caller's, of equal ids, has another name."""
+    name = json.dumps([current_principal().key, session_id, request_id])
+    return hashlib.sha256(name.encode()).hexdigest()
 
 
 def giving_session_ids(app: ASGIApp) -> ASGIApp:

@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from mcp import Client
-from mcp.types import ElicitResult
+from mcp.shared.exceptions import MCPError
+from mcp.types import CallToolResult, ElicitResult, InputRequiredResult
 
 from agentcore_mcp.server.assembly import create_server
 from tests.support.mcp_hosts import MODES
+from tests.support.principals import ALICE, OTHERS, calling_as
 from tests.support.raw_hosts import raw_host
 from tests.support.servers import loopback_server
 from tests.support.tools import PREFIX, SESSION, operations, say_hello, settings, text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mcp import ClientSession
+
+    from agentcore_mcp.server.hosted.principals import Principal
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -151,4 +157,42 @@ async def test_one_yes_runs_a_command_once(tmp_path: Path) -> None:
     assert first["result"]["structuredContent"]["exit_code"] == 0
     assert "requestState" in second["error"]["message"]
     assert without_state["result"]["resultType"] == "input_required"
+    assert operations(runtime) == ["commands"]
+
+
+COMMAND = {"command": "make install"}
+
+
+async def asked_about(session: ClientSession) -> InputRequiredResult:
+    asked = await session.call_tool("run_command", COMMAND, allow_input_required=True)
+    assert isinstance(asked, InputRequiredResult)
+    return asked
+
+
+async def said_yes(session: ClientSession, asked: InputRequiredResult) -> CallToolResult:
+    assert asked.input_requests is not None
+    yes: Any = {question: ElicitResult(action="accept", content={"run": True}) for question in asked.input_requests}
+    return await session.call_tool("run_command", COMMAND, input_responses=yes, request_state=asked.request_state)
+
+
+@pytest.mark.parametrize("other", OTHERS, ids=["subject", "client", "issuer"])
+async def test_a_question_to_one_caller_is_not_for_another_to_answer(other: Principal) -> None:
+    async def ask(context: Any, params: Any) -> ElicitResult:
+        raise AssertionError("the test answers itself")
+
+    async with loopback_server(say_hello) as runtime:
+        server = create_server(settings(runtime.endpoint_url, agent={"commands": {"mode": "ask"}}))
+        async with Client(server, mode="2026-07-28", elicitation_callback=ask) as client:
+            with calling_as(ALICE):
+                asked = await asked_about(client.session)
+            with calling_as(other):
+                with pytest.raises(MCPError, match="requestState") as theirs:
+                    await said_yes(client.session, asked)
+                with pytest.raises(MCPError) as made_up:
+                    await said_yes(client.session, asked.model_copy(update={"request_state": "made up"}))
+            assert operations(runtime) == []
+            with calling_as(ALICE):
+                await said_yes(client.session, asked)
+
+    assert theirs.value.error == made_up.value.error
     assert operations(runtime) == ["commands"]

@@ -423,7 +423,7 @@ async def test_sessions_are_stopped_and_then_what_carries_requests_is_closed_als
         async with state.running():
             (agent,) = await state.agents.all()
             caller = state.caller(ANYBODY)
-            call = Call("invoke_agent", caller.session(agent, SESSION), "", "the agent", {})
+            call = Call("invoke_agent", await caller.session(agent, SESSION), "", "the agent", {})
             async with caller.ledger.running(call):
                 raise LookupError("on purpose")
 
