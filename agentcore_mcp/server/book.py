@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from agentcore_mcp.server.sessions import Session
     from agentcore_mcp.wire.pauses import Pause
@@ -26,8 +27,12 @@ class Book(Protocol):
     async def used(self, session: Session) -> Session:
         """Write down a call in a session, and return the session with what is known of it.
 
-        One that was stopped begins anew: the service then opens another under the same id.
+        One that was stopped or has ended by itself begins anew: the service then opens another under the same id, and
+        when it was open before is kept in ``earlier``.
         """
+
+    async def idle(self, session: Session) -> None:
+        """Write down that a long call in a session has ended, so that it is idle from now on and not before."""
 
     async def unused(self, session: Session) -> None:
         """Take back the last call in a session; without any, there is no session."""
@@ -52,24 +57,36 @@ class Book(Protocol):
 
 
 class MemoryBook:
-    """A ``Book`` for one process."""
+    """A ``Book`` for one process.
 
-    def __init__(self) -> None:
+    Args:
+        now: A clock: Unix time, in seconds.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = time.time) -> None:
+        self._now = now
         self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
 
     async def used(self, session: Session) -> Session:
         """Return the session that earlier calls had, if there were any."""
-        known = self._sessions.get(session.key)
+        known, now = self._sessions.get(session.key), self._now()
         if known is None or known.stopping:
+            session.opened_at, session.earlier = now, () if known is None else known.spans
             known = self._sessions[session.key] = session
+        elif known.ends_at < now:
+            known.earlier, known.opened_at = known.spans, now
         known.called = session.called
         known.calls += 1
-        known.used_at = time.time()
+        known.used_at = now
         self._sessions.move_to_end(known.key)
         if len(self._sessions) > MAX_SESSIONS:
             stopped = (one for one in self._sessions.values() if one.stopping)
             del self._sessions[next(stopped, next(iter(self._sessions.values()))).key]
         return known
+
+    async def idle(self, session: Session) -> None:
+        """Note it in the session."""
+        session.used_at = self._now()
 
     async def unused(self, session: Session) -> None:
         """Forget the session if the call was its only one."""
@@ -91,8 +108,9 @@ class MemoryBook:
         session.pauses = pauses
 
     async def stopping(self, session: Session, change: int) -> None:
-        """Count it in the session."""
+        """Count it in the session, which ends with the first."""
         session.stopping += change
+        session.stopped_at = min(session.stopped_at, self._now()) if session.stopping else math.inf
 
     async def is_stopped(self, session: Session) -> bool:
         """Tell it from the session itself."""

@@ -7,6 +7,7 @@ A session is always an explicit argument and an explicit result. There is no ses
 from __future__ import annotations
 
 import hmac
+import math
 import re
 import time
 import uuid
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from agentcore_mcp.config.installation import installation_key
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.wire.ids import check_session_id
-from agentcore_mcp.wire.limits import SESSION_ID_MIN_CHARS
+from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_ID_MIN_CHARS, SESSION_LIFETIME_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 ALL = "all"
 SHORT_NAME_MAX_CHARS = 32
 _SHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+# How often one can idle out in a day, and more: each time takes 15 minutes.
+_SPANS_MAX = 100
 # 128 bits: no two names or processes meet by chance, and no tag is guessed. The whole id stays below the 100 characters
 # that the service model allows in its answers.
 _TAG_CHARS = 32
@@ -47,7 +50,9 @@ class Session:
         called: What a caller last passed for it: the id, or a short name.
         calls: How many calls were made in it.
         stopping: How many stops of it go on or succeeded; one that fails is not counted any more.
+        stopped_at: When the first of those began.
         pauses: What its agent waits for a person to answer, since its last call.
+        earlier: From when until when it was open before under the same id.
     """
 
     session_id: str
@@ -57,7 +62,9 @@ class Session:
     used_at: float = field(default_factory=time.time)
     calls: int = 0
     stopping: int = 0
+    stopped_at: float = math.inf
     pauses: Sequence[Pause] = ()
+    earlier: tuple[tuple[float, float], ...] = ()
 
     @property
     def agent(self) -> str:
@@ -68,6 +75,19 @@ class Session:
     def key(self) -> tuple[str, str]:
         """What identifies it: a caller may use one id with several agents, each with a session of its own."""
         return self.agent, self.session_id
+
+    @property
+    def ends_at(self) -> float:
+        """When it was stopped, or else ends by itself unless there is another call in it.
+
+        By the service's own times; a runtime may be set to others.
+        """
+        return min(self.stopped_at, self.used_at + IDLE_TIMEOUT_S, self.opened_at + SESSION_LIFETIME_S)
+
+    @property
+    def spans(self) -> tuple[tuple[float, float], ...]:
+        """From when until when it was, is and, if it is left alone, will be open."""
+        return *self.earlier[-_SPANS_MAX:], (self.opened_at, self.ends_at)
 
 
 def means_all(text: str) -> bool:
