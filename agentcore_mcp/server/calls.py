@@ -69,12 +69,17 @@ class Calls:
         """Whether a call is in progress or to be collected, or its texts may be read."""
         return any(call.phase is not Phase.GONE for call in self._calls.values())
 
+    @property
+    def running(self) -> list[asyncio.Task[None]]:
+        """What carries out the calls that go on."""
+        return [call.task for call in self._calls.values() if call.task is not None and not call.task.done()]
+
     async def end(self) -> list[asyncio.Task[None]]:
         """End what still runs, so that the requests that attend can say so in time; return what is about to end."""
         self._end.begun = True
         # A task that is cancelled before its first step never tells that it has ended.
         await asyncio.sleep(0)
-        tasks = [call.task for call in self._calls.values() if call.task is not None and not call.task.done()]
+        tasks = self.running
         for task in tasks:
             task.cancel()
         return tasks

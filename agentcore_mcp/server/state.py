@@ -75,6 +75,10 @@ class ServerState:
         self._callers[principal] = caller
         return caller
 
+    def calls(self) -> list[asyncio.Task[None]]:
+        """Return what carries out the calls of all callers that go on."""
+        return [task for caller in self._callers.values() for task in caller.calls.running]
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve inside the block; leaving it ends the calls, and the sessions if the settings say so."""
@@ -95,7 +99,8 @@ class ServerState:
         calls = [task for caller in callers for task in await caller.calls.end()]
         if self.end_by == math.inf:
             self.end_by = anyio.current_time() + EXIT_LIMIT_S
-            if self.settings.on_exit == "stop":
+            # With a store, other workers go on with the sessions, and this one may just be being replaced.
+            if self.settings.on_exit == "stop" and self.settings.server.store is None:
                 # The last used one first: the others end sooner by themselves.
                 opened = [(one, caller) for caller in callers for one in await caller.ledger.open()]
                 for session, caller in sorted(opened, key=lambda one: one[0].used_at, reverse=True):

@@ -14,6 +14,8 @@ from mcp import Client, StdioServerParameters, stdio_client
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from anyio.abc import Process
+
 START_LIMIT_S = 30
 STOP_LIMIT_S = 10
 TRANSPORTS = ("stdio", "http")
@@ -38,6 +40,13 @@ async def connected(
 @asynccontextmanager
 async def http_server(*args: str, env: Mapping[str, str]) -> AsyncIterator[str]:
     """Run ``agentcore-mcp serve`` on a free port, and give its URL."""
+    async with http_process(*args, env=env) as (url, _):
+        yield url
+
+
+@asynccontextmanager
+async def http_process(*args: str, env: Mapping[str, str]) -> AsyncIterator[tuple[str, Process]]:
+    """Run ``agentcore-mcp serve`` on a free port, and give its URL and its process, which is ended after the block."""
     command = [sys.executable, "-m", "agentcore_mcp", "serve", "--port", "0", *args]
     process = await anyio.open_process(command, stdout=None, env={**os.environ, **env})
     async with process:
@@ -45,8 +54,9 @@ async def http_server(*args: str, env: Mapping[str, str]) -> AsyncIterator[str]:
         with anyio.fail_after(START_LIMIT_S):
             line = await BufferedByteReceiveStream(process.stderr).receive_until(b"\n", max_bytes=1000)
         try:
-            yield line.decode().split()[-1]
+            yield line.decode().split()[-1], process
         finally:
-            process.terminate()
+            if process.returncode is None:
+                process.terminate()
             with anyio.fail_after(STOP_LIMIT_S, shield=True):
                 await process.wait()

@@ -13,6 +13,8 @@ import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 
 from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.server.hosted.drain import NOTICE_S, Drain
+from agentcore_mcp.server.hosted.health import Health
 from agentcore_mcp.server.transports.admission import REQUEST_LIMIT_S, KnownHosts, TimedProtocol
 from agentcore_mcp.server.transports.cancellation import giving_session_ids
 from agentcore_mcp.server.transports.signals import end_signals
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.assembly import AgentCoreServer
 
 PATH = "/mcp"
-# After SIGTERM all calls are ended at once; their answers get this long to be read, and so do the streams that clients
-# of 2025-11-25 keep open for as long as they are there. Sessions may have to be stopped after that, and all within 2 s.
+# After SIGTERM all calls are ended, at once or once a hosted server has drained; their answers get this long to be
+# read, and so do the streams that clients of 2025-11-25 keep open for as long as they are there. Sessions may have to
+# be stopped after that, and all within 2 s.
 GRACEFUL_SHUTDOWN_S = 0.3
 # Connections that may wait to be accepted while the server starts or is busy.
 _BACKLOG = 2048
@@ -42,6 +45,8 @@ async def serve_http(
     request_limit_s: float = REQUEST_LIMIT_S,
 ) -> None:
     """Serve MCP over streamable HTTP until SIGTERM or SIGINT.
+
+    Where the settings have a table ``[server]``, calls may then go on for as long as it says, or until a second signal.
 
     Args:
         server: The server.
@@ -71,8 +76,13 @@ async def serve_http(
         # Checked below, and earlier.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
+    settings = server.state.settings
+    drain_s = settings.server.drain_s if "server" in settings.model_fields_set else 0.0
+    known = KnownHosts(giving_session_ids(app), {*LOOPBACK_HOSTS, bound_host, *allowed_hosts})
+    health = Health(known, lambda: drain.begun)
+    drain = Drain(health, server.state.calls)
     config = uvicorn.Config(
-        KnownHosts(giving_session_ids(app), {*LOOPBACK_HOSTS, bound_host, *allowed_hosts}),
+        drain,
         http=cast("type[asyncio.Protocol]", partial(TimedProtocol, request_limit_s=request_limit_s)),
         log_config=None,
         log_level="warning",
@@ -86,9 +96,19 @@ async def serve_http(
     )
     http = _Server(config)
 
-    def on_signal() -> None:
+    async def end() -> None:
+        # Who does not probe would not notice.
+        notice_s = min(NOTICE_S, drain_s / 10) if health.probed else 0
+        await drain.run(drain_s, notice_s, lambda: getattr(http, "servers", ()))
         http.should_exit = True
-        tasks.start_soon(server.state.end)
+        await server.state.end()
+
+    def on_signal() -> None:
+        if drain.begun:
+            drain.hurry()
+        else:
+            drain.begun = True
+            tasks.start_soon(end)
 
     async with anyio.create_task_group() as tasks:
         with listening, end_signals(on_signal):
