@@ -32,6 +32,9 @@ class Issuer(Table):
     jwks_url: Https | None = Field(default=None, description="Its public keys; default: as its metadata says")
     audience: tuple[str, ...] = Field(default=(), description="Values that mean this server; default: public_url")
     audience_claim: str = Field(default="aud", description="Where a token names its audience; Cognito: client_id")
+    scope_prefix: str = Field(
+        default="", description="What its tokens leave out of the scopes that clients ask for; Entra ID: api://ID/"
+    )
 
 
 def _redis(value: SecretStr) -> SecretStr:

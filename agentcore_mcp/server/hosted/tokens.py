@@ -13,6 +13,8 @@ from agentcore_mcp.server.hosted.keys import IssuerKeys
 from agentcore_mcp.server.hosted.principals import Principal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import httpx2
 
     from agentcore_mcp.config.hosted import Issuer, ServerAuth
@@ -32,11 +34,19 @@ class Tokens:
         auth: Whose tokens are taken.
         public_url: The audience that a token is for.
         http: What fetches the issuers' keys.
+        now: The clock that their age is told by.
     """
 
-    def __init__(self, auth: ServerAuth, public_url: str, http: httpx2.AsyncClient) -> None:
+    def __init__(
+        self,
+        auth: ServerAuth,
+        public_url: str,
+        http: httpx2.AsyncClient,
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._auth = auth
-        self._issuers = {issuer.issuer: (issuer, IssuerKeys(issuer, http)) for issuer in auth.issuers}
+        self._issuers = {issuer.issuer: (issuer, IssuerKeys(issuer, http, now=now)) for issuer in auth.issuers}
         # A URL and the same with a slash are one resource to the SDK's own clients.
         self._audience = {public_url, public_url.rstrip("/"), public_url.rstrip("/") + "/"}
 
@@ -85,7 +95,7 @@ class Tokens:
         except jwt.PyJWTError:
             raise TokenRefusedError("the token's signature or one of its claims is wrong") from None
         self._check_use(claims, issuer)
-        return self._principal(claims, token)
+        return self._principal(claims, token, issuer)
 
     def _check_use(self, claims: dict[str, Any], issuer: Issuer) -> None:
         wanted = set(issuer.audience) or self._audience
@@ -95,7 +105,7 @@ class Tokens:
         if claims.get("token_use", "access") != "access":
             raise TokenRefusedError("the token is an id token; an access token is needed")
 
-    def _principal(self, claims: dict[str, Any], token: str) -> Principal:
+    def _principal(self, claims: dict[str, Any], token: str, issuer: Issuer) -> Principal:
         names = self._auth.claims
         client = _first(claims, names.client)
         # A program's own token may have no subject but itself.
@@ -103,6 +113,7 @@ class Tokens:
         if not subject:
             raise TokenRefusedError(f"the token has none of the claims {', '.join(names.subject)}")
         scopes = next((_texts(claims[name], split=True) for name in names.scopes if name in claims), [])
+        scopes = [issuer.scope_prefix + scope for scope in scopes]
         groups = next((_texts(claims[name]) for name in names.groups if name in claims), [])
         expires_at = float(claims["exp"])
         return Principal(claims["iss"], subject, client, frozenset(scopes), frozenset(groups), expires_at, token)

@@ -74,6 +74,16 @@ async def test_a_cognito_token_names_its_client_instead_of_an_audience(
         await tokens.principal(issuer.token(client_id="another"))
 
 
+async def test_scopes_have_the_names_that_clients_ask_for(issuer: TestIssuer, http: httpx2.AsyncClient) -> None:
+    """Entra ID has short ones in its tokens, a text for people and a list of roles for programs."""
+    entra = [{"issuer": issuer.url, "scope_prefix": f"{URL}/"}]
+    tokens = tokens_of(issuer, http, issuers=entra, claims={"scopes": ["scp", "roles"]})
+
+    for claims in ({"scp": "invoke stop"}, {"roles": ["invoke", "stop"]}):
+        principal = await tokens.principal(issuer.token(URL, **claims))
+        assert principal.scopes == {f"{URL}/invoke", f"{URL}/stop"}
+
+
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256"])
 async def test_a_key_without_an_algorithm_serves_each_that_it_can(
     issuer: TestIssuer, http: httpx2.AsyncClient, algorithm: str
