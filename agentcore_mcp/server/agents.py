@@ -19,6 +19,7 @@ from agentcore_mcp.server.credentials import (
     uses_tls,
 )
 from agentcore_mcp.wire.headers import TRACE_HEADERS
+from agentcore_mcp.wire.ids import RuntimeArn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,6 +104,17 @@ class Agents:
                 raise InvalidRequestError(f"no agent is named; pass agent, one of {known}")
             raise InvalidRequestError(f"agent is {name!r}, and has to be one of {known}")
         return self._targets[name]
+
+    async def known(self, name: str, arn: str) -> Target:
+        """Return the agent that a session was opened with; if none has that name any more, by its ARN alone.
+
+        Raises:
+            AgentCoreError: If the agents have to be listed for it, and can't be.
+        """
+        try:
+            return await self.named(name)
+        except InvalidRequestError:
+            return self._target(Agent(name=name, arn=RuntimeArn.parse(arn)))
 
     async def all(self) -> list[Target]:
         """Return all agents: those of the configuration in its order, then those that were found.

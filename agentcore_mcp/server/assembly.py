@@ -40,7 +40,11 @@ class AgentCoreServer(MCPServer[ServerState]):
                 yield state
 
         tools = build_tools(state.settings)
-        confirmations = OneTimeCodec()
+        store = state.store
+        confirmations = OneTimeCodec() if store is None else OneTimeCodec(lambda: state.key, store.once)
+        cancellations = Cancellations(None if store is None else store.tell_cancelled)
+        if store is not None:
+            store.on_cancelled = cancellations.cancel
         super().__init__(
             "agentcore-mcp",
             title="Amazon Bedrock AgentCore",
@@ -51,7 +55,7 @@ class AgentCoreServer(MCPServer[ServerState]):
             subscriptions=False,
             tools=tools,
             request_state_security=RequestStateSecurity(codec=confirmations),
-            middleware=[confirmations, Cancellations(), ArgumentCheck(state.settings, tools)],
+            middleware=[confirmations, cancellations, ArgumentCheck(state.settings, tools)],
         )
         self.state = state
 

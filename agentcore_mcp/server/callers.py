@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Settings
     from agentcore_mcp.runtime import StoppedSession
     from agentcore_mcp.server.agents import Agents, Target
+    from agentcore_mcp.server.book import Book
     from agentcore_mcp.server.calls import End
     from agentcore_mcp.server.hosted.principals import Principal
+    from agentcore_mcp.server.hosted.store.connection import RedisStore
     from agentcore_mcp.server.stops import Stops
 
 
@@ -31,6 +33,7 @@ class Caller:
         stops: What stops sessions.
         end: Whether the server is about to end.
         key: Gives what session ids are marked with.
+        store: What the workers share, if there is one.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Caller:
         stops: Stops,
         end: End,
         key: Callable[[], bytes],
+        store: RedisStore | None = None,
     ) -> None:
         self.principal = principal
         self.settings = settings
@@ -48,7 +52,7 @@ class Caller:
         self._stops = stops
         owner = "" if principal == ANYBODY else principal.key
         self.sessions = SessionNames(key, owner=owner, foreign=settings.server.foreign_sessions)
-        self.ledger = Ledger()
+        self.ledger = Ledger(None if store is None else _shared_book(store, principal, agents))
         self.calls = Calls(end)
 
     async def target(self, agent: str, session_id: str) -> Target:
@@ -87,3 +91,10 @@ class Caller:
     def begin_stop(self, session: Session) -> None:
         """Begin to stop a session, unless read_only forbids it; a failure is logged: no request waits for it."""
         self._stops.begin(session, self.ledger.book)
+
+
+def _shared_book(store: RedisStore, principal: Principal, agents: Agents) -> Book:
+    # Here and not above: it is for servers that have a store.
+    from agentcore_mcp.server.hosted.store.book import RedisBook
+
+    return RedisBook(store, principal, agents)

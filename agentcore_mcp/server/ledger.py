@@ -16,6 +16,7 @@ from agentcore_mcp.errors import (
     SessionStoppedError,
 )
 from agentcore_mcp.server.book import MemoryBook
+from agentcore_mcp.wire.limits import SESSION_LIFETIME_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -103,5 +104,6 @@ class Ledger:
         return agents.pop() if len(agents) == 1 else ""
 
     async def open(self) -> list[Session]:
-        """Return the sessions that were not stopped, the last used one last."""
-        return [session for session in await self.book.all() if not session.stopping]
+        """Return the sessions that were not stopped and may still be there, the last used one last."""
+        oldest = time.time() - SESSION_LIFETIME_S
+        return [one for one in await self.book.all() if not one.stopping and one.used_at > oldest]

@@ -53,6 +53,7 @@ class Session:
         stopped_at: When the first of those began.
         pauses: What its agent waits for a person to answer, since its last call.
         earlier: From when until when it was open before under the same id.
+        generation: How often one under the same id was stopped before, in a book that all workers share.
     """
 
     session_id: str
@@ -65,6 +66,7 @@ class Session:
     stopped_at: float = math.inf
     pauses: Sequence[Pause] = ()
     earlier: tuple[tuple[float, float], ...] = ()
+    generation: int = 0
 
     @property
     def agent(self) -> str:

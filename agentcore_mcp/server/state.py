@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.config import Settings
     from agentcore_mcp.runtime.retries import Retries
+    from agentcore_mcp.server.hosted.store.connection import RedisStore
 from agentcore_mcp.server.hosted.principals import Principal
 
 # How many callers are remembered; of more, those that called last.
@@ -40,9 +41,10 @@ class ServerState:
         transport: Carries the requests to AgentCore instead of the network; for tests.
 
     Raises:
-        ConfigurationError: If an agent's endpoint or credentials, or the certificates to trust can't be used.
+        ConfigurationError: If an agent's endpoint or credentials, the certificates to trust or the store can't be used.
 
     Attributes:
+        store: What this worker shares with others, if the settings say where.
         ends: Whether it is about to end.
         end_by: Until when the end may take that has begun, on the event loop's clock.
     """
@@ -51,6 +53,7 @@ class ServerState:
         self.settings = settings
         self.agents = Agents(settings, retries, transport)
         self.stops = Stops(self.agents, read_only=settings.read_only)
+        self.store = _store(settings)
         self._callers: dict[Principal, Caller] = {}
         self.ends = End()
         self.end_by = math.inf
@@ -65,7 +68,7 @@ class ServerState:
         """Return what the calls of a principal share."""
         caller = self._callers.pop(principal, None)
         if caller is None:
-            caller = Caller(principal, self.settings, self.agents, self.stops, self.ends, lambda: self.key)
+            caller = Caller(principal, self.settings, self.agents, self.stops, self.ends, lambda: self.key, self.store)
             if len(self._callers) >= MAX_CALLERS:
                 idle = next((one for one in self._callers.values() if not one.calls.in_use), None)
                 if idle is not None:
@@ -84,13 +87,14 @@ class ServerState:
         """Serve inside the block; leaving it ends the calls, and the sessions if the settings say so."""
         self.end_by = math.inf
         self.ends.begun = False
-        try:
-            yield
-        finally:
-            with anyio.CancelScope(shield=True):
-                calls = await self.end()
-                await self.stops.finish(calls, deadline=self.end_by)
-                await self.agents.aclose()
+        async with nullcontext() if self.store is None else self.store.running():
+            try:
+                yield
+            finally:
+                with anyio.CancelScope(shield=True):
+                    calls = await self.end()
+                    await self.stops.finish(calls, deadline=self.end_by)
+                    await self.agents.aclose()
 
     async def end(self) -> list[asyncio.Task[None]]:
         """Begin all that has to be done at the end, at once; return the calls that are about to end."""
@@ -106,6 +110,15 @@ class ServerState:
                 for session, caller in sorted(opened, key=lambda one: one[0].used_at, reverse=True):
                     self.stops.begin(session, caller.ledger.book)
         return calls
+
+
+def _store(settings: Settings) -> RedisStore | None:
+    if settings.server.store is None:
+        return None
+    # Here and not above: it is for servers that have one.
+    from agentcore_mcp.server.hosted.store.connection import RedisStore
+
+    return RedisStore(settings.server.store.get_secret_value())
 
 
 ToolContext = Context[ServerState, Any]

@@ -1,0 +1,85 @@
+"""The connection of a worker to Redis, as Redis goes away and comes back."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.server.hosted.store.connection import RedisStore, StoreError
+from tests.support.redis import redis_server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+    from tests.support.redis import RedisServer
+
+LIMIT_S = 30
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    with redis_server(tmp_path) as server:
+        yield server
+
+
+@asynccontextmanager
+async def worker(redis: RedisServer) -> AsyncIterator[tuple[RedisStore, list[str]]]:
+    """Run a worker that notes what it hears was cancelled, once it listens."""
+    store, cancelled = RedisStore(redis.url), list[str]()
+    store.on_cancelled = cancelled.append
+    async with store.running():
+        await heard(store, cancelled, "first")
+        yield store, cancelled
+
+
+async def heard(teller: RedisStore, cancelled: list[str], request: str) -> None:
+    """Tell it again until it is heard: Redis delivers a message only to those that listen already."""
+    with anyio.fail_after(LIMIT_S):
+        while request not in cancelled:
+            await teller.tell_cancelled(request)
+            await anyio.sleep(0.02)
+
+
+async def test_a_text_is_new_to_one_worker_alone(redis: RedisServer) -> None:
+    async with worker(redis) as (here, _), worker(redis) as (there, _):
+        assert await here.once("a")
+        assert not await there.once("a")
+        assert await there.once("b")
+
+
+@pytest.mark.parametrize("how", ["restarted", "disconnected"])
+async def test_what_was_written_is_there_and_messages_arrive_after_redis_was_gone(redis: RedisServer, how: str) -> None:
+    async with worker(redis) as (here, cancelled), worker(redis) as (there, _):
+        assert await here.once("a")
+        if how == "restarted":
+            redis.stop()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(anyio.to_thread.run_sync, redis.start)
+                assert not await there.once("a")
+        else:
+            for kind in ("normal", "pubsub"):
+                redis.ask(f"CLIENT KILL TYPE {kind}")
+            assert not await there.once("a")
+        await heard(there, cancelled, "second")
+
+
+async def test_while_redis_is_gone_an_operation_says_so_in_time_and_is_counted(redis: RedisServer) -> None:
+    redis.stop()
+    store = RedisStore(redis.url)
+    async with store.running():
+        with anyio.fail_after(LIMIT_S), pytest.raises(StoreError, match="this request sent nothing"):
+            await store.once("a")
+
+    assert store.errors > 0
+
+
+def test_a_url_that_is_no_good_is_refused_without_showing_its_password() -> None:
+    with pytest.raises(ConfigurationError, match="a URL that redis-py") as refused:
+        RedisStore("redis://:not-a-secret@127.0.0.1:port/0")
+
+    assert "not-a-secret" not in repr(refused.value.__cause__)

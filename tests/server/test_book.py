@@ -1,0 +1,214 @@
+"""What is written down of sessions, in memory and in Redis: one table for both."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agentcore_mcp.server.assembly import create_server
+from agentcore_mcp.server.book import MAX_SESSIONS, MemoryBook
+from agentcore_mcp.server.hosted.store.book import RedisBook
+from agentcore_mcp.server.hosted.store.connection import RedisStore
+from agentcore_mcp.server.sessions import Session
+from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_LIFETIME_S
+from agentcore_mcp.wire.pauses import Pause
+from tests.support.principals import ALICE, OTHERS
+from tests.support.redis import redis_server
+from tests.support.tools import SESSION, settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from agentcore_mcp.server.agents import Agents, Target
+    from agentcore_mcp.server.book import Book
+    from tests.support.redis import RedisServer
+
+    MakeBook = Callable[..., Book]
+
+QUESTION = Pause("Really?", "id-1", "approve", {"type": "boolean"}, takes_response=True)
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def agents() -> Agents:
+    return create_server(settings("http://127.0.0.1:9")).state.agents
+
+
+@pytest.fixture
+async def target(agents: Agents) -> Target:
+    return (await agents.all())[0]
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    return [1_000.0]
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def book(request: pytest.FixtureRequest, agents: Agents, clock: list[float]) -> AsyncIterator[Book]:
+    if request.param == "memory":
+        yield MemoryBook(now=lambda: clock[0])
+        return
+    redis: RedisServer = request.getfixturevalue("redis")
+    redis.ask("FLUSHALL")
+    store = RedisStore(redis.url)
+    async with store.running():
+        yield RedisBook(store, ALICE, agents, now=lambda: clock[0])
+
+
+async def ids(book: Book) -> list[str]:
+    return [session.session_id for session in await book.all()]
+
+
+async def test_a_session_is_found_by_agent_and_id_with_what_is_known_of_it(book: Book, target: Target) -> None:
+    session = await book.used(Session(SESSION, target, "review"))
+    await book.used(Session(SESSION, target, SESSION))
+    await book.paused(session, [QUESTION])
+    found = await book.get(session.key)
+    assert found is not None
+
+    assert (found.session_id, found.target, found.called, found.calls) == (SESSION, target, SESSION, 2)
+    assert (found.opened_at, found.used_at, tuple(found.pauses)) == (1_000.0, 1_000.0, (QUESTION,))
+    await book.paused(found, ())
+    assert (await book.used(Session(SESSION, target))).pauses in ((), [])
+    assert await book.get((target.agent.name, "another")) is None
+
+
+async def test_sessions_are_listed_by_their_last_use(book: Book, target: Target, clock: list[float]) -> None:
+    for name in ("a", "b", "c", "a"):
+        clock[0] += 1
+        await book.used(Session(name * 40, target))
+
+    assert [name[0] for name in await ids(book)] == ["b", "c", "a"]
+
+
+@pytest.mark.parametrize(("calls", "left"), [(1, []), (2, [SESSION])])
+async def test_a_call_that_is_taken_back_leaves_what_earlier_ones_opened(
+    book: Book, target: Target, calls: int, left: list[str]
+) -> None:
+    for _ in range(calls):
+        session = await book.used(Session(SESSION, target))
+    await book.unused(session)
+
+    assert await ids(book) == left
+
+
+async def test_a_session_that_answers_under_another_id_is_kept_under_that(
+    book: Book, target: Target, clock: list[float]
+) -> None:
+    await book.used(Session("b" * 40, target))
+    clock[0] = 1_100
+    session = await book.used(Session(SESSION, target, "review"))
+    await book.moved(session, "b" * 40)
+    (found,) = await book.all()
+
+    assert session.session_id == found.session_id == "b" * 40
+    assert (found.called, found.opened_at) == ("review", 1_000)
+    assert not await book.is_stopped(session)
+
+
+async def test_a_session_is_stopped_for_calls_that_began_before_and_not_for_those_that_come_after(
+    book: Book, target: Target
+) -> None:
+    before = await book.used(Session(SESSION, target))
+    assert not await book.is_stopped(before)
+    await book.stopping(before, 1)
+    assert await book.is_stopped(before)
+    after = await book.used(Session(SESSION, target))
+
+    assert (await book.is_stopped(before), await book.is_stopped(after), after.calls) == (True, False, 1)
+    await book.stopping(before, -1)
+    await book.unused(before)
+    assert (await book.is_stopped(after), await ids(book)) == (False, [SESSION])
+
+
+async def test_of_too_many_sessions_those_that_were_stopped_are_forgotten_first(
+    book: Book, target: Target, clock: list[float]
+) -> None:
+    for number in range(MAX_SESSIONS):
+        clock[0] += 1
+        session = await book.used(Session(f"{number:040}", target))
+        await book.stopping(session, int(number == 1))
+    await book.used(Session("a" * 40, target))
+    assert f"{1:040}" not in await ids(book)
+    await book.used(Session("b" * 40, target))
+
+    listed = await ids(book)
+    assert (len(listed), listed[0], listed[-1]) == (MAX_SESSIONS, f"{2:040}", "b" * 40)
+
+
+async def test_a_session_is_open_until_it_is_stopped_or_idle_and_anew_from_the_next_call_on(
+    book: Book, target: Target, clock: list[float]
+) -> None:
+    async def used_at(now: float) -> Session:
+        clock[0] = now
+        return await book.used(Session(SESSION, target))
+
+    async def spans() -> list[tuple[float, float]]:
+        (session,) = await book.all()
+        return list(session.spans)
+
+    await used_at(1_000)
+    long = await used_at(1_600)
+    assert await spans() == [(1_000, 1_600 + IDLE_TIMEOUT_S)]
+    clock[0] = 2_000
+    await book.idle(long)
+    idled = await used_at(9_000)
+    assert await spans() == [(1_000, 2_000 + IDLE_TIMEOUT_S), (9_000, 9_000 + IDLE_TIMEOUT_S)]
+    clock[0] = 9_100
+    await book.stopping(idled, 1)
+    await book.stopping(idled, 1)
+    await book.stopping(idled, -1)
+    assert (await spans())[-1][1] == 9_100
+    again = await used_at(9_200)
+    assert await spans() == [(1_000, 2_900), (9_000, 9_100), (9_200, 9_200 + IDLE_TIMEOUT_S)]
+    await book.stopping(again, 1)
+    await book.stopping(again, -1)
+    assert (await spans())[-1][1] == 9_200 + IDLE_TIMEOUT_S
+    for now in range(9_300, 9_200 + int(SESSION_LIFETIME_S), 800):
+        await used_at(now)
+    assert (await spans())[-1] == (9_200, 9_200 + SESSION_LIFETIME_S)
+
+
+async def test_no_session_has_endless_memories_of_when_it_was_open(
+    book: Book, target: Target, clock: list[float]
+) -> None:
+    for clock[0] in itertools.islice(itertools.count(10_000, 1_000), 150):
+        session = await book.used(Session(SESSION, target))
+
+    assert session.spans[-2:] == ((158_000, 158_900), (159_000, 159_900))
+    assert len(session.spans) <= 101
+
+
+async def test_another_worker_has_the_sessions_of_the_same_principal_and_of_no_other(
+    redis: RedisServer, agents: Agents, target: Target
+) -> None:
+    redis.ask("FLUSHALL")
+    here, there = RedisStore(redis.url), RedisStore(redis.url)
+    async with here.running(), there.running():
+        await RedisBook(here, ALICE, agents).used(Session(SESSION, target))
+        assert await ids(RedisBook(there, ALICE, agents)) == [SESSION]
+        for other in OTHERS:
+            assert await ids(RedisBook(there, other, agents)) == []
+            assert await RedisBook(there, other, agents).get((target.agent.name, SESSION)) is None
+        assert await there.principals() == [ALICE]
+
+
+async def test_a_session_of_an_agent_that_is_not_configured_any_more_can_still_be_stopped(
+    redis: RedisServer, agents: Agents
+) -> None:
+    redis.ask("FLUSHALL")
+    before = create_server(settings("http://127.0.0.1:9", "older")).state.agents
+    store = RedisStore(redis.url)
+    async with store.running():
+        await RedisBook(store, ALICE, before).used(Session(SESSION, await before.named("older")))
+        (session,) = await RedisBook(store, ALICE, agents).all()
+
+    assert (session.agent, session.target.agent.arn) == ("older", (await before.named("older")).agent.arn)
