@@ -106,17 +106,22 @@ def run_server(options: AgentOptions, serve: Callable[[AgentCoreServer], Awaitab
     gc.disable()
     try:
         with settings_for(options) as settings:
-            import anyio
-
-            from agentcore_mcp.server.assembly import create_server
-
-            server = create_server(settings)
-            gc.freeze()
-            gc.enable()
-            anyio.run(_serve_and_leave, serve, server)
-            gc.freeze()
+            run_server_with(settings, serve)
     finally:
         gc.enable()
+
+
+def run_server_with(settings: Settings, serve: Callable[[AgentCoreServer], Awaitable[None]]) -> None:
+    """Make the server of some settings and serve with it."""
+    import anyio
+
+    from agentcore_mcp.server.assembly import create_server
+
+    server = create_server(settings)
+    gc.freeze()
+    gc.enable()
+    anyio.run(_serve_and_leave, serve, server)
+    gc.freeze()
 
 
 async def _serve_and_leave(serve: Callable[[AgentCoreServer], Awaitable[None]], server: AgentCoreServer) -> None:

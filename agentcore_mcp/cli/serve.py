@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentcore_mcp.cli.options import AgentOptions, agent_options, run_server
+from agentcore_mcp._logs import log_to_stderr
+from agentcore_mcp.cli.options import AgentOptions, agent_options, run_server, run_server_with, settings_for
+from agentcore_mcp.errors import AgentCoreError, ConfigurationError
 
 if TYPE_CHECKING:
+    import socket
+    from multiprocessing.connection import Connection
+
+    from agentcore_mcp.config import Settings
     from agentcore_mcp.server.assembly import AgentCoreServer
 
 
@@ -22,8 +30,15 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Host name that clients use, as in their Host header; repeatable. Needed where --host is not loopback.",
 )
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Processes that serve; several need server.store. SIGHUP replaces them one by one.",
+)
 @agent_options
-def serve(host: str, port: int, allowed_hosts: tuple[str, ...], agent: AgentOptions) -> None:
+def serve(host: str, port: int, allowed_hosts: tuple[str, ...], workers: int, agent: AgentOptions) -> None:
     """Serve MCP over streamable HTTP at /mcp.
 
     It does not authenticate its callers, and each of them can use the agent: keep it on loopback, or put an
@@ -35,7 +50,39 @@ def serve(host: str, port: int, allowed_hosts: tuple[str, ...], agent: AgentOpti
 
         await serve_http(server, host=host, port=port, allowed_hosts=allowed_hosts, announce=_announce)
 
-    run_server(agent, serve_there)
+    if workers == 1:
+        run_server(agent, serve_there)
+        return
+    with settings_for(agent) as settings:
+        import anyio
+
+        from agentcore_mcp.server.transports.http import bind
+        from agentcore_mcp.server.transports.workers import Workers
+
+        if settings.server.store is None:
+            raise ConfigurationError(
+                f"--workers {workers} needs server.store, the Redis in which they find each other's calls and sessions"
+            )
+        with bind(host, port) as listening:
+            work = partial(_work, settings, {"host": host, "allowed_hosts": allowed_hosts})
+            anyio.run(Workers(work, listening, count=workers).run, _announce)
+
+
+def _work(settings: Settings, options: dict[str, Any], listening: socket.socket, started: Connection) -> None:
+    """Serve in a process of its own."""
+    from agentcore_mcp.server.transports.http import serve_http
+    from agentcore_mcp.server.transports.workers import end_with_parent
+
+    async def serve_there(server: AgentCoreServer) -> None:
+        watching = asyncio.create_task(end_with_parent())
+        await serve_http(server, **options, listening=listening, announce=started.send)
+        watching.cancel()
+
+    log_to_stderr()
+    try:
+        run_server_with(settings, serve_there)
+    except AgentCoreError as error:
+        raise SystemExit(f"agentcore-mcp: {error.message}") from error
 
 
 def _announce(url: str) -> None:

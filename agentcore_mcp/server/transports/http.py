@@ -40,6 +40,7 @@ async def serve_http(
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
+    listening: socket.socket | None = None,
     allowed_hosts: Sequence[str] = (),
     announce: Callable[[str], None],
     request_limit_s: float = REQUEST_LIMIT_S,
@@ -52,6 +53,7 @@ async def serve_http(
         server: The server.
         host: The address to bind to.
         port: The port; 0 takes a free one.
+        listening: What ``bind`` gave, which several workers may share; without it, one is made for host and port.
         allowed_hosts: Names that clients may call it by besides loopback's and ``host``, such as
             ``mcp.example.com``, with any port. Needed when ``host`` is not loopback: without the check, any web page
             could reach the server by DNS rebinding.
@@ -67,7 +69,7 @@ async def serve_http(
             "does not authenticate its callers, and each of them can use its agents: put an authenticating proxy in "
             "front"
         )
-    listening = _bind(host, port)
+    listening = listening or bind(host, port)
     bound_host, bound_port = listening.getsockname()[:2]
     bound_host = f"[{bound_host}]" if ":" in bound_host else bound_host
     app = server.streamable_http_app(
@@ -125,7 +127,12 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    Raises:
+        ConfigurationError: If there can't be one.
+    """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
