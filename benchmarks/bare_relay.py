@@ -15,9 +15,10 @@ from mcp.server.mcpserver import Context, MCPServer
 from agentcore_mcp.server.transports.http import serve_http
 
 
-async def main(url: str) -> None:
+async def main(url: str, kept_connections: int | None = None) -> None:
+    """Serve; with 0 for ``kept_connections``, each call connects anew, as our client does."""
     server: MCPServer[None] = MCPServer("bare", version="1", log_level="WARNING", subscriptions=False)
-    limits = httpx2.Limits(max_connections=None)
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=kept_connections)
     async with httpx2.AsyncClient(timeout=None, limits=limits) as http:
 
         @server.tool(description="Ask the agent")
@@ -33,4 +34,4 @@ async def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(sys.argv[1], *map(int, sys.argv[2:])))

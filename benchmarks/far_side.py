@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStart, ContentStop, encode_command_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
 ARN = "arn:aws:bedrock-agentcore:us-west-2:123456789012:runtime/benchmark-AbCdEfGhIj"
 SESSION_ID = "benchmark-" + "0" * 30
@@ -38,9 +38,9 @@ _BLOCK_BYTES = 1 << 20
 
 
 @contextmanager
-def far_side() -> Iterator[str]:
-    """Run the server in another process, and give its URL."""
-    command = [sys.executable, __file__]
+def far_side(*program: str) -> Iterator[str]:
+    """Run the server, or another program that calls ``run``, in another process, and give its URL."""
+    command = [sys.executable, *(program or (__file__,))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -64,18 +64,18 @@ def answer_to(wish: dict[str, Any]) -> tuple[str, bytes, bytes, int, bytes]:
     ``{"idle": true}`` a stream that says one word and stays open.
     """
     if "events" in wish:
-        chunk = _chunk(encode_sse(EVENT_TEXT) * wish["per_chunk"])
-        block, times = _blocks(chunk, wish["events"] // wish["per_chunk"])
-        return "text/event-stream", b"", block, times, _chunk(b"")
+        together = chunk(encode_sse(EVENT_TEXT) * wish["per_chunk"])
+        block, times = _blocks(together, wish["events"] // wish["per_chunk"])
+        return "text/event-stream", b"", block, times, chunk(b"")
     if "frames" in wish:
         # Eight frames in a chunk: a frame is 8 KiB, and much larger pieces are rarely seen on a network.
         together = min(8, wish["frames"])
         frame = encode_command_event(ContentDelta(stdout=_output(wish["frame_bytes"])))
-        block, times = _blocks(_chunk(frame * together), wish["frames"] // together)
-        start = _chunk(encode_command_event(ContentStart()))
-        stop = _chunk(encode_command_event(ContentStop(0, "COMPLETED")))
-        return "application/vnd.amazon.eventstream", start, block, times, stop + _chunk(b"")
-    return "text/event-stream", _chunk(encode_sse(EVENT_TEXT)), b"", 0, b""
+        block, times = _blocks(chunk(frame * together), wish["frames"] // together)
+        start = chunk(encode_command_event(ContentStart()))
+        stop = chunk(encode_command_event(ContentStop(0, "COMPLETED")))
+        return "application/vnd.amazon.eventstream", start, block, times, stop + chunk(b"")
+    return "text/event-stream", chunk(encode_sse(EVENT_TEXT)), b"", 0, b""
 
 
 def _output(size: int) -> str:
@@ -90,7 +90,8 @@ def _blocks(piece: bytes, times: int) -> tuple[bytes, int]:
     return piece * together, times // together
 
 
-def _chunk(data: bytes) -> bytes:
+def chunk(data: bytes) -> bytes:
+    """Return a chunk of HTTP's chunked transfer encoding; an empty one is the last."""
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
@@ -111,13 +112,14 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.close()
 
 
-async def _main() -> None:
+async def run(serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
+    """Serve on a free port, tell its URL on standard output, and end with standard input."""
     allow_many_connections()
-    server = await asyncio.start_server(_serve, "127.0.0.1", 0, backlog=1024)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1024)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await asyncio.to_thread(sys.stdin.read)  # closed when the benchmark ends, however it ends
     os._exit(0)  # asyncio would log each connection that is still open
 
 
 if __name__ == "__main__":
-    asyncio.run(_main())
+    asyncio.run(run(_serve))

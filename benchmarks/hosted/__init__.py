@@ -1,0 +1,1 @@
+"""The server as a company hosts it, under load: ``python -m benchmarks.hosted --help``."""

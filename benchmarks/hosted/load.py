@@ -1,0 +1,77 @@
+"""Streaming calls, many at once, over two workers behind nginx: what is lost or mixed up, memory, and how late it is.
+
+Before and after, the runtime client alone follows as many answers of the same agent, in the same process that the
+callers are in otherwise: what the server takes is the difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.hosted.callers import LIMIT_S, Orders
+from benchmarks.hosted.clients import clients, done
+from benchmarks.hosted.samples import processor_s, resident_mib
+from benchmarks.hosted.stack import whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.hosted.stack import Stack
+
+MOMENTS = ("start", "1/3", "2/3", "end")
+
+
+async def load(calls: int, seconds: float, every_s: float, metrics: Path | None = None) -> dict[str, Any]:
+    """Return what came of so many calls at once."""
+    # Each lasts a third of the time, so that calls begin and end all the time.
+    pieces = max(2, round(seconds / 3 / every_s))
+    async with whole() as stack:
+        through = Orders(
+            "stream", stack.url, calls, seconds, agent="far", tokens=stack.tokens, pieces=pieces, every_s=every_s
+        )
+        alone = Orders("stream", stack.agent, calls, seconds / 3, alone=True, pieces=pieces, every_s=every_s)
+        # What is loaded at the first call is none of the load.
+        await done(Orders("stream", stack.url, 4, 0, agent="far", tokens=stack.tokens, pieces=2, every_s=0.1))
+        before = await done(alone)
+        hosted = await _watched(stack, through, metrics)
+        after = await done(alone)
+    return {"calls at once": calls, "seconds": seconds, "every_s": every_s, "hosted": hosted, "alone": [before, after]}
+
+
+async def _watched(stack: Stack, orders: Orders, metrics: Path | None) -> dict[str, Any]:
+    resting = [round(resident_mib(worker.pid), 1) for worker in stack.workers]
+    async with clients(orders) as working:
+        pids = stack.pids | {"clients": working.pid}
+        used = {name: processor_s(pid) for name, pid in pids.items()}
+        memory = []
+        for moment in MOMENTS:
+            memory.append([round(resident_mib(worker.pid), 1) for worker in stack.workers])
+            if moment != MOMENTS[-1]:
+                await asyncio.sleep(orders.seconds / (len(MOMENTS) - 1))
+        cores = {name: round((processor_s(pid) - used[name]) / orders.seconds, 2) for name, pid in pids.items()}
+        figures = await working.told(orders.call_s + 2 * LIMIT_S)
+    return figures | {"MiB before": resting, "MiB": dict(zip(MOMENTS, memory, strict=True)), "cores": cores}
+
+
+def table(found: dict[str, Any]) -> str:
+    """Return it to read."""
+    hosted, alone = found["hosted"], found["alone"]
+    spoken = f"a piece every {found['every_s']:g} s"
+    went_wrong = f"lost {hosted['lost']}, mixed up {hosted['mixed']}, failed {hosted['failed'] or 0}"
+    held = ", ".join(f"{moment} {mib}" for moment, mib in hosted["MiB"].items())
+    lines = [
+        f"{found['calls at once']:,} streaming calls at once for {found['seconds']:g} s over two workers, {spoken}",
+        f"  calls {hosted['calls']:,}, pieces {hosted['pieces']:,}, {went_wrong}",
+        f"  memory of the workers in MiB: before {hosted['MiB before']}, {held}",
+        f"  cores used: {', '.join(f'{name} {cores}' for name, cores in hosted['cores'].items())}",
+    ]
+    for name, what in {"first": "first piece", "delay": "from the agent's sending to the client"}.items():
+        for part in (50, 99):
+            key = f"{name}_p{part}_ms"
+            each = [one[key] for one in alone]
+            lines.append(
+                f"  {what}, p{part}: {hosted[key]:.1f} ms; runtime client alone before and after "
+                f"{' and '.join(f'{one:.1f}' for one in each)} ms: {hosted[key] - sum(each) / len(each):+.1f} ms"
+            )
+    return "\n".join(lines)

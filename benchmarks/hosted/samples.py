@@ -1,0 +1,74 @@
+"""What processes and Redis hold at a moment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+
+from tests.support.processes import open_files, resident_bytes
+
+if TYPE_CHECKING:
+    from benchmarks.hosted.stack import Stack
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def resident_mib(pid: int) -> float:
+    """Return how much memory a process holds, in MiB."""
+    return resident_bytes(pid) / 2**20
+
+
+def processor_s(pid: int) -> float:
+    """Return how many seconds of a processor a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def threads(pid: int) -> int:
+    """Return how many threads a process has."""
+    return len([*Path(f"/proc/{pid}/task").iterdir()])
+
+
+def redis(port: int, *command: str) -> str:
+    """Ask Redis."""
+    asked = ["redis-cli", "-p", f"{port}", *command]
+    return subprocess.run(asked, capture_output=True, text=True, check=True, timeout=10).stdout
+
+
+def redis_facts(port: int) -> dict[str, float]:
+    """Return how many keys Redis has, how many of them for ever, and how much memory it uses."""
+    facts = dict(line.split(":", 1) for line in redis(port, "INFO").split("\n") if ":" in line)
+    counts = dict(part.split("=") for part in facts.get("db0", "keys=0,expires=0").strip().split(","))
+    keys = int(counts["keys"])
+    return {
+        "redis keys": keys,
+        "redis keys for ever": keys - int(counts["expires"]),
+        "redis MiB": round(int(facts["used_memory"]) / 2**20, 2),
+        "redis clients": int(facts["connected_clients"]),
+    }
+
+
+def redis_kinds(port: int) -> dict[str, int]:
+    """Return how many keys there are of each kind: their names without what tells them apart."""
+    keys = redis(port, "--scan").split("\n")
+    kinds = (":".join(part for part in key.split(":") if len(part) < 16 and not part.isdigit()) for key in keys if key)
+    return dict(Counter(kinds).most_common(20))
+
+
+async def sample(stack: Stack) -> dict[str, float]:
+    """Return all that must not grow."""
+    found: dict[str, float] = {}
+    for number, worker in enumerate(stack.workers, 1):
+        found[f"worker {number} MiB"] = round(resident_mib(worker.pid), 1)
+        found[f"worker {number} files"] = open_files(worker.pid)
+        found[f"worker {number} threads"] = threads(worker.pid)
+    if stack.redis:
+        found |= redis_facts(stack.redis)
+    async with httpx2.AsyncClient() as http:
+        counted: dict[str, Any] = (await http.post(stack.agent, json={"count": True})).json()
+    return found | {f"agent {what}": number for what, number in counted.items()}

@@ -1,0 +1,103 @@
+"""What came of the calls: each piece is looked at, whose it is, which, and how long it was on its way."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.hosted.talker import PIECE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Enough of what went wrong to see why.
+_EXAMPLES = 5
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    """Return the value below which a part of all lies."""
+    return sorted(values)[min(len(values) - 1, int(part * len(values)))] if values else float("nan")
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts.
+
+    Attributes:
+        lost: Pieces that are missing, in the progress or in the result.
+        mixed: Pieces of another call than the one that they came in.
+        failed: Calls without a good result, by what was wrong.
+    """
+
+    calls: int = 0
+    pieces: int = 0
+    lost: int = 0
+    mixed: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    first_ms: list[float] = field(default_factory=list)
+    delay_ms: list[float] = field(default_factory=list)
+
+    def fail(self, why: str) -> None:
+        """Count a call that failed."""
+        if why in self.failed or len(self.failed) < _EXAMPLES:
+            self.failed[why] += 1
+        else:
+            self.failed["others"] += 1
+
+    def figures(self) -> dict[str, Any]:
+        """Return what a table shows, and other processes are told."""
+        return {
+            "calls": self.calls,
+            "pieces": self.pieces,
+            "lost": self.lost,
+            "mixed": self.mixed,
+            "failed": dict(self.failed),
+            **{f"first_p{p}_ms": round(percentile(self.first_ms, p / 100), 2) for p in (50, 99)},
+            **{f"delay_p{p}_ms": round(percentile(self.delay_ms, p / 100), 2) for p in (50, 99)},
+        }
+
+
+@dataclass(slots=True)
+class Listener:
+    """Follows one call.
+
+    Args:
+        tally: Where it counts.
+        name: Of the call, as its pieces have it.
+        pieces: How many are to come.
+    """
+
+    tally: Tally
+    name: str
+    pieces: int
+    heard: int = 0
+    began: float = field(default_factory=time.perf_counter)
+
+    def hear(self, text: str) -> None:
+        """Take a part of the answer, as it comes."""
+        now = time.monotonic_ns()
+        for name, number, sent in PIECE.findall(text):
+            if name != self.name:
+                self.tally.mixed += 1
+                continue
+            if not self.heard:
+                self.tally.first_ms.append((time.perf_counter() - self.began) * 1e3)
+            self.tally.pieces += 1
+            self.tally.delay_ms.append((now - int(sent)) / 1e6)
+            self.tally.lost += int(number) - self.heard
+            self.heard = int(number) + 1
+
+    def end(self, *texts: str) -> None:
+        """Take the result: each of its texts alone has all pieces in their order."""
+        self.tally.calls += 1
+        if self.heard != self.pieces:
+            self.tally.lost += self.pieces - self.heard
+        for text in texts:
+            found = [(name, int(number)) for name, number, _ in PIECE.findall(text)]
+            self.tally.mixed += sum(name != self.name for name, _ in found)
+            whole = [(self.name, number) for number in range(self.pieces)]
+            if found != whole:
+                self.tally.lost += len(set(whole) - set(found))
+                self.tally.fail("pieces of the result are missing, doubled or out of order")
