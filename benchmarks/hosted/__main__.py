@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.far_side import allow_many_connections
-from benchmarks.hosted import load, short
+from benchmarks.hosted import load, short, soak
 from benchmarks.hosted.stack import missing
 
 
@@ -24,12 +24,14 @@ def _arguments() -> argparse.Namespace:
     )
     loading.add_argument("--seconds", type=float, default=60)
     loading.add_argument("--every", type=float, default=1.0, help="seconds between two pieces of a call")
-    loading.add_argument("--metrics", type=Path, metavar="FOLDER", help="keep what Prometheus would see there")
     shorts = parts.add_parser("short", help="short calls, one after the other")
     shorts.add_argument("--seconds", type=float, default=5, help="of each round")
     shorts.add_argument("--rounds", type=int, default=5)
     parts.add_parser("memory", help="what a streaming call holds").add_argument("--calls", type=int, default=1_000)
     parts.add_parser("token", help="what the check of a token takes")
+    soaking = parts.add_parser("soak", help="many minutes of good and bad guests")
+    soaking.add_argument("--minutes", type=float, default=30)
+    soaking.add_argument("--rate", type=float, default=20, help="visits per second")
     return parser.parse_args()
 
 
@@ -37,8 +39,11 @@ async def main(given: argparse.Namespace) -> dict[str, Any]:
     """Measure a part, print it and return it."""
     found: dict[str, Any]
     if given.part == "load":
-        found = {"load": [await load.load(calls, given.seconds, given.every, given.metrics) for calls in given.calls]}
+        found = {"load": [await load.load(calls, given.seconds, given.every) for calls in given.calls]}
         print("\n".join(map(load.table, found["load"])))
+    elif given.part == "soak":
+        found = {"soak": await soak.soak(given.minutes, given.rate)}
+        print(soak.table(found["soak"]))
     else:
         if given.part == "short":
             found = {"short": await short.short(given.seconds, given.rounds)}

@@ -114,7 +114,7 @@ async def stream(orders: Orders, tally: Tally, ask: Callable[..., Awaitable[None
                 async with asyncio.timeout(orders.call_s + LIMIT_S):
                     await ask(orders, number, listener)
             except (OSError, EOFError, TimeoutError, ValueError, RuntimeError) as error:
-                tally.fail(f"{type(error).__name__}: {error}")
+                tally.fail(type(error).__name__, error)
                 await asyncio.sleep(1)  # as a client would, and not to spin
 
     async with asyncio.TaskGroup() as tasks:
@@ -136,7 +136,7 @@ async def ask(orders: Orders, number: int, listener: Listener) -> None:
         answer = await host.call("invoke_agent", **orders.arguments(number, wish(orders, listener.name)))
         result = await follow(host, listener)
     if result is None or result.get("isError"):
-        listener.tally.fail(f"{answer.status}: {json.dumps(result)[:300]}")
+        listener.tally.fail(f"answered with {answer.status}", json.dumps(result))
     elif orders.agent:
         listener.end(result["structuredContent"]["text"], result["content"][0]["text"])
     else:
@@ -145,12 +145,13 @@ async def ask(orders: Orders, number: int, listener: Listener) -> None:
 
 async def follow(host: Host, listener: Listener) -> dict[str, Any] | None:
     """Hear the progress of a call, and return its result or error; None if there was neither."""
+    result = None
     async for message in host.messages():
         if message.get("method") == "notifications/progress":
             listener.hear(message["params"].get("message", ""))
         elif "id" in message:
-            return message["result"] if "result" in message else {"isError": True, **message["error"]}
-    return None
+            result = message["result"] if "result" in message else {"isError": True, **message["error"]}
+    return result
 
 
 async def ask_alone(client: RuntimeClient, orders: Orders, number: int, listener: Listener) -> None:
@@ -202,7 +203,7 @@ async def short(orders: Orders, tally: Tally) -> None:
                     text = json.dumps(message) if "id" in message else text
                 tally.first_ms.append((time.perf_counter() - began) * 1e3)
                 if answer.status != 200 or f"{name}#0@" not in text or '"isError": true' in text:
-                    tally.fail(f"{answer.status}: {text[:300]}")
+                    tally.fail(f"answered with {answer.status}", text)
                     return
                 tally.calls += 1
 

@@ -15,14 +15,12 @@ from benchmarks.hosted.samples import processor_s, resident_mib
 from benchmarks.hosted.stack import whole
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from benchmarks.hosted.stack import Stack
 
 MOMENTS = ("start", "1/3", "2/3", "end")
 
 
-async def load(calls: int, seconds: float, every_s: float, metrics: Path | None = None) -> dict[str, Any]:
+async def load(calls: int, seconds: float, every_s: float) -> dict[str, Any]:
     """Return what came of so many calls at once."""
     # Each lasts a third of the time, so that calls begin and end all the time.
     pieces = max(2, round(seconds / 3 / every_s))
@@ -34,12 +32,12 @@ async def load(calls: int, seconds: float, every_s: float, metrics: Path | None 
         # What is loaded at the first call is none of the load.
         await done(Orders("stream", stack.url, 4, 0, agent="far", tokens=stack.tokens, pieces=2, every_s=0.1))
         before = await done(alone)
-        hosted = await _watched(stack, through, metrics)
+        hosted = await _watched(stack, through)
         after = await done(alone)
     return {"calls at once": calls, "seconds": seconds, "every_s": every_s, "hosted": hosted, "alone": [before, after]}
 
 
-async def _watched(stack: Stack, orders: Orders, metrics: Path | None) -> dict[str, Any]:
+async def _watched(stack: Stack, orders: Orders) -> dict[str, Any]:
     resting = [round(resident_mib(worker.pid), 1) for worker in stack.workers]
     async with clients(orders) as working:
         pids = stack.pids | {"clients": working.pid}

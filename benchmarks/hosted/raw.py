@@ -49,8 +49,8 @@ class Host:
     progress: bool = True
     reader: asyncio.StreamReader = field(init=False)
     writer: asyncio.StreamWriter = field(init=False)
+    last_id: int = field(init=False, default=0)
     _answer: Answer = field(init=False)
-    _id: int = field(init=False, default=0)
 
     async def __aenter__(self) -> Self:
         url = urlsplit(self.url)
@@ -88,10 +88,10 @@ class Host:
             }
         message: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
         if request:
-            self._id += 1
-            message["id"] = self._id
+            self.last_id += 1
+            message["id"] = self.last_id
             if self.progress and method == "tools/call":
-                meta["progressToken"] = self._id
+                meta["progressToken"] = self.last_id
         message["params"] = {**params, **({"_meta": meta} if meta else {})}
         name = [f"Mcp-Name: {params['name']}"] if "name" in params else []
         body = json.dumps(message).encode()

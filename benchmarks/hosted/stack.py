@@ -10,10 +10,11 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.far_side import ARN, far_side
 from tests.support.issuer import new_key, running_issuer
@@ -112,7 +113,8 @@ class Stack:
         url: Where clients go.
         agent: The URL of the agent.
         workers: The servers' processes.
-        tokens: One of each principal.
+        issuer: Whose tokens are taken, if any are.
+        audience: What they are for.
         redis: Its port; 0 without one.
         pids: All processes but the clients', by what they are.
     """
@@ -120,9 +122,22 @@ class Stack:
     url: str
     agent: str
     workers: list[Running]
-    tokens: list[str] = field(default_factory=list)
+    issuer: TestIssuer | None = None
+    audience: str = ""
     redis: int = 0
     pids: dict[str, int] = field(default_factory=dict)
+
+    def token(self, number: int, **claims: Any) -> str:
+        """Return a token of a principal, good for longer than any benchmark; every other one is signed with RSA."""
+        assert self.issuer is not None
+        usual = {"sub": f"user-{number}", "scope": SCOPES, "groups": ["team"], "exp": int(time.time()) + 86_400}
+        key = self.issuer.keys[number % 2]
+        return self.issuer.token(self.audience, key=key, client_id="benchmark", **usual | claims)
+
+    @property
+    def tokens(self) -> list[str]:
+        """One of each principal; none where nobody asks for one."""
+        return [self.token(number) for number in range(PRINCIPALS)] if self.issuer else []
 
 
 def missing() -> list[str]:
@@ -151,8 +166,10 @@ async def whole(*, workers: int = 2, redis: bool = True, nginx: bool = True, top
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         agent = stack.enter_context(far_side("-m", "benchmarks.hosted.talker"))
         issuer = stack.enter_context(running_issuer())
+        issuer.keys.append(new_key("second", "RS256"))
         redis_port = free_port() if redis else 0
         port = free_port()
+        public_url = f"http://127.0.0.1:{port}/mcp"
         if redis:
             command = [
                 "redis-server",
@@ -167,8 +184,8 @@ async def whole(*, workers: int = 2, redis: bool = True, nginx: bool = True, top
             ]
             store = await stack.enter_async_context(running(folder / "redis.log", *command))
             await listens(redis_port)
-        settings: dict[str, object] = {
-            "public_url": f"http://127.0.0.1:{port}/mcp",
+        settings = {
+            "public_url": public_url,
             "store": f'store = "redis://127.0.0.1:{redis_port}/0"' if redis else "",
             "issuer": issuer.url,
             "agent": agent,
@@ -203,24 +220,8 @@ async def whole(*, workers: int = 2, redis: bool = True, nginx: bool = True, top
             master = await stack.enter_async_context(running(folder / "nginx.out", *command))
             await listens(port)
             pids["nginx"] = children(master.pid)[0]
-        url = f"http://127.0.0.1:{port}/mcp" if nginx else served[0].url
-        yield Stack(url, agent, served, tokens_of(issuer, f"{settings['public_url']}"), redis_port, pids)
-
-
-def tokens_of(issuer: TestIssuer, audience: str) -> list[str]:
-    """Return a token for each principal, half of them signed in one way and half in the other."""
-    issuer.keys.append(new_key("second", "RS256"))
-    return [
-        issuer.token(
-            audience,
-            key=issuer.keys[n % 2],
-            sub=f"user-{n}",
-            scope=SCOPES,
-            groups=["team", "more"],
-            client_id="benchmark",
-        )
-        for n in range(PRINCIPALS)
-    ]
+        url = public_url if nginx else served[0].url
+        yield Stack(url, agent, served, issuer, public_url, redis_port, pids)
 
 
 def _nginx(port: int, urls: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Enough of what went wrong to see why.
-_EXAMPLES = 5
+_EXAMPLE_MAX_CHARS = 400
 
 
 def percentile(values: Sequence[float], part: float) -> float:
@@ -29,6 +29,7 @@ class Tally:
         lost: Pieces that are missing, in the progress or in the result.
         mixed: Pieces of another call than the one that they came in.
         failed: Calls without a good result, by what was wrong.
+        examples: One for each.
     """
 
     calls: int = 0
@@ -36,15 +37,14 @@ class Tally:
     lost: int = 0
     mixed: int = 0
     failed: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
     first_ms: list[float] = field(default_factory=list)
     delay_ms: list[float] = field(default_factory=list)
 
-    def fail(self, why: str) -> None:
+    def fail(self, why: str, example: object = "") -> None:
         """Count a call that failed."""
-        if why in self.failed or len(self.failed) < _EXAMPLES:
-            self.failed[why] += 1
-        else:
-            self.failed["others"] += 1
+        self.failed[why] += 1
+        self.examples.setdefault(why, str(example)[:_EXAMPLE_MAX_CHARS])
 
     def figures(self) -> dict[str, Any]:
         """Return what a table shows, and other processes are told."""
@@ -53,7 +53,7 @@ class Tally:
             "pieces": self.pieces,
             "lost": self.lost,
             "mixed": self.mixed,
-            "failed": dict(self.failed),
+            "failed": {why: f"{times} times, such as: {self.examples[why]}" for why, times in self.failed.items()},
             **{f"first_p{p}_ms": round(percentile(self.first_ms, p / 100), 2) for p in (50, 99)},
             **{f"delay_p{p}_ms": round(percentile(self.delay_ms, p / 100), 2) for p in (50, 99)},
         }
