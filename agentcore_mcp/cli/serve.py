@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     "allowed_hosts",
     multiple=True,
     metavar="NAME",
-    help="Host name that clients use, as in their Host header; repeatable. Needed where --host is not loopback.",
+    help="Host name that clients use, as in their Host header; repeatable. Needed where --host is not loopback and "
+    "callers bring no tokens.",
 )
 @click.option(
     "--workers",
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 def serve(host: str, port: int, allowed_hosts: tuple[str, ...], workers: int, agent: AgentOptions) -> None:
     """Serve MCP over streamable HTTP at /mcp.
 
-    It does not authenticate its callers, and each of them can use the agent: keep it on loopback, or put an
-    authenticating proxy in front.
+    With [server.auth] in the configuration file, it checks its callers' access tokens. Without, each caller can use the
+    agent: keep it on loopback, or put an authenticating proxy in front.
     """
 
     async def serve_there(server: AgentCoreServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ from agentcore_mcp.wire.loopback import is_loopback
 
 # Signatures that a public key verifies. A symmetric one could be made by whoever reads the key set (RFC 8725, 3.1).
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+# As RFC 6749, 3.3 has it. Tokens and challenges separate scopes by spaces.
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]*")
 
 
 def _https(value: str) -> str:
@@ -23,6 +26,15 @@ def _https(value: str) -> str:
 
 
 Https = Annotated[str, AfterValidator(_https)]
+
+
+def _scope(value: str) -> str:
+    if not _SCOPE.fullmatch(value):
+        raise ValueError(f"{value!r} is not a scope: visible ASCII characters but quotation marks and backslashes")
+    return value
+
+
+Scope = Annotated[str, AfterValidator(_scope)]
 
 
 class Issuer(Table):
@@ -59,10 +71,10 @@ class Claims(Table):
 class Scopes(Table):
     """The scopes that tools need; an empty one needs none."""
 
-    invoke: str = Field(default="agentcore:invoke", description="invoke_agent and ask_NAME")
-    command: str = Field(default="agentcore:command", description="run_command")
-    stop: str = Field(default="agentcore:stop", description="stop_session")
-    operate: str = Field(default="agentcore:operate", description="Everybody's sessions: listing and stopping them")
+    invoke: Scope = Field(default="agentcore:invoke", description="invoke_agent and ask_NAME")
+    command: Scope = Field(default="agentcore:command", description="run_command")
+    stop: Scope = Field(default="agentcore:stop", description="stop_session")
+    operate: Scope = Field(default="agentcore:operate", description="Everybody's sessions: listing and stopping them")
 
 
 class ServerAuth(Table):
@@ -77,7 +89,7 @@ class ServerAuth(Table):
     clock_skew_s: float = Field(
         default=30, validation_alias="clock_skew", ge=0, le=300, description="Seconds that clocks may differ"
     )
-    required_scopes: tuple[str, ...] = Field(default=(), description="Scopes that every call needs")
+    required_scopes: tuple[Scope, ...] = Field(default=(), description="Scopes that every call needs")
     scopes: Scopes = Field(default=Scopes(), description="The scopes that tools need")
     claims: Claims = Field(default=Claims(), description="Which claims say who somebody is")
 
@@ -85,7 +97,7 @@ class ServerAuth(Table):
 class Allow(Table):
     """Who may use an agent. Without groups and subjects, all callers; each needs the scopes."""
 
-    scopes: tuple[str, ...] = Field(default=(), description="Scopes that its calls need besides those of the tools")
+    scopes: tuple[Scope, ...] = Field(default=(), description="Scopes that its calls need besides those of the tools")
     groups: tuple[str, ...] = Field(default=(), description="Groups whose members may use it")
     subjects: tuple[str, ...] = Field(default=(), description="Subjects that may use it")
 

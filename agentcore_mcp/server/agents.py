@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from agentcore_mcp.wire.headers import TRACE_HEADERS
 from agentcore_mcp.wire.ids import RuntimeArn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import httpx2
 
@@ -81,11 +82,19 @@ class Agents:
         self._clients: dict[str, RuntimeClient] = {}
         self._certificates = Certificates(partial(trusted_certificates, settings.ca_bundle))
         self._targets = {agent.name: self._target(agent) for agent in settings.agents}
-        self._to_discover = settings.discovery
+        self._discovery = settings.discovery
+        self._discovered = anyio.Event()
+        self._shown: Callable[[Agent], bool] = lambda _: True
         # What is discovered is on AWS.
         if settings.discovery is not None or any(uses_tls(agent.endpoint_url) for agent in settings.agents):
             check_certificates(settings.ca_bundle)
         self._discovering = anyio.Lock()
+
+    def filtered(self, shown: Callable[[Agent], bool]) -> Agents:
+        """Return the same agents for callers who are shown some alone: no other is found, or named in an error."""
+        filtered = copy(self)
+        filtered._shown = shown  # noqa: SLF001 - one of its own kind
+        return filtered
 
     async def named(self, name: str) -> Target:
         """Return the agent of a name; without a name, the only one.
@@ -94,16 +103,18 @@ class Agents:
             InvalidRequestError: If no agent has that name, or no name is given and there are several.
             AgentCoreError: If the agents have to be listed for it, and can't be.
         """
-        if name not in self._targets:
+        targets = self._targets_shown()
+        if name not in targets:
             await self._discover()
-        if not name and len(self._targets) == 1:
-            return next(iter(self._targets.values()))
-        if name not in self._targets:
-            known = ", ".join(self._targets) or "none: no runtime that is ready was found"
+            targets = self._targets_shown()
+        if not name and len(targets) == 1:
+            return next(iter(targets.values()))
+        if name not in targets:
+            known = ", ".join(targets) or "none: no runtime that is ready was found"
             if not name:
                 raise InvalidRequestError(f"no agent is named; pass agent, one of {known}")
             raise InvalidRequestError(f"agent is {name!r}, and has to be one of {known}")
-        return self._targets[name]
+        return targets[name]
 
     async def known(self, name: str, arn: str) -> Target:
         """Return the agent that a session was opened with; if none has that name any more, by its ARN alone.
@@ -127,7 +138,7 @@ class Agents:
 
     def known_so_far(self) -> list[Target]:
         """Return the agents that need no listing any more."""
-        return list(self._targets.values())
+        return list(self._targets_shown().values())
 
     def client_of(self, target: Target) -> RuntimeClient:
         """Return what calls an agent, made at the first call; nothing is connected yet."""
@@ -155,7 +166,7 @@ class Agents:
     async def _discover(self) -> None:
         """List the runtimes of the account, once; what the configuration names, by name or ARN, is left as it is."""
         async with self._discovering:
-            if (discovery := self._to_discover) is None:
+            if (discovery := self._discovery) is None or self._discovered.is_set():
                 return
             auth = Auth(profile=discovery.profile)
             configured = {target.agent.arn for target in self._targets.values()}
@@ -178,7 +189,10 @@ class Agents:
                         allow=discovery.allow,
                     )
                     self._targets[found.name] = self._target(found)
-            self._to_discover = None
+            self._discovered.set()
+
+    def _targets_shown(self) -> dict[str, Target]:
+        return {name: target for name, target in self._targets.items() if self._shown(target.agent)}
 
     def _target(self, agent: Agent) -> Target:
         return Target(agent, self._credentials.auth_for(agent), endpoint_of(agent))

@@ -72,6 +72,12 @@ class ArgumentCheck:
         return await call_next(ctx if checked == arguments else replace(ctx, params={**params, "arguments": checked}))
 
 
+def given_text(arguments: Mapping[str, Any], name: str) -> str:
+    """Return a text argument that a tool can do without; "" if it is left out, or no text."""
+    value = arguments.get(name)
+    return value if isinstance(value, str) and value not in _LEFT_OUT["string"] else ""
+
+
 def check(
     schema: Mapping[str, Any], arguments: Mapping[str, Any], ours: Collection[str] = ()
 ) -> tuple[dict[str, Any], list[str]]:

@@ -29,7 +29,7 @@ class Caller:
     Args:
         principal: Who.
         settings: The settings.
-        agents: The agents of all callers.
+        agents: The agents that who makes the current request may reach.
         stops: What stops sessions.
         end: Whether the server is about to end.
         key: Gives what session ids are marked with.

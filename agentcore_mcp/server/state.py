@@ -14,6 +14,7 @@ from agentcore_mcp.config.installation import installation_key
 from agentcore_mcp.server.agents import Agents
 from agentcore_mcp.server.callers import Caller
 from agentcore_mcp.server.calls import End
+from agentcore_mcp.server.hosted.policy import Policy
 from agentcore_mcp.server.hosted.principals import current_principal
 from agentcore_mcp.server.stops import EXIT_LIMIT_S, Stops
 
@@ -45,13 +46,17 @@ class ServerState:
 
     Attributes:
         store: What this worker shares with others, if the settings say where.
+        policy: What its callers may do.
+        agents: All agents; a caller has those that they may reach.
         ends: Whether it is about to end.
         end_by: Until when the end may take that has begun, on the event loop's clock.
     """
 
     def __init__(self, settings: Settings, retries: Retries, transport: httpx2.AsyncBaseTransport | None) -> None:
         self.settings = settings
+        self.policy = Policy(settings)
         self.agents = Agents(settings, retries, transport)
+        self._reachable = self.agents.filtered(lambda agent: self.policy.may_reach(current_principal(), agent.allow))
         self.stops = Stops(self.agents, read_only=settings.read_only)
         self.store = _store(settings)
         self._callers: dict[Principal, Caller] = {}
@@ -68,7 +73,9 @@ class ServerState:
         """Return what the calls of a principal share."""
         caller = self._callers.pop(principal, None)
         if caller is None:
-            caller = Caller(principal, self.settings, self.agents, self.stops, self.ends, lambda: self.key, self.store)
+            caller = Caller(
+                principal, self.settings, self._reachable, self.stops, self.ends, lambda: self.key, self.store
+            )
             if len(self._callers) >= MAX_CALLERS:
                 idle = next((one for one in self._callers.values() if not one.calls.in_use), None)
                 if idle is not None:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import anyio
 import httpx2
 
+from agentcore_mcp.runtime.environment import tls_context, trusts_environment
 from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from jwt import PyJWK
 
-    from agentcore_mcp.config.hosted import Issuer
+    from agentcore_mcp.config.hosted import Issuer, ServerAuth
 
 # How long keys are used before they are fetched again; a withdrawn key is taken for so long.
 FRESH_S = 3600.0
@@ -43,6 +44,16 @@ logger = logging.getLogger(__name__)
 
 class KeysUnavailableError(Exception):
     """An authorization server's keys can't be had, so that it isn't known whether its tokens are good."""
+
+
+def key_client(auth: ServerAuth) -> httpx2.AsyncClient:
+    """Return what fetches the keys of issuers: it follows no redirect, and trusts the certificates of the system.
+
+    Raises:
+        ConfigurationError: If these can't be read.
+    """
+    by_proxy = all(trusts_environment(httpx2.URL(issuer.issuer)) for issuer in auth.issuers)
+    return httpx2.AsyncClient(verify=tls_context(), trust_env=by_proxy, follow_redirects=False)
 
 
 class IssuerKeys:

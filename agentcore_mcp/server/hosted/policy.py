@@ -9,7 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agentcore_mcp.config import Agent, Settings
+    from collections.abc import Iterable
+
+    from agentcore_mcp.config import Settings
+    from agentcore_mcp.config.hosted import Allow
+    from agentcore_mcp.config.settings import ToolName
     from agentcore_mcp.server.hosted.principals import Principal
 
 
@@ -18,38 +22,44 @@ class Policy:
 
     Args:
         settings: Whose ``server.auth`` names the scopes, and whose agents say who may use them.
+
+    Attributes:
+        all_scopes: Every scope of the tools, for the server's metadata. What agents need besides is told to those who
+            call them.
+        of_discovered: The rules of agents that are found later.
+        asks_for_agents: Whether any agent needs scopes besides those of the tools.
     """
 
     def __init__(self, settings: Settings) -> None:
         auth = settings.server.auth
         self._enforced = auth is not None
-        self._required = frozenset(auth.required_scopes) if auth is not None else frozenset()
-        scopes = auth.scopes if auth is not None else None
-        self._of_tool = (
-            {}
-            if scopes is None
-            else {"invoke_agent": scopes.invoke, "run_command": scopes.command, "stop_session": scopes.stop}
-        )
+        self._required = frozenset[str]() if auth is None else frozenset(auth.required_scopes)
+        self._of_tool: dict[str, str] = {}
+        if auth is not None:
+            scopes: dict[ToolName, str] = {
+                "invoke_agent": auth.scopes.invoke,
+                "run_command": auth.scopes.command,
+                "stop_session": auth.scopes.stop,
+            }
+            self._of_tool = {tool: scope for tool, scope in scopes.items() if scope and settings.allows(tool)}
+        self.all_scopes = sorted({*self._required, *self._of_tool.values()})
+        self.of_discovered = None if settings.discovery is None else settings.discovery.allow
+        rules = [self.of_discovered, *(agent.allow for agent in settings.agents)]
+        self.asks_for_agents = self._enforced and any(allow is not None and allow.scopes for allow in rules)
 
-    def scopes_of(self, tool: str, agent: Agent | None) -> frozenset[str]:
-        """Return the scopes that a call needs.
+    def scopes_of(self, tool: str = "", rules: Iterable[Allow | None] = ()) -> frozenset[str]:
+        """Return the scopes that a request needs.
 
         Args:
-            tool: The tool's name; ``ask_NAME`` is ``invoke_agent``.
-            agent: The agent that is called; None where a tool has none.
+            tool: The tool that it calls.
+            rules: Those of the agents that are called.
         """
-        scope = self._of_tool.get("invoke_agent" if tool.startswith("ask_") else tool)
-        needed = self._required | ({scope} if scope else set())
-        return needed if agent is None or agent.allow is None else needed | set(agent.allow.scopes)
+        scope = self._of_tool.get(tool)
+        of_agents = {needed for allow in rules if allow is not None for needed in allow.scopes}
+        return self._required | of_agents | ({scope} if scope else set())
 
-    def may_reach(self, principal: Principal, agent: Agent) -> bool:
-        """Tell whether an agent is a principal's to use, whatever scopes they hold."""
-        allow = agent.allow
+    def may_reach(self, principal: Principal, allow: Allow | None) -> bool:
+        """Tell whether an agent with these rules is a principal's to use, whatever scopes they hold."""
         if not self._enforced or allow is None or not (allow.groups or allow.subjects):
             return True
         return principal.subject in allow.subjects or not principal.groups.isdisjoint(allow.groups)
-
-    @property
-    def all_scopes(self) -> list[str]:
-        """Every scope of the tools, for the server's metadata."""
-        return sorted({*self._required, *(scope for scope in self._of_tool.values() if scope)})

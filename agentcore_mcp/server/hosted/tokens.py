@@ -118,10 +118,6 @@ class Tokens:
         expires_at = float(claims["exp"])
         return Principal(claims["iss"], subject, client, frozenset(scopes), frozenset(groups), expires_at, token)
 
-    def has_expired(self, principal: Principal) -> bool:
-        """Tell whether the token that somebody called with is no longer good."""
-        return time.time() > principal.expires_at + self._auth.clock_skew_s
-
 
 def _first(claims: dict[str, Any], names: tuple[str, ...]) -> str:
     return next((value for name in names if isinstance(value := claims.get(name), str) and value), "")

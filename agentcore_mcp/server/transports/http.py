@@ -7,6 +7,7 @@ import socket
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 import anyio
 import uvicorn
@@ -14,6 +15,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.server.hosted.drain import NOTICE_S, Drain
+from agentcore_mcp.server.hosted.entrance import entrance
 from agentcore_mcp.server.hosted.health import Health
 from agentcore_mcp.server.transports.admission import REQUEST_LIMIT_S, KnownHosts, TimedProtocol
 from agentcore_mcp.server.transports.cancellation import giving_session_ids
@@ -54,33 +56,37 @@ async def serve_http(
         host: The address to bind to.
         port: The port; 0 takes a free one.
         listening: What ``bind`` gave, which several workers may share; without it, one is made for host and port.
-        allowed_hosts: Names that clients may call it by besides loopback's and ``host``, such as
-            ``mcp.example.com``, with any port. Needed when ``host`` is not loopback: without the check, any web page
-            could reach the server by DNS rebinding.
+        allowed_hosts: Names that clients may call it by besides loopback's, ``host`` and the public URL's, such as
+            ``mcp.example.com``, with any port. Needed when ``host`` is not loopback and tokens are not checked: without
+            either, any web page could reach the server by DNS rebinding.
         announce: Called with the URL once the socket is bound.
         request_limit_s: After how long a connection is closed on which no whole request has arrived.
 
     Raises:
         ConfigurationError: If the address can't be bound, or needs ``allowed_hosts``.
     """
-    if not is_loopback(host) and not allowed_hosts:
+    hosted = server.state.settings.server
+    if not is_loopback(host) and not allowed_hosts and hosted.auth is None:
         raise ConfigurationError(
-            f"--host {host} is reachable by others: name the host that they use with --allowed-host NAME. This server "
-            "does not authenticate its callers, and each of them can use its agents: put an authenticating proxy in "
-            "front"
+            f"--host {host} is reachable by others: let it check their tokens with [server.auth] in the "
+            "configuration file. Otherwise each of them can use its agents: put an authenticating proxy in front, and "
+            "name the host that they use with --allowed-host NAME"
         )
     listening = listening or bind(host, port)
     bound_host, bound_port = listening.getsockname()[:2]
-    bound_host = f"[{bound_host}]" if ":" in bound_host else bound_host
+    bound_host = _bracketed(bound_host)
+    names = {*LOOPBACK_HOSTS, bound_host, *allowed_hosts}
+    if hosted.public_url is not None:
+        names.add(_bracketed(urlsplit(hosted.public_url).hostname or ""))
     app = server.streamable_http_app(
         streamable_http_path=PATH,
         stateless_http=True,
+        max_request_body_size=hosted.limits.body_bytes,
         # Checked below, and earlier.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
-    settings = server.state.settings
-    drain_s = settings.server.drain_s if "server" in settings.model_fields_set else 0.0
-    known = KnownHosts(giving_session_ids(app), {*LOOPBACK_HOSTS, bound_host, *allowed_hosts})
+    drain_s = hosted.drain_s if "server" in server.state.settings.model_fields_set else 0.0
+    known = KnownHosts(entrance(giving_session_ids(app), app, server.state), names)
     health = Health(known, lambda: drain.begun)
     drain = Drain(health, server.state.calls)
     config = uvicorn.Config(
@@ -125,6 +131,11 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+
+def _bracketed(host: str) -> str:
+    """Return a host as it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
 
 
 def bind(host: str, port: int) -> socket.socket:

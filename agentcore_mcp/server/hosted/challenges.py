@@ -1,0 +1,92 @@
+"""What a client is told that has to bring a token, another one, or one for more scopes.
+
+As RFC 6750 and RFC 9728 have it: MCP clients begin and widen their authorization by these answers.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
+from pydantic import AnyHttpUrl, ConfigDict, TypeAdapter
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from agentcore_mcp.errors import AgentCoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agentcore_mcp.config.hosted import ServerAuth
+    from agentcore_mcp.server.hosted.gate import ToolCall
+    from agentcore_mcp.server.hosted.policy import Policy
+    from agentcore_mcp.server.hosted.principals import Principal
+
+# What RFC 6750 allows in the parameters of a challenge. The rest would end the parameter, or the header.
+_NOT_ALLOWED = re.compile(r'[^\x20-\x7e]|["\\]')
+# Without the slash that pydantic adds to a URL without a path: clients compare issuers to the letter.
+_URL = TypeAdapter(AnyHttpUrl, config=ConfigDict(url_preserve_empty_path=True))
+
+
+class Challenges:
+    """Makes the answers.
+
+    Args:
+        auth: Whose tokens are taken.
+        policy: Which scopes are needed.
+        public_url: This server's own.
+    """
+
+    def __init__(self, auth: ServerAuth, policy: Policy, public_url: str) -> None:
+        self._policy = policy
+        self._resource = _URL.validate_python(public_url)
+        self._issuers = [_URL.validate_python(issuer.issuer) for issuer in auth.issuers]
+        self._metadata_url = str(build_resource_metadata_url(self._resource))
+
+    def metadata_routes(self) -> list[Route]:
+        """Return where this server says whose tokens it takes: at the root, and with the path of its URL (RFC 9728)."""
+        routes = create_protected_resource_routes(self._resource, self._issuers, self._policy.all_scopes or None)
+        return [*routes, *(Route("/.well-known/oauth-protected-resource", route.endpoint) for route in routes)]
+
+    async def check(self, call: ToolCall) -> JSONResponse | None:
+        """Return the answer to a call whose token lacks scopes, as a check of the gate."""
+        rules = []
+        if self._policy.asks_for_agents:
+            try:
+                rules = [agent.allow for agent in await call.agents()]
+            except AgentCoreError:
+                # The tool may be luckier than this in listing the agents, and find one of those.
+                rules = [self._policy.of_discovered]
+        missing = self._policy.scopes_of(call.tool, rules) - call.principal.scopes
+        return self.step_up(call.principal, missing) if missing else None
+
+    def step_up(self, principal: Principal, missing: Iterable[str]) -> JSONResponse:
+        """Return the answer to a call that needs more scopes: those held and those missing, to be asked for anew."""
+        wanted = " ".join(sorted(missing))
+        return self.refusal(
+            403, "insufficient_scope", f"this needs the scope {wanted}", principal.scopes | set(missing)
+        )
+
+    def refusal(
+        self, status: int, error: str = "", description: str = "", scopes: Iterable[str] | None = None
+    ) -> JSONResponse:
+        """Return a refusal with its challenge.
+
+        Args:
+            status: The HTTP status.
+            error: The code of RFC 6750; "" for none.
+            description: What is wrong.
+            scopes: What to ask the authorization server for; None is all that the tools need.
+        """
+        parameters = {
+            "error": error,
+            "error_description": description,
+            "scope": " ".join(sorted(self._policy.all_scopes if scopes is None else scopes)),
+            "resource_metadata": self._metadata_url,
+        }
+        challenge = ", ".join(f'{name}="{_NOT_ALLOWED.sub("", value)}"' for name, value in parameters.items() if value)
+        body: dict[str, Any] = {"error": error or "unauthorized"}
+        if description:
+            body["error_description"] = description
+        return JSONResponse(body, status, {"WWW-Authenticate": f"Bearer {challenge}"})

@@ -1,0 +1,53 @@
+"""What stands before the MCP endpoint, put together: who calls, what they may do, and how much."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from starlette.routing import Router
+
+from agentcore_mcp.server.hosted.challenges import Challenges
+from agentcore_mcp.server.hosted.door import Door
+from agentcore_mcp.server.hosted.gate import Gate
+from agentcore_mcp.server.hosted.keys import key_client
+from agentcore_mcp.server.hosted.tokens import Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
+
+    from agentcore_mcp.server.hosted.gate import Check
+    from agentcore_mcp.server.state import ServerState
+
+
+def entrance(endpoint: ASGIApp, app: Starlette, state: ServerState) -> ASGIApp:
+    """Return an app that lets requests to an endpoint pass that may.
+
+    Args:
+        endpoint: The MCP endpoint, as it is called.
+        app: The SDK's app in it, whose lifespan is the server's.
+        state: Whose settings say what is checked.
+
+    Raises:
+        ConfigurationError: If the certificates to trust can't be read.
+    """
+    server = state.settings.server
+    checks: list[Check] = []
+    if server.auth is None or server.public_url is None:
+        return Gate(endpoint, state, server.limits.body_bytes, checks) if checks else endpoint
+    challenges = Challenges(server.auth, state.policy, server.public_url)
+    # Before all others: what may not be done takes nothing of a limit.
+    checks.insert(0, challenges.check)
+    http = key_client(server.auth)
+    gate = Gate(endpoint, state, server.limits.body_bytes, checks)
+    door = Door(gate, Tokens(server.auth, server.public_url, http), state.policy, challenges)
+
+    @asynccontextmanager
+    async def lifespan(_: Router) -> AsyncIterator[None]:
+        async with http, app.router.lifespan_context(app):
+            yield
+
+    return Router(challenges.metadata_routes(), redirect_slashes=False, default=door, lifespan=lifespan)

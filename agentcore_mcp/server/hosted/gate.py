@@ -1,0 +1,155 @@
+"""The gate: a call of a tool is looked at before anything of it runs, while it can still be refused over HTTP.
+
+It stands behind the door, so that ``current_principal()`` is who calls. Only calls of tools are checked; what else a
+client may ask reaches no agent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from mcp.types import PARSE_ERROR
+from starlette.responses import JSONResponse
+
+from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.server.arguments import given_text
+from agentcore_mcp.server.hosted.principals import current_principal
+from agentcore_mcp.server.sessions import means_all
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from agentcore_mcp.config import Agent
+    from agentcore_mcp.server.callers import Caller
+    from agentcore_mcp.server.state import ServerState
+
+_ASK = "ask_"
+
+
+class ToolCall:
+    """A call of a tool, as its request says it: neither the tool nor its arguments need to be any that there are.
+
+    Attributes:
+        principal: Who calls, as this request's own token says; ``ANYBODY`` where no token is asked for.
+        caller: What all calls of the principal share.
+        tool: The tool's name; ``invoke_agent`` also where it is called as ``ask_NAME``.
+        arguments: Its arguments.
+        until_answered: Is closed when the request has been answered. A call that is handed over goes on after that.
+    """
+
+    def __init__(self, caller: Caller, tool: str, arguments: Mapping[str, Any], until_answered: AsyncExitStack) -> None:
+        self.principal = current_principal()
+        self.caller = caller
+        asked = tool.startswith(_ASK)
+        self.tool = "invoke_agent" if asked else tool
+        self.arguments = arguments
+        self.until_answered = until_answered
+        self._named = tool.removeprefix(_ASK) if asked else given_text(arguments, "agent")
+        self._agents: list[Agent] | None = None
+
+    async def agents(self) -> list[Agent]:
+        """Return the agents that the tool will find, which are several only where it stops all sessions.
+
+        There are none where it will find none, and refuse the call by itself: no agent has that name that the caller
+        may reach, or none is named and nothing tells which.
+
+        Raises:
+            AgentCoreError: If the agents have to be listed for it, and can't be.
+        """
+        if self._agents is None:
+            try:
+                self._agents = await self._find()
+            except InvalidRequestError:
+                self._agents = []
+        return self._agents
+
+    async def _find(self) -> list[Agent]:
+        session_id = given_text(self.arguments, "session_id")
+        if handle := given_text(self.arguments, "handle"):
+            return [(await self.caller.calls.named(handle)).session.target.agent]
+        if self.tool == "stop_session" and means_all(session_id) and not self._named:
+            return [session.target.agent for session in await self.caller.ledger.open()]
+        if self.tool in ("list_agents", "read_output"):
+            return []
+        return [(await self.caller.target(self._named, session_id)).agent]
+
+
+# Returns the answer that refuses a call, or None. The first refusal counts, and later checks are not asked.
+Check = Callable[[ToolCall], Awaitable["Response | None"]]
+
+
+class Gate:
+    """An app that reads the body of each POST once, and lets a call of a tool pass if no check refuses it.
+
+    Args:
+        app: What is behind.
+        state: Whose callers call.
+        body_bytes: How large a body may be.
+        checks: What may refuse a call, in this order.
+    """
+
+    def __init__(self, app: ASGIApp, state: ServerState, body_bytes: int, checks: Sequence[Check]) -> None:
+        self._app = app
+        self._state = state
+        self._body_bytes = body_bytes
+        self._checks = checks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        body = bytearray()
+        message: Message = {"more_body": True}
+        while message.get("more_body"):
+            message = await receive()
+            if message["type"] != "http.request":
+                return  # The client has gone before it had said what it wants.
+            body += message.get("body", b"")
+            if len(body) > self._body_bytes:
+                await _too_large(self._body_bytes)(scope, receive, send)
+                return
+        unread: list[Message] = [{"type": "http.request", "body": bytes(body)}]
+
+        async def replay() -> Message:
+            return unread.pop() if unread else await receive()
+
+        async with AsyncExitStack() as until_answered:
+            refusal = await self._refusal(body, until_answered) if self._checks else None
+            await (self._app if refusal is None else refusal)(scope, replay, send)
+
+    async def _refusal(self, body: bytearray, until_answered: AsyncExitStack) -> Response | None:
+        try:
+            # The SDK has two parsers for its two protocol versions, and this one is stricter than one of them.
+            message = json.loads(body)
+        except (ValueError, RecursionError):
+            return _not_json()
+        # Anything but a call is the SDK's to answer; it refuses batches.
+        if not isinstance(message, dict) or message.get("method") != "tools/call":
+            return None
+        params = message.get("params")
+        if not isinstance(params, dict) or not isinstance(tool := params.get("name"), str):
+            return None
+        given = params.get("arguments")
+        caller = self._state.caller(current_principal())
+        call = ToolCall(caller, tool, given if isinstance(given, dict) else {}, until_answered)
+        for check in self._checks:
+            if (refusal := await check(call)) is not None:
+                return refusal
+        return None
+
+
+def _not_json() -> JSONResponse:
+    error = {"code": PARSE_ERROR, "message": "the body is not JSON"}
+    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, 400)
+
+
+def _too_large(limit: int) -> JSONResponse:
+    description = f"the request has more than {limit} bytes, which is the limit here"
+    return JSONResponse({"error": "request_too_large", "error_description": description}, 413)
