@@ -1,7 +1,7 @@
 """Which agents may be called and how, as flags, variables and a configuration file say it."""
 
 from agentcore_mcp.config.agents import Agent, name_of
-from agentcore_mcp.config.auth import Auth, ClientCredentials, Cognito
+from agentcore_mcp.config.auth import AgentCoreIdentity, Auth, ClientCredentials, Cognito, PassThrough, TokenExchange
 from agentcore_mcp.config.commands import CommandPolicy
 from agentcore_mcp.config.discovery import Discovery
 from agentcore_mcp.config.environment import drop_unset
@@ -11,12 +11,15 @@ __all__ = [
     "HOW_TO_CONFIGURE",
     "TOOL_NAMES",
     "Agent",
+    "AgentCoreIdentity",
     "Auth",
     "ClientCredentials",
     "Cognito",
     "CommandPolicy",
     "Discovery",
+    "PassThrough",
     "Settings",
+    "TokenExchange",
     "drop_unset",
     "name_of",
 ]

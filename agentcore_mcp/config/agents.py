@@ -127,6 +127,9 @@ class Agent(Table):
         max_length=USER_ID_MAX_CHARS,
         description="On whose behalf; needs bedrock-agentcore:InvokeAgentRuntimeForUser",
     )
+    send_user_id: bool = Field(
+        default=True, description="Without user_id, on a server with server.auth: send the caller's, likewise"
+    )
     commands: Commands = Field(default=CommandPolicy(), description="Which commands may be run in the agent's sessions")
     allow: Allow | None = Field(default=None, description="Who may use it on a server with server.auth; default: all")
     on_cancel: Literal["keep", "stop"] = Field(

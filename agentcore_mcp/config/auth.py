@@ -1,4 +1,4 @@
-"""The credentials of an agent's requests in the configuration: one of seven kinds, which its keys determine.
+"""The credentials of an agent's requests in the configuration: one of ten kinds, which its keys determine.
 
 Descriptions without behaviour: ``server.credentials`` makes what signs requests and fetches tokens.
 """
@@ -29,6 +29,34 @@ class ClientCredentials(Table):
     )
 
 
+class TokenExchange(ClientCredentials):
+    """The same kind of client, which exchanges the caller's token for one that the runtime takes (RFC 8693)."""
+
+    actor: bool = Field(default=False, description="Send a token of the client's own along, as actor_token")
+
+
+class AgentCoreIdentity(Table):
+    """What exchanges the caller's token at AgentCore Identity, called with the server's AWS credentials."""
+
+    workload_name: str = Field(min_length=3, description="This server's workload identity")
+    credential_provider_name: str = Field(
+        min_length=1, description="OAuth2 credential provider that is set up for on-behalf-of token exchange"
+    )
+    scopes: tuple[str, ...] = Field(default=(), description="Scopes of the token for the runtime")
+    audiences: tuple[str, ...] = Field(default=(), description="Its audiences, if the provider asks for them")
+    resources: tuple[str, ...] = Field(
+        default=(), description="Its resources (RFC 8707), if the provider asks for them"
+    )
+    endpoint_url: str | None = Field(default=None, description="Instead of AgentCore's host for the agent's region")
+
+
+class PassThrough(Table):
+    """What a caller's own token has to name, so that it is sent on to the runtime."""
+
+    audience: str = Field(min_length=1, description="The audience that the runtime's authorizer expects")
+    audience_claim: str = Field(default="aud", description="Where a token names it; Cognito: client_id")
+
+
 class Cognito(Table):
     """A user of an Amazon Cognito user pool."""
 
@@ -42,7 +70,10 @@ class Cognito(Table):
 
 # The keys of each kind. Without any, requests are signed with AWS credentials.
 _AWS = ("profile", "role_arn", "external_id")
-_KINDS = (_AWS, ("token",), ("token_file",), ("token_command",), ("client_credentials",), ("cognito",), ("none",))
+_OWN = (("token",), ("token_file",), ("token_command",), ("client_credentials",), ("cognito",))
+# The token of the caller of each request, or one for it.
+_CALLERS = (("token_exchange",), ("agentcore_identity",), ("pass_through",))
+_KINDS = (_AWS, *_OWN, *_CALLERS, ("none",))
 # Those of them that a text, which may be empty, can stand for.
 TOKEN_KEYS = frozenset({"token", "token_file"})
 
@@ -79,6 +110,15 @@ class Auth(Table):
     cognito: Cognito | None = Field(
         default=None, description="A user who signs in with name and password, and the app client to sign in with"
     )
+    token_exchange: TokenExchange | None = Field(
+        default=None, description="A token for each caller, by OAuth token exchange; needs server.auth"
+    )
+    agentcore_identity: AgentCoreIdentity | None = Field(
+        default=None, description="A token for each caller, from AgentCore Identity; needs server.auth"
+    )
+    pass_through: PassThrough | None = Field(
+        default=None, description="The caller's own token, if it is meant for the runtime too; needs server.auth"
+    )
     none: Literal[True] | None = Field(
         default=None, description="No credentials at all; only with an endpoint_url on this machine"
     )
@@ -111,3 +151,8 @@ class Auth(Table):
     def signs(self) -> bool:
         """Whether requests are signed with AWS credentials, and not sent with a token or nothing."""
         return self.kind is _AWS
+
+    @property
+    def of_caller(self) -> bool:
+        """Whether the caller of each request is who authorizes it."""
+        return self.kind in _CALLERS

@@ -27,6 +27,7 @@ class Discovery(Table):
     )
     exclude: tuple[str, ...] = Field(default=(), description="Names of the runtimes that are not")
     allow: Allow | None = Field(default=None, description="Who may use them on a server with server.auth")
+    send_user_id: bool = Field(default=True, description="As for an agent")
     commands: Commands = Field(default=CommandPolicy(), description="Which commands may be run in their sessions")
 
     def wants(self, name: str) -> bool:

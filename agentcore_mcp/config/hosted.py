@@ -20,7 +20,7 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]*")
 def _https(value: str) -> str:
     url = urlsplit(value)
     safe = url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname or ""))
-    if not safe or not url.hostname or url.username or url.query or url.fragment:
+    if not safe or not url.hostname or url.username or "?" in value or "#" in value:
         raise ValueError(f"{value!r} is not https://HOST/PATH without user name, query or fragment")
     return value
 
@@ -80,7 +80,7 @@ class Scopes(Table):
 class ServerAuth(Table):
     """Whose tokens are taken, and how they are checked."""
 
-    issuers: tuple[Annotated[Issuer, BeforeValidator(_issuer)], ...] = Field(
+    issuers: tuple[Annotated[Issuer, BeforeValidator(_issuer, json_schema_input_type=str | Issuer)], ...] = Field(
         min_length=1, description="Authorization servers: URLs, or tables with more to say"
     )
     algorithms: tuple[Algorithm, ...] = Field(

@@ -7,7 +7,8 @@ from typing import Any
 HIDDEN = "***"
 # Of an ``auth``. All else there is a secret, or has one in it, or may be one that was put in the wrong place.
 _PLAIN = {"profile", "role_arn", "token_file", "none"}
-_PLAIN |= {"client_id", "scope", "audience", "resource", "auth_method", "region", "username", "endpoint_url"}
+_PLAIN |= {"client_id", "scope", "audience", "resource", "auth_method", "region", "username", "endpoint_url", "actor"}
+_PLAIN |= {"workload_name", "credential_provider_name", "scopes", "audiences", "resources", "audience_claim"}
 
 
 def may_be_secret(path: tuple[str | int, ...]) -> bool:

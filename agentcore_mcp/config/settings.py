@@ -88,6 +88,9 @@ class Settings(Table):
             raise ValueError(f"two agents have the same name: {', '.join(twice)}")
         if not names and self.discovery is None:
             raise ValueError("no agents are named, and discover is not set")
+        for agent in self.agents:
+            if agent.auth.of_caller and self.server.auth is None:
+                raise ValueError(f"agents.{agent.name}.auth needs server.auth: without it, nobody knows who calls")
         return self
 
     @classmethod

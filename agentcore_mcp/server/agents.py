@@ -185,6 +185,7 @@ class Agents:
                         arn=runtime.arn,
                         description=runtime.description,
                         auth=auth,
+                        send_user_id=discovery.send_user_id,
                         commands=discovery.commands,
                         allow=discovery.allow,
                     )

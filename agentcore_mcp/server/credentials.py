@@ -8,29 +8,32 @@ from __future__ import annotations
 
 import ssl
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx2
 from pydantic import SecretStr
 
+from agentcore_mcp import config
+from agentcore_mcp.config import Auth
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.roles import ConfiguredSession
 from agentcore_mcp.runtime.auth.token_command import TokenCommand
-from agentcore_mcp.runtime.auth.tokens import TokenFile
-from agentcore_mcp.runtime.endpoints import check_endpoint_url
+from agentcore_mcp.runtime.auth.tokens import TokenCache, TokenFile
+from agentcore_mcp.runtime.endpoints import check_endpoint_url, endpoint_for
 from agentcore_mcp.runtime.environment import tls_context
 from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from agentcore_mcp import config
-    from agentcore_mcp.config import Agent, Auth
+    from agentcore_mcp.config import Agent
     from agentcore_mcp.runtime.auth.cognito import CognitoPassword
     from agentcore_mcp.runtime.auth.oauth import ClientCredentials
-    from agentcore_mcp.runtime.auth.tokens import TokenSource
+    from agentcore_mcp.runtime.auth.tokens import Token, TokenSource
 
 
 class Credentials:
@@ -65,11 +68,35 @@ class Credentials:
             return self.signer(auth, agent.arn.region)
         if auth.none:
             return _nothing(agent)
+        if auth.of_caller:
+            # Here and not above: it brings the SDK, and only a server for several people needs it.
+            from agentcore_mcp.server.hosted.upstream import CallerAuth
+
+            with _told_as(agent, f"auth.{auth.kind[0]}"):
+                return CallerAuth(self._exchange(agent))
         if auth not in self._bearers:
             (key,) = auth.kind
             with _told_as(agent, f"auth.{key}"):
                 self._bearers[auth] = BearerAuth(_TOKENS[key](getattr(auth, key)))
         return self._bearers[auth]
+
+    def _exchange(self, agent: Agent) -> Callable[[str], Token]:
+        """Return what makes a caller's token one for the agent."""
+        from agentcore_mcp.runtime.auth.agentcore_identity import AgentCoreIdentity
+        from agentcore_mcp.server.hosted.upstream import passed_through
+
+        match settings := getattr(agent.auth, agent.auth.kind[0]):
+            case config.TokenExchange():
+                client = _client(settings)
+                # A token for the authorization server itself, so not for what the others are asked for.
+                actor = TokenCache(replace(client, scope=None, extra={})) if settings.actor else None
+                return partial(client.exchange, actor=actor)
+            case config.AgentCoreIdentity():
+                given = settings.arguments()
+                given["endpoint_url"] = endpoint_for(agent.arn, given.get("endpoint_url"))
+                return AgentCoreIdentity(self.signer(Auth(), None), agent.arn.region, **given).exchange
+            case _:
+                return partial(passed_through, **settings.arguments())
 
 
 def endpoint_of(agent: Agent) -> str | None:
@@ -144,6 +171,7 @@ def _client(client: config.ClientCredentials) -> ClientCredentials:
     from agentcore_mcp.runtime.auth.oauth import ClientCredentials
 
     given = client.arguments()
+    given.pop("actor", None)
     extra: dict[str, str] = {name: given.pop(name) for name in ("audience", "resource") if name in given}
     return ClientCredentials(**given, extra=extra)
 

@@ -1,6 +1,6 @@
-"""A bearer token for a program: OAuth 2 client credentials (RFC 6749, 4.4) at any token endpoint.
+"""A bearer token from a token endpoint: a program's own (RFC 6749, 4.4), or one in exchange for a user's (RFC 8693).
 
-For Amazon Cognito that is ``https://DOMAIN.auth.REGION.amazoncognito.com/oauth2/token`` (machine to machine).
+For Amazon Cognito that is ``https://DOMAIN.auth.REGION.amazoncognito.com/oauth2/token``, which exchanges none.
 """
 
 from __future__ import annotations
@@ -18,16 +18,20 @@ from agentcore_mcp.wire.headers import JSON_TYPE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from agentcore_mcp.runtime.auth.tokens import TokenCache
+
 _OURS = frozenset({"grant_type", "client_id", "client_secret", "scope"})
+_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name in RFC 8693, 3
 
 # What to do about the error codes of RFC 6749, 5.2 and RFC 8707.
 _ADVICE = {
     "invalid_client": "check client_id, client_secret and auth_method",
-    "unauthorized_client": "allow this client the client credentials grant at the identity provider",
-    "unsupported_grant_type": "check token_url: this endpoint gives no tokens for client credentials",
+    "unauthorized_client": "allow this client the client credentials (or token exchange) grant at its provider",
+    "unsupported_grant_type": "check token_url: this endpoint gives no tokens for client credentials, or in exchange",
     "invalid_scope": "check scope, and which scopes this client is allowed",
     "invalid_target": "check the resource or audience in extra",
-    "invalid_request": "check scope, extra and auth_method",
+    "invalid_request": "check scope, extra, auth_method and the token that is exchanged",
 }
 
 
@@ -75,8 +79,11 @@ class ClientCredentials:
         Raises:
             CredentialsError: If the identity provider can't be reached, refuses, or gives no bearer token.
         """
+        return self._ask("client_credentials")
+
+    def _ask(self, grant_type: str, **grant: str) -> Token:
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": JSON_TYPE}
-        form: dict[str, str | Sequence[str]] = {"grant_type": "client_credentials"}
+        form: dict[str, str | Sequence[str]] = {"grant_type": grant_type, **grant}
         if self.auth_method == "client_secret_basic":
             headers["Authorization"] = f"Basic {self._basic()}"
         else:
@@ -85,16 +92,31 @@ class ClientCredentials:
             form["scope"] = self.scope
         url = check_token_url(self.token_url, "token_url")
         body = urlencode({**form, **self.extra}, doseq=True).encode()
-        return self._token(post(url, body, headers, setting="token_url", timeout_s=self.timeout_s))
+        answer = post(url, body, headers, setting="token_url", timeout_s=self.timeout_s)
+        tokens = [value for name, value in grant.items() if name.endswith("_token")]
+        return self._token(answer, (self.client_secret, self._basic(), *tokens))
+
+    def exchange(self, token: str, *, actor: TokenCache | None = None) -> Token:
+        """Ask for a token in exchange for a user's access token. Blocks; not for a thread with an event loop.
+
+        Args:
+            token: The user's.
+            actor: The tokens of who acts for the user, if the authorization server wants one.
+
+        Raises:
+            CredentialsError: As for ``fetch``.
+        """
+        acting = {} if actor is None else {"actor_token": actor.get(), "actor_token_type": _ACCESS_TOKEN}
+        return self._ask(_EXCHANGE, subject_token=token, subject_token_type=_ACCESS_TOKEN, **acting)
 
     def _basic(self) -> str:
         # Both are form-encoded before they are put together (RFC 6749, 2.3.1).
         return base64.b64encode(f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret)}".encode()).decode()
 
-    def _token(self, answer: TokenAnswer) -> Token:
+    def _token(self, answer: TokenAnswer, secrets: Sequence[str]) -> Token:
         token = answer.text("access_token")
         if answer.status != 200 or not token:
-            raise CredentialsError(self._refusal(answer))
+            raise CredentialsError(self._refusal(answer, secrets))
         if answer.text("token_type").lower() not in ("bearer", ""):
             raise CredentialsError(
                 f"{answer.host} issues tokens of another type than bearer, which AgentCore doesn't accept; "
@@ -104,9 +126,9 @@ class ClientCredentials:
             raise CredentialsError(f"{answer.host} gives a token of {len(token)} characters; {SENDABLE}")
         return Token.issued(token, expires_in=answer.body.get("expires_in"))
 
-    def _refusal(self, answer: TokenAnswer) -> str:
+    def _refusal(self, answer: TokenAnswer, secrets: Sequence[str]) -> str:
         said = (answer.error_type, answer.text("error_description"))
-        detail = explain(": ".join(filter(None, said)), (self.client_secret, self._basic()))
+        detail = explain(": ".join(filter(None, said)), secrets)
         advice = _ADVICE.get(answer.error_type)
         if advice is None:
             advice = "try again later" if answer.status >= 500 or answer.status == 429 else "check token_url"

@@ -11,6 +11,7 @@ from pydantic import Field, WithJsonSchema
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.call import Call
+from agentcore_mcp.server.hosted.upstream import user_id_of
 from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.results import tool_errors
@@ -130,7 +131,7 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
             agent.payload_for(reply_to(session.pauses, call.sent), session_id),
             session_id=session_id,
             qualifier=agent.qualifier,
-            user_id=agent.user_id,
+            user_id=user_id_of(agent, caller.principal),
             headers=agent.headers,
             read_timeout_s=agent.timeout_s,
         ) as invocation:

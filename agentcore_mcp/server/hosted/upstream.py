@@ -1,0 +1,102 @@
+"""Who an agent is told is calling: a user id from the caller's token, or a token that stands for theirs.
+
+A caller's token goes to the one place that the configuration names for it: the authorization server that exchanges it,
+AgentCore Identity, or the runtime, where the token is meant for that as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from agentcore_mcp.errors import CredentialsError
+from agentcore_mcp.runtime.auth.bearer import BearerAuth
+from agentcore_mcp.runtime.auth.tokens import Token, read_claims
+from agentcore_mcp.server.hosted.principals import current_principal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from agentcore_mcp.config import Agent
+    from agentcore_mcp.server.hosted.principals import Principal
+
+# What AgentCore Identity takes for a user id (GetWorkloadAccessTokenForUserId); the header alone may have 1,024.
+USER_ID_MAX_CHARS = 128
+# For how many tokens of callers there may be others; of more, those that were used last.
+KEPT_MAX = 10_000
+
+
+def user_id_of(agent: Agent, principal: Principal) -> str | None:
+    """Return the user that an invocation names to the runtime; None for none.
+
+    That of the configuration, or ``ISSUER#SUBJECT``; the first ``#`` is between the two, as an issuer has none. Longer
+    than 128 characters, or with others than visible ASCII, it is ``sha256:`` and the hash of both with their lengths.
+    """
+    sends_token = not (agent.auth.signs or agent.auth.none)
+    if agent.user_id is not None or sends_token or not agent.send_user_id or not principal.subject:
+        return agent.user_id
+    user_id = f"{principal.issuer}#{principal.subject}"
+    if len(user_id) <= USER_ID_MAX_CHARS and all("!" <= char <= "~" for char in user_id):
+        return user_id
+    both = "".join(f"{len(part)}:{part}" for part in (principal.issuer, principal.subject))
+    return f"sha256:{hashlib.sha256(both.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def passed_through(token: str, *, audience: str, audience_claim: str) -> Token:
+    """Return a token as it is, if it names an audience in one of its claims.
+
+    Raises:
+        CredentialsError: If it does not.
+    """
+    named = read_claims(token).get(audience_claim)
+    if audience not in (named if isinstance(named, list) else [named]):
+        raise CredentialsError(
+            f"the caller's token is not sent to the runtime, because its claim {audience_claim} doesn't name "
+            f"{audience!r}; the caller needs a token for both, or the server token_exchange instead of pass_through"
+        )
+    return Token(token)
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """A source of tokens that stand for one caller's."""
+
+    exchange: Callable[[str], Token]
+    token: str = field(repr=False)
+
+    def fetch(self, previous: Token | None) -> Token:  # noqa: ARG002 - the caller's token alone counts
+        return self.exchange(self.token)
+
+
+class CallerAuth(httpx2.Auth):
+    """Sends a token that stands for the caller of the request that is being answered.
+
+    It is asked for once for all calls with the same token, and again shortly before it ends or when it is refused.
+
+    Args:
+        exchange: Returns it for the caller's; it may block, and raises a CredentialsError if there is none.
+    """
+
+    def __init__(self, exchange: Callable[[str], Token]) -> None:
+        self._exchange = exchange
+        self._kept: OrderedDict[bytes, BearerAuth] = OrderedDict()
+
+    def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """Add the token.
+
+        Raises:
+            CredentialsError: If there is none, as where no caller is known: the server stops a session by itself.
+        """
+        caller = current_principal()
+        if not caller.token:
+            raise CredentialsError("the agent is called with its callers' tokens, and no caller asked for this")
+        key = hashlib.sha256(f"{caller.key} {caller.token}".encode()).digest()
+        auth = self._kept.setdefault(key, BearerAuth(_Exchange(self._exchange, caller.token)))
+        self._kept.move_to_end(key)
+        if len(self._kept) > KEPT_MAX:
+            self._kept.popitem(last=False)
+        return auth.async_auth_flow(request)

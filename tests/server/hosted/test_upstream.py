@@ -1,0 +1,421 @@
+"""Who an agent is told is calling: over a hosted server, from a caller's token to what reaches a local AgentCore."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.server.transport_security import TransportSecuritySettings
+
+from agentcore_mcp.config import Agent, Settings
+from agentcore_mcp.errors import CredentialsError
+from agentcore_mcp.local import LocalAgentCore
+from agentcore_mcp.runtime.auth.tokens import Token, read_claims
+from agentcore_mcp.server.assembly import create_server
+from agentcore_mcp.server.hosted.door import Door
+from agentcore_mcp.server.hosted.policy import Policy
+from agentcore_mcp.server.hosted.principals import Principal
+from agentcore_mcp.server.hosted.tokens import Tokens
+from agentcore_mcp.server.hosted.upstream import KEPT_MAX, CallerAuth, user_id_of
+from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from tests.support.exchange import (
+    ACCESS_TOKEN,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    EXCHANGE,
+    PROVIDER,
+    WORKLOAD,
+    Exchange as TokenExchange,
+    exchanging,
+)
+from tests.support.principals import ALICE, BOB, calling_as
+from tests.support.servers import Exchange, LoopbackServer, loopback_server, reply
+from tests.support.serving import serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from starlette.types import Receive, Scope, Send
+
+    from tests.support.issuer import TestIssuer
+
+ARN = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/agent-0123456789"
+URL = "http://127.0.0.1/mcp"
+PROBE = "tests.support.agents.probe:app"
+SCOPES = "agentcore:invoke agentcore:command agentcore:stop"
+USER = "x-amzn-bedrock-agentcore-runtime-user-id"
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[LocalAgentCore]:
+    """A runtime whose callers need tokens of its own issuer, and whose agent sees them."""
+    with LocalAgentCore(app=PROBE, auth="jwt", allowed_headers=["Authorization"], idle_timeout_s=60) as local:
+        yield local
+
+
+@pytest.fixture
+def exchange(issuer: TestIssuer, local: LocalAgentCore) -> Iterator[TokenExchange]:
+    with exchanging(issuer, URL, local.token) as exchange:
+        yield exchange
+
+
+@contextmanager
+def hosted(issuers: list[Any], **agent: Any) -> Iterator[str]:
+    """Serve one agent to the people of some issuers; give the URL."""
+    settings = Settings.model_validate(
+        {"server": {"public_url": URL, "auth": {"issuers": issuers}}, "agents": ({"name": "agent", **agent},)}
+    )
+    auth = settings.server.auth
+    assert auth is not None
+    inner = create_server(settings).streamable_http_app(
+        stateless_http=True, transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    )
+    http = httpx2.AsyncClient(trust_env=False)
+    door = Door(inner, Tokens(auth, URL, http), Policy(settings), URL)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await door(scope, receive, send)
+        else:
+            async with http:
+                await inner(scope, receive, send)
+
+    with serving(app) as port:
+        yield f"http://127.0.0.1:{port}/mcp"
+
+
+@asynccontextmanager
+async def calling(url: str, token: str) -> AsyncIterator[Client]:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=30) as http,
+        Client(streamable_http_client(url, http_client=http), mode="2026-07-28") as client,
+    ):
+        yield client
+
+
+async def ask(url: str, token: str, prompt: str = "echo") -> str:
+    async with calling(url, token) as client:
+        return text_of(await client.call_tool("invoke_agent", {"prompt": prompt}))
+
+
+def text_of(result: Any) -> str:
+    return "".join(block.text for block in result.content if block.type == "text")
+
+
+def at(local: LocalAgentCore, **auth: Any) -> dict[str, Any]:
+    """Return the settings of an agent that shows the token it was called with."""
+    return {
+        "arn": local.agent_runtime_arn,
+        "endpoint_url": local.endpoint_url,
+        "auth": auth,
+        "payload": {"do": "{prompt}"},
+        "response": "headers.authorization",
+    }
+
+
+def by_rfc_8693(exchange: TokenExchange, **more: Any) -> dict[str, Any]:
+    client = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    return {"token_exchange": {"token_url": f"{exchange.url}/token", **client, **more}}
+
+
+def by_identity(exchange: TokenExchange, **more: Any) -> dict[str, Any]:
+    names = {"workload_name": WORKLOAD, "credential_provider_name": PROVIDER}
+    return {"agentcore_identity": {"endpoint_url": exchange.url, **names, **more}}
+
+
+def claims_in(text: str) -> dict[str, Any]:
+    """Return the claims of the token that the agent has seen."""
+    assert text.startswith("Bearer "), text
+    return read_claims(text.split()[1])
+
+
+@asynccontextmanager
+async def recorded() -> AsyncIterator[LoopbackServer]:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(reply(body=b'"hello"', content_type="application/json"))
+
+    async with loopback_server(answer) as runtime:
+        yield runtime
+
+
+async def test_the_runtime_is_told_the_user_of_the_callers_token(issuer: TestIssuer) -> None:
+    async with recorded() as runtime:
+        with hosted([issuer.url], arn=ARN, endpoint_url=runtime.endpoint_url, auth={"none": True}) as url:
+            for subject in ("alice", "bob"):
+                assert (await ask(url, issuer.token(URL, scope=SCOPES, sub=subject))).startswith("hello")
+
+    assert [one.header(USER) for one in runtime.requests] == [f"{issuer.url}#alice", f"{issuer.url}#bob"]
+    assert [one.header("authorization") for one in runtime.requests] == [None, None]
+
+
+async def test_an_agent_with_a_user_of_its_own_or_none_is_not_told_the_callers(issuer: TestIssuer) -> None:
+    for more, told in ({"user_id": "everybody"}, "everybody"), ({"send_user_id": False}, None):
+        async with recorded() as runtime:
+            there = {"arn": ARN, "endpoint_url": runtime.endpoint_url, "auth": {"none": True}}
+            with hosted([issuer.url], **there, **more) as url:
+                await ask(url, issuer.token(URL, scope=SCOPES))
+
+        assert [one.header(USER) for one in runtime.requests] == [told]
+
+
+def test_no_two_users_have_the_same_id_and_each_fits_the_service() -> None:
+    agent = Agent.model_validate({"arn": ARN})
+    users = [
+        Principal(issuer, subject, "app")
+        for issuer in ("https://a.example", "https://b.example", "https://a.example/" + "x" * 120)
+        for subject in ("alice", "#alice", "a" * 2_000, "a" * 2_001, "ali ce", "ali\nce", "älice", "alice\ud800")
+    ]
+    ids = [user_id_of(agent, user) or "" for user in users]
+
+    assert ids[0] == "https://a.example#alice"
+    assert len(set(ids)) == len(users)
+    assert all(0 < len(one) <= 128 and one.isascii() and one.isprintable() and " " not in one for one in ids)
+    assert user_id_of(agent, Principal("https://a.example", "alice", "another")) == ids[0]
+    assert user_id_of(agent, Principal("", "", "")) is None
+    assert user_id_of(Agent.model_validate({"arn": ARN, "auth": {"token": "x"}}), users[0]) is None
+
+
+async def test_a_token_is_exchanged_for_one_that_the_runtime_takes(
+    issuer: TestIssuer, local: LocalAgentCore, exchange: TokenExchange
+) -> None:
+    """RFC 8693: once for each token of a caller, whatever is called."""
+    wanted = {"audience": "runtime", "scope": "ask", "resource": "https://runtime.example"}
+    mine, theirs = (issuer.token(URL, scope=SCOPES, sub=subject) for subject in ("alice", "bob"))
+    with hosted([issuer.url], **at(local, **by_rfc_8693(exchange, **wanted))) as url:
+        async with calling(url, mine) as client:
+            answers = [
+                text_of(one)
+                for one in await asyncio.gather(
+                    *(client.call_tool("invoke_agent", {"prompt": "echo"}) for _ in range(5)),
+                    client.call_tool("run_command", {"command": "echo from-a-command"}),
+                )
+            ]
+        other = await ask(url, theirs)
+
+    assert [claims_in(answer)["sub"] for answer in answers[:5]] == ["alice"] * 5
+    assert "from-a-command" in answers[5]
+    assert claims_in(other)["sub"] == "bob"
+    assert claims_in(other)["iss"] == local.auth["issuer"]
+    assert [form.pop("subject_token") for form in exchange.asked] == [mine, theirs]
+    kinds = {"grant_type": EXCHANGE, "subject_token_type": ACCESS_TOKEN}
+    assert exchange.asked == [wanted | kinds] * 2
+
+
+async def test_an_exchange_names_its_actor_where_one_is_wanted(
+    issuer: TestIssuer, local: LocalAgentCore, exchange: TokenExchange
+) -> None:
+    with hosted([issuer.url], **at(local, **by_rfc_8693(exchange, actor=True, scope="ask", audience="runtime"))) as url:
+        await ask(url, issuer.token(URL, scope=SCOPES))
+
+    own, exchanged = exchange.asked
+    assert own == {"grant_type": "client_credentials"}
+    assert exchanged["actor_token"] == "actor-not-a-real-token"
+    assert exchanged["actor_token_type"] == ACCESS_TOKEN
+
+
+async def test_agentcore_identity_exchanges_a_token(
+    issuer: TestIssuer, local: LocalAgentCore, exchange: TokenExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+    token = issuer.token(URL, scope=SCOPES)
+    wanted = {"scopes": ["ask", "stop"], "audiences": ["runtime"], "resources": ["https://runtime.example"]}
+    with hosted([issuer.url], **at(local, **by_identity(exchange, **wanted))) as url:
+        answers = [await ask(url, token) for _ in range(2)]
+
+    assert [claims_in(answer)["sub"] for answer in answers] == ["alice"] * 2
+    assert [name for name, _ in exchange.asked] == ["GetWorkloadAccessTokenForJWT", "GetResourceOauth2Token"]
+    assert exchange.asked[0][1]["userToken"] == token
+    assert {name: exchange.asked[1][1][name] for name in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        ((404, {"code": "ResourceNotFoundException", "message": "no such"}), "check workload_name"),
+        ((403, {"code": "AccessDeniedException", "message": "no {token}"}), "allow it to the server's AWS credentials"),
+        ((429, {"code": "ThrottlingException"}), "try again later"),
+        ((200, {"workloadAccessToken": "w", "authorizationUrl": "https://login.example"}), "wants the user to sign in"),
+        ((200, {"workloadAccessToken": "w"}), "gives no token for the caller"),
+    ],
+)
+async def test_what_agentcore_identity_refuses_says_what_to_do(
+    issuer: TestIssuer,
+    exchange: TokenExchange,
+    monkeypatch: pytest.MonkeyPatch,
+    refusal: tuple[int, dict[str, Any]],
+    told: str,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+    token = issuer.token(URL, scope=SCOPES)
+    exchange.refusal = refusal[0], json.loads(json.dumps(refusal[1]).replace("{token}", token))
+    async with recorded() as runtime:
+        auth = by_identity(exchange)
+        with hosted([issuer.url], arn=ARN, endpoint_url=runtime.endpoint_url, auth=auth) as url:
+            said = await ask(url, token)
+
+    assert told in said
+    assert token not in said
+    assert runtime.requests == []
+
+
+async def test_a_refused_exchange_is_told_without_the_token(issuer: TestIssuer, exchange: TokenExchange) -> None:
+    token = issuer.token(URL, scope=SCOPES)
+    exchange.refusal = 400, {"error": "invalid_target", "error_description": f"{token} is not for it"}
+    async with recorded() as runtime:
+        auth = by_rfc_8693(exchange)
+        with hosted([issuer.url], arn=ARN, endpoint_url=runtime.endpoint_url, auth=auth) as url:
+            said = await ask(url, token)
+
+    assert "invalid_target" in said
+    assert "agents.agent.auth" in said or "auth of the agent agent" in said
+    assert token not in said
+    assert runtime.requests == []
+
+
+async def test_a_callers_own_token_is_sent_on_if_it_is_for_the_runtime_too(local: LocalAgentCore) -> None:
+    issuers = [{"issuer": local.auth["issuer"], "audience": ["local-client"], "audience_claim": "client_id"}]
+    named = {"audience": "local-client", "audience_claim": "client_id"}
+    token = local.token("alice", scope=SCOPES)
+    with hosted(issuers, **at(local, pass_through=named)) as url:
+        said = await ask(url, token)
+
+    assert said.split()[:2] == ["Bearer", token]
+
+
+@pytest.mark.parametrize("audience", [URL, [URL, "https://other.example"], [URL, ["runtime"]]])
+async def test_a_callers_token_for_another_audience_is_sent_nowhere(issuer: TestIssuer, audience: Any) -> None:
+    token = issuer.token(audience, scope=SCOPES)
+    async with recorded() as runtime:
+        auth = {"pass_through": {"audience": "runtime"}}
+        with hosted([issuer.url], arn=ARN, endpoint_url=runtime.endpoint_url, auth=auth) as url:
+            async with calling(url, token) as client:
+                said = [
+                    text_of(await client.call_tool(tool, arguments))
+                    for tool, arguments in (
+                        ("invoke_agent", {"prompt": "hi"}),
+                        ("run_command", {"command": "true"}),
+                    )
+                ]
+
+    assert all("is not sent to the runtime, because its claim aud doesn't name 'runtime'" in text for text in said)
+    assert token not in "".join(said)
+    assert runtime.requests == []
+
+
+@pytest.mark.parametrize("auth", [{"none": True}, {"token": "not-a-real-token"}])
+async def test_without_that_setting_no_callers_token_leaves_the_server(
+    issuer: TestIssuer, auth: dict[str, Any]
+) -> None:
+    token = issuer.token([URL, "runtime"], scope=SCOPES)
+    async with recorded() as runtime:
+        with hosted([issuer.url], arn=ARN, endpoint_url=runtime.endpoint_url, auth=auth) as url:
+            async with calling(url, token) as client:
+                for tool, arguments in (
+                    ("invoke_agent", {"prompt": "hi", "session_id": "review"}),
+                    ("run_command", {"command": "true", "session_id": "review"}),
+                    ("stop_session", {"session_id": "review"}),
+                ):
+                    await client.call_tool(tool, arguments)
+
+    assert len(runtime.requests) == 3
+    assert all(token.encode() not in repr(request).encode() for request in runtime.requests)
+
+
+def request() -> httpx2.Request:
+    return httpx2.Request("POST", "https://runtime.example/")
+
+
+class Numbered:
+    """Gives each token a number of its own."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, token: str) -> Token:
+        self.asked.append(token)
+        return Token(f"for-{token}-{len(self.asked)}")
+
+
+async def sent(auth: CallerAuth, principal: Principal, *statuses: int) -> list[str]:
+    """Return what a caller's request is sent with, answered with these statuses in turn."""
+    with calling_as(principal):
+        flow = auth.async_auth_flow(outgoing := request())
+        outgoing = await anext(flow)
+        found = [outgoing.headers["authorization"]]
+        for status in statuses:
+            try:
+                outgoing = await flow.asend(httpx2.Response(status, request=outgoing))
+                found.append(outgoing.headers["authorization"])
+            except StopAsyncIteration:
+                break
+        await flow.aclose()
+    return found
+
+
+def with_token(principal: Principal, token: str) -> Principal:
+    return Principal(principal.issuer, principal.subject, principal.client, token=token)
+
+
+async def test_a_token_is_kept_for_the_same_caller_and_token_alone() -> None:
+    exchange = Numbered()
+    auth = CallerAuth(exchange)
+    alice, alice_anew, bob = with_token(ALICE, "a"), with_token(ALICE, "b"), with_token(BOB, "a")
+    found = [await sent(auth, one) for one in (alice, alice_anew, bob, alice, alice_anew, bob)]
+
+    assert found == [["Bearer for-a-1"], ["Bearer for-b-2"], ["Bearer for-a-3"]] * 2
+
+
+async def test_a_token_that_the_runtime_refuses_is_asked_for_once_more() -> None:
+    auth = CallerAuth(Numbered())
+    alice = with_token(ALICE, "a")
+
+    assert await sent(auth, alice, 401, 401, 401) == ["Bearer for-a-1", "Bearer for-a-2"]
+    assert await sent(auth, alice, 200) == ["Bearer for-a-2"]
+
+
+async def test_the_tokens_of_only_so_many_callers_are_kept() -> None:
+    exchange = Numbered()
+    auth = CallerAuth(exchange)
+    first = with_token(ALICE, "a")
+    await sent(auth, first)
+    for number in range(KEPT_MAX):
+        with calling_as(with_token(BOB, f"b{number}")):
+            auth.async_auth_flow(request())
+    await sent(auth, first)
+
+    assert exchange.asked == ["a", "a"]
+
+
+async def test_what_no_caller_asked_for_is_sent_without_anybodys_token() -> None:
+    auth = CallerAuth(Numbered())
+    await sent(auth, with_token(ALICE, "a"))
+
+    with pytest.raises(CredentialsError, match="no caller asked for this"):
+        auth.async_auth_flow(request())
+
+
+@pytest.mark.parametrize(
+    ("agent", "server"),
+    [
+        ({"auth": {"pass_through": {"audience": "x"}}}, {}),
+        ({"auth": {"pass_through": {}}}, {"auth": True}),
+        ({"auth": {"pass_through": {"audience": "x"}, "token": "y"}}, {"auth": True}),
+        ({"auth": {"pass_through": {"audience": "x"}}, "user_id": "y"}, {"auth": True}),
+        ({"auth": {"token_exchange": {"token_url": "https://x.example", "client_id": "x"}}}, {"auth": True}),
+    ],
+)
+def test_settings_that_would_not_say_who_calls_are_refused(agent: dict[str, Any], server: dict[str, Any]) -> None:
+    hosting = {"public_url": URL, "auth": {"issuers": ["https://login.example.com"]}} if server else {}
+    with pytest.raises(ValueError, match="validation error"):
+        Settings.model_validate({"server": hosting, "agents": ({"arn": ARN, **agent},)})
