@@ -16,13 +16,13 @@ from agentcore_mcp.errors import ConfigurationError
 
 DOCS = Path(__file__).parents[2] / "docs"
 ARN = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/agent-0123456789"
+# Those about the server alone are one with any agent.
 EXAMPLES = [
-    example
+    example if "arn = " in example else f'{example}\n[agents.any]\narn = "{ARN}"'
     for page in ("configuration.md", "hosted.md")
     for example in re.findall(r"```toml\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
-    if page == "configuration.md" or "[agents." in example
 ]
-ENVIRON = {name: "x" for example in EXAMPLES for name in re.findall(r"\$\{(\w+)\}", example)}
+ENVIRON = {name: "x" * 32 for example in EXAMPLES for name in re.findall(r"\$\{(\w+)\}", example)}
 
 
 def accepts(text: str) -> bool:

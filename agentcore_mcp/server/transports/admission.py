@@ -26,7 +26,7 @@ REQUEST_LIMIT_S = 75.0
 
 
 class KnownHosts:
-    """An app that refuses requests with another host name in ``Host`` or ``Origin``.
+    """An app that refuses requests with another host name in ``Host`` or ``Origin``, and those with two lengths.
 
     Args:
         app: What answers the others.
@@ -48,6 +48,9 @@ class KnownHosts:
                 app = PlainTextResponse("not a name of this server; --allowed-host adds one\n", 421)
             elif not all(map(self._origin.fullmatch, headers.getlist("origin"))):
                 app = PlainTextResponse("pages from elsewhere are refused; --allowed-host adds a name\n", 403)
+            elif "transfer-encoding" in headers and "content-length" in headers:
+                # To a proxy that goes by the other one, what follows is somebody else's request (RFC 9112, 6.1).
+                app = PlainTextResponse("either Transfer-Encoding or Content-Length\n", 400, {"Connection": "close"})
         await app(scope, receive, send)
 
 

@@ -89,6 +89,19 @@ async def test_a_stranger_is_refused_before_its_body_is_there(header: bytes, sta
     assert answered.split()[1] == status
 
 
+async def test_a_request_with_two_lengths_is_refused_and_what_follows_is_not_read() -> None:
+    async with served() as url, connection(url) as stream:
+        lengths = b"Transfer-Encoding: chunked\r\nContent-Length: 60\r\n\r\n"
+        await stream.send(HEAD + lengths + b"0\r\n\r\n" + HEAD + b"Content-Length: 40\r\n\r\n" + PING)
+        received = b""
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+            while True:
+                received += await stream.receive()
+
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert received.count(b"HTTP/1.1 ") == 1
+
+
 async def test_a_body_of_more_than_4_mib_and_a_head_of_more_than_256_kib_are_refused() -> None:
     async with served() as url, httpx2.AsyncClient(headers=HEADERS) as client:
         bodies = [await client.post(url, content=PING.ljust(4 * 2**20 + more)) for more in (0, 1)]
