@@ -1,7 +1,8 @@
 """The least that relays an agent's stream: a bare ``MCPServer`` with one tool, which passes on the bytes that it reads.
 
-``server_relay.py`` runs it on HTTP, as our server is run. No words are read, nothing is coalesced, bounded or kept, no
-failure is explained, and no call can be handed over: what our server takes beyond this is for that.
+``server_relay.py`` and ``hosted`` run it on HTTP, by uvicorn as our server is run. No words are read, nothing is
+coalesced, bounded or kept, no failure is explained, and no call can be handed over: what our server takes beyond this
+is for that.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import asyncio
 import sys
 
 import httpx2
+import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 
-from agentcore_mcp.server.transports.http import serve_http
+from agentcore_mcp.server.transports.http import PATH, bind
 
 
 async def main(url: str, kept_connections: int | None = None) -> None:
@@ -30,7 +32,12 @@ async def main(url: str, kept_connections: int | None = None) -> None:
                     await ctx.report_progress(len(chunks), None, chunks[-1])
             return "".join(chunks)
 
-        await serve_http(server, port=0, announce=lambda at: print(at, file=sys.stderr, flush=True))
+        config = uvicorn.Config(
+            server.streamable_http_app(stateless_http=True), http="h11", log_config=None, access_log=False, ws="none"
+        )
+        with bind("127.0.0.1", 0) as listening:
+            print(f"http://127.0.0.1:{listening.getsockname()[1]}{PATH}", file=sys.stderr, flush=True)
+            await uvicorn.Server(config).serve(sockets=[listening])
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.hosted.clients import clients
-from benchmarks.hosted.guests import HANDOFF_S, LIMIT_S, Orders
 from benchmarks.hosted.samples import redis_kinds, sample
 from benchmarks.hosted.stack import whole
+from benchmarks.hosted.visit import HANDOFF_S, LIMIT_S, Orders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
