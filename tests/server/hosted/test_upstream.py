@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.server.transport_security import TransportSecuritySettings
 
 from agentcore_mcp.config import Agent, Settings
 from agentcore_mcp.errors import CredentialsError
 from agentcore_mcp.local import LocalAgentCore
 from agentcore_mcp.runtime.auth.tokens import Token, read_claims
-from agentcore_mcp.server.assembly import create_server
-from agentcore_mcp.server.hosted.door import Door
-from agentcore_mcp.server.hosted.policy import Policy
 from agentcore_mcp.server.hosted.principals import Principal
-from agentcore_mcp.server.hosted.tokens import Tokens
 from agentcore_mcp.server.hosted.upstream import KEPT_MAX, CallerAuth, user_id_of
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.support.exchange import (
@@ -34,21 +29,22 @@ from tests.support.exchange import (
     Exchange as TokenExchange,
     exchanging,
 )
+from tests.support.hosted import PUBLIC_URL as URL, SCOPES
+from tests.support.mcp_hosts import http_server
 from tests.support.principals import ALICE, BOB, calling_as
 from tests.support.servers import Exchange, LoopbackServer, loopback_server, reply
-from tests.support.serving import serving
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-    from starlette.types import Receive, Scope, Send
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from tests.support.issuer import TestIssuer
 
+    Hosted = Callable[..., AbstractAsyncContextManager[str]]
+
 ARN = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/agent-0123456789"
-URL = "http://127.0.0.1/mcp"
 PROBE = "tests.support.agents.probe:app"
-SCOPES = "agentcore:invoke agentcore:command agentcore:stop"
 USER = "x-amzn-bedrock-agentcore-runtime-user-id"
 
 
@@ -65,29 +61,31 @@ def exchange(issuer: TestIssuer, local: LocalAgentCore) -> Iterator[TokenExchang
         yield exchange
 
 
-@contextmanager
-def hosted(issuers: list[Any], **agent: Any) -> Iterator[str]:
-    """Serve one agent to the people of some issuers; give the URL."""
-    settings = Settings.model_validate(
-        {"server": {"public_url": URL, "auth": {"issuers": issuers}}, "agents": ({"name": "agent", **agent},)}
-    )
-    auth = settings.server.auth
-    assert auth is not None
-    inner = create_server(settings).streamable_http_app(
-        stateless_http=True, transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    )
-    http = httpx2.AsyncClient(trust_env=False)
-    door = Door(inner, Tokens(auth, URL, http), Policy(settings), URL)
+@pytest.fixture
+def hosted(tmp_path: Path) -> Hosted:
+    """Give what runs a server for the people of some issuers, with one agent."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await door(scope, receive, send)
-        else:
-            async with http:
-                await inner(scope, receive, send)
+    @asynccontextmanager
+    async def run(issuers: list[Any], **agent: Any) -> AsyncIterator[str]:
+        server = {"public_url": URL, "auth": {"issuers": issuers}}
+        config = tmp_path / "config.toml"
+        config.write_text(f"server = {toml(server)}\nagents.agent = {toml(agent)}\n", "utf-8")
+        keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY}
+        async with http_server("--config", str(config), env=keys) as url:
+            yield url
 
-    with serving(app) as port:
-        yield f"http://127.0.0.1:{port}/mcp"
+    return run
+
+
+def toml(value: Any) -> str:
+    """Return a value as TOML writes it on one line."""
+    match value:
+        case dict():
+            return f"{{{', '.join(f'{key} = {toml(inner)}' for key, inner in value.items())}}}"
+        case list():
+            return f"[{', '.join(map(toml, value))}]"
+        case _:
+            return json.dumps(value)
 
 
 @asynccontextmanager
@@ -145,21 +143,25 @@ async def recorded() -> AsyncIterator[LoopbackServer]:
         yield runtime
 
 
-async def test_the_runtime_is_told_the_user_of_the_callers_token(issuer: TestIssuer) -> None:
-    async with recorded() as runtime:
-        with hosted([issuer.url], arn=ARN, endpoint_url=runtime.endpoint_url, auth={"none": True}) as url:
-            for subject in ("alice", "bob"):
-                assert (await ask(url, issuer.token(URL, scope=SCOPES, sub=subject))).startswith("hello")
+async def test_the_runtime_is_told_the_user_of_the_callers_token(hosted: Hosted, issuer: TestIssuer) -> None:
+    async with (
+        recorded() as runtime,
+        hosted([issuer.url], arn=ARN, endpoint_url=runtime.endpoint_url, auth={"none": True}) as url,
+    ):
+        for subject in ("alice", "bob"):
+            assert (await ask(url, issuer.token(URL, scope=SCOPES, sub=subject))).startswith("hello")
 
     assert [one.header(USER) for one in runtime.requests] == [f"{issuer.url}#alice", f"{issuer.url}#bob"]
     assert [one.header("authorization") for one in runtime.requests] == [None, None]
 
 
-async def test_an_agent_with_a_user_of_its_own_or_none_is_not_told_the_callers(issuer: TestIssuer) -> None:
+async def test_an_agent_with_a_user_of_its_own_or_none_is_not_told_the_callers(
+    hosted: Hosted, issuer: TestIssuer
+) -> None:
     for more, told in ({"user_id": "everybody"}, "everybody"), ({"send_user_id": False}, None):
         async with recorded() as runtime:
             there = {"arn": ARN, "endpoint_url": runtime.endpoint_url, "auth": {"none": True}}
-            with hosted([issuer.url], **there, **more) as url:
+            async with hosted([issuer.url], **there, **more) as url:
                 await ask(url, issuer.token(URL, scope=SCOPES))
 
         assert [one.header(USER) for one in runtime.requests] == [told]
@@ -183,12 +185,12 @@ def test_no_two_users_have_the_same_id_and_each_fits_the_service() -> None:
 
 
 async def test_a_token_is_exchanged_for_one_that_the_runtime_takes(
-    issuer: TestIssuer, local: LocalAgentCore, exchange: TokenExchange
+    hosted: Hosted, issuer: TestIssuer, local: LocalAgentCore, exchange: TokenExchange
 ) -> None:
     """RFC 8693: once for each token of a caller, whatever is called."""
     wanted = {"audience": "runtime", "scope": "ask", "resource": "https://runtime.example"}
     mine, theirs = (issuer.token(URL, scope=SCOPES, sub=subject) for subject in ("alice", "bob"))
-    with hosted([issuer.url], **at(local, **by_rfc_8693(exchange, **wanted))) as url:
+    async with hosted([issuer.url], **at(local, **by_rfc_8693(exchange, **wanted))) as url:
         async with calling(url, mine) as client:
             answers = [
                 text_of(one)
@@ -209,9 +211,11 @@ async def test_a_token_is_exchanged_for_one_that_the_runtime_takes(
 
 
 async def test_an_exchange_names_its_actor_where_one_is_wanted(
-    issuer: TestIssuer, local: LocalAgentCore, exchange: TokenExchange
+    hosted: Hosted, issuer: TestIssuer, local: LocalAgentCore, exchange: TokenExchange
 ) -> None:
-    with hosted([issuer.url], **at(local, **by_rfc_8693(exchange, actor=True, scope="ask", audience="runtime"))) as url:
+    async with hosted(
+        [issuer.url], **at(local, **by_rfc_8693(exchange, actor=True, scope="ask", audience="runtime"))
+    ) as url:
         await ask(url, issuer.token(URL, scope=SCOPES))
 
     own, exchanged = exchange.asked
@@ -221,14 +225,11 @@ async def test_an_exchange_names_its_actor_where_one_is_wanted(
 
 
 async def test_agentcore_identity_exchanges_a_token(
-    issuer: TestIssuer, local: LocalAgentCore, exchange: TokenExchange, monkeypatch: pytest.MonkeyPatch
+    hosted: Hosted, issuer: TestIssuer, local: LocalAgentCore, exchange: TokenExchange
 ) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
-    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
     token = issuer.token(URL, scope=SCOPES)
     wanted = {"scopes": ["ask", "stop"], "audiences": ["runtime"], "resources": ["https://runtime.example"]}
-    with hosted([issuer.url], **at(local, **by_identity(exchange, **wanted))) as url:
+    async with hosted([issuer.url], **at(local, **by_identity(exchange, **wanted))) as url:
         answers = [await ask(url, token) for _ in range(2)]
 
     assert [claims_in(answer)["sub"] for answer in answers] == ["alice"] * 2
@@ -248,20 +249,17 @@ async def test_agentcore_identity_exchanges_a_token(
     ],
 )
 async def test_what_agentcore_identity_refuses_says_what_to_do(
+    hosted: Hosted,
     issuer: TestIssuer,
     exchange: TokenExchange,
-    monkeypatch: pytest.MonkeyPatch,
     refusal: tuple[int, dict[str, Any]],
     told: str,
 ) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY)
-    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
     token = issuer.token(URL, scope=SCOPES)
     exchange.refusal = refusal[0], json.loads(json.dumps(refusal[1]).replace("{token}", token))
     async with recorded() as runtime:
         auth = by_identity(exchange)
-        with hosted([issuer.url], arn=ARN, endpoint_url=runtime.endpoint_url, auth=auth) as url:
+        async with hosted([issuer.url], arn=ARN, endpoint_url=runtime.endpoint_url, auth=auth) as url:
             said = await ask(url, token)
 
     assert told in said
@@ -269,12 +267,14 @@ async def test_what_agentcore_identity_refuses_says_what_to_do(
     assert runtime.requests == []
 
 
-async def test_a_refused_exchange_is_told_without_the_token(issuer: TestIssuer, exchange: TokenExchange) -> None:
+async def test_a_refused_exchange_is_told_without_the_token(
+    hosted: Hosted, issuer: TestIssuer, exchange: TokenExchange
+) -> None:
     token = issuer.token(URL, scope=SCOPES)
     exchange.refusal = 400, {"error": "invalid_target", "error_description": f"{token} is not for it"}
     async with recorded() as runtime:
         auth = by_rfc_8693(exchange)
-        with hosted([issuer.url], arn=ARN, endpoint_url=runtime.endpoint_url, auth=auth) as url:
+        async with hosted([issuer.url], arn=ARN, endpoint_url=runtime.endpoint_url, auth=auth) as url:
             said = await ask(url, token)
 
     assert "invalid_target" in said
@@ -283,30 +283,36 @@ async def test_a_refused_exchange_is_told_without_the_token(issuer: TestIssuer, 
     assert runtime.requests == []
 
 
-async def test_a_callers_own_token_is_sent_on_if_it_is_for_the_runtime_too(local: LocalAgentCore) -> None:
+async def test_a_callers_own_token_is_sent_on_if_it_is_for_the_runtime_too(
+    hosted: Hosted, local: LocalAgentCore
+) -> None:
     issuers = [{"issuer": local.auth["issuer"], "audience": ["local-client"], "audience_claim": "client_id"}]
     named = {"audience": "local-client", "audience_claim": "client_id"}
     token = local.token("alice", scope=SCOPES)
-    with hosted(issuers, **at(local, pass_through=named)) as url:
+    async with hosted(issuers, **at(local, pass_through=named)) as url:
         said = await ask(url, token)
 
     assert said.split()[:2] == ["Bearer", token]
 
 
 @pytest.mark.parametrize("audience", [URL, [URL, "https://other.example"], [URL, ["runtime"]]])
-async def test_a_callers_token_for_another_audience_is_sent_nowhere(issuer: TestIssuer, audience: Any) -> None:
+async def test_a_callers_token_for_another_audience_is_sent_nowhere(
+    hosted: Hosted, issuer: TestIssuer, audience: Any
+) -> None:
     token = issuer.token(audience, scope=SCOPES)
-    async with recorded() as runtime:
-        auth = {"pass_through": {"audience": "runtime"}}
-        with hosted([issuer.url], arn=ARN, endpoint_url=runtime.endpoint_url, auth=auth) as url:
-            async with calling(url, token) as client:
-                said = [
-                    text_of(await client.call_tool(tool, arguments))
-                    for tool, arguments in (
-                        ("invoke_agent", {"prompt": "hi"}),
-                        ("run_command", {"command": "true"}),
-                    )
-                ]
+    auth = {"pass_through": {"audience": "runtime"}}
+    async with (
+        recorded() as runtime,
+        hosted([issuer.url], arn=ARN, endpoint_url=runtime.endpoint_url, auth=auth) as url,
+        calling(url, token) as client,
+    ):
+        said = [
+            text_of(await client.call_tool(tool, arguments))
+            for tool, arguments in (
+                ("invoke_agent", {"prompt": "hi"}),
+                ("run_command", {"command": "true"}),
+            )
+        ]
 
     assert all("is not sent to the runtime, because its claim aud doesn't name 'runtime'" in text for text in said)
     assert token not in "".join(said)
@@ -315,18 +321,20 @@ async def test_a_callers_token_for_another_audience_is_sent_nowhere(issuer: Test
 
 @pytest.mark.parametrize("auth", [{"none": True}, {"token": "not-a-real-token"}])
 async def test_without_that_setting_no_callers_token_leaves_the_server(
-    issuer: TestIssuer, auth: dict[str, Any]
+    hosted: Hosted, issuer: TestIssuer, auth: dict[str, Any]
 ) -> None:
     token = issuer.token([URL, "runtime"], scope=SCOPES)
-    async with recorded() as runtime:
-        with hosted([issuer.url], arn=ARN, endpoint_url=runtime.endpoint_url, auth=auth) as url:
-            async with calling(url, token) as client:
-                for tool, arguments in (
-                    ("invoke_agent", {"prompt": "hi", "session_id": "review"}),
-                    ("run_command", {"command": "true", "session_id": "review"}),
-                    ("stop_session", {"session_id": "review"}),
-                ):
-                    await client.call_tool(tool, arguments)
+    async with (
+        recorded() as runtime,
+        hosted([issuer.url], arn=ARN, endpoint_url=runtime.endpoint_url, auth=auth) as url,
+        calling(url, token) as client,
+    ):
+        for tool, arguments in (
+            ("invoke_agent", {"prompt": "hi", "session_id": "review"}),
+            ("run_command", {"command": "true", "session_id": "review"}),
+            ("stop_session", {"session_id": "review"}),
+        ):
+            await client.call_tool(tool, arguments)
 
     assert len(runtime.requests) == 3
     assert all(token.encode() not in repr(request).encode() for request in runtime.requests)
