@@ -16,6 +16,8 @@ Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256
 # As RFC 6749, 3.3 has it. Tokens and challenges separate scopes by spaces.
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]*")
 
+_SECRET_MIN_CHARS = 32
+
 
 def _https(value: str) -> str:
     url = urlsplit(value)
@@ -47,6 +49,13 @@ class Issuer(Table):
     scope_prefix: str = Field(
         default="", description="What its tokens leave out of the scopes that clients ask for; Entra ID: api://ID/"
     )
+
+
+def _long(value: SecretStr) -> SecretStr:
+    # Not as a bound of the field: its message would show the value, and the schema is for texts like ${SECRET}, too.
+    if len(value.get_secret_value()) < _SECRET_MIN_CHARS:
+        raise ValueError(f"fewer than {_SECRET_MIN_CHARS} characters")
+    return value
 
 
 def _redis(value: SecretStr) -> SecretStr:
@@ -125,9 +134,8 @@ class Server(Table):
 
     public_url: Https | None = Field(default=None, description="The URL that clients use, such as https://HOST/mcp")
     auth: ServerAuth | None = Field(default=None, description="Access tokens; without it, only loopback is served")
-    secret: SecretStr | None = Field(
+    secret: Annotated[SecretStr, AfterValidator(_long)] | None = Field(
         default=None,
-        min_length=32,
         description="Marks session ids and seals confirmations; the same for all workers. Default: one of this machine",
     )
     store: Annotated[SecretStr, AfterValidator(_redis)] | None = Field(

@@ -206,6 +206,10 @@ def test_every_mistake_is_told_on_a_line_of_its_own(read: Read, tmp_path: Path) 
         f'headers = {{ X-Key = "{SECRET}\\n" }}',
         f'headers = {{ X-Key = ["{SECRET}"] }}',
         f'payload = {{ key = "{SECRET}" }}',
+        f'[server]\nsecret = "{SECRET}"',
+        f'[server]\nsecret = ["{SECRET}"]',
+        f'[server]\nstore = "http://:{SECRET}@redis.example.com"',
+        f'[server]\nstore = ["{SECRET}"]',
     ],
 )
 def test_a_mistake_near_a_secret_is_told_without_it(read: Read, wrong: str) -> None:
