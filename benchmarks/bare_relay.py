@@ -17,11 +17,11 @@ from mcp.server.mcpserver import Context, MCPServer
 from agentcore_mcp.server.transports.http import PATH, bind
 
 
-async def main(url: str, kept_connections: int | None = None) -> None:
-    """Serve; with 0 for ``kept_connections``, each call connects anew, as our client does."""
+async def main(url: str, connection: str = "keep-alive") -> None:
+    """Serve; with ``close``, each call gets a connection of its own to the agent, as our client gives it."""
     server: MCPServer[None] = MCPServer("bare", version="1", log_level="WARNING", subscriptions=False)
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=kept_connections)
-    async with httpx2.AsyncClient(timeout=None, limits=limits) as http:
+    limits = httpx2.Limits(max_connections=None)
+    async with httpx2.AsyncClient(timeout=None, limits=limits, headers={"Connection": connection}) as http:
 
         @server.tool(description="Ask the agent")
         async def invoke_agent(prompt: str, ctx: Context) -> str:
@@ -41,4 +41,4 @@ async def main(url: str, kept_connections: int | None = None) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], *map(int, sys.argv[2:])))
+    asyncio.run(main(*sys.argv[1:]))

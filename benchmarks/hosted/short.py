@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CONTESTANTS: dict[str, Callable[[], AbstractAsyncContextManager[Stack]]] = {
     "bare": bare,
-    "bare that connects anew": partial(bare, "0"),
+    "bare that connects anew": partial(bare, "close"),
     "memory store": partial(whole, workers=1, redis=False, nginx=False),
     "Redis": partial(whole, workers=1, nginx=False),
 }
