@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING, Any
 from mcp.types import CallToolResult, TextContent
 
 from agentcore_mcp.server.hosts import host_of
-from agentcore_mcp.server.tools.publishing import without_handoff
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-    from mcp.server.mcpserver.tools import Tool
 
     from agentcore_mcp.config import Settings
+    from agentcore_mcp.server.hosted.views import View, Views
 
+# By what a server says which tools and agents it has.
+_TELLING = frozenset({"initialize", "server/discover", "tools/list"})
 _SHOWN_CHARS = 60
 _WHOLE_NUMBER = re.compile(r"\s*-?\d+\s*")
 # What models pass for omitted arguments, in hosts that require every argument.
@@ -37,39 +38,50 @@ class ArgumentCheck:
     """Middleware of the MCP server: publishes each tool's schema, and checks the arguments of a call against it.
 
     Args:
-        settings: What the tools are for.
-        tools: The tools, with what a host needs that calls are handed over to.
+        settings: Which hosts calls are handed over to.
+        views: Which tools a caller sees; another's is answered as the SDK answers an unknown one.
     """
 
-    def __init__(self, settings: Settings, tools: Sequence[Tool]) -> None:
+    def __init__(self, settings: Settings, views: Views) -> None:
         self._settings = settings
-        self._handing_off = {tool.name: tool.parameters for tool in tools}
-        self._waiting = {tool.name: without_handoff(tool.parameters) for tool in tools}
-        self._ours = {argument for tool in tools for argument in tool.parameters["properties"]} | {"agent"}
+        self._views = views
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Answer a call that can't be carried out, and pass everything else on."""
         params = ctx.params
-        hands_off = host_of(ctx.session, self._settings).handoff_after_s is not None
-        schemas = self._handing_off if hands_off else self._waiting
-        if ctx.method == "tools/list" and isinstance(result := await call_next(ctx), dict):
-            listed = [
-                {**tool, "inputSchema": schemas.get(tool["name"], tool["inputSchema"])} for tool in result["tools"]
-            ]
-            return {**result, "tools": listed}
+        view = self._views.current()
+        schemas = view.schemas(hands_off=host_of(ctx.session, self._settings).handoff_after_s is not None)
+        if ctx.method in _TELLING and isinstance(result := await call_next(ctx), dict):
+            return self._seen(result, view, schemas)
         name = params.get("name") if params is not None else None
         # Clients may send anything, also values that are not hashable.
         if ctx.method != "tools/call" or params is None or not isinstance(name, str) or name not in schemas:
             return await call_next(ctx)
         arguments = {} if params.get("arguments") is None else params["arguments"]
         if isinstance(arguments, dict):
-            checked, complaints = check(schemas[name], arguments, self._ours)
+            checked, complaints = check(schemas[name], arguments, view.arguments)
         else:
             checked, complaints = {}, [f"its arguments are {_shown(arguments)}, and have to be an object"]
         if complaints:
             text = f"{name} was not called: {'; '.join(complaints)}"
             return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
         return await call_next(ctx if checked == arguments else replace(ctx, params={**params, "arguments": checked}))
+
+    def _seen(self, result: dict[str, Any], view: View, schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        """Return what a server tells of itself, as a caller sees it."""
+        seen = dict(result)
+        if "instructions" in result:
+            seen["instructions"] = view.instructions
+        if "tools" in result:
+            others = self._views.everything.tools.keys() - view.tools.keys()
+            seen["tools"] = [
+                {**tool, "description": view.tools[tool["name"]].description, "inputSchema": schemas[tool["name"]]}
+                if tool["name"] in schemas
+                else tool
+                for tool in result["tools"]
+                if tool["name"] not in others
+            ]
+        return seen
 
 
 def given_text(arguments: Mapping[str, Any], name: str) -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.request_state import RequestStateSecurity
 
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
 from agentcore_mcp.server.arguments import ArgumentCheck
-from agentcore_mcp.server.instructions import instructions_for
+from agentcore_mcp.server.hosted.views import Views
 from agentcore_mcp.server.state import ServerState
-from agentcore_mcp.server.tools import build_tools
 from agentcore_mcp.server.tools.confirmation import OneTimeCodec
 from agentcore_mcp.server.transports.cancellation import Cancellations
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import httpx2
+    from mcp.server.mcpserver import Context
+    from mcp.types import CallToolResult, InputRequiredResult
 
     from agentcore_mcp.config import Settings
     from agentcore_mcp.runtime.retries import Retries
@@ -39,7 +41,7 @@ class AgentCoreServer(MCPServer[ServerState]):
             async with state.running():
                 yield state
 
-        tools = build_tools(state.settings)
+        views = Views(state.settings, state.policy)
         store = state.store
         confirmations = OneTimeCodec() if store is None else OneTimeCodec(lambda: state.key, store.once)
         cancellations = Cancellations(None if store is None else store.tell_cancelled)
@@ -48,16 +50,29 @@ class AgentCoreServer(MCPServer[ServerState]):
         super().__init__(
             "agentcore-mcp",
             title="Amazon Bedrock AgentCore",
-            instructions=instructions_for(state.settings, [tool.name for tool in tools]),
+            instructions=views.everything.instructions,
             version=version("agentcore-mcp"),
             lifespan=lifespan,
             log_level="WARNING",
             subscriptions=False,
-            tools=tools,
+            tools=list(views.everything.tools.values()),
             request_state_security=RequestStateSecurity(codec=confirmations),
-            middleware=[confirmations, cancellations, ArgumentCheck(state.settings, tools)],
+            middleware=[confirmations, cancellations, ArgumentCheck(state.settings, views)],
         )
         self.state = state
+        self._views = views
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[ServerState, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool as the SDK does; one that the caller doesn't see is unknown.
+
+        Raises:
+            ToolError: As the SDK's own does.
+        """
+        if name in self._views.everything.tools and name not in self._views.current().tools:
+            raise ToolError(f"Unknown tool: {name}")
+        return await super().call_tool(name, arguments, context)
 
 
 def create_server(

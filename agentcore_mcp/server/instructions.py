@@ -40,4 +40,4 @@ def _names(settings: Settings) -> str:
     names = [agent.name for agent in settings.agents]
     if settings.discovery is not None:
         names.append("list_agents names more" if names else "list_agents names them")
-    return ", ".join(names)
+    return ", ".join(names) or "none of them yours to use"

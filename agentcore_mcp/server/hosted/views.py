@@ -1,0 +1,79 @@
+"""What a caller sees of a server: the tools and agents that they may reach, as if there were no others.
+
+An agent that is for other groups or subjects is in no list, description, schema, instruction or error. Scopes hide
+nothing, since they can be asked for.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp.server.hosted.principals import current_principal
+from agentcore_mcp.server.instructions import instructions_for
+from agentcore_mcp.server.tools import build_tools
+from agentcore_mcp.server.tools.publishing import without_handoff
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agentcore_mcp.config import Settings
+    from agentcore_mcp.server.hosted.policy import Policy
+
+# Making one takes milliseconds, and there are about as many as groups.
+KEPT_MAX_VIEWS = 64
+
+
+class View:
+    """The tools of some agents.
+
+    Args:
+        settings: Of these agents alone.
+
+    Attributes:
+        tools: By name, with what a host needs that calls are handed over to.
+        arguments: The names of all arguments.
+        instructions: The server's.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        tools = build_tools(settings) if settings.agents or settings.discovery is not None else []
+        self.tools = {tool.name: tool for tool in tools}
+        self.arguments = {argument for tool in tools for argument in tool.parameters["properties"]} | {"agent"}
+        self.instructions = instructions_for(settings, list(self.tools))
+        self._handing_off = {tool.name: tool.parameters for tool in tools}
+        self._waiting = {tool.name: without_handoff(tool.parameters) for tool in tools}
+
+    def schemas(self, *, hands_off: bool) -> Mapping[str, Mapping[str, Any]]:
+        """Return the schemas of arguments by tool, for a host that calls are handed over to or that waits."""
+        return self._handing_off if hands_off else self._waiting
+
+
+class Views:
+    """Gives each caller theirs.
+
+    Args:
+        settings: Of all agents.
+        policy: Who may reach which.
+
+    Attributes:
+        everything: What somebody sees who may reach all agents.
+    """
+
+    def __init__(self, settings: Settings, policy: Policy) -> None:
+        self._settings = settings
+        self._policy = policy
+        self._of = lru_cache(KEPT_MAX_VIEWS)(self._make)
+        self.everything = self._of(settings.names, settings.discovery is not None)
+
+    def current(self) -> View:
+        """Return what the caller sees who made the request that is being answered."""
+        caller = current_principal()
+        names = [agent.name for agent in self._settings.agents if self._policy.may_reach(caller, agent.allow)]
+        discovery = self._settings.discovery
+        return self._of(tuple(names), discovery is not None and self._policy.may_reach(caller, discovery.allow))
+
+    def _make(self, names: tuple[str, ...], discovers: bool) -> View:
+        agents = tuple(agent for agent in self._settings.agents if agent.name in names)
+        discovery = self._settings.discovery if discovers else None
+        return View(self._settings.model_copy(update={"agents": agents, "discovery": discovery}))
