@@ -17,7 +17,7 @@ from tests.support.servers import LoopbackServer, loopback_server
 from tests.support.tools import PREFIX, say_hello
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from tests.support.servers import Exchange
@@ -116,19 +116,35 @@ async def hosted_server(
     """
     with running_issuer() as issuer:
         async with loopback_server(answer) as runtime:
-            config = folder / "config.toml"
-            tables = [
-                f'[agents.{name}]\narn = "{PREFIX}/{name}-0123456789"\nendpoint_url = "{runtime.endpoint_url}"\n'
-                f"auth = {{ none = true }}\n{lines}\n"
-                for name, lines in agents.items()
-            ]
-            server = f'[server]\npublic_url = "{PUBLIC_URL}"\n[server.auth]\nissuers = ["{issuer.url}"]\n{auth}\n'
-            config.write_text("\n".join([top, server, *tables]), encoding="utf-8")
+            config = written(folder, [issuer], runtime, agents=agents, auth=auth, top=top)
             async with (
                 http_server("--config", str(config), env={}) as url,
                 httpx2.AsyncClient(timeout=30, trust_env=False) as http,
             ):
                 yield HostedServer(url, issuer, runtime, http)
+
+
+def written(
+    folder: Path,
+    issuers: Sequence[TestIssuer],
+    runtime: LoopbackServer,
+    *,
+    agents: Mapping[str, str],
+    auth: str = "",
+    top: str = "",
+    server: str = "",
+) -> Path:
+    """Write the configuration of a hosted server: as for ``hosted_server``, and further lines of ``[server]``."""
+    tables = [
+        f'[agents.{name}]\narn = "{PREFIX}/{name}-0123456789"\nendpoint_url = "{runtime.endpoint_url}"\n'
+        f"auth = {{ none = true }}\n{lines}\n"
+        for name, lines in agents.items()
+    ]
+    known = json.dumps([issuer.url for issuer in issuers])
+    hosted = f'[server]\npublic_url = "{PUBLIC_URL}"\n{server}\n[server.auth]\nissuers = {known}\n{auth}\n'
+    config = folder / "config.toml"
+    config.write_text("\n".join([top, hosted, *tables]), encoding="utf-8")
+    return config
 
 
 def message(answer: httpx2.Response) -> dict[str, Any]:

@@ -55,7 +55,9 @@ class Cancellations:
         if ctx.method == "notifications/cancelled":
             request = _named(session_id, (ctx.params or {}).get("requestId"))
             if not self.cancel(request) and self._tell is not None:
-                await self._tell(request)
+                # The notification was answered already, and what handles it ends with its connection.
+                with anyio.CancelScope(shield=True):
+                    await self._tell(request)
         if ctx.request_id is None:
             return await call_next(ctx)
         key = _named(session_id, ctx.request_id)
