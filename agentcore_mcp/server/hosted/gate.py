@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from mcp.types import PARSE_ERROR
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 
 from agentcore_mcp.errors import InvalidRequestError
@@ -105,6 +106,10 @@ class Gate:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
+        # Without waiting for it: the length that is announced is the one that is read.
+        if int(Headers(scope=scope).get("content-length", 0)) > self._body_bytes:
+            await _too_large(self._body_bytes)(scope, receive, send)
+            return
         body = bytearray()
         message: Message = {"more_body": True}
         while message.get("more_body"):
@@ -152,4 +157,5 @@ def _not_json() -> JSONResponse:
 
 def _too_large(limit: int) -> JSONResponse:
     description = f"the request has more than {limit} bytes, which is the limit here"
-    return JSONResponse({"error": "request_too_large", "error_description": description}, 413)
+    # The rest is not read, so that the connection is of no use any more.
+    return JSONResponse({"error": "request_too_large", "error_description": description}, 413, {"Connection": "close"})

@@ -86,16 +86,17 @@ class Tokens:
                 leeway=self._auth.clock_skew_s,
                 options={"require": ["exp", "iss"], "verify_aud": False},
             )
+            expires_at = float(claims["exp"])
         except jwt.ExpiredSignatureError:
             raise TokenRefusedError("the token has expired") from None
         except (jwt.ImmatureSignatureError, jwt.InvalidIssuedAtError):
             raise TokenRefusedError("the token is not valid yet") from None
         except jwt.MissingRequiredClaimError as error:
             raise TokenRefusedError(f"the token has no claim {error.claim}") from None
-        except jwt.PyJWTError:
+        except (jwt.PyJWTError, OverflowError):  # of a time that no clock can show
             raise TokenRefusedError("the token's signature or one of its claims is wrong") from None
         self._check_use(claims, issuer)
-        return self._principal(claims, token, issuer)
+        return self._principal(claims, token, issuer, expires_at)
 
     def _check_use(self, claims: dict[str, Any], issuer: Issuer) -> None:
         wanted = set(issuer.audience) or self._audience
@@ -105,7 +106,7 @@ class Tokens:
         if claims.get("token_use", "access") != "access":
             raise TokenRefusedError("the token is an id token; an access token is needed")
 
-    def _principal(self, claims: dict[str, Any], token: str, issuer: Issuer) -> Principal:
+    def _principal(self, claims: dict[str, Any], token: str, issuer: Issuer, expires_at: float) -> Principal:
         names = self._auth.claims
         client = _first(claims, names.client)
         # A program's own token may have no subject but itself.
@@ -115,7 +116,6 @@ class Tokens:
         scopes = next((_texts(claims[name], split=True) for name in names.scopes if name in claims), [])
         scopes = [issuer.scope_prefix + scope for scope in scopes]
         groups = next((_texts(claims[name]) for name in names.groups if name in claims), [])
-        expires_at = float(claims["exp"])
         return Principal(claims["iss"], subject, client, frozenset(scopes), frozenset(groups), expires_at, token)
 
 
