@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", metavar="ADDRESS", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 for a free one.")
 @click.option(
     "--allowed-host",
@@ -38,18 +38,33 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     help="Processes that serve; several need server.store. SIGHUP replaces them one by one.",
 )
+@click.option(
+    "--on-agentcore",
+    is_flag=True,
+    help="For a container on AgentCore Runtime, and nowhere else: listens on 0.0.0.0, answers by any host name, and "
+    "answers the platform's pings.",
+)
 @agent_options
-def serve(host: str, port: int, allowed_hosts: tuple[str, ...], workers: int, agent: AgentOptions) -> None:
+def serve(
+    host: str | None,
+    port: int,
+    allowed_hosts: tuple[str, ...],
+    workers: int,
+    on_agentcore: bool,
+    agent: AgentOptions,
+) -> None:
     """Serve MCP over streamable HTTP at /mcp.
 
     With [server.auth] in the configuration file, it checks its callers' access tokens. Without, each caller can use the
     agent: keep it on loopback, or put an authenticating proxy in front.
     """
+    host = host or ("0.0.0.0" if on_agentcore else "127.0.0.1")  # noqa: S104 - as its contract for containers says
+    options: dict[str, Any] = {"host": host, "allowed_hosts": allowed_hosts, "on_agentcore": on_agentcore}
 
     async def serve_there(server: AgentCoreServer) -> None:
         from agentcore_mcp.server.transports.http import serve_http
 
-        await serve_http(server, host=host, port=port, allowed_hosts=allowed_hosts, announce=_announce)
+        await serve_http(server, **options, port=port, announce=_announce)
 
     if workers == 1:
         run_server(agent, serve_there)
@@ -65,7 +80,7 @@ def serve(host: str, port: int, allowed_hosts: tuple[str, ...], workers: int, ag
                 f"--workers {workers} needs server.store, the Redis in which they find each other's calls and sessions"
             )
         with bind(host, port) as listening:
-            work = partial(_work, settings, {"host": host, "allowed_hosts": allowed_hosts})
+            work = partial(_work, settings, options)
             anyio.run(Workers(work, listening, count=workers).run, _announce)
 
 

@@ -17,6 +17,7 @@ from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.server.hosted.drain import NOTICE_S, Drain
 from agentcore_mcp.server.hosted.entrance import entrance
 from agentcore_mcp.server.hosted.health import Health
+from agentcore_mcp.server.hosted.pings import Pings
 from agentcore_mcp.server.transports.admission import REQUEST_LIMIT_S, KnownHosts, TimedProtocol
 from agentcore_mcp.server.transports.cancellation import giving_session_ids
 from agentcore_mcp.server.transports.signals import end_signals
@@ -46,6 +47,7 @@ async def serve_http(
     allowed_hosts: Sequence[str] = (),
     announce: Callable[[str], None],
     request_limit_s: float = REQUEST_LIMIT_S,
+    on_agentcore: bool = False,
 ) -> None:
     """Serve MCP over streamable HTTP until SIGTERM or SIGINT.
 
@@ -61,12 +63,14 @@ async def serve_http(
             either, any web page could reach the server by DNS rebinding.
         announce: Called with the URL once the socket is bound.
         request_limit_s: After how long a connection is closed on which no whole request has arrived.
+        on_agentcore: Answer by any host name, and the pings of AgentCore Runtime, which hosts this server. Nothing but
+            the runtime reaches it then, and that has authenticated who calls.
 
     Raises:
         ConfigurationError: If the address can't be bound, or needs ``allowed_hosts``.
     """
     hosted = server.state.settings.server
-    if not is_loopback(host) and not allowed_hosts and hosted.auth is None:
+    if not is_loopback(host) and not allowed_hosts and hosted.auth is None and not on_agentcore:
         raise ConfigurationError(
             f"--host {host} is reachable by others: let it check their tokens with [server.auth] in the "
             "configuration file. Otherwise each of them can use its agents: put an authenticating proxy in front, and "
@@ -86,7 +90,8 @@ async def serve_http(
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     drain_s = hosted.drain_s if "server" in server.state.settings.model_fields_set else 0.0
-    known = KnownHosts(entrance(giving_session_ids(app), app, server.state), names)
+    guarded = entrance(giving_session_ids(app), app, server.state)
+    known = Pings(guarded, PATH) if on_agentcore else KnownHosts(guarded, names)
     health = Health(known, lambda: drain.begun)
     drain = Drain(health, server.state.calls)
     config = uvicorn.Config(
