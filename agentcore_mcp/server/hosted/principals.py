@@ -19,7 +19,6 @@ class Principal:
         client: The application that they use.
         scopes: What the token may be used for.
         groups: The groups or roles that the issuer names.
-        expires_at: Until when their token is good, Unix seconds.
         token: What they called with, for exchanging it. Not kept beyond the request.
     """
 
@@ -28,7 +27,6 @@ class Principal:
     client: str
     scopes: frozenset[str] = field(default=frozenset(), compare=False)
     groups: frozenset[str] = field(default=frozenset(), compare=False)
-    expires_at: float = field(default=float("inf"), compare=False)
     token: str = field(default="", compare=False, repr=False)
 
     @property

@@ -86,7 +86,6 @@ class Tokens:
                 leeway=self._auth.clock_skew_s,
                 options={"require": ["exp", "iss"], "verify_aud": False},
             )
-            expires_at = float(claims["exp"])
         except jwt.ExpiredSignatureError:
             raise TokenRefusedError("the token has expired") from None
         except (jwt.ImmatureSignatureError, jwt.InvalidIssuedAtError):
@@ -96,7 +95,7 @@ class Tokens:
         except (jwt.PyJWTError, OverflowError):  # of a time that no clock can show
             raise TokenRefusedError("the token's signature or one of its claims is wrong") from None
         self._check_use(claims, issuer)
-        return self._principal(claims, token, issuer, expires_at)
+        return self._principal(claims, token, issuer)
 
     def _check_use(self, claims: dict[str, Any], issuer: Issuer) -> None:
         wanted = set(issuer.audience) or self._audience
@@ -106,7 +105,7 @@ class Tokens:
         if claims.get("token_use", "access") != "access":
             raise TokenRefusedError("the token is an id token; an access token is needed")
 
-    def _principal(self, claims: dict[str, Any], token: str, issuer: Issuer, expires_at: float) -> Principal:
+    def _principal(self, claims: dict[str, Any], token: str, issuer: Issuer) -> Principal:
         names = self._auth.claims
         client = _first(claims, names.client)
         # A program's own token may have no subject but itself.
@@ -116,7 +115,7 @@ class Tokens:
         scopes = next((_texts(claims[name], split=True) for name in names.scopes if name in claims), [])
         scopes = [issuer.scope_prefix + scope for scope in scopes]
         groups = next((_texts(claims[name]) for name in names.groups if name in claims), [])
-        return Principal(claims["iss"], subject, client, frozenset(scopes), frozenset(groups), expires_at, token)
+        return Principal(claims["iss"], subject, client, frozenset(scopes), frozenset(groups), token)
 
 
 def _first(claims: dict[str, Any], names: tuple[str, ...]) -> str:
