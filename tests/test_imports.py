@@ -65,7 +65,9 @@ ROOMS = {
         "errors wire runtime config server",
         "anyio botocore httpx2 jwt limits mcp opentelemetry prometheus_client pydantic redis starlette uvicorn",
     ),
-    "cli": _rule("errors wire runtime hosting local config server _logs", "anyio click mcp pydantic rich uvicorn"),
+    "cli": _rule(
+        "errors wire runtime hosting local config server _logs", "anyio click httpx2 mcp pydantic rich uvicorn"
+    ),
     "__main__": _rule("cli"),
     # The package itself resolves its names on first use; what it may not do is import a room at the top.
     "__init__": _rule("errors runtime hosting local server _lazy"),

@@ -15,6 +15,7 @@ from agentcore_mcp.cli.demo import demo
 from agentcore_mcp.cli.local import local
 from agentcore_mcp.cli.options import AgentOptions, agent_options, run_server
 from agentcore_mcp.cli.serve import serve
+from agentcore_mcp.cli.sessions import sessions
 from agentcore_mcp.errors import AgentCoreError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -93,5 +94,5 @@ async def _serve_stdio(server: AgentCoreServer) -> None:
     await serve_stdio(server)
 
 
-for command in (serve, local, demo, config):
+for command in (serve, local, demo, config, sessions):
     main.add_command(command)

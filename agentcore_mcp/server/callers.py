@@ -53,7 +53,7 @@ class Caller:
         owner = "" if principal == ANYBODY else principal.key
         self.sessions = SessionNames(key, owner=owner, foreign=settings.server.foreign_sessions)
         self.ledger = Ledger(None if store is None else _shared_book(store, principal, agents))
-        self.calls = Calls(end)
+        self.calls = Calls(end, limit_s=settings.server.limits.call_s)
 
     async def target(self, agent: str, session_id: str) -> Target:
         """Return the agent that a call means: the one it names, or that of the session it names.

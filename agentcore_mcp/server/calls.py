@@ -17,6 +17,7 @@ import anyio
 
 from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError, StreamInterruptedError
 from agentcore_mcp.server.call import Call, Phase
+from agentcore_mcp.server.hosted.slots import current_slot
 from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.wire.limits import STREAM_MAX_S
 
@@ -52,9 +53,11 @@ class Calls:
 
     Args:
         end: Whether the server is about to end, which the calls of its other callers share.
+        limit_s: After how many seconds a call is ended.
     """
 
-    def __init__(self, end: End | None = None) -> None:
+    def __init__(self, end: End | None = None, *, limit_s: float | None = None) -> None:
+        self._limit_s = limit_s
         self._end = End() if end is None else end
         # Those that entered their phase last are last.
         self._calls: OrderedDict[str, Call] = OrderedDict()
@@ -95,6 +98,8 @@ class Calls:
         self._calls[call.handle] = call
         # Not in a task group: what anyio holds of each task is as much as the rest of a call that waits.
         call.task = asyncio.create_task(self._carry_out(call, work))
+        if (slot := current_slot.get()) is not None:
+            slot.hold_for(call.task)
 
     async def attend(self, call: Call, report: Report, *, first: str, handoff_after_s: float | None) -> bool:
         """Wait for a call with its progress told; return whether it has finished.
@@ -135,8 +140,10 @@ class Calls:
         return True
 
     async def _carry_out(self, call: Call, work: Callable[[], Awaitable[None]]) -> None:
+        limit = asyncio.timeout(self._limit_s)
         try:
-            await work()
+            async with limit:
+                await work()
         except asyncio.CancelledError:
             call.failure = (
                 StreamInterruptedError("the server is ending, and ended the call")
@@ -146,7 +153,8 @@ class Calls:
                 )
             )
         except Exception as error:  # noqa: BLE001 - raised again where the call is attended to
-            call.failure = error
+            ended = f"the call took {self._limit_s} s, this server's limit (server.limits.call_s), and was ended here"
+            call.failure = ResponseTimeoutError(ended) if limit.expired() else error
         call.finish()
         if call.phase is Phase.UNCOLLECTED:
             self._make_room(call, f"ended and was not collected; the server keeps the last {KEPT_MAX_CALLS} such calls")

@@ -16,6 +16,7 @@ from agentcore_mcp.errors import (
     SessionStoppedError,
 )
 from agentcore_mcp.server.book import MemoryBook
+from agentcore_mcp.server.hosted.slots import current_slot
 from agentcore_mcp.wire.limits import SESSION_LIFETIME_S
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Ledger:
                 nothing tells whether what was read is complete.
         """
         session = call.session = await self.book.used(call.session)
+        if (slot := current_slot.get()) is not None:
+            slot.opened()
         try:
             yield
         except AgentCoreError as error:

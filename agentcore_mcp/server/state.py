@@ -73,9 +73,7 @@ class ServerState:
         """Return what the calls of a principal share."""
         caller = self._callers.pop(principal, None)
         if caller is None:
-            caller = Caller(
-                principal, self.settings, self._reachable, self.stops, self.ends, lambda: self.key, self.store
-            )
+            caller = self._new(principal, self._reachable)
             if len(self._callers) >= MAX_CALLERS:
                 idle = next((one for one in self._callers.values() if not one.calls.in_use), None)
                 if idle is not None:
@@ -84,6 +82,19 @@ class ServerState:
         caller.principal = principal
         self._callers[principal] = caller
         return caller
+
+    def _new(self, principal: Principal, agents: Agents) -> Caller:
+        return Caller(principal, self.settings, agents, self.stops, self.ends, lambda: self.key, self.store)
+
+    async def everybody(self) -> list[Caller]:
+        """Return the callers who have sessions, on all workers that share a store; their agents are not filtered.
+
+        Raises:
+            StoreError: If the store can't be read.
+        """
+        if self.store is None:
+            return list(self._callers.values())
+        return [self._new(principal, self.agents) for principal in await self.store.principals()]
 
     def calls(self) -> list[asyncio.Task[None]]:
         """Return what carries out the calls of all callers that go on."""

@@ -103,6 +103,7 @@ async def hosted_server(
     agents: Mapping[str, str],
     answer: Callable[[Exchange], Awaitable[None]] = say_hello,
     auth: str = "",
+    server: str = "",
     top: str = "",
 ) -> AsyncIterator[HostedServer]:
     """Run one.
@@ -112,11 +113,12 @@ async def hosted_server(
         agents: Lines of TOML for each agent besides where it is, by name.
         answer: What the agents do.
         auth: Further lines of ``[server.auth]``.
+        server: Further lines of ``[server]``.
         top: Lines before the first table.
     """
     with running_issuer() as issuer:
         async with loopback_server(answer) as runtime:
-            config = written(folder, [issuer], runtime, agents=agents, auth=auth, top=top)
+            config = written(folder, [issuer], runtime, agents=agents, auth=auth, server=server, top=top)
             async with (
                 http_server("--config", str(config), env={}) as url,
                 httpx2.AsyncClient(timeout=30, trust_env=False) as http,

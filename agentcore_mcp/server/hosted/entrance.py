@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Router
 
+from agentcore_mcp.server.hosted.admin import Admin
 from agentcore_mcp.server.hosted.challenges import Challenges
 from agentcore_mcp.server.hosted.door import Door
 from agentcore_mcp.server.hosted.gate import Gate
 from agentcore_mcp.server.hosted.keys import key_client
+from agentcore_mcp.server.hosted.limits import Limits
 from agentcore_mcp.server.hosted.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -35,14 +37,18 @@ def entrance(endpoint: ASGIApp, app: Starlette, state: ServerState) -> ASGIApp:
         ConfigurationError: If the certificates to trust can't be read.
     """
     server = state.settings.server
-    checks: list[Check] = []
+    limits = Limits(state.settings, state.store).checks
+
+    def inside(checks: list[Check], challenges: Challenges | None, lifespan: Any = None) -> Router:
+        gate = Gate(endpoint, state, server.limits.body_bytes, checks) if checks else endpoint
+        return Router(Admin(state, challenges).routes(), redirect_slashes=False, default=gate, lifespan=lifespan)
+
     if server.auth is None or server.public_url is None:
-        return Gate(endpoint, state, server.limits.body_bytes, checks) if checks else endpoint
+        return inside(limits, None, lambda _: app.router.lifespan_context(app))
     challenges = Challenges(server.auth, state.policy, server.public_url)
-    # Before all others: what may not be done takes nothing of a limit.
-    checks.insert(0, challenges.check)
+    # Scopes before limits: what may not be done takes nothing of a limit.
+    gate = inside([challenges.check, *limits], challenges)
     http = key_client(server.auth)
-    gate = Gate(endpoint, state, server.limits.body_bytes, checks)
     door = Door(gate, Tokens(server.auth, server.public_url, http), state.policy, challenges)
 
     @asynccontextmanager

@@ -37,6 +37,7 @@ class ToolCall:
     """A call of a tool, as its request says it: neither the tool nor its arguments need to be any that there are.
 
     Attributes:
+        request_id: The id of the request, whatever that is.
         principal: Who calls, as this request's own token says; ``ANYBODY`` where no token is asked for.
         caller: What all calls of the principal share.
         tool: The tool's name; ``invoke_agent`` also where it is called as ``ask_NAME``.
@@ -44,7 +45,10 @@ class ToolCall:
         until_answered: Is closed when the request has been answered. A call that is handed over goes on after that.
     """
 
-    def __init__(self, caller: Caller, tool: str, arguments: Mapping[str, Any], until_answered: AsyncExitStack) -> None:
+    def __init__(
+        self, request_id: Any, caller: Caller, tool: str, arguments: Mapping[str, Any], until_answered: AsyncExitStack
+    ) -> None:
+        self.request_id = request_id
         self.principal = current_principal()
         self.caller = caller
         asked = tool.startswith(_ASK)
@@ -143,7 +147,7 @@ class Gate:
             return None
         given = params.get("arguments")
         caller = self._state.caller(current_principal())
-        call = ToolCall(caller, tool, given if isinstance(given, dict) else {}, until_answered)
+        call = ToolCall(message.get("id"), caller, tool, given if isinstance(given, dict) else {}, until_answered)
         for check in self._checks:
             if (refusal := await check(call)) is not None:
                 return refusal

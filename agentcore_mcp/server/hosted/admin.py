@@ -1,0 +1,133 @@
+"""What an operator sees and stops: the open sessions of all callers, on all workers.
+
+AWS has no API that lists sessions, and forgotten ones cost money. Operators ask over HTTP, beside the MCP endpoint and
+behind the same checks of host names and tokens, with ``agentcore-mcp sessions``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from agentcore_mcp.errors import AgentCoreError
+from agentcore_mcp.server.hosted.principals import current_principal
+from agentcore_mcp.server.hosted.upstream import CallerAuth
+from agentcore_mcp.wire.characters import visible
+from agentcore_mcp.wire.loopback import is_loopback
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from agentcore_mcp.server.callers import Caller
+    from agentcore_mcp.server.hosted.challenges import Challenges
+    from agentcore_mcp.server.sessions import Session
+    from agentcore_mcp.server.state import ServerState
+
+PATH = "/sessions"
+_FILTERS = ("session_id", "subject", "agent")
+
+logger = logging.getLogger(__name__)
+
+
+class Admin:
+    """Answers operators. The query says which sessions: ``session_id``, ``subject`` and ``agent``, each repeatable.
+
+    Args:
+        state: What has the callers.
+        challenges: Makes the answer to a token that lacks the scope; None where no tokens are asked for.
+    """
+
+    def __init__(self, state: ServerState, challenges: Challenges | None) -> None:
+        self._state = state
+        self._challenges = challenges
+
+    def routes(self) -> list[Route]:
+        """Return where it answers."""
+        return [Route(PATH, self._list), Route(f"{PATH}/stop", self._stop, methods=["POST"])]
+
+    async def _list(self, request: Request) -> Response:
+        return self._refusal(request) or await self._answer(request, stop=False)
+
+    async def _stop(self, request: Request) -> Response:
+        if (refusal := self._refusal(request)) is not None:
+            return refusal
+        if not {"all", *_FILTERS} & set(request.query_params):
+            return _error(400, f"say which sessions in the query: all=true, or {', '.join(_FILTERS)}")
+        return await self._answer(request, stop=True)
+
+    def _refusal(self, request: Request) -> Response | None:
+        auth = self._state.settings.server.auth
+        if auth is None or self._challenges is None:
+            if request.client is not None and is_loopback(request.client.host):
+                return None
+            return _error(403, "without [server.auth], only programs on the server's own machine are answered")
+        if not auth.scopes.operate:
+            return _error(403, "server.auth.scopes.operate is empty, so that there are no operators")
+        principal, scope = current_principal(), auth.scopes.operate
+        return None if scope in principal.scopes else self._challenges.step_up(principal, {scope})
+
+    async def _answer(self, request: Request, *, stop: bool) -> Response:
+        query = request.query_params
+        wanted = {name: query.getlist(name) for name in _FILTERS if name in query}
+        try:
+            found = await self._find(wanted)
+        except AgentCoreError as error:
+            return _error(503, error.message)
+        outcomes = await asyncio.gather(*(_stopped(*one) for one in found)) if stop else [{}] * len(found)
+        who, what = current_principal(), "stopped" if stop else "listed"
+        logger.warning(
+            "operator %s of %s %s %d sessions: %s",
+            *map(visible, (who.subject or "on this machine", who.issuer or "no issuer", what)),
+            len(found),
+            visible(str(wanted or "all")),
+        )
+        sessions = [_shown(*one) | outcome for one, outcome in zip(found, outcomes, strict=True)]
+        return JSONResponse({"sessions": sessions})
+
+    async def _find(self, wanted: dict[str, list[str]]) -> list[tuple[Caller, Session]]:
+        subjects = wanted.get("subject")
+        callers = [
+            one for one in await self._state.everybody() if subjects is None or one.principal.subject in subjects
+        ]
+        return [
+            (caller, session)
+            for caller in callers
+            for session in await caller.ledger.open()
+            if session.agent in wanted.get("agent", [session.agent])
+            and session.session_id in wanted.get("session_id", [session.session_id])
+        ]
+
+
+async def _stopped(caller: Caller, session: Session) -> dict[str, str]:
+    if isinstance(session.target.auth, CallerAuth) and caller.principal != current_principal():
+        # A stop would be sent with the operator's own token.
+        return {"status": "error", "error": "its agent takes the token of who opened it, so that only they can stop it"}
+    try:
+        outcome = await caller.stop(session)
+    except AgentCoreError as error:
+        return {"status": "error", "error": error.message}
+    return {"status": "already_gone" if outcome.already_gone else "stopped"}
+
+
+def _shown(caller: Caller, session: Session) -> dict[str, Any]:
+    principal = caller.principal
+    return {
+        "session_id": session.session_id,
+        "agent": session.agent,
+        "principal": principal.key,
+        "issuer": principal.issuer,
+        "subject": principal.subject,
+        "client": principal.client,
+        "opened_at": round(session.opened_at),
+        "used_at": round(session.used_at),
+        "calls": session.calls,
+    }
+
+
+def _error(status: int, text: str) -> JSONResponse:
+    return JSONResponse({"error": "not_done", "error_description": text}, status)
