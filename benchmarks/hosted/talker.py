@@ -31,7 +31,7 @@ def encode_piece(name: str, number: int, padding: str = "") -> bytes:
 
 
 async def _talk(writer: asyncio.StreamWriter, wish: dict[str, Any]) -> None:
-    padding = "." * wish.get("padding", 0)
+    padding = "~" * wish.get("padding", 0)
     _open["streams"] += 1
     try:
         for number in range(wish["pieces"]):
