@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from agentcore_mcp.errors import AgentCoreError
 from benchmarks.far_side import ARN, allow_many_connections
 from benchmarks.hosted.raw import VERSIONS, Host
 from benchmarks.hosted.tally import Listener, Tally
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 # No call and no wait is longer: one that is, is a failure.
 LIMIT_S = 120.0
+
+
+class FailedError(Exception):
+    """A call that was answered, and not with a good result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ async def stream(orders: Orders, tally: Tally, ask: Callable[..., Awaitable[None
             try:
                 async with asyncio.timeout(orders.call_s + LIMIT_S):
                     await ask(orders, number, listener)
-            except (OSError, EOFError, TimeoutError, ValueError, RuntimeError) as error:
+            except (OSError, EOFError, TimeoutError, ValueError, FailedError, AgentCoreError) as error:
                 tally.fail(type(error).__name__, error)
                 await asyncio.sleep(1)  # as a client would, and not to spin
 
@@ -136,8 +141,8 @@ async def ask(orders: Orders, number: int, listener: Listener) -> None:
         answer = await host.call("invoke_agent", **orders.arguments(number, wish(orders, listener.name)))
         result = await follow(host, listener)
     if result is None or result.get("isError"):
-        listener.tally.fail(f"answered with {answer.status}", json.dumps(result))
-    elif orders.agent:
+        raise FailedError(f"{answer.status}: {json.dumps(result)}")
+    if orders.agent:
         listener.end(result["structuredContent"]["text"], result["content"][0]["text"])
     else:
         listener.end(result["content"][0]["text"])

@@ -1,7 +1,9 @@
-"""The configurations of the server and of nginx."""
+"""The configurations of the server and of nginx, which is that of ``deploy/``."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +37,11 @@ payload = "command"
 auth = {{ none = true }}
 allow = {{ groups = ["team"] }}
 
+[agents.another]
+arn = "{arn}"
+endpoint_url = "{agent}"
+auth = {{ none = true }}
+
 [agents.of_others]
 arn = "{arn}"
 endpoint_url = "{agent}"
@@ -45,41 +52,25 @@ allow = {{ groups = ["others"] }}
 _NGINX = """\
 daemon off;
 worker_processes 1;
-worker_rlimit_nofile {files};
+worker_rlimit_nofile 16384;
 pid nginx.pid;
 error_log nginx.log warn;
-events {{ worker_connections {connections}; }}
-http {{
+events { worker_connections 8192; }
+http {
     access_log off;
-    {paths}
-    client_max_body_size 8m;
-    upstream workers {{
-        {servers}
-        keepalive 64;
-    }}
-    server {{
-        listen 127.0.0.1:{port} backlog=2048;
-        location / {{
-            proxy_pass http://workers;
-            proxy_http_version 1.1;
-            proxy_set_header Host $http_host;
-            proxy_set_header Connection "";
-            # Pieces go out as they come, and a call that is silent is not cut.
-            proxy_buffering off;
-            proxy_read_timeout 3600s;
-        }}
-    }}
-}}
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
 """
+_DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 
 
 def nginx_conf(port: int, urls: Sequence[str]) -> str:
-    """Return nginx's configuration: a port whose requests go to the servers at these URLs in turn."""
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    return _NGINX.format(
-        port=port,
-        files=16_384,
-        connections=8_192,
-        servers=" ".join(f"server {url.split('/')[2]};" for url in urls),
-        paths=" ".join(f"{kind}_temp_path {kind};" for kind in kinds),
-    )
+    """Return nginx's configuration: that of ``deploy/``, without TLS, which would cost the clients too much."""
+    site = (_DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    site = re.sub(r"\n *ssl_certificate.*", "", site).replace("LISTEN ssl", f"127.0.0.1:{port} backlog=2048")
+    for number, url in enumerate(urls, 1):
+        site = site.replace(f"WORKER_{number}", url.split("/")[2])
+    return f"{_NGINX}{site}}}\n"
