@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from agentcore_mcp.errors import AgentCoreError, ConfigurationError
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Sequence
     from multiprocessing.connection import Connection
 
     from agentcore_mcp.config import Settings
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     help="For a container on AgentCore Runtime, and nowhere else: listens on 0.0.0.0, answers by any host name, and "
     "answers the platform's pings.",
 )
+@click.option("--metrics-port", type=click.IntRange(0, 65535), help="Serve Prometheus metrics on this port.")
+@click.option("--metrics-host", default="127.0.0.1", show_default=True, help="Address of the metrics port.")
 @agent_options
 def serve(
     host: str | None,
@@ -51,6 +55,8 @@ def serve(
     allowed_hosts: tuple[str, ...],
     workers: int,
     on_agentcore: bool,
+    metrics_port: int | None,
+    metrics_host: str,
     agent: AgentOptions,
 ) -> None:
     """Serve MCP over streamable HTTP at /mcp.
@@ -64,7 +70,15 @@ def serve(
     async def serve_there(server: AgentCoreServer) -> None:
         from agentcore_mcp.server.transports.http import serve_http
 
-        await serve_http(server, **options, port=port, announce=_announce)
+        with ExitStack() as stack:
+            urls = []
+            if metrics_port is not None:
+                from agentcore_mcp.server.hosted.metrics import Metrics, serving_metrics
+
+                server.accounts.observer = metrics = Metrics(server.state)
+                urls = [stack.enter_context(serving_metrics(metrics_host, metrics_port, metrics.registry))]
+            announce = partial(_announce, metrics=urls)
+            await serve_http(server, **options, port=port, announce=announce)
 
     if workers == 1:
         run_server(agent, serve_there)
@@ -79,17 +93,30 @@ def serve(
             raise ConfigurationError(
                 f"--workers {workers} needs server.store, the Redis in which they find each other's calls and sessions"
             )
-        with bind(host, port) as listening:
-            work = partial(_work, settings, options)
-            anyio.run(Workers(work, listening, count=workers).run, _announce)
+        with bind(host, port) as listening, ExitStack() as stack:
+            urls, on_end = list[str](), None
+            if metrics_port is not None:
+                from agentcore_mcp.server.hosted.metrics import forget_worker, serving_metrics
+
+                on_end = forget_worker
+                urls = [stack.enter_context(serving_metrics(metrics_host, metrics_port))]
+            work = partial(_work, settings, bool(urls), options)
+            supervisor = Workers(work, listening, count=workers, on_end=on_end)
+            anyio.run(supervisor.run, partial(_announce, metrics=urls))
 
 
-def _work(settings: Settings, options: dict[str, Any], listening: socket.socket, started: Connection) -> None:
+def _work(
+    settings: Settings, counted: bool, options: dict[str, Any], listening: socket.socket, started: Connection
+) -> None:
     """Serve in a process of its own."""
     from agentcore_mcp.server.transports.http import serve_http
     from agentcore_mcp.server.transports.workers import end_with_parent
 
     async def serve_there(server: AgentCoreServer) -> None:
+        if counted:
+            from agentcore_mcp.server.hosted.metrics import Metrics
+
+            server.accounts.observer = Metrics(server.state)
         watching = asyncio.create_task(end_with_parent())
         await serve_http(server, **options, listening=listening, announce=started.send)
         watching.cancel()
@@ -101,5 +128,7 @@ def _work(settings: Settings, options: dict[str, Any], listening: socket.socket,
         raise SystemExit(f"agentcore-mcp: {error.message}") from error
 
 
-def _announce(url: str) -> None:
+def _announce(url: str, metrics: Sequence[str] = ()) -> None:
     click.echo(f"agentcore-mcp: serving MCP at {url}", err=True)
+    for one in metrics:
+        click.echo(f"agentcore-mcp: serving metrics at {one}", err=True)

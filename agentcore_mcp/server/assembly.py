@@ -12,6 +12,7 @@ from mcp.server.request_state import RequestStateSecurity
 
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
 from agentcore_mcp.server.arguments import ArgumentCheck
+from agentcore_mcp.server.hosted.accounts import Accounts
 from agentcore_mcp.server.hosted.views import Views
 from agentcore_mcp.server.state import ServerState
 from agentcore_mcp.server.tools.confirmation import OneTimeCodec
@@ -33,6 +34,7 @@ class AgentCoreServer(MCPServer[ServerState]):
 
     Attributes:
         state: What its calls share; a transport tells it when the server is about to end.
+        accounts: What has become of calls, for metrics.
     """
 
     def __init__(self, state: ServerState) -> None:
@@ -47,6 +49,7 @@ class AgentCoreServer(MCPServer[ServerState]):
         cancellations = Cancellations(None if store is None else store.tell_cancelled)
         if store is not None:
             store.on_cancelled = cancellations.cancel
+        accounts = Accounts(views.everything.tools)
         super().__init__(
             "agentcore-mcp",
             title="Amazon Bedrock AgentCore",
@@ -57,9 +60,10 @@ class AgentCoreServer(MCPServer[ServerState]):
             subscriptions=False,
             tools=list(views.everything.tools.values()),
             request_state_security=RequestStateSecurity(codec=confirmations),
-            middleware=[confirmations, cancellations, ArgumentCheck(state.settings, views)],
+            middleware=[confirmations, cancellations, accounts, ArgumentCheck(state.settings, views)],
         )
         self.state = state
+        self.accounts = accounts
         self._views = views
 
     async def call_tool(

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from agentcore_mcp.server.hosted.accounts import current_account
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
+    from agentcore_mcp.server.hosted.accounts import Account
     from agentcore_mcp.server.output import Output
     from agentcore_mcp.server.progress import Progress
     from agentcore_mcp.server.sessions import Session
@@ -76,6 +78,7 @@ class Call:
         progress: What tells the request that attends to it, while one does.
         task: What carries it out.
         deadline: Ends it, unless a request collects it in time.
+        account: Of the request that it began with, if somebody wants one.
     """
 
     tool: str
@@ -96,6 +99,11 @@ class Call:
     progress: Progress | None = field(default=None, init=False)
     task: asyncio.Task[None] | None = None
     deadline: asyncio.TimerHandle | None = field(default=None, init=False)
+    account: Account | None = field(default_factory=current_account, init=False)
+
+    def __post_init__(self) -> None:
+        if self.account is not None:
+            self.account.agent, self.account.session_id = self.session.agent, self.session.session_id
 
     def add(self, name: str, text: str, *, mark: str = "") -> None:
         """Take a piece of one of the texts, and pass it on to the request that attends.
@@ -106,8 +114,15 @@ class Call:
             mark: What each of its lines begins with as progress.
         """
         shown = self.outputs[name].add(text)
+        if self.account is not None and text:
+            self.account.received(text)
         if self.progress is not None:
             self.progress.add(shown, source=name, mark=mark)
+
+    def answered_as(self, request_id: str | None) -> None:
+        """Note AWS's id of the request that it became."""
+        if self.account is not None:
+            self.account.request_id = request_id
 
     def note(self, text: str) -> None:
         """Show lines as progress that are no part of the result."""
@@ -174,6 +189,8 @@ class Call:
     def _become(self, phase: Phase) -> None:
         if phase not in _MAY_BECOME[self.phase]:
             raise RuntimeError(f"a call that is {self.phase.name} can't become {phase.name}")
+        if self.account is not None:
+            self.account.entered(self.phase, phase)
         self.phase = phase
 
     def _forget_deadline(self) -> None:

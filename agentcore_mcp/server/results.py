@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from agentcore_mcp.errors import AgentCoreError, AgentRuntimeError, InvalidRequestError, ServiceError
 from agentcore_mcp.server.hints import next_step
+from agentcore_mcp.server.hosted.accounts import current_account
 from agentcore_mcp.server.output import OutputWindow
 
 if TYPE_CHECKING:
@@ -66,7 +67,12 @@ def tool_errors() -> Iterator[CallFacts]:
     try:
         yield facts
     except AgentCoreError as error:
+        if (account := current_account()) is not None:
+            account.error = error
         raise ToolError(_explanation(error, facts)) from error
+    finally:
+        if (account := current_account()) is not None and facts.agent is not None:
+            account.agent, account.session_id = facts.agent.name, facts.session_id
 
 
 def _explanation(error: AgentCoreError, facts: CallFacts) -> str:

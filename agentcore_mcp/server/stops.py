@@ -35,6 +35,11 @@ class Stops:
         self._going_on: dict[asyncio.Task[None], str] = {}
         self._free = asyncio.Semaphore(STOPS_AT_ONCE)
 
+    @property
+    def pending(self) -> int:
+        """How many stops go on that no request waits for."""
+        return len(self._going_on)
+
     async def stop(self, session: Session, book: Book) -> StoppedSession:
         """Stop a session now.
 

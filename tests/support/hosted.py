@@ -105,6 +105,7 @@ async def hosted_server(
     auth: str = "",
     server: str = "",
     top: str = "",
+    flags: tuple[str, ...] = (),
 ) -> AsyncIterator[HostedServer]:
     """Run one.
 
@@ -115,12 +116,13 @@ async def hosted_server(
         auth: Further lines of ``[server.auth]``.
         server: Further lines of ``[server]``.
         top: Lines before the first table.
+        flags: Of the command line.
     """
     with running_issuer() as issuer:
         async with loopback_server(answer) as runtime:
             config = written(folder, [issuer], runtime, agents=agents, auth=auth, server=server, top=top)
             async with (
-                http_server("--config", str(config), env={}) as url,
+                http_server("--config", str(config), *flags, env={}) as url,
                 httpx2.AsyncClient(timeout=30, trust_env=False) as http,
             ):
                 yield HostedServer(url, issuer, runtime, http)

@@ -14,6 +14,7 @@ from mcp.types import ImageContent
 from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.server.hosted.accounts import current_account
 from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.results import ERROR_MAX_CHARS, Result
 from agentcore_mcp.server.state import caller_of
@@ -70,6 +71,8 @@ async def earlier(caller: Caller, facts: CallFacts, tool: str, agent: str, handl
     """
     call = await caller.calls.collectable(handle, tool)
     facts.agent = call.session.target.agent
+    if (account := current_account()) is not None:
+        account.begun_by = call.account
     if agent not in ("", call.session.agent):
         raise InvalidRequestError(f"the handle {handle!r} is of a call of {call.session.agent}, not of {agent}")
     return call

@@ -135,6 +135,7 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
             headers=agent.headers,
             read_timeout_s=agent.timeout_s,
         ) as invocation:
+            call.answered_as(invocation.request_id)
             await caller.ledger.answered(call, invocation.session_id)
             await caller.ledger.book.paused(session, ())
             async for pieces in invocation.batches:

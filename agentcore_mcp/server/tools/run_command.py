@@ -177,6 +177,7 @@ async def _run(caller: Caller, call: Call) -> None:
             qualifier=target.agent.qualifier,
             headers=target.command_headers,
         ) as run:
+            call.answered_as(run.request_id)
             await caller.ledger.answered(call, run.session_id)
             async for events in run.batches:
                 for event in events:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator, Sequence
 
+    from starlette.types import ASGIApp
+
     from agentcore_mcp.server.assembly import AgentCoreServer
 
 PATH = "/mcp"
@@ -91,8 +93,10 @@ async def serve_http(
     )
     drain_s = hosted.drain_s if "server" in server.state.settings.model_fields_set else 0.0
     guarded = entrance(giving_session_ids(app), app, server.state)
-    known = Pings(guarded, PATH) if on_agentcore else KnownHosts(guarded, names)
-    health = Health(known, lambda: drain.begun)
+    known: ASGIApp = Pings(guarded, PATH) if on_agentcore else KnownHosts(guarded, names)
+    if server.accounts.observer is not None:
+        known = server.accounts.observer.watching(known)
+    health = Health(known, lambda: drain.begun, None if server.state.store is None else server.state.store.ping)
     drain = Drain(health, server.state.calls)
     config = uvicorn.Config(
         drain,

@@ -40,11 +40,18 @@ class Workers:
         work: Runs in each until SIGTERM, and sends its URL once it serves. It has to be picklable.
         listening: The socket that it serves.
         count: How many there are.
+        on_end: Called with the process id of each that has ended.
     """
 
     def __init__(
-        self, work: Callable[[socket.socket, Connection], None], listening: socket.socket, *, count: int
+        self,
+        work: Callable[[socket.socket, Connection], None],
+        listening: socket.socket,
+        *,
+        count: int,
+        on_end: Callable[[int], object] | None = None,
     ) -> None:
+        self._on_end = on_end
         self._work = work
         self._listening = listening
         self._count = count
@@ -119,6 +126,8 @@ class Workers:
                 url.set_result(serves)
             await anyio.wait_readable(worker.sentinel)
             worker.join()
+            if self._on_end is not None and worker.pid is not None:
+                self._on_end(worker.pid)
             if worker not in self._wanted:
                 return
             self._wanted.remove(worker)
