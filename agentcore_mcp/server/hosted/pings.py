@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -55,11 +55,12 @@ class Pings:
         await (self._app if answer is None else answer)(scope, replay, send)
 
 
-def _answer(body: bytes) -> JSONResponse | None:
+def _answer(body: bytes) -> Response | None:
     try:
         message: Any = json.loads(body)
     except (ValueError, RecursionError):
         return None
     if not isinstance(message, dict) or message.get("method") != "ping" or not isinstance(message.get("id"), str | int):
         return None
-    return JSONResponse({"jsonrpc": "2.0", "id": message["id"], "result": {}})
+    # In ASCII: half of a surrogate pair in the id can't be written otherwise.
+    return Response(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": {}}), media_type="application/json")

@@ -532,6 +532,20 @@ async def test_a_session_id_fixes_nobody_to_a_session(server: HostedServer) -> N
             assert await session_of(alice, "", **{header: fixed}) not in (None, fixed)
 
 
+async def test_nobody_but_an_operator_sees_or_stops_the_sessions_of_others(server: HostedServer) -> None:
+    await server.post(ASK, server.token(sub="bob"))
+    before = len(server.runtime.requests)
+    root = server.url.removesuffix("/mcp")
+    for token, status in ((None, 401), (server.token(), 403), (server.token(scope="agentcore:operator"), 403)):
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        for method, path in (("GET", ""), ("GET", "?subject=alice"), ("POST", "/stop?all=true"), ("HEAD", "")):
+            answer = await server.http.request(method, f"{root}/sessions{path}", headers=headers)
+            assert answer.status_code == status
+            assert "bob" not in answer.text
+
+    assert len(server.runtime.requests) == before
+
+
 # What the server fetches and writes.
 
 

@@ -66,12 +66,14 @@ async def with_tokens(folder: Path) -> AsyncIterator[tuple[httpx2.AsyncClient, s
 async def test_a_bare_ping_is_answered_before_any_token_is_asked_for(tmp_path: Path, path: str) -> None:
     async with with_tokens(tmp_path) as (http, url, issuer):
         pinged = await http.post(url + path, json=PING, headers={**PLATFORM, "Accept": "application/json"})
+        odd = await http.post(url + path, content=json.dumps(PING | {"id": "\ud800"}), headers=PLATFORM)
         listing = call("tools/list", {})
         refused = await http.post(url, json=listing, headers={**PLATFORM, **ACCEPT})
         token = {"Authorization": f"Bearer {issuer.token(PUBLIC_URL, scope=SCOPES)}"}
         listed = await http.post(url, json=listing, headers={**PLATFORM, **ACCEPT, **token})
 
     assert (pinged.status_code, pinged.json()) == (200, {"jsonrpc": "2.0", "id": 4, "result": {}})
+    assert odd.json()["id"] == "\ud800"
     assert refused.status_code == 401
     assert message(listed)["result"]["tools"]
 
