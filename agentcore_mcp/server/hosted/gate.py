@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.state import ServerState
 
 _ASK = "ask_"
+# What JSON may have in its strings, and UTF-8 may not.
+_SURROGATES = "surrogatepass"
+# As a rule no longer than what was parsed: the SDK has a limit of its own.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class ToolCall:
@@ -76,7 +80,8 @@ class ToolCall:
 
     async def _find(self) -> list[Agent]:
         session_id = given_text(self.arguments, "session_id")
-        if handle := given_text(self.arguments, "handle"):
+        handle = given_text(self.arguments, "handle")
+        if handle and self.tool != "stop_session":
             return [(await self.caller.calls.named(handle)).session.target.agent]
         if self.tool == "stop_session" and means_all(session_id) and not self._named:
             return [session.target.agent for session in await self.caller.ledger.open()]
@@ -124,30 +129,31 @@ class Gate:
             if len(body) > self._body_bytes:
                 await _too_large(self._body_bytes)(scope, receive, send)
                 return
-        unread: list[Message] = [{"type": "http.request", "body": bytes(body)}]
+        try:
+            said = json.loads(body)
+            # The SDK parses it once more, by one of two parsers: neither gets to see what the checks don't.
+            unread: list[Message] = [{"type": "http.request", "body": _ENCODER.encode(said).encode(errors=_SURROGATES)}]
+        except (ValueError, RecursionError):
+            await _not_json()(scope, receive, send)
+            return
 
         async def replay() -> Message:
             return unread.pop() if unread else await receive()
 
         async with AsyncExitStack() as until_answered:
-            refusal = await self._refusal(body, until_answered) if self._checks else None
+            refusal = await self._refusal(said, until_answered)
             await (self._app if refusal is None else refusal)(scope, replay, send)
 
-    async def _refusal(self, body: bytearray, until_answered: AsyncExitStack) -> Response | None:
-        try:
-            # The SDK has two parsers for its two protocol versions, and this one is stricter than one of them.
-            message = json.loads(body)
-        except (ValueError, RecursionError):
-            return _not_json()
+    async def _refusal(self, said: object, until_answered: AsyncExitStack) -> Response | None:
         # Anything but a call is the SDK's to answer; it refuses batches.
-        if not isinstance(message, dict) or message.get("method") != "tools/call":
+        if not isinstance(said, dict) or said.get("method") != "tools/call":
             return None
-        params = message.get("params")
+        params = said.get("params")
         if not isinstance(params, dict) or not isinstance(tool := params.get("name"), str):
             return None
         given = params.get("arguments")
         caller = self._state.caller(current_principal())
-        call = ToolCall(message.get("id"), caller, tool, given if isinstance(given, dict) else {}, until_answered)
+        call = ToolCall(said.get("id"), caller, tool, given if isinstance(given, dict) else {}, until_answered)
         for check in self._checks:
             if (refusal := await check(call)) is not None:
                 return refusal

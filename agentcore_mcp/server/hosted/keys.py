@@ -80,8 +80,9 @@ class IssuerKeys:
         Raises:
             KeysUnavailableError: If the issuer's keys can't be fetched, and none that it gave is recent enough.
         """
-        age = self._now() - self._fetched_at
-        if age > FRESH_S or self._find(key_id) is None:
+        is_old = self._now() - self._fetched_at > FRESH_S
+        # One request fetches keys that are old, and others go on with them meanwhile: an issuer may take its time.
+        if self._find(key_id) is None or (is_old and not self._fetching.locked()):
             await self._refresh()
         if self._now() - self._fetched_at > STALE_S:
             raise KeysUnavailableError(f"the keys of {self._issuer.issuer} can't be fetched")
@@ -106,17 +107,12 @@ class IssuerKeys:
             self._tried_at = self._now()
             try:
                 with anyio.fail_after(FETCH_TIMEOUT_S):
-                    keys = (await self._document(await self._jwks_url())).get("keys")
+                    self._keys = _usable(await self._document(await self._jwks_url()))
             except (httpx2.HTTPError, OSError, ValueError, TimeoutError) as error:
                 logger.warning(
                     "can't fetch the keys of %s: %s", self._issuer.issuer, str(error) or type(error).__name__
                 )
                 return
-            self._keys = {
-                key.get("kid"): key
-                for key in (keys if isinstance(keys, list) else [])
-                if isinstance(key, dict) and key.get("use", "sig") == "sig" and key.get("kty") != "oct"
-            }
             self._parsed.clear()
             self._fetched_at = self._now()
 
@@ -159,6 +155,22 @@ class IssuerKeys:
         if not isinstance(document, dict):
             raise ValueError(f"{url} answers with no JSON object")  # noqa: TRY004 - about the document, not our types
         return document
+
+
+def _usable(jwks: dict[str, Any]) -> dict[str | None, dict[str, Any]]:
+    """Return the public keys for signatures of a JSON Web Key Set by their ids."""
+    keys = jwks.get("keys")
+    usable = {
+        key.get("kid"): key
+        for key in (keys if isinstance(keys, list) else [])
+        if isinstance(key, dict)
+        and isinstance(key.get("kid"), str | None)
+        and key.get("use", "sig") == "sig"
+        and key.get("kty") != "oct"
+    }
+    if not usable:
+        raise ValueError("it publishes no key for signatures")
+    return usable
 
 
 def _parsed(key: dict[str, Any], algorithm: str) -> PyJWK | None:

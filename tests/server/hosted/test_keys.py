@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from agentcore_mcp.config.hosted import Issuer
 from agentcore_mcp.server.hosted.keys import AGAIN_S, FRESH_S, STALE_S, IssuerKeys, KeysUnavailableError
 from tests.support.issuer import TestIssuer, new_key
+from tests.support.servers import WAIT_S, Exchange, loopback_server, reply
 
 if TYPE_CHECKING:
     import httpx2
@@ -38,6 +40,42 @@ async def test_many_tokens_at_once_cost_one_fetch(issuer: TestIssuer, keys: Issu
 
     assert all(found)
     assert issuer.fetched == 1
+
+
+async def test_many_tokens_with_an_unknown_key_cost_one_fetch(
+    issuer: TestIssuer, keys: IssuerKeys, clock: Clock
+) -> None:
+    await keys.key("first", "ES256")
+    clock.seconds = AGAIN_S
+
+    assert await asyncio.gather(*(keys.key(f"made-up-{number}", "ES256") for number in range(100))) == [None] * 100
+    assert issuer.fetched == 2
+
+
+async def test_while_an_issuer_takes_its_time_its_old_keys_are_used(http: httpx2.AsyncClient, clock: Clock) -> None:
+    answering, going_on = asyncio.Event(), asyncio.Event()
+    going_on.set()
+    jwks = json.dumps({"keys": [new_key("first").jwk()]}).encode()
+
+    async def answer(exchange: Exchange) -> None:
+        answering.set()
+        await going_on.wait()
+        await exchange.send(reply(body=jwks, content_type="application/json"))
+
+    async with asyncio.timeout(WAIT_S), loopback_server(answer) as server:
+        keys = IssuerKeys(Issuer(issuer=server.endpoint_url, jwks_url=server.endpoint_url), http, now=clock)
+        await keys.key("first", "ES256")
+        clock.seconds = FRESH_S + 1
+        answering.clear()
+        going_on.clear()
+        fetching = asyncio.create_task(keys.key("first", "ES256"))
+        await answering.wait()
+
+        assert all(await asyncio.gather(*(keys.key("first", "ES256") for _ in range(100))))
+        assert not fetching.done()
+        going_on.set()
+        assert await fetching
+    assert len(server.requests) == 2
 
 
 async def test_the_metadata_of_rfc_8414_will_do(issuer: TestIssuer, keys: IssuerKeys) -> None:
@@ -100,6 +138,17 @@ async def test_while_an_issuer_fails_its_last_keys_are_good_for_a_day(
     assert await keys.key("first", "ES256")
 
 
+async def test_an_empty_key_set_is_a_failure_and_no_withdrawal(
+    issuer: TestIssuer, keys: IssuerKeys, clock: Clock
+) -> None:
+    await keys.key("first", "ES256")
+    issuer.jwks = {"keys": []}
+    clock.seconds = FRESH_S + 1
+
+    assert await keys.key("first", "ES256")
+    assert issuer.fetched == 2
+
+
 async def test_an_issuer_that_never_answered_is_unavailable_and_not_asked_for_every_token(
     issuer: TestIssuer, keys: IssuerKeys
 ) -> None:
@@ -140,6 +189,7 @@ async def test_metadata_that_leads_elsewhere_is_not_followed(
         {"keys": ["key", None, {"kid": "first"}, {"kid": "first", "kty": "oct", "k": "c2VjcmV0"}]},
         {"keys": [{"kid": "first", "kty": "EC", "crv": "P-256", "x": "!", "y": "?"}]},
         {"keys": "x" * 300_000},
+        {"keys": [{"kid": ["first"], "kty": "EC"}, {"kid": {}}, {"kid": 5}]},
     ],
 )
 async def test_a_key_set_of_rubbish_has_no_key(issuer: TestIssuer, keys: IssuerKeys, jwks: Any) -> None:

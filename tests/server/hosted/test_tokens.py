@@ -13,7 +13,7 @@ import pytest
 
 from agentcore_mcp.config.hosted import ServerAuth
 from agentcore_mcp.server.hosted.tokens import TokenRefusedError, Tokens
-from tests.support.issuer import TestIssuer, new_key
+from tests.support.issuer import TestIssuer, new_key, running_issuer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,3 +198,82 @@ async def test_clocks_may_differ_by_half_a_minute(
 def test_settings_that_would_not_protect_are_refused(auth: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="validation error"):
         ServerAuth.model_validate(auth)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"sub": 5},
+        {"sub": ["alice"]},
+        {"sub": "", "client_id": ["app"]},
+        {"nbf": [1]},
+        {"nbf": 1e400},
+        {"iat": {"now": True}},
+        {"exp": "soon"},
+        {"exp": float("inf")},
+        {"exp": float("nan")},
+        {"exp": [9_999_999_999]},
+        {"exp": True},
+        {"audience": 5},
+        {"audience": [5, None, {}]},
+        {"token_use": ["access"]},
+        {"groups": [f"group-{number}" for number in range(10_000)]},
+    ],
+)
+async def test_odd_claims_of_an_issuer_are_refused_and_no_failure(
+    issuer: TestIssuer, http: httpx2.AsyncClient, claims: dict[str, Any]
+) -> None:
+    # By hand: PyJWT signs no claims that it would refuse.
+    given = {"iss": issuer.url, "aud": URL, "sub": "alice", "client_id": "app", "exp": int(time.time()) + 60} | claims
+    if "audience" in given:
+        given["aud"] = given.pop("audience")
+    token = jwt.api_jws.encode(json.dumps(given).encode(), issuer.keys[0].private, "ES256", headers={"kid": "first"})
+
+    with pytest.raises(TokenRefusedError):
+        await tokens_of(issuer, http).principal(token)
+
+
+@pytest.mark.parametrize(
+    ("claims", "scopes", "groups"),
+    [
+        ({}, set(), set()),
+        ({"scope": 5, "groups": {"admins": True}}, set(), set()),
+        ({"scope": [["a"]], "groups": "admins"}, set(), {"admins"}),
+        ({"scp": ["a", 5, None, "b c"], "roles": ["r", ["s"]]}, {"a", "b c"}, {"r"}),
+        ({"scope": " a\tb\n", "cognito:groups": ["g"], "roles": ["r"]}, {"a", "b"}, {"g"}),
+        ({"groups": [f"g{number}" for number in range(1_000)]}, set(), {f"g{number}" for number in range(1_000)}),
+        ({"groups": ["\ud800", ""]}, set(), {"\ud800", ""}),
+    ],
+)
+async def test_scopes_and_groups_are_texts_or_are_not_there(
+    issuer: TestIssuer, http: httpx2.AsyncClient, claims: dict[str, Any], scopes: set[str], groups: set[str]
+) -> None:
+    principal = await tokens_of(issuer, http).principal(issuer.token(URL, **claims))
+
+    assert principal.scopes == scopes
+    assert principal.groups == groups
+
+
+async def test_somebody_whose_name_is_half_a_character_is_somebody(
+    issuer: TestIssuer, http: httpx2.AsyncClient
+) -> None:
+    principal = await tokens_of(issuer, http).principal(issuer.token(URL, sub="\ud800"))
+
+    assert len(principal.key) == 32
+
+
+async def test_each_issuer_has_audiences_of_its_own(issuer: TestIssuer, http: httpx2.AsyncClient) -> None:
+    with running_issuer() as other:
+        issuers = [issuer.url, {"issuer": other.url, "audience": ["api://1", "api://2"], "audience_claim": "aud"}]
+        tokens = tokens_of(issuer, http, issuers=issuers)
+
+        assert (await tokens.principal(issuer.token(URL))).issuer == issuer.url
+        assert (await tokens.principal(other.token(["api://2"]))).issuer == other.url
+        for token in (
+            issuer.token("api://1"),
+            other.token(URL),
+            other.token("api://1", iss=issuer.url),
+            other.token("api://1", key=issuer.keys[0]),
+        ):
+            with pytest.raises(TokenRefusedError):
+                await tokens.principal(token)
