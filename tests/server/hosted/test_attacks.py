@@ -489,6 +489,32 @@ async def test_an_agent_is_not_reached_by_another_way_to_name_it(
                 assert not any("closed" in target or "bobs" in target for target in reached)
 
 
+async def test_a_session_leads_no_token_to_an_agent_whose_scope_it_lacks(server: HostedServer) -> None:
+    """The ledger knows which agent a session is of, and a call may leave the agent's name out."""
+    wide, narrow = server.token(sub="carol", scope=f"{SCOPES} closed"), server.token(sub="carol")
+    for version in VERSIONS:
+        named = f"of-{version}"
+        asked = await server.call("invoke_agent", {"prompt": "hi", "agent": "closed", "session_id": named}, wide)
+        session_id = message(asked)["result"]["structuredContent"]["session_id"]
+        before = len(server.runtime.requests)
+        for session in (named, f" {named} ", session_id, f"{session_id}\n"):
+            for tool, arguments in (
+                ("invoke_agent", {"prompt": "hi", "session_id": session}),
+                ("invoke_agent", {"prompt": "hi", "session_id": session, "agent": ""}),
+                ("invoke_agent", {"prompt": "hi", "session_id": session, "agent": None}),
+                ("run_command", {"command": "id", "session_id": session, "agent": "null"}),
+                ("run_command", {"command": "id", "session_id": session, "handle": ""}),
+                ("stop_session", {"session_id": session}),
+                ("stop_session", {"session_id": " ALL "}),
+                ("stop_session", {"session_id": "all", "agent": "None"}),
+            ):
+                answer = await server.call(tool, arguments, narrow, version=version)
+                assert answer.status_code == 403 or message(answer)["result"]["isError"], (tool, arguments, answer.text)
+                assert "closed" in answer.headers.get("www-authenticate", "closed")
+
+        assert server.runtime.requests[before:] == []
+
+
 async def test_an_agent_that_is_not_yours_is_refused_like_one_that_does_not_exist(server: HostedServer) -> None:
     answers = [
         message(await server.call("invoke_agent", {"prompt": "hi", "agent": name}, server.token()))
