@@ -67,12 +67,17 @@ class Listener:
         tally: Where it counts.
         name: Of the call, as its pieces have it.
         pieces: How many are to come.
+
+    Attributes:
+        heard: How many have come, as the last one's number has it.
+        handed_off: Whether no request was there for a while: what came then is in the result alone.
     """
 
     tally: Tally
     name: str
     pieces: int
     heard: int = 0
+    handed_off: bool = False
     began: float = field(default_factory=time.perf_counter)
 
     def hear(self, text: str) -> None:
@@ -86,13 +91,14 @@ class Listener:
                 self.tally.first_ms.append((time.perf_counter() - self.began) * 1e3)
             self.tally.pieces += 1
             self.tally.delay_ms.append((now - int(sent)) / 1e6)
-            self.tally.lost += int(number) - self.heard
+            if not self.handed_off:
+                self.tally.lost += int(number) - self.heard
             self.heard = int(number) + 1
 
     def end(self, *texts: str) -> None:
         """Take the result: each of its texts alone has all pieces in their order."""
         self.tally.calls += 1
-        if self.heard != self.pieces:
+        if not self.handed_off:
             self.tally.lost += self.pieces - self.heard
         for text in texts:
             found = [(name, int(number)) for name, number, _ in PIECE.findall(text)]

@@ -84,6 +84,7 @@ class Visit:
             if structured["status"] != "RUNNING":
                 listener.end(*texts)
                 return structured
+            listener.handed_off = True
             arguments = {"agent": "far", "handle": structured["handle"]}
 
     async def until_heard(self, host: Host, arguments: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
