@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 TOKEN_VARIABLE = "AGENTCORE_MCP_TOKEN"  # noqa: S105 - where it is found
-_DEFAULT_URL = "http://127.0.0.1:8000"
 # Stopping a session takes a second or more, and a server stops 64 at once.
 _LIMIT_S = 120.0
 
@@ -27,7 +26,7 @@ _LIMIT_S = 120.0
 @click.command()
 @click.argument("action", type=click.Choice(["list", "stop"]), default="list")
 @click.argument("session_ids", nargs=-1, metavar="[SESSION_ID]...")
-@click.option("--url", metavar="URL", help=f"The server; default: public_url of --config, or {_DEFAULT_URL}.")
+@click.option("--url", metavar="URL", help="The server, such as https://HOST/mcp; default: public_url of --config.")
 @click.option("--config", metavar="FILE", help="The server's configuration file.")
 @click.option("--subject", "subjects", multiple=True, metavar="NAME", help="Only what this subject opened; repeatable.")
 @click.option("--agent", "agents", multiple=True, metavar="NAME", help="Only sessions of this agent; repeatable.")
@@ -79,7 +78,9 @@ def _address(url: str | None, config: str | None) -> str:
         from agentcore_mcp.config.loading import load
 
         url = load(os.environ, config=config).settings.server.public_url
-    address = urljoin(url or _DEFAULT_URL, "sessions")
+    if url is None:
+        raise ConfigurationError("say which server: --url URL, or --config FILE with server.public_url")
+    address = urljoin(url, "sessions")
     parts = urlsplit(address)
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         raise ConfigurationError(f"{address!r} is neither https:// nor on this machine, and a token is not sent there")

@@ -145,8 +145,9 @@ async def test_any_worker_knows_what_all_opened_and_stops_it_as_its_agent_is_con
 
 async def test_what_cannot_be_asked_for_is_said(subtests: pytest.Subtests, tmp_path: Path) -> None:
     cases = {
-        ("stop",): "say which sessions to stop",
-        ("stop", "--all", "--agent", "one"): "say which sessions to stop",
+        (): "say which server: --url URL, or --config FILE with server.public_url",
+        ("stop", "--url", "http://127.0.0.1:9"): "say which sessions to stop",
+        ("stop", "--all", "--agent", "one", "--url", "http://127.0.0.1:9"): "say which sessions to stop",
         ("list", "--url", "http://mcp.example.com/mcp"): "neither https:// nor on this machine",
         ("list", "--url", "http://127.0.0.1:9"): "no answer from http://127.0.0.1:9/sessions",
     }

@@ -48,57 +48,43 @@ class Admin:
 
     def routes(self) -> list[Route]:
         """Return where it answers."""
-        return [Route(PATH, self._list), Route(f"{PATH}/stop", self._stop, methods=["POST"])]
+        return [Route(PATH, self._answer), Route(f"{PATH}/stop", self._answer, methods=["POST"])]
 
-    async def _list(self, request: Request) -> Response:
-        return self._refusal(request) or await self._answer(request, stop=False)
-
-    async def _stop(self, request: Request) -> Response:
+    async def _answer(self, request: Request) -> Response:
         if (refusal := self._refusal(request)) is not None:
             return refusal
-        if not {"all", *_FILTERS} & set(request.query_params):
-            return _error(400, f"say which sessions in the query: all=true, or {', '.join(_FILTERS)}")
-        return await self._answer(request, stop=True)
-
-    def _refusal(self, request: Request) -> Response | None:
-        auth = self._state.settings.server.auth
-        if auth is None or self._challenges is None:
-            if request.client is not None and is_loopback(request.client.host):
-                return None
-            return _error(403, "without [server.auth], only programs on the server's own machine are answered")
-        if not auth.scopes.operate:
-            return _error(403, "server.auth.scopes.operate is empty, so that there are no operators")
-        principal, scope = current_principal(), auth.scopes.operate
-        return None if scope in principal.scopes else self._challenges.step_up(principal, {scope})
-
-    async def _answer(self, request: Request, *, stop: bool) -> Response:
-        query = request.query_params
+        query, stop = request.query_params, request.method == "POST"
         wanted = {name: query.getlist(name) for name in _FILTERS if name in query}
+        if stop and not wanted and "all" not in query:
+            return _error(400, f"say which sessions in the query: all=true, or {', '.join(_FILTERS)}")
         try:
             found = await self._find(wanted)
         except AgentCoreError as error:
             return _error(503, error.message)
         outcomes = await asyncio.gather(*(_stopped(*one) for one in found)) if stop else [{}] * len(found)
-        who, what = current_principal(), "stopped" if stop else "listed"
-        logger.warning(
-            "operator %s of %s %s %d sessions: %s",
-            *map(visible, (who.subject or "on this machine", who.issuer or "no issuer", what)),
-            len(found),
-            visible(str(wanted or "all")),
-        )
-        sessions = [_shown(*one) | outcome for one, outcome in zip(found, outcomes, strict=True)]
-        return JSONResponse({"sessions": sessions})
+        operator = current_principal()
+        who = f"{operator.subject} of {operator.issuer}" if operator.subject else "somebody on this machine"
+        asked = visible(f"{who} {'stopped' if stop else 'listed'} {wanted or 'all'}")
+        logger.warning("operator: %s: %d sessions", asked, len(found))
+        return JSONResponse({"sessions": [_shown(*one) | more for one, more in zip(found, outcomes, strict=True)]})
+
+    def _refusal(self, request: Request) -> Response | None:
+        auth = self._state.settings.server.auth
+        if auth is None or self._challenges is None:
+            local = request.client is not None and is_loopback(request.client.host)
+            return None if local else _error(403, "without [server.auth], only the server's own machine is answered")
+        scope, principal = auth.scopes.operate, current_principal()
+        if not scope:
+            return _error(403, "server.auth.scopes.operate is empty: there are no operators")
+        return None if scope in principal.scopes else self._challenges.step_up(principal, {scope})
 
     async def _find(self, wanted: dict[str, list[str]]) -> list[tuple[Caller, Session]]:
-        subjects = wanted.get("subject")
-        callers = [
-            one for one in await self._state.everybody() if subjects is None or one.principal.subject in subjects
-        ]
+        found = [(caller, one) for caller in await self._state.everybody() for one in await caller.ledger.open()]
         return [
             (caller, session)
-            for caller in callers
-            for session in await caller.ledger.open()
-            if session.agent in wanted.get("agent", [session.agent])
+            for caller, session in found
+            if caller.principal.subject in wanted.get("subject", [caller.principal.subject])
+            and session.agent in wanted.get("agent", [session.agent])
             and session.session_id in wanted.get("session_id", [session.session_id])
         ]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from bisect import bisect_left
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.responses import JSONResponse
@@ -22,10 +22,11 @@ from agentcore_mcp.server.hosted.store.connection import PREFIX
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from limits import RateLimitItem
     from starlette.responses import Response
 
     from agentcore_mcp.config import Settings
-    from agentcore_mcp.server.callers import Caller
+    from agentcore_mcp.server.book import Book
     from agentcore_mcp.server.hosted.gate import Check, ToolCall
     from agentcore_mcp.server.hosted.store.connection import RedisStore
     from agentcore_mcp.server.sessions import Session
@@ -38,11 +39,19 @@ OVER_LIMIT = -32003
 
 
 class OverLimitError(Exception):
-    """A call is over a limit, which the text names, and it is worth trying again after so many seconds."""
+    """A call is over a limit, which the text names; another is worth trying after so many seconds."""
 
     def __init__(self, text: str, after_s: float = AGAIN_S) -> None:
         super().__init__(text)
         self.after_s = max(1, math.ceil(after_s))
+
+
+class _Need(NamedTuple):
+    """What a call needs a slot of: its name, how many there are, and what to say if none is left."""
+
+    name: str
+    slots: int
+    over: OverLimitError
 
 
 class Limits:
@@ -52,7 +61,7 @@ class Limits:
         settings: The settings that have them.
         store: What all workers share; None where there is one.
         now: A clock: Unix time, in seconds.
-        minute_s: How long a minute of calls_per_minute is; for tests.
+        minute_s: How long the minute of calls_per_minute is; for tests.
 
     Raises:
         ConfigurationError: If calls_per_minute is set, and the library ``limits`` isn't installed.
@@ -75,126 +84,127 @@ class Limits:
         self._slots = Slots(store)
         self._of_sessions = bool(limits.sessions or limits.session_minutes)
         self._of_slots = bool(self._of_sessions or limits.concurrent_calls or limits.agent_concurrent_calls)
-        self._rate: Any = None
+        self._rate = _rate(limits.calls_per_minute, minute_s) if limits.calls_per_minute else None
         self._limiter: Any = None
-        if limits.calls_per_minute:
-            try:
-                from limits import RateLimitItemPerSecond
-            except ImportError:
-                raise ConfigurationError(
-                    "server.limits.calls_per_minute needs a library: pip install 'agentcore-mcp[limits]'"
-                ) from None
-            self._rate = RateLimitItemPerSecond(limits.calls_per_minute, minute_s, "calls")
         self.checks: list[Check] = [self.check] if self._of_slots or self._rate else []
 
     async def check(self, call: ToolCall) -> Response | None:
-        """Return the answer to a call that is over a limit."""
+        """Return the answer to a call that is over a limit, in a form that MCP clients show as its error."""
         begins = call.tool in ("invoke_agent", "run_command") and not given_text(call.arguments, "handle")
         try:
             if self._of_slots and begins:
                 await self._take(call)
             if self._rate is not None:
-                await self._count(call.principal.key)
+                await self._count(self._rate, call.principal.key)
         except OverLimitError as error:
-            text = f"{error}; try again in {error.after_s} s. Nothing was sent to an agent."
-            return _refusal(call, 429, text, error.after_s)
-        except InvalidRequestError:
-            # The tool finds the same, says so and calls no agent.
-            return None
+            status, after_s = 429, error.after_s
+            text = f"{error}; try again in {after_s} s. Nothing was sent to an agent."
         except AgentCoreError as error:
-            return _refusal(call, 503, error.message, AGAIN_S)
-        return None
+            status, after_s, text = 503, int(AGAIN_S), error.message
+        else:
+            return None
+        answer = {"jsonrpc": "2.0", "id": call.request_id, "error": {"code": OVER_LIMIT, "message": text}}
+        return JSONResponse(answer, status, {"Retry-After": str(after_s)})
 
-    async def _count(self, key: str) -> None:
+    async def _count(self, rate: RateLimitItem, key: str) -> None:
         async with nullcontext() if self._store is None else self._store.reached() as redis:
-            if self._limiter is None:
-                self._limiter = _limiter(redis)
-            if await self._limiter.hit(self._rate, key):
+            self._limiter = self._limiter or _limiter(redis)
+            if await self._limiter.hit(rate, key):
                 return
-            reset_at = (await self._limiter.get_window_stats(self._rate, key)).reset_time
-        text = f"you may make {self._rate.amount} calls a minute (calls_per_minute)"
-        raise OverLimitError(text, reset_at - time.time())
+            reset_at = (await self._limiter.get_window_stats(rate, key)).reset_time
+        raise OverLimitError(f"you may make {rate.amount} calls a minute (calls_per_minute)", reset_at - time.time())
 
     async def _take(self, call: ToolCall) -> None:
         """Take the slots that a call needs, until both its request and the call itself have ended."""
-        limits, me = self._limits, call.principal.key
-        needed: list[_Slot] = []
+        limits, me, session = self._limits, call.principal.key, None
+        needs: list[_Need] = []
         if most := limits.concurrent_calls:
             text = f"{most} of your calls go on, and no more may (concurrent_calls): wait for one, or stop its session"
-            needed.append(_Slot(f"calls:{me}", most, OverLimitError(f"{text} with stop_session")))
-        session = None
+            needs.append(_Need(f"calls:{me}", most, OverLimitError(f"{text} with stop_session")))
         if (self._of_sessions or limits.agent_concurrent_calls) and (agents := await call.agents()):
             name = agents[0].name
             if most := limits.agent_concurrent_calls:
                 text = f"{most} calls of the agent {name} go on, and no more may, of all callers together"
-                needed.append(_Slot(f"agent:{name}", most, OverLimitError(f"{text} (agent_concurrent_calls)")))
+                needs.append(_Need(f"agent:{name}", most, OverLimitError(f"{text} (agent_concurrent_calls)")))
             if self._of_sessions:
-                target = await call.caller.target(name, "")
-                session = await call.caller.session(target, given_text(call.arguments, "session_id"))
+                # If it is none, the tool finds the same, and calls no agent.
+                with suppress(InvalidRequestError):
+                    target = await call.caller.target(name, "")
+                    session = await call.caller.session(target, given_text(call.arguments, "session_id"))
         while True:
-            others = None if session is None else await self._others(call.caller, session)
-            wanted = needed if others is None else [*needed, self._opening(others, f"opening:{me}")]
-            full = await self._slots.take({slot.name: slot.limit for slot in wanted})
+            others = None if session is None else await self._others(call.caller.ledger.book, session)
+            wanted = needs if others is None else [*needs, self._opening(f"opening:{me}", others)]
+            full = await self._slots.take({need.name: need.slots for need in wanted})
             if full is not None:
-                raise next(slot.over for slot in wanted if slot.name == full)
-            held = Slot(self._slots, [slot.name for slot in wanted], f"opening:{me}")
-            if session is None or others is None or len(await self._others(call.caller, session) or ()) <= len(others):
+                raise next(need.over for need in wanted if need.name == full)
+            held = Slot(self._slots, [need.name for need in wanted], f"opening:{me}")
+            if session is None or others is None:
+                break
+            if len(await self._others(call.caller.ledger.book, session) or ()) <= len(others):
                 break
             # Another call has opened a session in between, on whatever worker: count anew.
             held.leave()
         call.until_answered.callback(held.leave)
         current_slot.set(held)
 
-    async def _others(self, caller: Caller, session: Session) -> list[Session] | None:
-        """Return the open sessions, if a call opens another that has to be counted.
+    async def _others(self, book: Book, session: Session) -> list[Session] | None:
+        """Return the open sessions if a call opens another one, and these are counted; else None.
 
         Raises:
             OverLimitError: If they were open for as long as they may.
         """
-        minutes, now, book = self._limits.session_minutes, self._now(), caller.ledger.book
+        minutes, now = self._limits.session_minutes, self._now()
         if session.called and not minutes:
-            # Mostly a call goes on in a session, and then there is no need to read all.
+            # Most calls go on in a session, and then there is no need to read all.
             known = await book.get(session.key)
-            if known is not None and not known.stopping and known.ends_at > now:
+            if known is not None and _is_open(known, now):
                 return None
-        known_ones = await book.all()
-        if minutes and _open_s(known_ones, now) >= minutes * 60:
-            # Those that are open go on counting until they end.
-            after_s = 1 + bisect_left(
-                range(1, _DAY_S), True, key=lambda later_s: _open_s(known_ones, now + later_s) < minutes * 60
-            )
-            raise OverLimitError(
-                f"your sessions were open for {minutes} minutes in the last 24 hours, and may be no longer "
-                "(session_minutes): stop those that you don't need with stop_session",
-                after_s,
-            )
-        opened = [one for one in known_ones if not one.stopping and one.ends_at > now]
-        return None if not self._limits.sessions or any(_same(one, session) for one in opened) else opened
+        sessions = await book.all()
+        if minutes and _open_s(sessions, now) >= minutes * 60:
+            # What is open goes on counting until it ends.
+            later = range(1, _DAY_S)
+            free = bisect_left(later, True, key=lambda later_s: _open_s(sessions, now + later_s) < minutes * 60)
+            text = f"your sessions were open for {minutes} minutes in 24 hours, and may be no longer (session_minutes)"
+            raise OverLimitError(f"{text}: stop those that you don't need with stop_session", 1 + free)
+        opened = [one for one in sessions if _is_open(one, now)]
+        named = any((one.agent, one.called) == (session.agent, session.called) for one in opened if one.called)
+        known_by_id = any(one.key == session.key for one in opened)
+        return None if not self._limits.sessions or named or known_by_id else opened
 
-    def _opening(self, others: Sequence[Session], name: str) -> _Slot:
-        """Return the slot of a session that is about to be opened; those that are open have theirs."""
+    def _opening(self, name: str, others: Sequence[Session]) -> _Need:
+        """Return the need of a session that is to be opened beside others."""
         most = self._limits.sessions or 0
-        ends_at = min((one.ends_at for one in others), default=0.0)
         text = (
             f"{most} of your sessions are open, and no more may be (sessions): go on in one by its session_id, or stop"
         )
-        after_s = ends_at - self._now() if len(others) >= most else AGAIN_S
-        return _Slot(name, most - len(others), OverLimitError(f"{text} a session with stop_session", after_s))
+        full = len(others) >= most
+        after_s = min(one.ends_at for one in others) - self._now() if full else AGAIN_S
+        return _Need(name, most - len(others), OverLimitError(f"{text} a session with stop_session", after_s))
 
 
-class _Slot(NamedTuple):
-    """What a call needs one of: its name, how many there are, and what to say where none is left."""
+def _is_open(session: Session, now: float) -> bool:
+    return not session.stopping and session.ends_at > now
 
-    name: str
-    limit: int
-    over: OverLimitError
+
+def _open_s(sessions: Sequence[Session], at: float) -> float:
+    """Return for how many seconds sessions were open in the 24 hours before a time, all together."""
+    spans = [span for session in sessions for span in session.spans]
+    return sum(max(0.0, min(end, at) - max(begin, at - _DAY_S)) for begin, end in spans)
+
+
+def _rate(calls: int, seconds: int) -> RateLimitItem:
+    try:
+        from limits import RateLimitItemPerSecond
+    except ImportError:
+        extra = "pip install 'agentcore-mcp[limits]'"
+        raise ConfigurationError(f"server.limits.calls_per_minute needs a library: {extra}") from None
+    return RateLimitItemPerSecond(calls, seconds, "calls")
 
 
 def _limiter(redis: Any) -> Any:
     """Return what counts calls, in Redis if there is a client of one.
 
-    A sliding counter takes two numbers of each principal. The library's moving window takes the time of each call, and
-    in memory a hop to a thread for each principal whenever it tidies up.
+    A sliding counter is two numbers. The library's moving window is a list of times, and hops to a thread to tidy up.
     """
     from limits.aio.storage import MemoryStorage, RedisStorage
     from limits.aio.strategies import SlidingWindowCounterRateLimiter
@@ -204,21 +214,3 @@ def _limiter(redis: Any) -> Any:
     pool, prefix = redis.connection_pool, f"{PREFIX}:rate"
     storage = RedisStorage("redis://", implementation="redispy", key_prefix=prefix, connection_pool=pool)
     return SlidingWindowCounterRateLimiter(storage)
-
-
-def _open_s(sessions: Sequence[Session], at: float) -> float:
-    """Return for how many seconds sessions were open in the 24 hours before a time, all together."""
-    spans = [span for session in sessions for span in session.spans]
-    return sum(max(0.0, min(end, at) - max(begin, at - _DAY_S)) for begin, end in spans)
-
-
-def _same(known: Session, session: Session) -> bool:
-    """Tell whether a call means a session: by its id, or by what it was called when another id answered."""
-    return known.key == session.key or (known.agent == session.agent and known.called == session.called != "")
-
-
-def _refusal(call: ToolCall, status: int, text: str, after_s: float) -> JSONResponse:
-    """Return an answer that an MCP client shows as the error of the call."""
-    error = {"code": OVER_LIMIT, "message": text}
-    answer = {"jsonrpc": "2.0", "id": call.request_id, "error": error}
-    return JSONResponse(answer, status, {"Retry-After": f"{after_s:.0f}"})
