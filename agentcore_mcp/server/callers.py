@@ -62,7 +62,9 @@ class Caller:
             InvalidRequestError: If there is no such agent.
             AgentCoreError: If the agents have to be listed for it, and can't be.
         """
-        return await self.agents.named(agent or await self.ledger.agent_of(session_id.strip()))
+        if not agent and (self.settings.discovery is not None or len(self.agents.known_so_far()) > 1):
+            agent = await self.ledger.agent_of(session_id.strip())
+        return await self.agents.named(agent)
 
     async def session(self, target: Target, session_id: str, *, may_be_new: bool = True) -> Session:
         """Return the session that a call means, as if this were its first call: the ledger knows about earlier ones.
