@@ -14,7 +14,7 @@ from agentcore_mcp.wire.loopback import is_loopback
 # Signatures that a public key verifies. A symmetric one could be made by whoever reads the key set (RFC 8725, 3.1).
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 # As RFC 6749, 3.3 has it. Tokens and challenges separate scopes by spaces.
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]*")
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 _SECRET_MIN_CHARS = 32
 
@@ -78,7 +78,7 @@ class Claims(Table):
 
 
 class Scopes(Table):
-    """The scopes that tools need; an empty one needs none."""
+    """The scopes that tools need."""
 
     invoke: Scope = Field(default="agentcore:invoke", description="invoke_agent and ask_NAME")
     command: Scope = Field(default="agentcore:command", description="run_command")
@@ -105,12 +105,24 @@ class ServerAuth(Table):
     claims: Claims = Field(default=Claims(), description="Which claims say who somebody is")
 
 
+_Name = Annotated[str, Field(min_length=1)]
+
+
 class Allow(Table):
     """Who may use an agent. Without groups and subjects, all callers; each needs the scopes."""
 
-    scopes: tuple[Scope, ...] = Field(default=(), description="Scopes that its calls need besides those of the tools")
-    groups: tuple[str, ...] = Field(default=(), description="Groups whose members may use it")
-    subjects: tuple[str, ...] = Field(default=(), description="Subjects that may use it")
+    scopes: tuple[Scope, ...] = Field(
+        default=(), min_length=1, description="Scopes that its calls need besides those of the tools"
+    )
+    groups: tuple[_Name, ...] = Field(default=(), min_length=1, description="Groups whose members may use it")
+    subjects: tuple[_Name, ...] = Field(default=(), min_length=1, description="Subjects that may use it")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        # Else a variable that is empty would open an agent to everybody.
+        if not (self.scopes or self.groups or self.subjects):
+            raise ValueError("allow has neither scopes nor groups nor subjects; leave it out to let all callers in")
+        return self
 
 
 class Limits(Table):

@@ -41,7 +41,7 @@ class Policy:
                 "run_command": auth.scopes.command,
                 "stop_session": auth.scopes.stop,
             }
-            self._of_tool = {tool: scope for tool, scope in scopes.items() if scope and settings.allows(tool)}
+            self._of_tool = {tool: scope for tool, scope in scopes.items() if settings.allows(tool)}
         self.all_scopes = sorted({*self._required, *self._of_tool.values()})
         self.of_discovered = None if settings.discovery is None else settings.discovery.allow
         rules = [self.of_discovered, *(agent.allow for agent in settings.agents)]
