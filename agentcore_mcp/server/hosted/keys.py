@@ -108,7 +108,7 @@ class IssuerKeys:
             try:
                 with anyio.fail_after(FETCH_TIMEOUT_S):
                     self._keys = _usable(await self._document(await self._jwks_url()))
-            except (httpx2.HTTPError, OSError, ValueError, TimeoutError) as error:
+            except (httpx2.HTTPError, OSError, ValueError, RecursionError, TimeoutError) as error:
                 logger.warning(
                     "can't fetch the keys of %s: %s", self._issuer.issuer, str(error) or type(error).__name__
                 )

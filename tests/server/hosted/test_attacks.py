@@ -586,6 +586,8 @@ async def test_no_metadata_of_an_issuer_makes_the_server_fetch_from_elsewhere(tm
         metadata = {"issuer": evil.endpoint_url, **elsewhere}
         if "openid" not in path:
             await exchange.send(reply("404 Not Found"))
+        elif "deep" in elsewhere:
+            await exchange.send(reply(body=elsewhere["deep"], content_type="application/json"))
         elif "redirect" in elsewhere:
             await exchange.send(reply("302 Found", location=elsewhere["redirect"]))
         else:
@@ -604,6 +606,7 @@ async def test_no_metadata_of_an_issuer_makes_the_server_fetch_from_elsewhere(tm
             {"jwks_uri": "file:///etc/passwd"},
             {"jwks_uri": "http://169.254.169.254/latest/meta-data"},
             {"jwks_uri": [f"{secret.endpoint_url}/jwks"]},
+            {"deep": b"[" * 100_000},
         ):
             elsewhere = place
             async with httpx2.AsyncClient(trust_env=False) as http:
