@@ -84,7 +84,7 @@ class Scopes(Table):
     command: Scope = Field(default="agentcore:command", description="run_command")
     stop: Scope = Field(default="agentcore:stop", description="stop_session")
     operate: Scope = Field(
-        default="agentcore:operate", description="Listing and stopping everybody's sessions; if empty, nobody may"
+        default="agentcore:operate", description="Listing and stopping everybody's sessions"
     )
 
 
