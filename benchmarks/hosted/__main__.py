@@ -24,6 +24,7 @@ def _arguments() -> argparse.Namespace:
     )
     loading.add_argument("--seconds", type=float, default=60)
     loading.add_argument("--every", type=float, default=1.0, help="seconds between two pieces of a call")
+    loading.add_argument("--metrics", type=Path, metavar="FOLDER", help="write what Prometheus would see there")
     shorts = parts.add_parser("short", help="short calls, one after the other")
     shorts.add_argument("--seconds", type=float, default=5, help="of each round")
     shorts.add_argument("--rounds", type=int, default=5)
@@ -39,8 +40,13 @@ async def main(given: argparse.Namespace) -> dict[str, Any]:
     """Measure a part, print it and return it."""
     found: dict[str, Any]
     if given.part == "load":
-        found = {"load": [await load.load(calls, given.seconds, given.every) for calls in given.calls]}
-        print("\n".join(map(load.table, found["load"])))
+        found = {"load": []}
+        for calls in given.calls:
+            folder = given.metrics and given.metrics / f"{calls}-calls"
+            if folder:
+                folder.mkdir(parents=True, exist_ok=True)
+            found["load"].append(await load.load(calls, given.seconds, given.every, folder))
+            print(load.table(found["load"][-1]), flush=True)
     elif given.part == "soak":
         found = {"soak": await soak.soak(given.minutes, given.rate)}
         print(soak.table(found["soak"]))

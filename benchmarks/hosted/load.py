@@ -7,21 +7,26 @@ callers are in otherwise: what the server takes is the difference.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.hosted.callers import LIMIT_S, Orders
 from benchmarks.hosted.clients import clients, done
-from benchmarks.hosted.samples import processor_s, resident_mib
+from benchmarks.hosted.samples import metrics, processor_s, resident_mib
 from benchmarks.hosted.stack import whole
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from benchmarks.hosted.stack import Stack
 
+# As often as dashboards of something that lasts a minute need it.
+SCRAPE_S = 2.0
 MOMENTS = ("start", "1/3", "2/3", "end")
 
 
-async def load(calls: int, seconds: float, every_s: float) -> dict[str, Any]:
-    """Return what came of so many calls at once."""
+async def load(calls: int, seconds: float, every_s: float, folder: Path | None = None) -> dict[str, Any]:
+    """Return what came of so many calls at once; what Prometheus would see meanwhile goes into a folder."""
     # Each lasts a third of the time, so that calls begin and end all the time.
     pieces = max(2, round(seconds / 3 / every_s))
     async with whole() as stack:
@@ -32,24 +37,33 @@ async def load(calls: int, seconds: float, every_s: float) -> dict[str, Any]:
         # What is loaded at the first call is none of the load.
         await done(Orders("stream", stack.url, 4, 0, agent="far", tokens=stack.tokens, pieces=2, every_s=0.1))
         before = await done(alone)
-        hosted = await _watched(stack, through)
+        hosted = await _watched(stack, through, folder)
         after = await done(alone)
     return {"calls at once": calls, "seconds": seconds, "every_s": every_s, "hosted": hosted, "alone": [before, after]}
 
 
-async def _watched(stack: Stack, orders: Orders) -> dict[str, Any]:
+async def _watched(stack: Stack, orders: Orders, folder: Path | None) -> dict[str, Any]:
     resting = [round(resident_mib(worker.pid), 1) for worker in stack.workers]
     async with clients(orders) as working:
         pids = stack.pids | {"clients": working.pid}
         used = {name: processor_s(pid) for name, pid in pids.items()}
         memory = []
+        scraping = asyncio.create_task(_scrape(stack, folder)) if folder else None
         for moment in MOMENTS:
             memory.append([round(resident_mib(worker.pid), 1) for worker in stack.workers])
             if moment != MOMENTS[-1]:
                 await asyncio.sleep(orders.seconds / (len(MOMENTS) - 1))
         cores = {name: round((processor_s(pid) - used[name]) / orders.seconds, 2) for name, pid in pids.items()}
         figures = await working.told(orders.call_s + 2 * LIMIT_S)
+        if scraping:
+            scraping.cancel()
     return figures | {"MiB before": resting, "MiB": dict(zip(MOMENTS, memory, strict=True)), "cores": cores}
+
+
+async def _scrape(stack: Stack, folder: Path) -> None:
+    for number in itertools.count():
+        await metrics(stack, folder, number)
+        await asyncio.sleep(SCRAPE_S)
 
 
 def table(found: dict[str, Any]) -> str:

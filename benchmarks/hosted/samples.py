@@ -60,15 +60,29 @@ def redis_kinds(port: int) -> dict[str, int]:
     return dict(Counter(kinds).most_common(20))
 
 
+async def metrics(stack: Stack, folder: Path, number: int) -> None:
+    """Write down what Prometheus would see of each worker: in ``worker-1-0007.prom`` the seventh of the first."""
+    async with httpx2.AsyncClient() as http:
+        for which, worker in enumerate(stack.workers, 1):
+            text = (await http.get(worker.metrics)).text
+            (folder / f"worker-{which}-{number:04}.prom").write_text(text, encoding="utf-8")
+
+
+async def _open_calls(http: httpx2.AsyncClient, url: str) -> float:
+    """Return how many calls a worker has that are neither over nor collected, by its metrics."""
+    text = (await http.get(url)).text
+    return sum(float(line.split(" ")[-1]) for line in text.split("\n") if line.startswith("agentcore_mcp_open_calls{"))
+
+
 async def sample(stack: Stack) -> dict[str, float]:
     """Return all that must not grow."""
     found: dict[str, float] = {}
-    for number, worker in enumerate(stack.workers, 1):
-        found[f"worker {number} MiB"] = round(resident_mib(worker.pid), 1)
-        found[f"worker {number} files"] = open_files(worker.pid)
-        found[f"worker {number} threads"] = threads(worker.pid)
-    if stack.redis:
-        found |= redis_facts(stack.redis)
     async with httpx2.AsyncClient() as http:
+        for number, worker in enumerate(stack.workers, 1):
+            found[f"worker {number} MiB"] = round(resident_mib(worker.pid), 1)
+            found[f"worker {number} files"] = open_files(worker.pid)
+            found[f"worker {number} threads"] = threads(worker.pid)
+            found[f"worker {number} calls"] = await _open_calls(http, worker.metrics)
+        found |= redis_facts(stack.redis)
         counted: dict[str, Any] = (await http.post(stack.agent, json={"count": True})).json()
     return found | {f"agent {what}": number for what, number in counted.items()}

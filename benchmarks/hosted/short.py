@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 CONTESTANTS: dict[str, Callable[[], AbstractAsyncContextManager[Stack]]] = {
     "bare": bare,
     "bare that connects anew": partial(bare, "close"),
-    "memory store": partial(whole, workers=1, redis=False, nginx=False),
-    "Redis": partial(whole, workers=1, nginx=False),
+    "memory store": partial(whole, workers=1, redis=False, nginx=False, metrics=False),
+    "Redis": partial(whole, workers=1, nginx=False, metrics=False),
 }
 AT_ONCE = 16
 WARM_CALLS = 20

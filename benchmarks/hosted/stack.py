@@ -78,13 +78,16 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def whole(*, workers: int = 2, redis: bool = True, nginx: bool = True, top: str = "") -> AsyncIterator[Stack]:
+async def whole(
+    *, workers: int = 2, redis: bool = True, nginx: bool = True, metrics: bool = True, top: str = ""
+) -> AsyncIterator[Stack]:
     """Run everything that a hosted server is made of.
 
     Args:
         workers: How many processes of the server.
         redis: Whether they share a Redis; one worker can do without.
         nginx: Whether it deals the requests out to them.
+        metrics: Whether they count for Prometheus.
         top: Lines of the configuration before its tables.
     """
     async with AsyncExitStack() as stack:
@@ -111,20 +114,11 @@ async def whole(*, workers: int = 2, redis: bool = True, nginx: bool = True, top
         }
         config = folder / "config.toml"
         config.write_text(CONFIG.format_map(settings), encoding="utf-8")
+        command = ["-m", "agentcore_mcp", "serve", "--port", "0", "--config", f"{config}"]
+        command += ["--metrics-port", "0"] if metrics else []
         served = [
-            await stack.enter_async_context(
-                serving(
-                    folder / f"worker-{number}.log",
-                    "-m",
-                    "agentcore_mcp",
-                    "serve",
-                    "--port",
-                    "0",
-                    "--config",
-                    f"{config}",
-                )
-            )
-            for number in range(workers)
+            await stack.enter_async_context(serving(folder / f"worker-{number}.log", *command))
+            for number in range(1, workers + 1)
         ]
         pids = {f"worker {number}": worker.pid for number, worker in enumerate(served, 1)}
         if redis:
