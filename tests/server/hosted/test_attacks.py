@@ -25,7 +25,7 @@ from agentcore_mcp.server.hosted.keys import KeysUnavailableError
 from agentcore_mcp.server.hosted.tokens import Tokens
 from tests.support.hosted import PUBLIC_URL, VERSIONS, HostedServer, hosted_server, message
 from tests.support.issuer import new_key
-from tests.support.mcp_hosts import http_process
+from tests.support.mcp_hosts import http_process, http_server
 from tests.support.servers import Exchange, loopback_server, reply
 from tests.support.tools import PREFIX
 
@@ -570,6 +570,18 @@ async def test_nobody_but_an_operator_sees_or_stops_the_sessions_of_others(serve
             assert "bob" not in answer.text
 
     assert len(server.runtime.requests) == before
+
+
+async def test_a_page_of_another_server_on_this_machine_stops_no_sessions() -> None:
+    """Without tokens, programs on the machine are operators. A browser sends such a request without asking first."""
+    async with (
+        http_server("--runtime-arn", f"{PREFIX}/one-0123456789", env={}) as url,
+        httpx2.AsyncClient(trust_env=False) as http,
+    ):
+        stop = f"{url.removesuffix('/mcp')}/sessions/stop?all=true"
+        answers = [await http.post(stop, headers=page) for page in ({}, {"Origin": "http://localhost:3000"})]
+
+    assert [answer.status_code for answer in answers] == [200, 403]
 
 
 # What the server fetches and writes.
