@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 import traceback
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 _LINE_MAX_CHARS = 2_000
 _ERROR_MAX_CHARS = 200
+# Session ids have up to 256.
+_FIELD_MAX_CHARS = 300
 # That a client has left, or that streams are cut at the end.
 _NO_NEWS = ("ClientDisconnect", "CancelledError")
 _CUT = "Cancel %s running task(s), timeout graceful shutdown exceeded"
@@ -27,13 +31,30 @@ class Line(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
+        return f"agentcore-mcp: {self.text(record)}"
+
+    def text(self, record: logging.LogRecord) -> str:
+        """Return what a record says, on one line and not too long."""
         text = record.getMessage()
         if record.exc_info and (error := record.exc_info[1]) is not None:
             told = f"{type(error).__name__}: {error}"[:_ERROR_MAX_CHARS]
             for frame in traceback.extract_tb(record.exc_info[2])[-1:]:
                 told += f", {Path(frame.filename).name}:{frame.lineno}"
             text = f"{text.partition(chr(10))[0]} ({told})"
-        return f"agentcore-mcp: {visible(text[:_LINE_MAX_CHARS])}"
+        return visible(text[:_LINE_MAX_CHARS])
+
+
+class JsonLine(Line):
+    """Writes a record as a JSON object on one line, with what ``extra={"fields": …}`` has."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"time": at, "level": record.levelname, "logger": record.name, "message": self.text(record)}
+        # Some are a caller's, of any length; half a character is refused by most parsers even as an escape.
+        for name, value in getattr(record, "fields", {}).items():
+            line[name] = visible(value[:_FIELD_MAX_CHARS]) if isinstance(value, str) else value
+        return json.dumps(line)
 
 
 class Seldom(logging.Filter):
@@ -62,9 +83,15 @@ class Seldom(logging.Filter):
         return True
 
 
-def log_to_stderr() -> None:
-    """Write warnings and errors of this process to standard error, before a library does so in its own way."""
+def log_to_stderr(*, as_json: bool = False) -> None:
+    """Write warnings and errors of this process to standard error, before a library does so in its own way.
+
+    Args:
+        as_json: Write JSON objects, and one for each call of a tool.
+    """
     handler = logging.StreamHandler()
-    handler.setFormatter(Line())
+    handler.setFormatter(JsonLine() if as_json else Line())
     handler.addFilter(Seldom())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=as_json)
+    if as_json:
+        logging.getLogger("agentcore_mcp").setLevel(logging.INFO)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 
 from hypothesis import given, strategies as st
 
-from agentcore_mcp._logs import Line, Seldom
+from agentcore_mcp._logs import JsonLine, Line, Seldom
 
 
 def record(text: str, *args: object, name: str = "agentcore_mcp.server", line: int = 1) -> logging.LogRecord:
@@ -21,6 +22,21 @@ def test_whatever_is_logged_is_one_line_that_a_terminal_shows_as_it_is(text: str
     assert line.isprintable()
     if text.isprintable() and text.isascii():
         assert line.endswith(rf"{text}\x1b]52;c;ZXZpbA==\x07\u202e\x9b\r\n")
+
+
+@given(st.text(), st.text())
+def test_a_line_of_json_says_the_same_and_keeps_to_itself(text: str, session_id: str) -> None:
+    told = record("the session %s", text)
+    told.fields = {"session_id": session_id, "bytes": 7}
+    line = JsonLine().format(told)
+    said = json.loads(line)
+
+    assert line.isascii()
+    assert line.isprintable()
+    assert f"agentcore-mcp: {said['message']}" == Line().format(told)
+    assert (said["level"], said["logger"], said["bytes"]) == ("WARNING", "agentcore_mcp.server", 7)
+    if session_id.isprintable() and session_id.isascii():
+        assert said["session_id"] == session_id[:300]
 
 
 def test_a_line_has_an_end() -> None:

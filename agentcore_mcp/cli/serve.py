@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,12 @@ from agentcore_mcp.errors import AgentCoreError, ConfigurationError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
     from multiprocessing.connection import Connection
 
     from agentcore_mcp.config import Settings
     from agentcore_mcp.server.assembly import AgentCoreServer
+
+logger = logging.getLogger(__name__)
 
 
 @click.command()
@@ -46,8 +48,15 @@ if TYPE_CHECKING:
     help="For a container on AgentCore Runtime, and nowhere else: listens on 0.0.0.0, answers by any host name, and "
     "answers the platform's pings.",
 )
-@click.option("--metrics-port", type=click.IntRange(0, 65535), help="Serve Prometheus metrics on this port.")
+@click.option("--metrics-port", type=click.IntRange(1, 65535), help="Serve Prometheus metrics on this port.")
 @click.option("--metrics-host", default="127.0.0.1", show_default=True, help="Address of the metrics port.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: an object a line, and one for each call of a tool.",
+)
 @agent_options
 def serve(
     host: str | None,
@@ -57,6 +66,7 @@ def serve(
     on_agentcore: bool,
     metrics_port: int | None,
     metrics_host: str,
+    log_format: str,
     agent: AgentOptions,
 ) -> None:
     """Serve MCP over streamable HTTP at /mcp.
@@ -65,25 +75,31 @@ def serve(
     agent: keep it on loopback, or put an authenticating proxy in front.
     """
     host = host or ("0.0.0.0" if on_agentcore else "127.0.0.1")  # noqa: S104 - as its contract for containers says
-    options: dict[str, Any] = {"host": host, "allowed_hosts": allowed_hosts, "on_agentcore": on_agentcore}
+    options: dict[str, Any] = {
+        "host": host,
+        "allowed_hosts": allowed_hosts,
+        "on_agentcore": on_agentcore,
+        "counted": metrics_port is not None,
+    }
 
     async def serve_there(server: AgentCoreServer) -> None:
         from agentcore_mcp.server.transports.http import serve_http
 
-        with ExitStack() as stack:
-            urls = []
-            if metrics_port is not None:
-                from agentcore_mcp.server.hosted.metrics import Metrics, serving_metrics
+        await serve_http(server, **options, port=port, announce=_announce)
 
-                server.accounts.observer = metrics = Metrics(server.state)
-                urls = [stack.enter_context(serving_metrics(metrics_host, metrics_port, metrics.registry))]
-            announce = partial(_announce, metrics=urls)
-            await serve_http(server, **options, port=port, announce=announce)
+    log_as_json = log_format == "json"
+    if log_as_json:
+        log_to_stderr(as_json=True)
+    with ExitStack() as stack:
+        on_end = None
+        if metrics_port is not None:
+            from agentcore_mcp.server.hosted.metrics import serving_metrics
 
-    if workers == 1:
-        run_server(agent, serve_there)
-        return
-    with settings_for(agent) as settings:
+            on_end = stack.enter_context(serving_metrics(metrics_host, metrics_port))
+        if workers == 1:
+            run_server(agent, serve_there)
+            return
+        settings = stack.enter_context(settings_for(agent))
         import anyio
 
         from agentcore_mcp.server.transports.http import bind
@@ -93,42 +109,32 @@ def serve(
             raise ConfigurationError(
                 f"--workers {workers} needs server.store, the Redis in which they find each other's calls and sessions"
             )
-        with bind(host, port) as listening, ExitStack() as stack:
-            urls, on_end = list[str](), None
-            if metrics_port is not None:
-                from agentcore_mcp.server.hosted.metrics import forget_worker, serving_metrics
-
-                on_end = forget_worker
-                urls = [stack.enter_context(serving_metrics(metrics_host, metrics_port))]
-            work = partial(_work, settings, bool(urls), options)
-            supervisor = Workers(work, listening, count=workers, on_end=on_end)
-            anyio.run(supervisor.run, partial(_announce, metrics=urls))
+        listening = stack.enter_context(bind(host, port))
+        work = partial(_work, settings, log_as_json, options)
+        anyio.run(Workers(work, listening, count=workers, on_end=on_end).run, _announce)
 
 
 def _work(
-    settings: Settings, counted: bool, options: dict[str, Any], listening: socket.socket, started: Connection
+    settings: Settings, log_as_json: bool, options: dict[str, Any], listening: socket.socket, started: Connection
 ) -> None:
     """Serve in a process of its own."""
     from agentcore_mcp.server.transports.http import serve_http
     from agentcore_mcp.server.transports.workers import end_with_parent
 
     async def serve_there(server: AgentCoreServer) -> None:
-        if counted:
-            from agentcore_mcp.server.hosted.metrics import Metrics
-
-            server.accounts.observer = Metrics(server.state)
         watching = asyncio.create_task(end_with_parent())
         await serve_http(server, **options, listening=listening, announce=started.send)
         watching.cancel()
 
-    log_to_stderr()
+    log_to_stderr(as_json=log_as_json)
     try:
         run_server_with(settings, serve_there)
     except AgentCoreError as error:
         raise SystemExit(f"agentcore-mcp: {error.message}") from error
 
 
-def _announce(url: str, metrics: Sequence[str] = ()) -> None:
-    click.echo(f"agentcore-mcp: serving MCP at {url}", err=True)
-    for one in metrics:
-        click.echo(f"agentcore-mcp: serving metrics at {one}", err=True)
+def _announce(url: str) -> None:
+    if logger.isEnabledFor(logging.INFO):
+        logger.info("serving MCP at %s", url)
+    else:
+        click.echo(f"agentcore-mcp: serving MCP at {url}", err=True)

@@ -9,7 +9,7 @@ import logging
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp.shared.exceptions import MCPError
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from enum import Enum
 
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-    from starlette.types import ASGIApp
 
-# What a caller names that there isn't.
-OTHER = "other"
+    from agentcore_mcp.server.hosted.metrics import Metrics
+
+# A tool that there isn't.
+_OTHER = "other"
 _BY_STATUS = {"RUNNING": "running", "INPUT_REQUIRED": "input_required", "TIMED_OUT": "timed_out"}
 _BY_HTTP_STATUS = {401: "denied", 403: "denied", 429: "throttled"}
 # The first that fits; what is left are settings and credentials.
@@ -43,29 +44,13 @@ _BY_ERROR: tuple[tuple[type[errors.AgentCoreError], str], ...] = (
 logger = logging.getLogger(__name__)
 
 
-class Observer(Protocol):
-    """Is told of calls of tools while they go on."""
-
-    def received(self, account: Account, size: int) -> None:
-        """Take a piece of text of that many bytes, before the account does."""
-
-    def entered(self, before: Enum, after: Enum) -> None:
-        """Take it that a call of an agent or a command enters another phase."""
-
-    def answered(self, account: Account) -> None:
-        """Take it that the request was answered."""
-
-    def watching(self, app: ASGIApp) -> ASGIApp:
-        """Return an app that answers as another one and sees its answers."""
-
-
 @dataclass(slots=True)
 class Account:
     """What is known of one call of a tool.
 
     Attributes:
         tool: Its name; "other" if there is no such tool.
-        observer: Who is told of it, besides the log.
+        metrics: What counts it, if anything does.
         began_at: When it began, on the monotonic clock.
         agent: The name of its agent; "" if it isn't known.
         session_id: The session that it runs in.
@@ -77,7 +62,7 @@ class Account:
     """
 
     tool: str
-    observer: Observer | None
+    metrics: Metrics | None
     began_at: float = field(default_factory=time.monotonic)
     agent: str = ""
     session_id: str | None = None
@@ -95,14 +80,14 @@ class Account:
     def received(self, text: str) -> None:
         """Note a piece of text, which is not empty."""
         size = len(text.encode())
-        if self.observer is not None:
-            self.observer.received(self, size)
+        if self.metrics is not None:
+            self.metrics.received(self.tool, self.agent, size, first_s=None if self.received_bytes else self.seconds)
         self.received_bytes += size
 
     def entered(self, before: Enum, after: Enum) -> None:
         """Note that its call of an agent or a command enters another phase."""
-        if self.observer is not None:
-            self.observer.entered(before, after)
+        if self.metrics is not None:
+            self.metrics.entered(before.name.lower(), after.name.lower())
 
     def log(self, request_id: Any) -> None:
         """Write it down in a line; ``request_id`` is the MCP request's."""
@@ -133,26 +118,26 @@ def current_account() -> Account | None:
 
 
 class Accounts:
-    """Middleware of the MCP server that keeps the accounts, for an observer and for a log that has INFO.
+    """Middleware of the MCP server that keeps the accounts, for metrics and for a log that has INFO.
 
     Args:
         tools: The names of the tools.
 
     Attributes:
-        observer: Who is told.
+        metrics: What counts the calls, if anything does.
     """
 
     def __init__(self, tools: Collection[str]) -> None:
         self._tools = tools
-        self.observer: Observer | None = None
+        self.metrics: Metrics | None = None
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Pass a message on."""
-        if ctx.method != "tools/call" or (self.observer is None and not logger.isEnabledFor(logging.INFO)):
+        if ctx.method != "tools/call" or (self.metrics is None and not logger.isEnabledFor(logging.INFO)):
             return await call_next(ctx)
         name = (ctx.params or {}).get("name")
-        tool = name if isinstance(name, str) and name in self._tools else OTHER
-        account = Account("invoke_agent" if tool.startswith("ask_") else tool, self.observer)
+        tool = name if isinstance(name, str) and name in self._tools else _OTHER
+        account = Account("invoke_agent" if tool.startswith("ask_") else tool, self.metrics)
         before = _current.set(account)
         try:
             result = await call_next(ctx)
@@ -165,8 +150,8 @@ class Accounts:
             raise
         finally:
             _current.reset(before)
-            if self.observer is not None:
-                self.observer.answered(account)
+            if self.metrics is not None:
+                self.metrics.answered(account.tool, account.agent, account.outcome, account.seconds)
             account.log(ctx.request_id)
         return result
 

@@ -1,10 +1,11 @@
 """Metrics for Prometheus, on a port of their own. docs/hosted.md lists them.
 
 No label has a value that a caller can make up: tools and agents are those of the configuration, all else are a few
-words of ours. Several workers write to files in a folder that their parent reads (the multiprocess mode of
-prometheus-client, which PROMETHEUS_MULTIPROC_DIR switches on before it is imported), so there is one port, and no
-counter
-falls when a worker is replaced.
+words of ours.
+
+They are written to files in a temporary folder that the process with the port reads, which may be the parent of several
+workers: the multiprocess mode of prometheus-client, which a variable switches on before that is imported. So there is
+one port, and no counter falls when a worker is replaced.
 """
 
 from __future__ import annotations
@@ -17,18 +18,11 @@ from typing import TYPE_CHECKING, Literal
 
 from agentcore_mcp.config.hosted import Limits
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.server.call import Phase
-from agentcore_mcp.server.hosted.accounts import OTHER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from enum import Enum
+    from collections.abc import Callable, Collection, Iterator
 
-    from prometheus_client import CollectorRegistry
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from agentcore_mcp.server.hosted.accounts import Account
-    from agentcore_mcp.server.state import ServerState
 
 # From a quick answer to the service's limit of an hour.
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
@@ -39,32 +33,28 @@ _REASONS = {
     **{f"({limit})": limit for limit in Limits.model_fields},
 }
 _LEAST_REFUSAL = 400
+_OTHER = "other"
 # Phases in which nothing is kept of a call.
-_NOTHING = (Phase.NEW, Phase.GONE)
+_NOTHING = ("new", "gone")
 
 
 class Metrics:
     """What is counted.
 
     Args:
-        state: The server's.
-
-    Raises:
-        ConfigurationError: If prometheus-client isn't installed.
+        agents: The names of the configured agents.
+        stops: Returns how many stops go on that no request waits for.
+        store_errors: Returns how many operations of the store have failed.
     """
 
-    def __init__(self, state: ServerState) -> None:
-        try:
-            from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-        except ImportError as error:
-            raise ConfigurationError(
-                "--metrics-port needs prometheus-client: pip install 'agentcore-mcp[metrics]'"
-            ) from error
+    def __init__(
+        self, agents: Collection[str], stops: Callable[[], int] = int, store_errors: Callable[[], int] = int
+    ) -> None:
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-        self._state = state
-        self._agents = frozenset(state.settings.names) | {""}
+        self._agents = {"", *agents}
+        self._count_stops, self._count_store_errors = stops, store_errors
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
 
         def counter(name: str, help_text: str, *labels: str) -> Counter:
             return Counter(f"agentcore_mcp_{name}", help_text, labels, registry=self.registry)
@@ -80,8 +70,8 @@ class Metrics:
         self._seconds = histogram("call_seconds", "From a call of a tool to its answer", "tool", "agent")
         self._first = histogram("first_piece_seconds", "From a call to the first piece of its answer", "tool", "agent")
         self._open = gauge("open_calls", "Calls of agents and commands by phase", "phase")
-        self._upstream = counter("received_bytes", "Output of agents and commands", "tool", "agent")
-        self._downstream = counter("sent_bytes", "Bodies of HTTP answers")
+        self._received = counter("received_bytes", "Output of agents and commands", "tool", "agent")
+        self._sent = counter("sent_bytes", "Bodies of HTTP answers")
         self._responses = counter("http_responses", "HTTP answers by status class", "status")
         self._refusals = counter("refusals", "Requests refused before any tool was called", "reason")
         self._tokens = counter("token_checks", "Checks of tokens", "outcome")
@@ -90,23 +80,25 @@ class Metrics:
         self._seen_errors = 0
         gauge("build_info", "The version", "version", of_workers="max").labels(version("agentcore-mcp")).set(1)
 
-    def answered(self, account: Account) -> None:
+    def answered(self, tool: str, agent: str, outcome: str, seconds: float) -> None:
         """Count a call of a tool that was answered."""
-        self._calls.labels(*self._labels(account), account.outcome).inc()
-        self._seconds.labels(*self._labels(account)).observe(account.seconds)
+        labels = tool, self._known(agent)
+        self._calls.labels(*labels, outcome).inc()
+        self._seconds.labels(*labels).observe(seconds)
 
-    def entered(self, before: Enum, after: Enum) -> None:
-        """Count a call of an agent or a command where it is now."""
+    def entered(self, before: str, after: str) -> None:
+        """Count a call of an agent or a command in its phase."""
         if before not in _NOTHING:
-            self._open.labels(before.name.lower()).dec()
+            self._open.labels(before).dec()
         if after not in _NOTHING:
-            self._open.labels(after.name.lower()).inc()
+            self._open.labels(after).inc()
 
-    def received(self, account: Account, size: int) -> None:
-        """Count a piece of text, before the account does."""
-        if not account.received_bytes:
-            self._first.labels(*self._labels(account)).observe(account.seconds)
-        self._upstream.labels(*self._labels(account)).inc(size)
+    def received(self, tool: str, agent: str, size: int, *, first_s: float | None) -> None:
+        """Count a piece of text, of ``size`` bytes; ``first_s`` is how long the first one took."""
+        labels = tool, self._known(agent)
+        self._received.labels(*labels).inc(size)
+        if first_s is not None:
+            self._first.labels(*labels).observe(first_s)
 
     def watching(self, app: ASGIApp) -> ASGIApp:
         """Return an app that counts the answers of another one."""
@@ -122,64 +114,56 @@ class Metrics:
                     if "user" in scope:
                         self._tokens.labels("accepted").inc()
                 elif body := message.get("body"):
-                    self._downstream.inc(len(body))
+                    self._sent.inc(len(body))
                     if status >= _LEAST_REFUSAL:
                         self._refused(body.decode(errors="replace"), checked="user" in scope)
                 await send(message)
 
             await app(scope, receive, count_and_send if scope["type"] == "http" else send)
-            self._stops.set(self._state.stops.pending)
-            if self._state.store is not None:
-                self._store_errors.inc(self._state.store.errors - self._seen_errors)
-                self._seen_errors = self._state.store.errors
+            self._stops.set(self._count_stops())
+            errors = self._count_store_errors()
+            self._store_errors.inc(errors - self._seen_errors)
+            self._seen_errors = errors
 
         return watched
 
     def _refused(self, text: str, *, checked: bool) -> None:
-        reason = next((reason for part, reason in _REASONS.items() if part in text), OTHER)
+        reason = next((reason for part, reason in _REASONS.items() if part in text), _OTHER)
         self._refusals.labels(reason).inc()
         if reason in _TOKENS and not checked:
             self._tokens.labels(reason).inc()
 
-    def _labels(self, account: Account) -> tuple[str, str]:
+    def _known(self, agent: str) -> str:
         # One that was discovered has a name of the account's.
-        return account.tool, account.agent if account.agent in self._agents else OTHER
+        return agent if agent in self._agents else _OTHER
 
 
 @contextmanager
-def serving_metrics(host: str, port: int, registry: CollectorRegistry | None = None) -> Iterator[str]:
-    """Serve metrics over HTTP, in a thread of their own, and give the URL.
+def serving_metrics(host: str, port: int) -> Iterator[Callable[[int], None]]:
+    """Serve the metrics of this process, and of workers started in the block, in a thread.
 
-    Args:
-        host: The address.
-        port: The port; 0 takes a free one.
-        registry: What has them; None for what workers that are started in the block write to files.
+    Gives what takes back what a worker that has ended, by its process id, said of the present, such as open calls.
 
     Raises:
-        ConfigurationError: If the address can't be bound.
+        ConfigurationError: If the address can't be bound, or prometheus-client isn't installed.
     """
-    from prometheus_client import CollectorRegistry, start_http_server
-    from prometheus_client.multiprocess import MultiProcessCollector
-
     with TemporaryDirectory(prefix="agentcore-mcp-metrics-") as folder:
-        if registry is None:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        try:
+            from prometheus_client import CollectorRegistry, start_http_server
+            from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
             registry = CollectorRegistry()
             MultiProcessCollector(registry, folder)  # type: ignore[no-untyped-call]
-        try:
             serving, thread = start_http_server(port, host, registry)
+        except ImportError as error:
+            missing = "--metrics-port needs prometheus-client: pip install 'agentcore-mcp[metrics]'"
+            raise ConfigurationError(missing) from error
         except OSError as error:
             raise ConfigurationError(f"can't serve metrics on {host}:{port}: {error.strerror}") from error
         try:
-            yield f"http://{host}:{serving.server_port}/metrics"
+            yield mark_process_dead
         finally:
             serving.shutdown()
             serving.server_close()
             thread.join()
-
-
-def forget_worker(pid: int) -> None:
-    """Take back what a worker that has ended said of the present, such as how many calls it has open."""
-    from prometheus_client.multiprocess import mark_process_dead
-
-    mark_process_dead(pid)  # type: ignore[no-untyped-call]

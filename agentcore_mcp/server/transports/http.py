@@ -47,6 +47,7 @@ async def serve_http(
     port: int = 8000,
     listening: socket.socket | None = None,
     allowed_hosts: Sequence[str] = (),
+    counted: bool = False,
     announce: Callable[[str], None],
     request_limit_s: float = REQUEST_LIMIT_S,
     on_agentcore: bool = False,
@@ -63,6 +64,7 @@ async def serve_http(
         allowed_hosts: Names that clients may call it by besides loopback's, ``host`` and the public URL's, such as
             ``mcp.example.com``, with any port. Needed when ``host`` is not loopback and tokens are not checked: without
             either, any web page could reach the server by DNS rebinding.
+        counted: Count calls and requests for Prometheus.
         announce: Called with the URL once the socket is bound.
         request_limit_s: After how long a connection is closed on which no whole request has arrived.
         on_agentcore: Answer by any host name, and the pings of AgentCore Runtime, which hosts this server. Nothing but
@@ -94,8 +96,15 @@ async def serve_http(
     drain_s = hosted.drain_s if "server" in server.state.settings.model_fields_set else 0.0
     guarded = entrance(giving_session_ids(app), app, server.state)
     known: ASGIApp = Pings(guarded, PATH) if on_agentcore else KnownHosts(guarded, names)
-    if server.accounts.observer is not None:
-        known = server.accounts.observer.watching(known)
+    if counted:
+        from agentcore_mcp.server.hosted.metrics import Metrics
+
+        server.accounts.metrics = Metrics(
+            server.state.settings.names,
+            stops=lambda: server.state.stops.pending,
+            store_errors=lambda: 0 if server.state.store is None else server.state.store.errors,
+        )
+        known = server.accounts.metrics.watching(known)
     health = Health(known, lambda: drain.begun, None if server.state.store is None else server.state.store.ping)
     drain = Drain(health, server.state.calls)
     config = uvicorn.Config(
