@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +10,18 @@ from typing import Any
 
 import pytest
 
+from tests.support.balancers import require
+from tests.support.redis import require_redis
+
 ROOT = Path(__file__).parent.parent
 LIMIT_S = 150
-pytestmark = [
-    pytest.mark.timeout(LIMIT_S + 10),
-    pytest.mark.skipif(
-        not (shutil.which("redis-server") and shutil.which("nginx")), reason="needs redis-server and nginx"
-    ),
-]
+pytestmark = pytest.mark.timeout(LIMIT_S + 10)
+
+
+@pytest.fixture(autouse=True)
+def _whole_stack() -> None:
+    require_redis()
+    require("nginx")
 
 
 def measured(folder: Path, *part: str) -> Any:

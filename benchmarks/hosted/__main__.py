@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.far_side import allow_many_connections
 from benchmarks.hosted import load, short, soak
-from benchmarks.hosted.stack import missing
+from benchmarks.hosted.stack import program
 
 
 def _arguments() -> argparse.Namespace:
@@ -63,8 +63,9 @@ async def main(given: argparse.Namespace) -> dict[str, Any]:
 
 if __name__ == "__main__":
     arguments = _arguments()
-    if lacking := missing():
-        sys.exit(f"{' and '.join(lacking)} can't be found")
+    for needed in ("redis-server", "nginx"):
+        if not program(needed):
+            sys.exit(f"{needed} can't be found")
     allow_many_connections()
     figures = asyncio.run(main(arguments))
     if arguments.json:

@@ -5,6 +5,8 @@ Everything ends with the block that it was started in, by its process id.
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 import socket
 import tempfile
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
     from tests.support.issuer import TestIssuer
 
-PROGRAMS = ("redis-server", "nginx")
 PRINCIPALS = 20
 SCOPES = "agentcore:invoke agentcore:command agentcore:stop"
 
@@ -65,9 +66,9 @@ class Stack:
         return [self.token(number) for number in range(PRINCIPALS)] if self.issuer else []
 
 
-def missing() -> list[str]:
-    """Return the programs that a whole stack needs and this machine doesn't have."""
-    return [program for program in PROGRAMS if shutil.which(program) is None]
+def program(name: str) -> str:
+    """Return where a program is; "" if it can't be found. Debian has servers where only root looks."""
+    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") or ""
 
 
 def free_port() -> int:
@@ -100,7 +101,7 @@ async def whole(
         public_url = f"http://127.0.0.1:{port}/mcp"
         if redis:
             options = f"--port {redis_port} --bind 127.0.0.1 --dir {folder}".split()
-            command = ["redis-server", *options, "--save", ""]
+            command = [program("redis-server"), *options, "--save", ""]
             store = await stack.enter_async_context(running(folder / "redis.log", *command))
             await listens(redis_port)
         settings = {
@@ -124,9 +125,11 @@ async def whole(
         if redis:
             pids["redis"] = store.pid
         if nginx:
+            # If root starts it, its worker is somebody else, and has to reach what it writes.
+            await asyncio.to_thread(folder.chmod, 0o711)
             written = folder / "nginx.conf"
             written.write_text(nginx_conf(port, [worker.url for worker in served]), encoding="utf-8")
-            command = ["nginx", "-p", f"{folder}", "-c", f"{written}", "-e", "nginx.log"]
+            command = [program("nginx"), "-p", f"{folder}", "-c", f"{written}", "-e", "nginx.log"]
             master = await stack.enter_async_context(running(folder / "nginx.out", *command))
             await listens(port)
             await until(lambda: bool(children(master.pid)))
@@ -141,6 +144,6 @@ async def bare(*options: str) -> AsyncIterator[Stack]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         agent = stack.enter_context(far_side("-m", "benchmarks.hosted.talker"))
-        program = Path(__file__).parent.parent / "bare_relay.py"
-        server = await stack.enter_async_context(serving(folder / "bare.log", f"{program}", agent, *options))
+        relay = Path(__file__).parent.parent / "bare_relay.py"
+        server = await stack.enter_async_context(serving(folder / "bare.log", f"{relay}", agent, *options))
         yield Stack(server.url, agent, [server], pids={"bare": server.pid})
