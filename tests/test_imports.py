@@ -30,7 +30,9 @@ FOLDER_MAX_MODULES = 20
 
 # Imported in the function that needs it: botocore is 0.7 s of start-up that most runs never need, and so are PyJWT and
 # cryptography; OpenTelemetry is only there if whoever runs an agent has installed it.
-LAZY_ONLY = frozenset({"botocore", "cryptography", "jwt", "limits", "opentelemetry", "prometheus_client", "redis"})
+LAZY_ONLY = frozenset(
+    {"botocore", "cryptography", "jwt", "limits", "opentelemetry", "prometheus_client", "redis", "tomlkit"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ ROOMS = {
         "anyio botocore httpx2 jwt limits mcp opentelemetry prometheus_client pydantic redis starlette uvicorn",
     ),
     "cli": _rule(
-        "errors wire runtime hosting local config server _logs", "anyio click httpx2 mcp pydantic rich uvicorn"
+        "errors wire runtime hosting local config server _logs",
+        "anyio click httpx2 mcp pydantic rich tomlkit uvicorn",
     ),
     "__main__": _rule("cli"),
     # The package itself resolves its names on first use; what it may not do is import a room at the top.

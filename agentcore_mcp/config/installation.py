@@ -27,7 +27,7 @@ def installation_key(environ: Mapping[str, str] = os.environ) -> bytes:
         environ: Says where the folder is: in XDG_STATE_HOME, LOCALAPPDATA, or ``.local/state`` at HOME.
     """
     try:
-        path = _state_folder(environ) / "installation.key"
+        path = state_folder(environ) / "installation.key"
         with suppress(FileNotFoundError):
             return _read(path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -43,7 +43,8 @@ def installation_key(environ: Mapping[str, str] = os.environ) -> bytes:
         return secrets.token_bytes(KEY_BYTES)
 
 
-def _state_folder(environ: Mapping[str, str]) -> Path:
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """Return the folder where this program keeps what it has to remember, whether it is there or not."""
     # As of the configuration file, in ``config.loading``: a relative path is to be ignored.
     for variable, below in (("XDG_STATE_HOME", ""), ("LOCALAPPDATA", ""), ("HOME", ".local/state")):
         if (folder := Path(environ.get(variable, ""))).is_absolute():
