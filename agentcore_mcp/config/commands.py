@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -38,6 +39,14 @@ class CommandPolicy(Table):
     without_elicitation: Literal["refuse", "allow"] = Field(
         default="refuse", description="With mode ask: what happens in a host that can't ask its user"
     )
+
+    def wrapped(self, command: str) -> str:
+        """Return a command in a shell and a folder, if the policy says so."""
+        if self.working_directory is not None:
+            command = f"cd {shlex.quote(self.working_directory)} && {{ {command}\n}}"
+        if self.shell or self.working_directory is not None:
+            return f"/bin/bash {'-lc' if self.shell else '-c'} {shlex.quote(command)}"
+        return command
 
     def refusal(self, command: str) -> str:
         """Return why the patterns don't let a command pass, "" if they do. ``mode`` is another question."""

@@ -6,7 +6,6 @@ All checks precede the question: the user is not asked about a command that can'
 
 from __future__ import annotations
 
-import shlex
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +30,7 @@ from agentcore_mcp.wire.requests import check_command
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
-    from agentcore_mcp.config import Agent, CommandPolicy, Settings
+    from agentcore_mcp.config import Agent, Settings
     from agentcore_mcp.server.callers import Caller
 
 DESCRIPTION = """\
@@ -144,16 +143,7 @@ def _permitted(command: str, agent: Agent) -> str:
         raise InvalidRequestError(
             f"this command is not allowed: {why}; run another one, or ask the user to change {place}"
         )
-    return _wrapped(command, policy)
-
-
-def _wrapped(command: str, policy: CommandPolicy) -> str:
-    """Return a command in a shell and a folder, if the policy says so."""
-    if policy.working_directory is not None:
-        command = f"cd {shlex.quote(policy.working_directory)} && {{ {command}\n}}"
-    if policy.shell or policy.working_directory is not None:
-        return f"/bin/bash {'-lc' if policy.shell else '-c'} {shlex.quote(command)}"
-    return command
+    return policy.wrapped(command)
 
 
 async def _run(caller: Caller, call: Call) -> None:

@@ -1,0 +1,135 @@
+"""One call from a terminal: of which agent, in which session, and what is remembered of it."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+import click
+
+from agentcore_mcp.cli.options import AgentOptions, settings_for
+from agentcore_mcp.cli.terminal.opened import OpenedSessions
+from agentcore_mcp.errors import (
+    AgentCoreError,
+    ConfigurationError,
+    ConnectError,
+    CredentialsError,
+    InvalidRequestError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from agentcore_mcp.config import Settings
+    from agentcore_mcp.runtime.client import RuntimeClient
+    from agentcore_mcp.server.agents import Target
+
+_INTERRUPTED = 130
+
+
+def session_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what names an agent and a session."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines."),
+        click.option("--continue", "go_on", is_flag=True, help="Go on in the last session of the agent."),
+        click.option("--session", default="", metavar="NAME", help="A session: a short name of your own, or an id."),
+        click.option("--agent", "which", default="", metavar="NAME", help="Which agent, where there are several."),
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(slots=True)
+class OneCall:
+    """One call, and the session that it is made in."""
+
+    target: Target
+    client: RuntimeClient
+    session_id: str
+    called: str
+    opened: OpenedSessions
+
+    def note(self) -> None:
+        """Remember the session."""
+        agent = self.target.agent
+        self.opened.used(str(agent.arn), self.session_id, agent=agent.name, called=self.called or self.session_id)
+
+    def answered(self, session_id: str) -> None:
+        """Remember the session that answers, if it is another one."""
+        if session_id != self.session_id:
+            self.opened.forget(str(self.target.agent.arn), self.session_id)
+            self.session_id = session_id
+            self.note()
+
+
+def make(
+    options: AgentOptions, which: str, session: str, work: Callable[[OneCall], Awaitable[int]], *, go_on: bool
+) -> None:
+    """Make a call, and end the process as it ended."""
+    calls: list[OneCall] = []
+
+    async def main(settings: Settings) -> int:
+        async with _opened(settings, which, session, go_on=go_on) as call:
+            calls.append(call)
+            return await work(call)
+
+    with settings_for(options) as settings:
+        try:
+            code = anyio.run(main, settings)
+        except KeyboardInterrupt:
+            code = _INTERRUPTED
+            for call in calls:
+                _offer_to_stop(settings, call)
+    sys.exit(code)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, which: str, session: str, *, go_on: bool) -> AsyncIterator[OneCall]:
+    from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
+    from agentcore_mcp.server.agents import Agents
+    from agentcore_mcp.server.hints import next_step
+    from agentcore_mcp.server.sessions import SessionNames
+
+    agents, opened = Agents(settings, DEFAULT_RETRIES, None), OpenedSessions()
+    try:
+        target = await agents.named(which)
+        arn = target.agent.arn
+        before = [one for one in opened.all() if one.arn == str(arn)]
+        if go_on and session:
+            raise ConfigurationError("--continue and --session name a session each; pass one of them")
+        if go_on and not before:
+            raise ConfigurationError(
+                f"no session of {target.agent.name} is open that was opened here; leave --continue out"
+            )
+        session_id = before[-1].session_id if go_on else SessionNames().resolve(session, arn)
+        is_new = session_id not in [one.session_id for one in before]
+        call = OneCall(target, agents.client_of(target), session_id, session.strip(), opened)
+        call.note()
+        try:
+            yield call
+        except AgentCoreError as error:
+            if is_new and isinstance(error, ConfigurationError | ConnectError | CredentialsError | InvalidRequestError):
+                opened.forget(str(arn), call.session_id)
+            step = next_step(error, target.agent)
+            raise click.ClickException(
+                "\n".join(filter(None, [f"{error.message} (session {call.session_id})", step]))
+            ) from error
+        if is_new and sys.stderr.isatty():
+            click.echo(f"[session {call.called or call.session_id}: --continue goes on in it]", err=True)
+    finally:
+        await agents.aclose()
+
+
+def _offer_to_stop(settings: Settings, call: OneCall) -> None:
+    """Stop the session of a call that was cut, if the user wants it: what runs there goes on."""
+    from agentcore_mcp.cli.terminal.sessions import stop_one
+
+    if sys.stdin.isatty():
+        click.echo(err=True)
+        if click.confirm(f"The work in session {call.called or call.session_id} goes on. Stop it?", err=True):
+            anyio.run(stop_one, settings, call.target.agent.name, call.session_id)
+            return
+    click.echo(f"what runs in the session goes on: agentcore-mcp stop {call.session_id}", err=True)

@@ -1,0 +1,93 @@
+"""The sessions that were opened from this machine's terminals: AWS lists none, and a forgotten one costs money."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agentcore_mcp.config.installation import state_folder
+from agentcore_mcp.errors import AgentCoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+# The longest that the service lets a session live, on a capacity provider.
+_LIFE_MAX_S = 14 * 86_400
+_TABLE = """\
+CREATE TABLE IF NOT EXISTS sessions (
+  arn TEXT, session_id TEXT, agent TEXT, called TEXT, place TEXT, opened_at REAL, used_at REAL,
+  PRIMARY KEY (arn, session_id))"""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that was opened and not stopped. Times are Unix time, in seconds.
+
+    Attributes:
+        arn: Its runtime.
+        session_id: Its id.
+        agent: What the agent was called then.
+        called: The short name that was given, or the id.
+        place: The folder that it was opened from.
+    """
+
+    arn: str
+    session_id: str
+    agent: str
+    called: str
+    place: str
+    opened_at: float
+    used_at: float
+
+
+class OpenedSessions:
+    """Sessions in a small database in the user's state folder; any number of processes may use it at once.
+
+    Args:
+        environ: Says where the folder is.
+    """
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        self._path = state_folder(environ) / "sessions.sqlite"
+
+    def used(self, arn: str, session_id: str, *, agent: str, called: str) -> None:
+        """Note a call in a session, before it is made: one that is cut may have opened it, too."""
+        now = time.time()
+        with self._database() as database:
+            database.execute(
+                "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET used_at = excluded.used_at, called = excluded.called",
+                (arn, session_id, agent, called, os.getcwd(), now, now),  # noqa: PTH109 - as a user reads it
+            )
+
+    def forget(self, arn: str, session_id: str) -> None:
+        """Forget a session: it was stopped, or never opened."""
+        with self._database() as database:
+            database.execute("DELETE FROM sessions WHERE arn = ? AND session_id = ?", (arn, session_id))
+
+    def all(self) -> list[Opened]:
+        """Return all sessions, the last used one last."""
+        with self._database() as database:
+            database.execute("DELETE FROM sessions WHERE used_at < ?", (time.time() - _LIFE_MAX_S,))
+            return [Opened(*row) for row in database.execute("SELECT * FROM sessions ORDER BY used_at")]
+
+    @contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        try:
+            _private(self._path)
+            with closing(sqlite3.connect(self._path)) as database, database:
+                database.execute(_TABLE)
+                yield database
+        except (OSError, sqlite3.Error) as error:
+            raise AgentCoreError(f"can't remember sessions in {self._path}: {error}") from error
+
+
+def _private(path: Path) -> None:
+    """Make the file if it isn't there, for its owner alone."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)

@@ -1,0 +1,211 @@
+"""``agentcore-mcp invoke``, ``run``, ``stop`` and ``agents`` with the local AgentCore."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from agentcore_mcp.cli import main
+from agentcore_mcp.cli.terminal.opened import OpenedSessions
+from agentcore_mcp.local import LocalAgentCore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from click.testing import Result
+
+    Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[LocalAgentCore]:
+    with LocalAgentCore() as local:
+        yield local
+
+
+@pytest.fixture
+def environ(local: LocalAgentCore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    variables = {**local.environ(), "HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables
+
+
+@pytest.fixture
+def call(environ: dict[str, str]) -> Run:
+    def call(*arguments: str, given: str = "", code: int = 0) -> Result:
+        result = CliRunner().invoke(main, list(arguments), input=given)
+        assert result.exit_code == code, result.output
+        return result
+
+    return call
+
+
+def test_an_agent_is_asked_and_its_words_are_all_that_is_printed(call: Run) -> None:
+    assert call("invoke", "slow 2").stdout == "piece 1 of 2\npiece 2 of 2\n"
+
+
+def test_a_prompt_is_read_from_standard_input_or_a_file(call: Run, tmp_path: Path) -> None:
+    file = tmp_path / "prompt.txt"
+    file.write_text("from a file\n", "utf-8")
+
+    assert call("invoke", given="from a pipe\n").stdout.startswith('You said "from a pipe".')
+    assert call("invoke", "--file", str(file)).stdout.startswith('You said "from a file".')
+
+
+def test_a_session_goes_on_by_its_name_or_as_the_last_one(call: Run) -> None:
+    call("invoke", "--session", "review", "one")
+    call("invoke", "elsewhere")
+    named = call("invoke", "--session", "review", "two").stdout
+    last = call("invoke", "--continue", "three").stdout
+
+    assert named == 'You said "two". Before that you said "one".\n'
+    assert last == 'You said "three". Before that you said "two".\n'
+
+
+def test_a_command_s_output_and_exit_code_are_those_of_the_process(call: Run) -> None:
+    result = call("run", "--", "echo out; echo err >&2; exit 7", code=7)
+
+    assert (result.stdout, result.stderr) == ("out\n", "err\n")
+
+
+def test_a_command_that_times_out_exits_as_the_usual_program_does(call: Run) -> None:
+    assert call("run", "--timeout", "1", "--", "echo first; sleep 60", code=124).stdout == "first\n"
+
+
+def test_events_are_printed_as_json_lines(call: Run) -> None:
+    words = [json.loads(line) for line in call("invoke", "--json", "hi").stdout.splitlines()]
+    ran = [json.loads(line) for line in call("run", "--json", "--session", "j", "--", "echo é").stdout.splitlines()]
+
+    assert "".join(words).startswith('You said "hi".')
+    assert ran[0] == {"stdout": "é\n", "stderr": ""}
+    assert ran[1] | {"session_id": ""} == {"exit_code": 0, "status": "COMPLETED", "session_id": ""}
+
+
+def test_sessions_are_remembered_until_they_are_stopped(call: Run) -> None:
+    call("invoke", "--session", "one", "hi")
+    call("run", "--session", "two", "--", "true")
+    before = [opened.called for opened in OpenedSessions().all()]
+    stopped = call("stop", "one").stdout
+    rest = call("stop", "--all").stdout
+    none = call("stop", "--all").stdout
+
+    assert before == ["one", "two"]
+    assert stopped == "session one is stopped\n"
+    assert rest == "session two is stopped\n"
+    assert none == "no session is open that was opened here\n"
+
+
+def test_a_session_that_can_t_have_been_opened_is_not_remembered(call: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTCORE_ENDPOINT_URL", "http://127.0.0.1:9")
+    said = call("invoke", "hi", code=1).output
+
+    assert "127.0.0.1:9" in said
+    assert OpenedSessions().all() == []
+
+
+def test_sessions_of_a_runtime_that_is_not_configured_are_told_of_and_kept(call: Run) -> None:
+    OpenedSessions().used("arn:aws:x", "s" * 40, agent="other", called="other")
+    said = call("stop", "--all", code=1).output
+
+    assert "session other was not stopped: its runtime arn:aws:x is not configured here" in said
+    assert len(OpenedSessions().all()) == 1
+
+
+def test_the_agents_are_listed(call: Run, local: LocalAgentCore) -> None:
+    listed = json.loads(call("agents", "--json").stdout)
+
+    assert [agent["arn"] for agent in listed] == [local.agent_runtime_arn]
+    assert "local_agent" in call("agents").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["invoke", ""], "the prompt is empty"),
+        (["invoke", "--continue", "hi"], "no session of local_agent is open that was opened here"),
+        (["invoke", "--agent", "nobody", "hi"], "agent is 'nobody', and has to be one of local_agent"),
+        (["invoke", "--session", "a/b", "hi"], "not a session: 'a/b'"),
+        (["invoke", "--session", "a", "--continue", "hi"], "pass one of them"),
+        (["stop"], "name a session, or pass --all"),
+    ],
+)
+def test_what_can_t_be_done_is_told(call: Run, arguments: list[str], sentence: str) -> None:
+    result = CliRunner().invoke(main, arguments)
+
+    assert sentence in result.output
+    assert result.exit_code in (1, 2)
+
+
+def test_an_agent_s_failure_is_told_with_its_session_and_what_to_do(call: Run) -> None:
+    said = call("invoke", "--session", "broken", "fail", code=1).output
+
+    assert "(session broken-" in said
+    assert "Error: RuntimeError: you told me to fail" in said
+
+
+def on_a_terminal(
+    *arguments: str, environ: dict[str, str], interrupt_at: bytes = b"", typed: bytes = b""
+) -> tuple[int, str]:
+    """Run the command on a terminal, press Ctrl-C once something is shown, and type."""
+    main_end, child_end = pty.openpty()
+    command = [sys.executable, "-m", "agentcore_mcp", *arguments]
+    process = subprocess.Popen(
+        command,
+        stdin=child_end,
+        stdout=child_end,
+        stderr=child_end,
+        env={**os.environ, **environ, "TERM": "xterm"},
+        start_new_session=True,
+    )
+    os.close(child_end)
+    shown = b""
+    try:
+        while True:
+            try:
+                data = os.read(main_end, 65_536)
+            except OSError:  # Linux's way to say that nobody is left at the other end
+                break
+            if not data:
+                break
+            shown += data
+            if interrupt_at and interrupt_at in shown:
+                interrupt_at = b""
+                process.send_signal(signal.SIGINT)
+            if typed and b"[y/N]" in shown:
+                os.write(main_end, typed)
+                typed = b""
+        return process.wait(timeout=10), shown.decode()
+    finally:
+        process.kill()
+        os.close(main_end)
+
+
+def test_ctrl_c_offers_to_stop_the_session(environ: dict[str, str]) -> None:
+    code, shown = on_a_terminal(
+        "invoke", "--session", "cut", "slow 60", environ=environ, interrupt_at=b"piece 1", typed=b"y\n"
+    )
+
+    assert "The work in session cut goes on. Stop it?" in shown
+    assert "is stopped" in shown.partition("y\r\n")[2]
+    assert code == 130
+    assert OpenedSessions().all() == []
+
+
+def test_a_terminal_shows_markdown_and_obeys_nothing_that_an_agent_says(environ: dict[str, str]) -> None:
+    code, shown = on_a_terminal("invoke", "--session", "md", "\x1b]0;evil\x07**bold**", environ=environ)
+
+    assert code == 0
+    assert "bold" in shown
+    assert "**" not in shown
+    assert "\x1b]0;" not in shown
+    assert "[session md: --continue goes on in it]" in shown
