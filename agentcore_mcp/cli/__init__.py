@@ -5,17 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from agentcore_mcp._logs import log_to_stderr
-from agentcore_mcp.cli.config import config
-from agentcore_mcp.cli.demo import demo
-from agentcore_mcp.cli.local import local
 from agentcore_mcp.cli.options import AgentOptions, agent_options, run_server
-from agentcore_mcp.cli.serve import serve
-from agentcore_mcp.cli.sessions import sessions
 from agentcore_mcp.errors import AgentCoreError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -29,8 +25,37 @@ agentcore-mcp: waiting for an MCP host on stdin. This command is for a host's co
 `agentcore-mcp demo` shows what a host gets. Ctrl-C ends it."""
 
 
+# Where each command is; it is imported on use, as hosts wait for the start.
+_COMMANDS = {
+    "init": "init",
+    "doctor": "doctor.command",
+    "install": "install",
+    "uninstall": "install",
+    "agents": "terminal.sessions",
+    "invoke": "terminal.invoking",
+    "run": "terminal.running",
+    "stop": "terminal.sessions",
+    "sessions": "sessions",
+    "serve": "serve",
+    "local": "local",
+    "demo": "demo",
+    "config": "config",
+}
+
+
 class _Command(click.Group):
     """Shows what can't work as a message, not as a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click has it
+        """Return the names of the commands, in the order in which a user meets them."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as click has it
+        """Return a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"agentcore_mcp.cli.{_COMMANDS[cmd_name]}"), cmd_name)
+        return command
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command, and end the process."""
@@ -92,7 +117,3 @@ async def _serve_stdio(server: AgentCoreServer) -> None:
     if sys.stdin.isatty():
         click.echo(_WAITING, err=True)
     await serve_stdio(server)
-
-
-for command in (serve, local, demo, config, sessions):
-    main.add_command(command)

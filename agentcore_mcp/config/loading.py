@@ -147,6 +147,12 @@ def _file_of(environ: Mapping[str, str]) -> Path | None:
     if named is not None:
         # No shell has seen it, if it is from the settings of an MCP host.
         return Path(home, named[2:]) if named.startswith("~/") else Path(named)
+    return user_file(environ)
+
+
+def user_file(environ: Mapping[str, str], *, must_exist: bool = True) -> Path | None:
+    """Return the user's own configuration file; None if its folder isn't known, or it has to be there and isn't."""
+    home = environ.get("HOME", "")
     # https://specifications.freedesktop.org/basedir-spec/latest/: a relative path is to be ignored.
     folder = Path(environ.get("XDG_CONFIG_HOME", ""))
     if not folder.is_absolute():
@@ -154,4 +160,4 @@ def _file_of(environ: Mapping[str, str]) -> Path | None:
             return None
         folder = Path(home, ".config")
     path = folder / "agentcore-mcp" / "config.toml"
-    return path if path.is_file() else None
+    return path if path.is_file() or not must_exist else None

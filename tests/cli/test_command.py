@@ -265,3 +265,19 @@ async def test_a_proxy_or_certificate_that_cannot_work_is_named_and_does_not_mat
             await client.stop_session(ARN, session_id=session)
 
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_and_hosts(shell: str) -> None:
+    script = _completion({"_AGENTCORE_MCP_COMPLETE": f"{shell}_source"})
+    words = {"COMP_WORDS": "agentcore-mcp install cl", "COMP_CWORD": "cl" if shell == "fish" else "2"}
+    completed = _completion({"_AGENTCORE_MCP_COMPLETE": f"{shell}_complete", **words})
+
+    assert "_AGENTCORE_MCP_COMPLETE" in script
+    assert [host for host in ("claude-desktop", "claude-code", "cline") if host not in completed] == []
+
+
+def _completion(environ: dict[str, str]) -> str:
+    command = [str(Path(sys.executable).parent / "agentcore-mcp")]
+    run = subprocess.run(command, env={**os.environ, **environ}, capture_output=True, text=True, timeout=30, check=True)
+    return run.stdout

@@ -19,6 +19,7 @@ from agentcore_mcp.wire.ids import SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
+    from datetime import datetime
 
 # Under this name a request's extensions carry the region it is signed for: it belongs to the request, not to the
 # credentials, so one SigV4Auth serves agents in several regions.
@@ -107,3 +108,9 @@ class SigV4Auth(httpx2.Auth):
             # Kept from the first success on: until then each attempt reads the configuration files anew.
             self._session = session
             return credentials
+
+    def expires_at(self) -> datetime | None:
+        """Return until when the credentials are good that were used last; None if they don't say, or there are none."""
+        held = None if self._session is None else self._session.get_credentials()
+        # Only botocore's refreshable kinds have it, and only under this name.
+        return getattr(held, "_expiry_time", None)

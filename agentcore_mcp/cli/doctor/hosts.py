@@ -1,0 +1,52 @@
+"""What MCP hosts on this machine are told of the server, and whether it would start for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TextIO
+
+import anyio
+
+from agentcore_mcp.cli.hosts.files import entry_at
+from agentcore_mcp.cli.hosts.table import HOSTS, Server
+
+if TYPE_CHECKING:
+    from agentcore_mcp.cli.doctor.findings import Report
+
+# Hosts give up after 3 s and later.
+_START_LIMIT_S = 20.0
+
+
+async def look_at_hosts(report: Report, nowhere: TextIO) -> None:
+    """Start the server as each host's file says; what it writes to standard error goes to ``nowhere``."""
+    for host in HOSTS.values():
+        for scope in host.files:
+            path = host.path(scope, Server("agentcore"))
+            with report.failing(host.title, str(path)):
+                servers = entry_at(path, host.keys) if path.is_file() else None
+                for name, entry in (servers if isinstance(servers, dict) else {}).items():
+                    if isinstance(entry, dict) and "agentcore-mcp" in str(entry.get("command")):
+                        await _start(report, host.title, f"{name} in {path}", entry, nowhere)
+
+
+async def _start(report: Report, title: str, what: str, entry: dict[str, Any], nowhere: TextIO) -> None:
+    from mcp import Client, StdioServerParameters
+    from mcp.client.stdio import stdio_client
+
+    command = entry["command"]
+    command, *args = command if isinstance(command, list) else [command, *entry.get("args", [])]
+    env = entry.get("env", entry.get("environment", {}))
+    if any("${" in str(value) or "{env:" in str(value) for value in env.values()):
+        report.add(title, what, "skipped", "its variables come from the host's own environment")
+        return
+    server = StdioServerParameters(command=command, args=args, env={name: str(value) for name, value in env.items()})
+    try:
+        with anyio.fail_after(_START_LIMIT_S):
+            async with Client(stdio_client(server, errlog=nowhere)) as client:
+                tools = (await client.list_tools()).tools
+    except (Exception, ExceptionGroup) as error:  # noqa: BLE001 - whatever keeps it from starting
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
+        why = str(error) or type(error).__name__
+        report.add(title, what, "failed", why, f"run it yourself to see what it says: {' '.join([command, *args])}")
+        return
+    report.add(title, what, "ok", f"starts, with {', '.join(tool.name for tool in tools)}")

@@ -1,0 +1,157 @@
+"""``agentcore-mcp init``: a configuration file for the runtimes of a project or an account."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import click
+
+from agentcore_mcp.cli.hosts.table import HOSTS, Server
+from agentcore_mcp.cli.install import install
+from agentcore_mcp.config import name_of
+from agentcore_mcp.config.loading import user_file
+from agentcore_mcp.errors import AgentCoreError, ConfigurationError, InvalidRequestError
+from agentcore_mcp.wire.ids import RuntimeArn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+# What the starter toolkit and the AgentCore CLI leave in a project once something is deployed.
+_PROJECT_FILES = (".bedrock_agentcore.yaml", "agentcore/.cli/deployed-state.json")
+_ARN = re.compile(r"arn:aws[\w-]*:bedrock-agentcore:[\w-]+:\d{12}:runtime/[A-Za-z][\w-]*")
+# A runtime that has an authorizer takes tokens, and no AWS credentials.
+_AUTHORIZER = re.compile(r"discovery_?url\W+https?://", re.IGNORECASE)
+_TOKEN = "${AGENTCORE_BEARER_TOKEN}"  # noqa: S105 - a reference
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A runtime, and where it was found.
+
+    Attributes:
+        arn: Its ARN.
+        place: Where.
+        description: What its owner says of it.
+        takes_tokens: Its project says that it has an authorizer.
+    """
+
+    arn: RuntimeArn
+    place: str
+    description: str = ""
+    takes_tokens: bool = False
+
+
+@click.command()
+@click.option("--runtime-arn", "arns", multiple=True, metavar="ARN", help="A runtime; repeatable.")
+@click.option("--region", metavar="REGION", help="Where the account's runtimes are looked for.")
+@click.option("--profile", metavar="NAME", help="Whose account; a profile of ~/.aws/config.")
+@click.option("--all", "every", is_flag=True, help="Take all runtimes that are found, and ask nothing.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; default: the user's own.")
+def init(arns: tuple[str, ...], region: str | None, profile: str | None, output: Path | None, *, every: bool) -> None:
+    """Write a configuration file: looks for runtimes in this folder's project and in the account, and asks which.
+
+    A file that is there keeps all that it says; runtimes that it has already are left out.
+    """
+    path = output or user_file(os.environ, must_exist=False)
+    if path is None:
+        raise ConfigurationError("no folder for the configuration is known, as HOME is not set; pass --output")
+    found = [Found(_parsed(arn), "--runtime-arn") for arn in arns] or list(_looked_for(region, profile))
+    known = _known(path)
+    new = [one for number, one in enumerate(found) if one.arn not in [*known, *(each.arn for each in found[:number])]]
+    if not new:
+        raise ConfigurationError(
+            f"{path} has every runtime that was found" if found else "no runtime was found; pass --runtime-arn ARN"
+        )
+    chosen = new if every or arns else _chosen(new)
+    _write(path, chosen, profile)
+    click.echo(f"{path} names {', '.join(str(one.arn.runtime_id) for one in chosen)}")
+    if any(one.takes_tokens for one in chosen):
+        click.echo(f"set AGENTCORE_BEARER_TOKEN to a token of the runtime's issuer: the file refers to it as {_TOKEN}")
+    click.echo('next: `agentcore-mcp invoke "hello"`, then `agentcore-mcp install HOST`')
+    if sys.stdin.isatty() and not every:
+        _offer_hosts(path)
+
+
+def _looked_for(region: str | None, profile: str | None) -> Iterator[Found]:
+    """Give the runtimes of the project and of the account; an account that can't be asked is told of."""
+    for name in _PROJECT_FILES:
+        if (file := Path(name)).is_file():
+            text = file.read_text("utf-8", "replace")
+            for arn in dict.fromkeys(_ARN.findall(text)):
+                yield Found(RuntimeArn.parse(arn), name, takes_tokens=_AUTHORIZER.search(text) is not None)
+    from agentcore_mcp.config import Auth
+    from agentcore_mcp.runtime.discovery import list_runtimes
+    from agentcore_mcp.server.credentials import Credentials
+
+    async def listed() -> Sequence[Found]:
+        signer = Credentials().signer(Auth(profile=profile), region)
+        runtimes = await list_runtimes(signer, region=region, profile=profile)
+        return [Found(one.arn, f"the account, in {one.arn.region}", one.description) for one in runtimes]
+
+    try:
+        yield from anyio.run(listed)
+    except AgentCoreError as error:
+        click.echo(f"the account's runtimes can't be listed: {error.message}", err=True)
+
+
+def _parsed(arn: str) -> RuntimeArn:
+    try:
+        return RuntimeArn.parse(arn)
+    except InvalidRequestError as error:
+        raise ConfigurationError(f"--runtime-arn: {error.message}") from error
+
+
+def _known(path: Path) -> list[RuntimeArn]:
+    """Return the runtimes that a file names already."""
+    if not path.exists():
+        return []
+    return [RuntimeArn.parse(arn) for arn in _ARN.findall(path.read_text("utf-8", "replace"))]
+
+
+def _chosen(found: list[Found]) -> list[Found]:
+    if not sys.stdin.isatty():
+        raise ConfigurationError("several can be chosen, and nobody can be asked: pass --all or --runtime-arn ARN")
+    for number, one in enumerate(found, 1):
+        click.echo(
+            f"{number:3}  {one.arn.runtime_id}  ({one.place}){f': {one.description}' if one.description else ''}"
+        )
+
+    def numbers(text: str) -> list[Found]:
+        wanted = text.replace(",", " ").split()
+        if not wanted or any(not each.isdecimal() or not 1 <= int(each) <= len(found) for each in wanted):
+            raise click.BadParameter(f"name numbers from 1 to {len(found)}, such as 1 or 1,2")
+        return [found[int(each) - 1] for each in wanted]
+
+    return list(click.prompt("Which", default="1", value_proc=numbers))
+
+
+def _write(path: Path, chosen: list[Found], profile: str | None) -> None:
+    from agentcore_mcp.cli.hosts.files import entry_at, with_entry, write
+
+    for one in chosen:
+        name = name_of(one.arn)
+        while entry_at(path, ("agents", name)) is not None:
+            name += "-2"
+        entry: dict[str, object] = {"arn": str(one.arn)}
+        if one.description:
+            entry["description"] = one.description
+        if one.takes_tokens:
+            entry["auth"] = {"token": _TOKEN}
+        elif profile is not None:
+            entry["auth"] = {"profile": profile}
+        write(path, with_entry(path, ("agents", name), entry))
+
+
+def _offer_hosts(path: Path) -> None:
+    """Offer to tell the hosts that seem to be installed."""
+    there = [name for name, host in HOSTS.items() if host.path("user", Server("agentcore")).parent.is_dir()]
+    question = f"Install in which host? {', '.join(there) or 'None was found'}"
+    wanted = click.prompt(question, default="", show_default=False)
+    for name in wanted.replace(",", " ").split():
+        install.main(["--config", str(path), name], prog_name="agentcore-mcp install", standalone_mode=False)
