@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 
 from agentcore_mcp.errors import AgentCoreError, ConfigurationError, InvalidRequestError
 from agentcore_mcp.server.arguments import given_text
-from agentcore_mcp.server.hosted.slots import Slot, Slots, current_slot
+from agentcore_mcp.server.hosted.slots import OPENING, Slot, Slots, current_slot
 from agentcore_mcp.server.hosted.store.connection import PREFIX
 
 if TYPE_CHECKING:
@@ -131,21 +131,22 @@ class Limits:
                 with suppress(InvalidRequestError):
                     target = await call.caller.target(name, "")
                     session = await call.caller.session(target, given_text(call.arguments, "session_id"))
-        while True:
-            others = None if session is None else await self._others(call.caller.ledger.book, session)
-            wanted = needs if others is None else [*needs, self._opening(f"opening:{me}", others)]
-            full = await self._slots.take({need.name: need.slots for need in wanted})
-            if full is not None:
-                raise next(need.over for need in wanted if need.name == full)
-            held = Slot(self._slots, [need.name for need in wanted], f"opening:{me}")
-            if session is None or others is None:
-                break
-            if len(await self._others(call.caller.ledger.book, session) or ()) <= len(others):
-                break
-            # Another call has opened a session in between, on whatever worker: count anew.
-            held.leave()
+        held = Slot(self._slots)
         call.until_answered.callback(held.leave)
         current_slot.set(held)
+        before = -1
+        while True:
+            others = None if session is None else await self._others(call.caller.ledger.book, session)
+            if others is not None and len(others) == before:
+                return
+            wanted = needs if others is None else [*needs, self._opening(f"{OPENING}{me}", others)]
+            full = await held.take({need.name: need.slots for need in wanted})
+            if full is not None:
+                raise next(need.over for need in wanted if need.name == full)
+            if others is None:
+                return
+            # Until it is known that no other call has opened a session in between, on whatever worker.
+            before = len(others)
 
     async def _others(self, book: Book, session: Session) -> list[Session] | None:
         """Return the open sessions if a call opens another one, and these are counted; else None.

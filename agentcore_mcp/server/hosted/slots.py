@@ -8,45 +8,52 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextvars import ContextVar
+from itertools import count
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.server.hosted.store.connection import PREFIX, StoreError, channel
 from agentcore_mcp.wire.limits import STREAM_MAX_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from agentcore_mcp.server.hosted.store.connection import RedisStore
 
+# The slot of a session, from before it is opened until it is written down.
+OPENING = "opening:"
+_PREFIX = f"{PREFIX}:slots:"
 # How soon slots are given back again that Redis could not be told of.
 _AGAIN_S = 1.0
+_AT_ONCE = 500
 # No call lasts longer.
 _KEPT_S = 2 * int(STREAM_MAX_S)
-# KEYS: hashes of how many slots each worker holds. ARGV: this worker, what the keys begin with that are there while a
-# worker lives, how long the hashes are kept, and the limit of each. Takes one of each and returns 0, or which is full.
+# KEYS: the workers that hold slots of each name; what one holds since when is beside. ARGV: this worker, what it takes
+# slots as, what the keys begin with that are there while a worker lives, how long a slot counts, and how many there are
+# of each name. Takes one of each and returns 0, or which is full. Asked again after a lost answer, it takes no more.
 _TAKE = """
+local now = redis.call('TIME')[1]
+if redis.call('ZSCORE', KEYS[1] .. ':' .. ARGV[1], ARGV[2]) then return 0 end
 for i, key in ipairs(KEYS) do
-  local held, workers = 0, redis.call('HGETALL', key)
-  for j = 1, #workers, 2 do
-    if workers[j] == ARGV[1] or redis.call('EXISTS', ARGV[2] .. workers[j]) == 1 then
-      held = held + workers[j + 1]
+  local held = 0
+  for _, worker in ipairs(redis.call('SMEMBERS', key)) do
+    if worker == ARGV[1] or redis.call('EXISTS', ARGV[3] .. worker) == 1 then
+      held = held + redis.call('ZCOUNT', key .. ':' .. worker, now - ARGV[4], '+inf')
     else
-      redis.call('HDEL', key, workers[j])
+      redis.call('SREM', key, worker)
+      redis.call('DEL', key .. ':' .. worker)
     end
   end
-  if held >= tonumber(ARGV[i + 3]) then return i end
+  if held >= tonumber(ARGV[i + 4]) then return i end
 end
 for _, key in ipairs(KEYS) do
-  redis.call('HINCRBY', key, ARGV[1], 1)
-  redis.call('EXPIRE', key, ARGV[3])
+  redis.call('SADD', key, ARGV[1])
+  redis.call('ZADD', key .. ':' .. ARGV[1], now, ARGV[2])
+  redis.call('EXPIRE', key, ARGV[4])
+  redis.call('EXPIRE', key .. ':' .. ARGV[1], ARGV[4])
 end
 return 0
 """
-_FREE = """
-for _, key in ipairs(KEYS) do
-  if redis.call('HINCRBY', key, ARGV[1], -1) <= 0 then redis.call('HDEL', key, ARGV[1]) end
-end
-"""
+_FREE = "for i, key in ipairs(KEYS) do redis.call('ZREM', key .. ':' .. ARGV[1], ARGV[i + 1]) end"
 
 
 class Slots:
@@ -59,59 +66,74 @@ class Slots:
     def __init__(self, store: RedisStore | None = None) -> None:
         self._store = store
         self._held = Counter[str]()
-        self._freeing = set[asyncio.Task[None]]()
+        self._to_free: list[tuple[str, int]] = []
+        self._freeing: asyncio.Task[None] | None = None
 
-    async def take(self, wanted: Mapping[str, int]) -> str | None:
+    async def take(self, wanted: Mapping[str, int], holder: int) -> str | None:
         """Take a slot of each name, or none and return the first name that has none left.
 
         Args:
             wanted: How many slots there are of each name.
+            holder: What they are given back as, other than all before.
 
         Raises:
-            StoreError: If Redis can't be reached.
+            StoreError: If Redis can't be reached. It may have given them all the same.
         """
         names = list(wanted)
-        if self._store is not None:
-            keys = [f"{PREFIX}:slots:{name}" for name in names]
-            full = await self._store.run(_TAKE, keys, self._store.worker, channel(""), _KEPT_S, *wanted.values())
+        if self._store is not None and names:
+            keys = [_PREFIX + name for name in names]
+            lease, limits = channel(""), wanted.values()
+            full = await self._store.run(_TAKE, keys, self._store.worker, holder, lease, _KEPT_S, *limits)
             return names[full - 1] if full else None
         full = next((name for name in names if self._held[name] >= wanted[name]), None)
         self._held.update(names if full is None else ())
         return full
 
-    def free(self, names: Iterable[str]) -> None:
+    def free(self, names: Collection[str], holder: int) -> None:
         """Give back a slot of each name; in Redis, soon: a request that is cancelled can't wait for it."""
         if self._store is None:
-            self._held = self._held - Counter(names)
-        else:
-            task = asyncio.create_task(self._free(self._store, [f"{PREFIX}:slots:{name}" for name in names]))
-            self._freeing.add(task)
-            task.add_done_callback(self._freeing.discard)
+            self._held.subtract(names)
+            for name in names:
+                if not self._held[name]:
+                    del self._held[name]
+        elif names:
+            self._to_free += [(_PREFIX + name, holder) for name in names]
+            if self._freeing is None or self._freeing.done():
+                self._freeing = asyncio.create_task(self._free(self._store))
 
-    async def _free(self, store: RedisStore, keys: list[str]) -> None:
-        while True:
+    async def _free(self, store: RedisStore) -> None:
+        while batch := self._to_free[:_AT_ONCE]:
             try:
-                await store.run(_FREE, keys, store.worker)
+                await store.run(_FREE, [key for key, _ in batch], store.worker, *(holder for _, holder in batch))
+                del self._to_free[: len(batch)]
             except StoreError:
                 await asyncio.sleep(_AGAIN_S)
-            else:
-                return
 
 
 class Slot:
-    """The slots of one call.
+    """What one call holds, until whatever holds it for the call has ended: the request, and the call itself.
 
     Args:
-        slots: Where they are from.
-        names: Their names.
-        opening: The one of a session that may have to be opened; it counts by itself once it is written down.
+        slots: Where it is from.
     """
 
-    def __init__(self, slots: Slots, names: Iterable[str], opening: str) -> None:
+    _last = count(1)
+
+    def __init__(self, slots: Slots) -> None:
         self._slots = slots
-        self._names = set(names)
-        self._opening = opening
+        self._names = set[str]()
+        self._holder = 0
         self._holders = 1
+
+    async def take(self, wanted: Mapping[str, int]) -> str | None:
+        """Take slots as ``Slots`` does, instead of those that it has."""
+        self._give_back(self._names)
+        # Before they are there: if this is cancelled, they may be.
+        self._names, self._holder = set(wanted), next(self._last)
+        full = await self._slots.take(wanted, self._holder)
+        if full is not None:
+            self._names = set()
+        return full
 
     def hold_for(self, task: asyncio.Task[None]) -> None:
         """Keep them until a task has ended, too."""
@@ -121,14 +143,16 @@ class Slot:
     def leave(self) -> None:
         """Give them back if nothing else holds them."""
         self._holders -= 1
-        if not self._holders and self._names:
-            self._slots.free(self._names)
+        if not self._holders:
+            self._give_back(self._names)
 
     def opened(self) -> None:
-        """Take it that the session is written down."""
-        if self._opening in self._names:
-            self._names.remove(self._opening)
-            self._slots.free([self._opening])
+        """Take it that the session of the call is written down, and counts by itself."""
+        self._give_back({name for name in self._names if name.startswith(OPENING)})
+
+    def _give_back(self, names: set[str]) -> None:
+        self._names = self._names - names
+        self._slots.free(names, self._holder)
 
 
 # Of the request that is being answered, and of the call that it began.
