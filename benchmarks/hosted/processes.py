@@ -21,12 +21,11 @@ STOP_LIMIT_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A process: its URL, its id, where it writes, and where its metrics are, if it has any."""
+    """A process: its URL, its id and where it writes."""
 
     url: str
     pid: int
     log: Path
-    metrics: str = ""
 
 
 @asynccontextmanager
@@ -48,15 +47,14 @@ async def running(log: Path, *command: str) -> AsyncIterator[Running]:
 
 @asynccontextmanager
 async def serving(log: Path, *arguments: str) -> AsyncIterator[Running]:
-    """Run a server in Python, which writes its URL at the end of its first line, and that of its metrics likewise."""
-    lines = 2 if "--metrics-port" in arguments else 1
+    """Run a server in Python, which writes its URL at the end of its first line."""
     async with running(log, sys.executable, *arguments) as process:
-        await until(lambda: log.read_bytes().count(b"\n") >= lines or not alive(process.pid))
+        await until(lambda: b"\n" in log.read_bytes() or not alive(process.pid))
         said = log.read_text(encoding="utf-8")  # noqa: ASYNC240 - it is there
-        urls = [line.split(" ")[-1] for line in said.split("\n")[:lines]]
-        if not all(url.startswith("http") for url in urls):
+        url = said.split("\n")[0].split(" ")[-1]
+        if not url.startswith("http"):
             raise RuntimeError(f"{arguments} said {said}")
-        yield Running(urls[0], process.pid, log, *urls[1:])
+        yield Running(url, process.pid, log)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -63,8 +63,8 @@ def redis_kinds(port: int) -> dict[str, int]:
 async def metrics(stack: Stack, folder: Path, number: int) -> None:
     """Write down what Prometheus would see of each worker: in ``worker-1-0007.prom`` the seventh of the first."""
     async with httpx2.AsyncClient() as http:
-        for which, worker in enumerate(stack.workers, 1):
-            text = (await http.get(worker.metrics)).text
+        for which, url in enumerate(stack.metrics, 1):
+            text = (await http.get(url)).text
             (folder / f"worker-{which}-{number:04}.prom").write_text(text, encoding="utf-8")
 
 
@@ -82,7 +82,7 @@ async def sample(stack: Stack) -> dict[str, float]:
             found[f"worker {number} MiB"] = round(resident_mib(worker.pid), 1)
             found[f"worker {number} files"] = open_files(worker.pid)
             found[f"worker {number} threads"] = threads(worker.pid)
-            found[f"worker {number} calls"] = await _open_calls(http, worker.metrics)
+            found[f"worker {number} calls"] = await _open_calls(http, stack.metrics[number - 1])
         found |= redis_facts(stack.redis)
         counted: dict[str, Any] = (await http.post(stack.agent, json={"count": True})).json()
     return found | {f"agent {what}": number for what, number in counted.items()}

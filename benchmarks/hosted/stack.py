@@ -39,6 +39,7 @@ class Stack:
         url: Where clients go.
         agent: The URL of the agent.
         workers: The servers' processes.
+        metrics: Where each says what it counted, if it counts.
         issuer: Whose tokens are taken, if any are.
         audience: What they are for.
         redis: Its port; 0 without one.
@@ -48,6 +49,7 @@ class Stack:
     url: str
     agent: str
     workers: list[Running]
+    metrics: list[str] = field(default_factory=list)
     issuer: TestIssuer | None = None
     audience: str = ""
     redis: int = 0
@@ -116,11 +118,12 @@ async def whole(
         config = folder / "config.toml"
         config.write_text(CONFIG.format_map(settings), encoding="utf-8")
         command = ["-m", "agentcore_mcp", "serve", "--port", "0", "--config", f"{config}"]
-        command += ["--metrics-port", "0"] if metrics else []
-        served = [
-            await stack.enter_async_context(serving(folder / f"worker-{number}.log", *command))
-            for number in range(1, workers + 1)
-        ]
+        ports = [free_port() for _ in range(workers)] if metrics else []
+        served = []
+        for number in range(workers):
+            counted = ["--metrics-port", f"{ports[number]}"] if metrics else []
+            log = folder / f"worker-{number + 1}.log"
+            served.append(await stack.enter_async_context(serving(log, *command, *counted)))
         pids = {f"worker {number}": worker.pid for number, worker in enumerate(served, 1)}
         if redis:
             pids["redis"] = store.pid
@@ -135,7 +138,8 @@ async def whole(
             await until(lambda: bool(children(master.pid)))
             pids["nginx"] = children(master.pid)[0]
         url = public_url if nginx else served[0].url
-        yield Stack(url, agent, served, issuer, public_url, redis_port, pids)
+        counts = [f"http://127.0.0.1:{port}/metrics" for port in ports]
+        yield Stack(url, agent, served, counts, issuer, public_url, redis_port, pids)
 
 
 @asynccontextmanager
