@@ -83,9 +83,7 @@ class Scopes(Table):
     invoke: Scope = Field(default="agentcore:invoke", description="invoke_agent and ask_NAME")
     command: Scope = Field(default="agentcore:command", description="run_command")
     stop: Scope = Field(default="agentcore:stop", description="stop_session")
-    operate: Scope = Field(
-        default="agentcore:operate", description="Listing and stopping everybody's sessions"
-    )
+    operate: Scope = Field(default="agentcore:operate", description="Listing and stopping everybody's sessions")
 
 
 class ServerAuth(Table):

@@ -13,6 +13,7 @@ from mcp.server.request_state import RequestStateSecurity
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
 from agentcore_mcp.server.arguments import ArgumentCheck
 from agentcore_mcp.server.hosted.accounts import Accounts
+from agentcore_mcp.server.hosted.tracing import keep_baggage
 from agentcore_mcp.server.hosted.views import Views
 from agentcore_mcp.server.state import ServerState
 from agentcore_mcp.server.tools.confirmation import OneTimeCodec
@@ -60,7 +61,7 @@ class AgentCoreServer(MCPServer[ServerState]):
             subscriptions=False,
             tools=list(views.everything.tools.values()),
             request_state_security=RequestStateSecurity(codec=confirmations),
-            middleware=[confirmations, cancellations, accounts, ArgumentCheck(state.settings, views)],
+            middleware=[keep_baggage, confirmations, cancellations, accounts, ArgumentCheck(state.settings, views)],
         )
         self.state = state
         self.accounts = accounts

@@ -18,6 +18,7 @@ import anyio
 from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError, StreamInterruptedError
 from agentcore_mcp.server.call import Call, Phase
 from agentcore_mcp.server.hosted.slots import current_slot
+from agentcore_mcp.server.hosted.tracing import span
 from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.wire.limits import STREAM_MAX_S
 
@@ -143,7 +144,8 @@ class Calls:
         limit = asyncio.timeout(self._limit_s)
         try:
             async with limit:
-                await work()
+                with span(call.tool, call.session.agent, call.session.session_id):
+                    await work()
         except asyncio.CancelledError:
             call.failure = (
                 StreamInterruptedError("the server is ending, and ended the call")

@@ -11,6 +11,7 @@ from pydantic import Field, WithJsonSchema
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.call import Call
+from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.server.hosted.upstream import user_id_of
 from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.output import Output
@@ -132,7 +133,7 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
             session_id=session_id,
             qualifier=agent.qualifier,
             user_id=user_id_of(agent, caller.principal),
-            headers=agent.headers,
+            headers=traced(agent.headers),
             read_timeout_s=agent.timeout_s,
         ) as invocation:
             call.answered_as(invocation.request_id)

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
 from agentcore_mcp.server.call import Call, Phase
+from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.results import tool_errors
@@ -165,7 +166,7 @@ async def _run(caller: Caller, call: Call) -> None:
             session_id=call.session.session_id,
             timeout_s=call.timeout_s,
             qualifier=target.agent.qualifier,
-            headers=target.command_headers,
+            headers=traced(target.command_headers),
         ) as run:
             call.answered_as(run.request_id)
             await caller.ledger.answered(call, run.session_id)

@@ -18,6 +18,7 @@ from agentcore_mcp.server.hosted.drain import NOTICE_S, Drain
 from agentcore_mcp.server.hosted.entrance import entrance
 from agentcore_mcp.server.hosted.health import Health
 from agentcore_mcp.server.hosted.pings import Pings
+from agentcore_mcp.server.hosted.tracing import continuing
 from agentcore_mcp.server.transports.admission import REQUEST_LIMIT_S, KnownHosts, TimedProtocol
 from agentcore_mcp.server.transports.cancellation import giving_session_ids
 from agentcore_mcp.server.transports.signals import end_signals
@@ -94,7 +95,7 @@ async def serve_http(
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     drain_s = hosted.drain_s if "server" in server.state.settings.model_fields_set else 0.0
-    guarded = entrance(giving_session_ids(app), app, server.state)
+    guarded = entrance(continuing(giving_session_ids(app)), app, server.state)
     known: ASGIApp = Pings(guarded, PATH) if on_agentcore else KnownHosts(guarded, names)
     if counted:
         from agentcore_mcp.server.hosted.metrics import Metrics
