@@ -50,7 +50,8 @@ class ArgumentCheck:
         """Answer a call that can't be carried out, and pass everything else on."""
         params = ctx.params
         view = self._views.current()
-        schemas = view.schemas(hands_off=host_of(ctx.session, self._settings).handoff_after_s is not None)
+        hands_off = host_of(ctx.session, self._settings).handoff_after_s is not None
+        schemas = view.handing_off if hands_off else view.waiting
         if ctx.method in _TELLING and isinstance(result := await call_next(ctx), dict):
             return self._seen(result, view, schemas)
         name = params.get("name") if params is not None else None

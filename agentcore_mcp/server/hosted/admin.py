@@ -75,8 +75,7 @@ class Admin:
             # No page in a browser, though: any can send a POST without a body, and one of this machine has its name.
             local = local and "origin" not in request.headers
             return None if local else _error(403, "without [server.auth], only the server's own machine is answered")
-        scope, principal = auth.scopes.operate, current_principal()
-        return None if scope in principal.scopes else self._challenges.step_up(principal, {scope})
+        return self._challenges.step_up(current_principal(), frozenset({auth.scopes.operate}))
 
     async def _find(self, wanted: dict[str, list[str]]) -> list[tuple[Caller, Session]]:
         found = [(caller, one) for caller in await self._state.everybody() for one in await caller.ledger.open()]

@@ -58,27 +58,19 @@ class Challenges:
             except AgentCoreError:
                 # The tool may be luckier than this in listing the agents, and find one of those.
                 rules = [self._policy.of_discovered]
-        missing = self._policy.scopes_of(call.tool, rules) - call.principal.scopes
-        return self.step_up(call.principal, missing) if missing else None
+        return self.step_up(call.principal, self._policy.scopes_of(call.tool, rules))
 
-    def step_up(self, principal: Principal, missing: Iterable[str]) -> JSONResponse:
-        """Return the answer to a call that needs more scopes: those held and those missing, to be asked for anew."""
-        wanted = " ".join(sorted(missing))
-        return self.refusal(
-            403, "insufficient_scope", f"this needs the scope {wanted}", principal.scopes | set(missing)
-        )
+    def step_up(self, principal: Principal, needed: frozenset[str]) -> JSONResponse | None:
+        """Return the answer to a request that needs scopes which its token lacks: to ask for these and those held."""
+        if not (missing := needed - principal.scopes):
+            return None
+        description = f"this needs the scope {' '.join(sorted(missing))}"
+        return self.refusal(403, "insufficient_scope", description, principal.scopes | missing)
 
     def refusal(
         self, status: int, error: str = "", description: str = "", scopes: Iterable[str] | None = None
     ) -> JSONResponse:
-        """Return a refusal with its challenge.
-
-        Args:
-            status: The HTTP status.
-            error: The code of RFC 6750; "" for none.
-            description: What is wrong.
-            scopes: What to ask the authorization server for; None is all that the tools need.
-        """
+        """Return a refusal with its challenge; ``scopes`` are what to ask for, by default all that the tools need."""
         parameters = {
             "error": error,
             "error_description": description,

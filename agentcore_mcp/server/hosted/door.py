@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from agentcore_mcp.server.hosted.challenges import Challenges
-    from agentcore_mcp.server.hosted.policy import Policy
     from agentcore_mcp.server.hosted.tokens import Tokens
 
 
@@ -32,14 +31,14 @@ class Door:
     Args:
         app: What is behind.
         tokens: What checks tokens.
-        policy: Which scopes every request needs.
+        required: The scopes that every request needs.
         challenges: What makes the answers.
     """
 
-    def __init__(self, app: ASGIApp, tokens: Tokens, policy: Policy, challenges: Challenges) -> None:
+    def __init__(self, app: ASGIApp, tokens: Tokens, required: frozenset[str], challenges: Challenges) -> None:
         self._app = AuthContextMiddleware(app)
         self._tokens = tokens
-        self._policy = policy
+        self._required = required
         self._challenges = challenges
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,8 +66,8 @@ class Door:
             # Nothing is wrong with the token as far as is known, and another one would not help.
             body = {"error": "temporarily_unavailable", "error_description": "the issuer's keys can't be fetched"}
             return JSONResponse(body, 503, {"Retry-After": f"{AGAIN_S:.0f}"})
-        if missing := self._policy.scopes_of() - principal.scopes:
-            return self._challenges.step_up(principal, missing)
+        if step_up := self._challenges.step_up(principal, self._required):
+            return step_up
         scope["user"] = AuthenticatedUser(
             PrincipalToken(
                 token=principal.token,

@@ -49,7 +49,7 @@ def entrance(endpoint: ASGIApp, app: Starlette, state: ServerState) -> ASGIApp:
     # Scopes before limits: what may not be done takes nothing of a limit.
     gate = inside([challenges.check, *limits], challenges)
     http = key_client(server.auth)
-    door = Door(gate, Tokens(server.auth, server.public_url, http), state.policy, challenges)
+    door = Door(gate, Tokens(server.auth, server.public_url, http), state.policy.scopes_of(), challenges)
 
     @asynccontextmanager
     async def lifespan(_: Router) -> AsyncIterator[None]:

@@ -115,20 +115,19 @@ class Gate:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        # Without waiting for it: the length that is announced is the one that is read.
-        if int(Headers(scope=scope).get("content-length", 0)) > self._body_bytes:
-            await _too_large(self._body_bytes)(scope, receive, send)
-            return
         body = bytearray()
+        # The length that is announced is the one that is read.
+        length = int(Headers(scope=scope).get("content-length", 0))
         message: Message = {"more_body": True}
-        while message.get("more_body"):
+        while message.get("more_body") and length <= self._body_bytes:
             message = await receive()
             if message["type"] != "http.request":
                 return  # The client has gone before it had said what it wants.
             body += message.get("body", b"")
-            if len(body) > self._body_bytes:
-                await _too_large(self._body_bytes)(scope, receive, send)
-                return
+            length = max(length, len(body))
+        if length > self._body_bytes:
+            await _too_large(self._body_bytes)(scope, receive, send)
+            return
         try:
             said = json.loads(body)
             # The SDK parses it once more, by one of two parsers: neither gets to see what the checks don't.

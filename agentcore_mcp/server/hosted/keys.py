@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
 import anyio
 import httpx2
 
+from agentcore_mcp.config.hosted import Algorithm
 from agentcore_mcp.runtime.environment import tls_context, trusts_environment
 from agentcore_mcp.wire.loopback import is_loopback
 
@@ -35,9 +37,6 @@ AGAIN_S = 30.0
 FETCH_TIMEOUT_S = 10.0
 # A key takes about 500 bytes; Entra ID has a dozen.
 DOCUMENT_MAX_BYTES = 262_144
-# OpenID Connect Discovery 1.0 puts its path behind the issuer's, RFC 8414 its own before it.
-_OPENID = "/.well-known/openid-configuration"
-_OAUTH = "/.well-known/oauth-authorization-server"
 
 logger = logging.getLogger(__name__)
 
@@ -69,8 +68,7 @@ class IssuerKeys:
         self._issuer = issuer
         self._http = http
         self._now = now
-        self._keys: dict[str | None, dict[str, Any]] = {}
-        self._parsed: dict[tuple[str | None, str], PyJWK | None] = {}
+        self._keys: dict[tuple[str | None, str], PyJWK] = {}
         self._fetched_at = self._tried_at = float("-inf")
         self._fetching = anyio.Lock()
 
@@ -82,21 +80,11 @@ class IssuerKeys:
         """
         is_old = self._now() - self._fetched_at > FRESH_S
         # One request fetches keys that are old, and others go on with them meanwhile: an issuer may take its time.
-        if self._find(key_id) is None or (is_old and not self._fetching.locked()):
+        if (key_id, algorithm) not in self._keys or (is_old and not self._fetching.locked()):
             await self._refresh()
         if self._now() - self._fetched_at > STALE_S:
             raise KeysUnavailableError(f"the keys of {self._issuer.issuer} can't be fetched")
-        if (found := self._find(key_id)) is None:
-            return None
-        place = found.get("kid"), algorithm
-        if place not in self._parsed:
-            self._parsed[place] = _parsed(found, algorithm)
-        return self._parsed[place]
-
-    def _find(self, key_id: str | None) -> dict[str, Any] | None:
-        if key_id is None and len(self._keys) == 1:
-            return next(iter(self._keys.values()))
-        return self._keys.get(key_id)
+        return self._keys.get((key_id, algorithm))
 
     async def _refresh(self) -> None:
         tried_at = self._tried_at
@@ -113,17 +101,17 @@ class IssuerKeys:
                     "can't fetch the keys of %s: %s", self._issuer.issuer, str(error) or type(error).__name__
                 )
                 return
-            self._parsed.clear()
             self._fetched_at = self._now()
 
     async def _jwks_url(self) -> str:
         if self._issuer.jwks_url is not None:
             return self._issuer.jwks_url
-        url = urlsplit(self._issuer.issuer)
-        path = url.path.rstrip("/")
-        for place in (path + _OPENID, _OAUTH + path):
+        from mcp.client.auth.utils import build_oauth_authorization_server_metadata_discovery_urls as places_of
+
+        places = places_of(self._issuer.issuer, "")
+        for place in places:
             try:
-                metadata = await self._document(url._replace(path=place).geturl())
+                metadata = await self._document(place)
             except httpx2.HTTPStatusError:
                 continue
             # Otherwise one issuer could speak for another (RFC 8414, 3.3).
@@ -133,7 +121,7 @@ class IssuerKeys:
             if not isinstance(jwks, str) or not self._may_fetch(jwks):
                 raise ValueError(f"its jwks_uri is {jwks!r}, which is not https")
             return jwks
-        raise ValueError(f"it has no metadata at {_OPENID} or {_OAUTH}; set jwks_url")
+        raise ValueError(f"it has no metadata at {', '.join(places)}; set jwks_url")
 
     def _may_fetch(self, address: str) -> bool:
         url = urlsplit(address)
@@ -157,29 +145,25 @@ class IssuerKeys:
         return document
 
 
-def _usable(jwks: dict[str, Any]) -> dict[str | None, dict[str, Any]]:
-    """Return the public keys for signatures of a JSON Web Key Set by their ids."""
-    keys = jwks.get("keys")
-    usable = {
-        key.get("kid"): key
-        for key in (keys if isinstance(keys, list) else [])
-        if isinstance(key, dict)
-        and isinstance(key.get("kid"), str | None)
-        and key.get("use", "sig") == "sig"
-        and key.get("kty") != "oct"
-    }
-    if not usable:
-        raise ValueError("it publishes no key for signatures")
-    return usable
+def _usable(jwks: dict[str, Any]) -> dict[tuple[str | None, str], PyJWK]:
+    """Return the public keys of a JSON Web Key Set by their ids and each algorithm that they are good for.
 
-
-def _parsed(key: dict[str, Any], algorithm: str) -> PyJWK | None:
-    """Return a key for one algorithm; None if it is for another, or can't be read."""
+    A token need not say which key it is signed with if there is only one.
+    """
     import jwt
 
-    if key.get("alg", algorithm) != algorithm:
-        return None
-    try:
-        return jwt.PyJWK(key, algorithm)
-    except jwt.PyJWTError:
-        return None
+    given = jwks.get("keys")
+    keys = [
+        key
+        for key in (given if isinstance(given, list) else [])
+        if isinstance(key, dict) and isinstance(key.get("kid"), str | None) and key.get("use", "sig") == "sig"
+    ]
+    usable: dict[tuple[str | None, str], PyJWK] = {}
+    for key in keys:
+        for algorithm in get_args(Algorithm):
+            if key.get("alg", algorithm) == algorithm:
+                with suppress(jwt.PyJWTError):
+                    usable[key.get("kid"), algorithm] = jwt.PyJWK(key, algorithm)
+    if not usable:
+        raise ValueError("it publishes no key for signatures")
+    return usable | ({(None, algorithm): key for (_, algorithm), key in usable.items()} if len(keys) == 1 else {})

@@ -7,7 +7,7 @@ nothing, since they can be asked for.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agentcore_mcp.server.hosted.principals import current_principal
 from agentcore_mcp.server.instructions import instructions_for
@@ -15,8 +15,6 @@ from agentcore_mcp.server.tools import build_tools
 from agentcore_mcp.server.tools.publishing import without_handoff
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from agentcore_mcp.config import Settings
     from agentcore_mcp.server.hosted.policy import Policy
 
@@ -31,8 +29,10 @@ class View:
         settings: Of these agents alone.
 
     Attributes:
-        tools: By name, with what a host needs that calls are handed over to.
+        tools: By name.
         arguments: The names of all arguments.
+        handing_off: The schemas of their arguments, for a host that calls are handed over to.
+        waiting: The same for a host that waits.
         instructions: The server's.
     """
 
@@ -41,12 +41,8 @@ class View:
         self.tools = {tool.name: tool for tool in tools}
         self.arguments = {argument for tool in tools for argument in tool.parameters["properties"]} | {"agent"}
         self.instructions = instructions_for(settings, list(self.tools))
-        self._handing_off = {tool.name: tool.parameters for tool in tools}
-        self._waiting = {tool.name: without_handoff(tool.parameters) for tool in tools}
-
-    def schemas(self, *, hands_off: bool) -> Mapping[str, Mapping[str, Any]]:
-        """Return the schemas of arguments by tool, for a host that calls are handed over to or that waits."""
-        return self._handing_off if hands_off else self._waiting
+        self.handing_off = {tool.name: tool.parameters for tool in tools}
+        self.waiting = {tool.name: without_handoff(tool.parameters) for tool in tools}
 
 
 class Views:

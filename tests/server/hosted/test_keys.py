@@ -78,15 +78,38 @@ async def test_while_an_issuer_takes_its_time_its_old_keys_are_used(http: httpx2
     assert len(server.requests) == 2
 
 
-async def test_the_metadata_of_rfc_8414_will_do(issuer: TestIssuer, keys: IssuerKeys) -> None:
-    issuer.openid = False
+@pytest.mark.parametrize("openid", [False, True])
+async def test_metadata_of_either_kind_will_do(issuer: TestIssuer, keys: IssuerKeys, openid: bool) -> None:
+    issuer.openid = openid
 
     assert await keys.key("first", "ES256")
-    assert issuer.asked == [
-        "/.well-known/openid-configuration",
-        "/.well-known/oauth-authorization-server",
-        "/jwks",
-    ]
+    tried = ["/.well-known/oauth-authorization-server", *(["/.well-known/openid-configuration"] if openid else [])]
+    assert issuer.asked == [*tried, "/jwks"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/.well-known/oauth-authorization-server/tenant/v2.0",
+        "/.well-known/openid-configuration/tenant/v2.0",
+        "/tenant/v2.0/.well-known/openid-configuration",
+    ],
+)
+async def test_the_metadata_of_an_issuer_with_a_path_are_found_wherever_they_may_be(
+    http: httpx2.AsyncClient, place: str
+) -> None:
+    async def answer(exchange: Exchange) -> None:
+        documents = {
+            place: {"issuer": issuer, "jwks_uri": f"{server.endpoint_url}/jwks"},
+            "/jwks": {"keys": [new_key("first").jwk()]},
+        }
+        document = documents.get(exchange.request.target)
+        status = "404 Not Found" if document is None else "200 OK"
+        await exchange.send(reply(status, json.dumps(document).encode(), content_type="application/json"))
+
+    async with asyncio.timeout(WAIT_S), loopback_server(answer) as server:
+        issuer = f"{server.endpoint_url}/tenant/v2.0"
+        assert await IssuerKeys(Issuer(issuer=issuer), http).key("first", "ES256")
 
 
 async def test_a_new_key_is_found_at_its_first_token(issuer: TestIssuer, keys: IssuerKeys, clock: Clock) -> None:
