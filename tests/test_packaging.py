@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from agentcore_mcp.config import environment
+from agentcore_mcp.config import TOOL_NAMES, environment
 
 ROOT = Path(__file__).parent.parent
 SERVER: dict[str, Any] = json.loads((ROOT / "server.json").read_text(encoding="utf-8"))
@@ -83,3 +83,33 @@ def test_a_variable_uses_only_fields_that_the_schema_knows(variable: dict[str, A
 def test_the_license_the_metadata_name_is_the_one_in_the_repository() -> None:
     assert PROJECT["license"] == "Apache-2.0"
     assert "Apache License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_a_hosted_server_is_reached_by_the_host_that_a_user_fills_in() -> None:
+    (remote,) = SERVER["remotes"]
+
+    assert remote["type"] == "streamable-http"
+    assert re.findall(r"{(\w+)}", remote["url"]) == list(remote["variables"])
+    assert remote["url"].startswith("https://")
+
+
+BUNDLE = ROOT / "packaging" / "mcpb"
+MANIFEST: dict[str, Any] = json.loads((BUNDLE / "manifest.json").read_text(encoding="utf-8"))
+
+
+def test_the_bundle_installs_this_version_and_its_settings_are_variables_of_the_server() -> None:
+    """``.ci/run`` has it validated and packed by its own tool, and starts what comes out."""
+    project = tomllib.loads((BUNDLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    config = MANIFEST["server"]["mcp_config"]
+
+    assert project["dependencies"] == [f"{PROJECT['name']}=={PROJECT['version']}"]
+    assert MANIFEST["version"] == project["version"] == PROJECT["version"]
+    assert set(config["env"].values()) == {f"${{user_config.{name}}}" for name in MANIFEST["user_config"]}
+    variables = {variable["name"] for variable in SERVER["packages"][0]["environmentVariables"]}
+    assert set(config["env"]) <= variables
+    secret = {name for name, about in MANIFEST["user_config"].items() if about.get("sensitive")}
+    assert secret == {"bearer_token"}
+
+
+def test_the_bundle_names_the_tools_that_there_are() -> None:
+    assert [tool["name"] for tool in MANIFEST["tools"]] == list(TOOL_NAMES)
