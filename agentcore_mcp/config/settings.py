@@ -165,6 +165,10 @@ class Settings(Table):
 
     def allows(self, tool: ToolName) -> bool:
         """Tell whether a tool may be offered and called. ``ask_NAME`` is ``invoke_agent`` by another name."""
+        if tool == "run_command" and all(
+            which.commands.mode == "off" for which in (*self.agents, self.discovery) if which is not None
+        ):
+            return False
         return (self.tools is None or tool in self.tools) and not (self.read_only and tool in _NOT_READ_ONLY)
 
     def changed(

@@ -68,11 +68,7 @@ class RunCommandResult(handoff.CallResult):
 
 
 def published(settings: Settings) -> list[Tool]:
-    """Return the tool, unless commands are off for every agent that there may be."""
-    policies = [agent.commands for agent in settings.agents]
-    policies += [settings.discovery.commands] if settings.discovery is not None else []
-    if all(policy.mode == "off" for policy in policies):
-        return []
+    """Return the tool."""
     return [publish(run_command, "Run a shell command", DESCRIPTION, settings)]
 
 

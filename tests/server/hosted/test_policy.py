@@ -36,6 +36,7 @@ def test_each_tool_needs_its_scope_and_what_its_agents_need() -> None:
 def test_the_metadata_names_the_scopes_of_the_tools_that_there_are() -> None:
     assert Policy(hosted()).all_scopes == ["agentcore:command", "agentcore:invoke", "agentcore:stop"]
     assert Policy(hosted(read_only=True)).all_scopes == ["agentcore:invoke"]
+    assert Policy(hosted(agent={"commands": "off"})).all_scopes == ["agentcore:invoke", "agentcore:stop"]
     assert Policy(hosted({"required_scopes": ["mcp"]}, tools=frozenset({"list_agents"}))).all_scopes == ["mcp"]
 
 
