@@ -25,25 +25,23 @@ _LIMIT_S = 120.0
 
 @click.command()
 @click.argument("action", type=click.Choice(["list", "stop"]), default="list")
-@click.argument("session_ids", nargs=-1, metavar="[SESSION_ID]...")
+@click.argument("session_id", nargs=-1, metavar="[SESSION_ID]...")
 @click.option("--url", metavar="URL", help="The server, such as https://HOST/mcp; default: public_url of --config.")
 @click.option("--config", metavar="FILE", help="The server's configuration file.")
-@click.option("--subject", "subjects", multiple=True, metavar="NAME", help="Only what this subject opened; repeatable.")
-@click.option("--agent", "agents", multiple=True, metavar="NAME", help="Only sessions of this agent; repeatable.")
+@click.option("--subject", multiple=True, metavar="NAME", help="Only what this subject opened; repeatable.")
+@click.option("--agent", multiple=True, metavar="NAME", help="Only sessions of this agent; repeatable.")
 @click.option("--all", "everything", is_flag=True, help="Stop all sessions of everybody.")
 @click.option("--yes", is_flag=True, help="Don't ask before --all.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def sessions(
     action: str,
-    session_ids: tuple[str, ...],
     url: str | None,
     config: str | None,
-    subjects: tuple[str, ...],
-    agents: tuple[str, ...],
     *,
     everything: bool,
     yes: bool,
     as_json: bool,
+    **named: Sequence[str],
 ) -> None:
     """List or stop the sessions that were opened through a running `agentcore-mcp serve`, whoever opened them.
 
@@ -51,8 +49,7 @@ def sessions(
     variable AGENTCORE_MCP_TOKEN. Exits with 1 if a session was not stopped.
     """
     address = _address(url, config)
-    named = {"session_id": session_ids, "subject": subjects, "agent": agents}
-    query: dict[str, Sequence[str]] = {name: values for name, values in named.items() if values}
+    query = {name: values for name, values in named.items() if values}
     if action == "list":
         found = _ask("GET", address, query)
     elif everything == bool(query):
@@ -61,7 +58,7 @@ def sessions(
         if everything and not yes and sys.stdin is not None and sys.stdin.isatty():
             click.confirm(f"Stop all sessions of everybody at {address}?", abort=True, err=True)
         found = _ask("POST", f"{address}/stop", query or {"all": ["true"]})
-        missing = set(session_ids) - {session["session_id"] for session in found}
+        missing = set(named["session_id"]) - {session["session_id"] for session in found}
         found += [{"session_id": one, "status": "not_open"} for one in sorted(missing)]
     click.echo(json.dumps(found, indent=2) if as_json else "\n".join(map(_line, found)) or "no session is open")
     if any(session.get("status") in ("error", "not_open") for session in found):

@@ -100,7 +100,7 @@ class Calls:
         # Not in a task group: what anyio holds of each task is as much as the rest of a call that waits.
         call.task = asyncio.create_task(self._carry_out(call, work))
         if (slot := current_slot.get()) is not None:
-            slot.hold_for(call.task)
+            slot.begin(call.task)
 
     async def attend(self, call: Call, report: Report, *, first: str, handoff_after_s: float | None) -> bool:
         """Wait for a call with its progress told; return whether it has finished.

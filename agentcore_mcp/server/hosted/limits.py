@@ -10,7 +10,7 @@ import math
 import time
 from bisect import bisect_left
 from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse
 
@@ -46,12 +46,8 @@ class OverLimitError(Exception):
         self.after_s = max(1, math.ceil(after_s))
 
 
-class _Need(NamedTuple):
-    """What a call needs a slot of: its name, how many there are, and what to say if none is left."""
-
-    name: str
-    slots: int
-    over: OverLimitError
+# How many slots there are of a name, and what to say if none is left.
+_Need = tuple[int, OverLimitError]
 
 
 class Limits:
@@ -117,15 +113,15 @@ class Limits:
     async def _take(self, call: ToolCall) -> None:
         """Take the slots that a call needs, until both its request and the call itself have ended."""
         limits, me, session = self._limits, call.principal.key, None
-        needs: list[_Need] = []
+        needs: dict[str, _Need] = {}
         if most := limits.concurrent_calls:
             text = f"{most} of your calls go on, and no more may (concurrent_calls): wait for one, or stop its session"
-            needs.append(_Need(f"calls:{me}", most, OverLimitError(f"{text} with stop_session")))
+            needs[f"calls:{me}"] = most, OverLimitError(f"{text} with stop_session")
         if (self._of_sessions or limits.agent_concurrent_calls) and (agents := await call.agents()):
             name = agents[0].name
             if most := limits.agent_concurrent_calls:
                 text = f"{most} calls of the agent {name} go on, and no more may, of all callers together"
-                needs.append(_Need(f"agent:{name}", most, OverLimitError(f"{text} (agent_concurrent_calls)")))
+                needs[f"agent:{name}"] = most, OverLimitError(f"{text} (agent_concurrent_calls)")
             if self._of_sessions:
                 # If it is none, the tool finds the same, and calls no agent.
                 with suppress(InvalidRequestError):
@@ -134,19 +130,20 @@ class Limits:
         held = Slot(self._slots)
         call.until_answered.callback(held.leave)
         current_slot.set(held)
-        before = -1
+        book = call.caller.ledger.book
+        others = None if session is None else await self._others(book, session)
         while True:
-            others = None if session is None else await self._others(call.caller.ledger.book, session)
-            if others is not None and len(others) == before:
-                return
-            wanted = needs if others is None else [*needs, self._opening(f"{OPENING}{me}", others)]
-            full = await held.take({need.name: need.slots for need in wanted})
+            if others is not None:
+                needs[f"{OPENING}{me}"] = self._opening(others)
+            full = await held.take({name: slots for name, (slots, _) in needs.items()})
             if full is not None:
-                raise next(need.over for need in wanted if need.name == full)
-            if others is None:
+                raise needs[full][1]
+            if session is None or others is None:
                 return
-            # Until it is known that no other call has opened a session in between, on whatever worker.
-            before = len(others)
+            # Another call may have opened a session in between, on whatever worker.
+            before, others = others, await self._others(book, session)
+            if others is None or len(others) <= len(before):
+                return
 
     async def _others(self, book: Book, session: Session) -> list[Session] | None:
         """Return the open sessions if a call opens another one, and these are counted; else None.
@@ -172,7 +169,7 @@ class Limits:
         known_by_id = any(one.key == session.key for one in opened)
         return None if not self._limits.sessions or named or known_by_id else opened
 
-    def _opening(self, name: str, others: Sequence[Session]) -> _Need:
+    def _opening(self, others: Sequence[Session]) -> _Need:
         """Return the need of a session that is to be opened beside others."""
         most = self._limits.sessions or 0
         text = (
@@ -180,7 +177,7 @@ class Limits:
         )
         full = len(others) >= most
         after_s = min(one.ends_at for one in others) - self._now() if full else AGAIN_S
-        return _Need(name, most - len(others), OverLimitError(f"{text} a session with stop_session", after_s))
+        return most - len(others), OverLimitError(f"{text} a session with stop_session", after_s)
 
 
 def _is_open(session: Session, now: float) -> bool:

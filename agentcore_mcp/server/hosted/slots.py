@@ -1,12 +1,13 @@
 """Slots for what goes on at once, counted over all workers.
 
-A call's are held by its request and, if that hands it over, until the call ends.
+A call holds its own until it ends, also if its request hands it over and ends before.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from contextvars import ContextVar
 from itertools import count
 from typing import TYPE_CHECKING
@@ -83,7 +84,13 @@ class Slots:
         if self._store is not None and names:
             keys = [_PREFIX + name for name in names]
             lease, limits = channel(""), wanted.values()
-            full = await self._store.run(_TAKE, keys, self._store.worker, holder, lease, _KEPT_S, *limits)
+            arguments = self._store.worker, holder, lease, _KEPT_S, *limits
+            freeing = self._freeing
+            full = await self._store.run(_TAKE, keys, *arguments)
+            if full and freeing is not None:
+                # A client that calls again as soon as it has its answer may be faster than this.
+                await asyncio.wait([freeing], timeout=_AGAIN_S)
+                full = await self._store.run(_TAKE, keys, *arguments)
             return names[full - 1] if full else None
         full = next((name for name in names if self._held[name] >= wanted[name]), None)
         self._held.update(names if full is None else ())
@@ -98,20 +105,23 @@ class Slots:
                     del self._held[name]
         elif names:
             self._to_free += [(_PREFIX + name, holder) for name in names]
-            if self._freeing is None or self._freeing.done():
+            if self._freeing is None:
                 self._freeing = asyncio.create_task(self._free(self._store))
 
     async def _free(self, store: RedisStore) -> None:
-        while batch := self._to_free[:_AT_ONCE]:
-            try:
-                await store.run(_FREE, [key for key, _ in batch], store.worker, *(holder for _, holder in batch))
-                del self._to_free[: len(batch)]
-            except StoreError:
+        try:
+            while batch := self._to_free[:_AT_ONCE]:
+                with suppress(StoreError):
+                    await store.run(_FREE, [key for key, _ in batch], store.worker, *(holder for _, holder in batch))
+                    del self._to_free[: len(batch)]
+                    continue
                 await asyncio.sleep(_AGAIN_S)
+        finally:
+            self._freeing = None
 
 
 class Slot:
-    """What one call holds, until whatever holds it for the call has ended: the request, and the call itself.
+    """What one call holds: until its request ends or, from when it has begun, until it ends itself.
 
     Args:
         slots: Where it is from.
@@ -123,7 +133,7 @@ class Slot:
         self._slots = slots
         self._names = set[str]()
         self._holder = 0
-        self._holders = 1
+        self._begun = False
 
     async def take(self, wanted: Mapping[str, int]) -> str | None:
         """Take slots as ``Slots`` does, instead of those that it has."""
@@ -135,15 +145,14 @@ class Slot:
             self._names = set()
         return full
 
-    def hold_for(self, task: asyncio.Task[None]) -> None:
-        """Keep them until a task has ended, too."""
-        self._holders += 1
-        task.add_done_callback(lambda _: self.leave())
+    def begin(self, call: asyncio.Task[None]) -> None:
+        """Hold them until the call has ended, which may be after its request or, for a client at its limit, before."""
+        self._begun = True
+        call.add_done_callback(lambda _: self._give_back(self._names))
 
     def leave(self) -> None:
-        """Give them back if nothing else holds them."""
-        self._holders -= 1
-        if not self._holders:
+        """Give them back, now that the request has ended, unless a call has begun."""
+        if not self._begun:
             self._give_back(self._names)
 
     def opened(self) -> None:

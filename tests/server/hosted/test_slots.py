@@ -81,7 +81,7 @@ async def test_a_call_takes_a_slot_of_each_name_or_none(slots: Slots) -> None:
     assert await take(slots, {"caller": 2}) == "caller"
 
 
-async def test_slots_are_held_until_the_request_and_its_call_have_ended_and_that_of_a_session_until_it_counts(
+async def test_slots_are_held_until_a_call_has_ended_and_that_of_a_session_until_it_counts(
     slots: Slots,
 ) -> None:
     slot, go_on = Slot(slots), asyncio.Event()
@@ -91,7 +91,7 @@ async def test_slots_are_held_until_the_request_and_its_call_have_ended_and_that
         await go_on.wait()
 
     task = asyncio.create_task(wait())
-    slot.hold_for(task)
+    slot.begin(task)
     slot.leave()
     assert await take(slots, {f"{OPENING}x": 1}) == f"{OPENING}x"
     slot.opened()
@@ -156,3 +156,10 @@ async def test_whoever_is_cancelled_while_taking_a_slot_leaves_none(redis: Redis
             await asyncio.gather(taking, return_exceptions=True)
             slot.leave()
         await taken(slots, {"a": 1})
+
+
+async def test_whoever_calls_again_as_soon_as_a_call_has_ended_finds_its_slot_free(slots: Slots) -> None:
+    for _ in range(50):
+        slot = Slot(slots)
+        assert await slot.take({"a": 1}) is None
+        slot.leave()
