@@ -1,7 +1,7 @@
-"""The clients, in a process of their own: what they do is a line of JSON on standard input, see ``Orders``.
+"""The load generator, a process of its own. It reads one line of JSON from standard input, see ``Orders``.
 
-They tell how it goes in lines of JSON on standard output: ``{"ready": true}`` as soon as all of them are at it, and at
-the end what a ``Tally`` counted. They end with standard input at the latest.
+It writes lines of JSON to standard output: ``{"ready": true}`` once all calls have begun, and at the end the figures
+of a ``Tally``. It exits when standard input is closed.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ LIMIT_S = 120.0
 
 
 class FailedError(Exception):
-    """A call that was answered, and not with a good result."""
+    """The answer to a call is an error, or no result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """What the clients shall do.
+    """The load to generate.
 
     Attributes:
-        what: ``stream`` calls again and again, each as long as its pieces make it; ``hold`` begins one call each and
-            stays; ``short`` calls one after the other, as fast as they are answered.
-        url: Of the server; of the agent itself with ``alone``.
-        calls: How many go on at once.
-        seconds: For how long, once all have begun.
-        alone: Call the agent with the runtime client, without any server.
-        agent: The name of the agent; "" where there is no such argument.
-        tokens: Of the principals, which the calls are dealt out to.
-        pieces: How many each call has.
-        every_s: The time between two of them.
+        what: ``stream``: each caller makes one streaming call after the other; ``hold``: each makes one and keeps it
+            open; ``short``: each makes one call after the other over one connection, as fast as they are answered.
+        url: The server's URL; the agent's with ``alone``.
+        calls: The number of concurrent callers.
+        seconds: The duration, from the moment when all have begun.
+        alone: Whether to call the agent with the runtime client, without any server.
+        agent: The argument ``agent``; "" for a server that has no such argument.
+        tokens: Access tokens, one of each principal; callers are spread over them.
+        pieces: The number of pieces in an answer.
+        every_s: The time between two pieces.
     """
 
     what: str
@@ -64,28 +64,28 @@ class Orders:
 
     @property
     def call_s(self) -> float:
-        """How long the agent speaks in a call."""
+        """How long an answer takes, in seconds."""
         return (self.pieces - 1) * self.every_s
 
     def host(self, number: int) -> Host:
-        """Return the client of a caller: every other one speaks the other version."""
+        """Return the client of a caller; protocol versions alternate."""
         # Callers of one principal are of both versions, whatever their number.
         token = self.tokens[number // len(VERSIONS) % len(self.tokens)] if self.tokens else ""
         return Host(self.url, VERSIONS[number % len(VERSIONS)], token)
 
     def arguments(self, number: int, prompt: dict[str, Any]) -> dict[str, Any]:
-        """Return those of a call; each caller has a session of its own, and keeps it."""
+        """Return the arguments of a call; each caller has one session."""
         here = {"agent": self.agent, "session_id": f"caller-{number}"} if self.agent else {}
         return {"prompt": json.dumps(prompt), **here}
 
 
 def tell(**members: Any) -> None:
-    """Tell the process that gave the orders."""
+    """Write a line for the process that started this one."""
     print(json.dumps(members), flush=True)
 
 
 async def main(orders: Orders) -> None:
-    """Do it, and tell what came of it."""
+    """Generate the load, and write its figures."""
     tally = Tally()
     if orders.what == "short":
         await short(orders, tally)
@@ -103,8 +103,8 @@ async def main(orders: Orders) -> None:
 
 
 async def stream(orders: Orders, tally: Tally, ask: Callable[..., Awaitable[None]]) -> None:
-    """Let each caller call, and call again when the answer has ended, until the time is over."""
-    # Spread, so that calls begin all the time and not all at a time.
+    """Make one call after the other with each caller, until the time is over."""
+    # Callers start one by one, so that the starts of their later calls are spread as well.
     ramp_s = max(orders.call_s, orders.calls / 200)
     loop = asyncio.get_running_loop()
     begin = loop.time()
@@ -130,7 +130,7 @@ async def stream(orders: Orders, tally: Tally, ask: Callable[..., Awaitable[None
 
 
 def wish(orders: Orders, name: str) -> dict[str, Any]:
-    """Return what the agent is to say."""
+    """Return the request to the talker."""
     return {"talk": name, "pieces": orders.pieces, "every_s": orders.every_s}
 
 
@@ -149,7 +149,7 @@ async def ask(orders: Orders, number: int, listener: Listener) -> None:
 
 
 async def follow(host: Host, listener: Listener) -> dict[str, Any] | None:
-    """Hear the progress of a call, and return its result or error; None if there was neither."""
+    """Read an answer to its end; return the result or error of the call, or None if the answer has neither."""
     result = None
     async for message in host.messages():
         if message.get("method") == "notifications/progress":
@@ -172,7 +172,7 @@ async def ask_alone(client: RuntimeClient, orders: Orders, number: int, listener
 
 
 async def hold(orders: Orders, tally: Tally) -> None:
-    """Begin the calls, and keep them until standard input ends: what they hold is then measured."""
+    """Begin the calls, and keep them open until standard input is closed."""
     async with AsyncExitStack() as stack:
 
         async def begin(number: int) -> None:
@@ -194,7 +194,7 @@ async def hold(orders: Orders, tally: Tally) -> None:
 
 
 async def short(orders: Orders, tally: Tally) -> None:
-    """Call as fast as the answers come, each caller on a connection that it keeps, and without progress."""
+    """Make one call after the other with each caller, over one connection each, without a progress token."""
     end = time.monotonic() + orders.seconds
 
     async def caller(number: int) -> None:
@@ -219,7 +219,7 @@ async def short(orders: Orders, tally: Tally) -> None:
 
 
 def end_with_standard_input() -> None:
-    """End this process when the one that started it has ended, however it did."""
+    """Exit once standard input is closed, which also happens when the parent process is killed."""
     sys.stdin.read()
     os._exit(1)
 

@@ -1,4 +1,4 @@
-"""The process of the clients, from where it is started."""
+"""Starting and reading a load generator (``callers`` or ``guests``)."""
 
 from __future__ import annotations
 
@@ -19,39 +19,44 @@ _LINE_MAX_BYTES = 1 << 20
 
 
 class Clients:
-    """They are at work, and tell how it goes."""
+    """A running load generator."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     @property
     def pid(self) -> int:
-        """Their process."""
+        """Its process id."""
         return self._process.pid
 
     async def told(self, within_s: float = LIMIT_S) -> dict[str, Any]:
-        """Return the next that they tell.
+        """Return its next line.
 
         Raises:
-            RuntimeError: If they ended without telling more.
+            RuntimeError: If it exited.
         """
         assert self._process.stdout is not None
         async with asyncio.timeout(within_s):
             line = await self._process.stdout.readline()
         if not line:
-            raise RuntimeError("the clients ended and told nothing")
+            raise RuntimeError("the load generator exited; its error is above")
         told: dict[str, Any] = json.loads(line)
         return told
 
     def let_go(self) -> None:
-        """End the calls that are held."""
+        """Close its standard input, which ends the calls that it holds."""
         assert self._process.stdin is not None
         self._process.stdin.close()
 
 
 @asynccontextmanager
 async def clients(orders: Any, module: str = "callers") -> AsyncIterator[Clients]:
-    """Start them on their orders, the dataclass that the module takes, and wait until all of them are at it."""
+    """Run a load generator in the block, which is entered once all calls have begun.
+
+    Args:
+        orders: The module's ``Orders``.
+        module: ``callers`` or ``guests``.
+    """
     command = [sys.executable, "-m", f"benchmarks.hosted.{module}"]
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=_LINE_MAX_BYTES)
@@ -68,6 +73,6 @@ async def clients(orders: Any, module: str = "callers") -> AsyncIterator[Clients
 
 
 async def done(orders: Orders) -> dict[str, Any]:
-    """Let clients do all of their work, and return what came of it."""
+    """Generate a load, and return its figures."""
     async with clients(orders) as working:
         return await working.told(orders.seconds + 2 * LIMIT_S)

@@ -1,4 +1,4 @@
-"""The configurations of the server and of nginx, which is that of ``deploy/``."""
+"""The configuration files of the server and of nginx."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 
 
 def nginx_conf(port: int, urls: Sequence[str]) -> str:
-    """Return nginx's configuration: that of ``deploy/``, without TLS, which would cost the clients too much."""
+    """Return ``deploy/nginx.conf`` for these servers, without TLS, which would take most of the clients' time."""
     site = (_DEPLOY / "nginx.conf").read_text(encoding="utf-8")
     site = re.sub(r"\n *ssl_certificate.*", "", site).replace("LISTEN ssl", f"127.0.0.1:{port} backlog=2048")
     for number, url in enumerate(urls, 1):

@@ -1,6 +1,6 @@
-"""The guests of the soak, in a process of their own like ``callers``: each visit is bounded in time.
+"""The load generator of the soak, a process of its own like ``callers``: clients of all kinds, at a steady rate.
 
-What the server answers is looked at, also where it has to refuse.
+The answers are checked, refusals too, and each client has a limited time.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from benchmarks.hosted.visit import LIMIT_S, Orders, UnexpectedError, Visit
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-# More would mean that the server can't keep up with the rate; they are then put off and counted.
+# If more are connected, the server can't keep up with the rate; no client is started then, and that is counted.
 _VISITS_AT_ONCE = 400
 
 
 async def main(orders: Orders) -> None:
-    """Let them come, and tell what became of them."""
+    """Start clients at the rate, and write the figures."""
     tally, visits, going_on = Tally(), Counter[str](), set[asyncio.Task[None]]()
     loop = asyncio.get_running_loop()
     end, number, put_off = loop.time() + orders.seconds, 0, 0

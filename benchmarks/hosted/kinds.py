@@ -1,4 +1,4 @@
-"""All the ways in which guests of the soak behave: good ones, whose calls have to be right, and others."""
+"""The kinds of clients in the soak: good ones, whose calls have to be right, and all sorts of bad ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from benchmarks.hosted.visit import Visit
 
-# What a kernel takes for somebody who doesn't read is not to be all that there is.
+# Smaller than an answer, so that the server notices that the client does not read.
 _STALLED_BUFFER_BYTES = 4_096
 
 
@@ -43,7 +43,7 @@ async def stops(visit: Visit) -> None:
 
 
 async def forgets(visit: Visit) -> None:
-    # Always the same principal: what is kept for each is bounded, and the bound is to be met early.
+    # One principal for all: the server keeps so many calls of each, and reaches that bound early this way.
     async with visit.host(token=visit.orders.tokens[0]) as host:
         await host.call("invoke_agent", **visit.prompt(3, HANDOFF_S))
         result = await follow(host, Listener(visit.tally, f"v{visit.number}", 3))
@@ -132,7 +132,7 @@ async def says_nothing(visit: Visit) -> None:
         await asyncio.sleep(5)
 
 
-# How many of a hundred visits are of each kind.
+# Weights; they add up to 100.
 KINDS: dict[Callable[[Visit], Awaitable[None]], int] = {
     good: 35,
     collects: 5,

@@ -1,7 +1,6 @@
-"""Streaming calls, many at once, over two workers behind nginx: what is lost or mixed up, memory, and how late it is.
+"""Concurrent streaming calls over two workers behind nginx: lost and mixed up pieces, memory, latency.
 
-Before and after, the runtime client alone follows as many answers of the same agent, in the same process that the
-callers are in otherwise: what the server takes is the difference.
+The same load is generated with the runtime client alone before and after, so that the difference is the server's.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ if TYPE_CHECKING:
 
     from benchmarks.hosted.stack import Stack
 
-# As often as dashboards of something that lasts a minute need it.
+# A load lasts about a minute, and a dashboard needs some points.
 SCRAPE_S = 2.0
 MOMENTS = ("start", "1/3", "2/3", "end")
 
 
 async def load(calls: int, seconds: float, every_s: float, folder: Path | None = None) -> dict[str, Any]:
-    """Return what came of so many calls at once; what Prometheus would see meanwhile goes into a folder."""
-    # Each lasts a third of the time, so that calls begin and end all the time.
+    """Return the figures of a load; with a folder, write snapshots of the workers' metrics into it."""
+    # A call lasts a third of the time, so that calls begin and end throughout.
     pieces = max(2, round(seconds / 3 / every_s))
     async with whole() as stack:
         through = Orders(
             "stream", stack.url, calls, seconds, agent="far", tokens=stack.tokens, pieces=pieces, every_s=every_s
         )
         alone = Orders("stream", stack.agent, calls, seconds / 3, alone=True, pieces=pieces, every_s=every_s)
-        # What is loaded at the first call is none of the load.
+        # The first calls of a worker import modules and fetch keys.
         await done(Orders("stream", stack.url, 4, 0, agent="far", tokens=stack.tokens, pieces=2, every_s=0.1))
         before = await done(alone)
         hosted = await _watched(stack, through, folder)
@@ -67,7 +66,7 @@ async def _scrape(stack: Stack, folder: Path) -> None:
 
 
 def table(found: dict[str, Any]) -> str:
-    """Return it to read."""
+    """Format the figures."""
     hosted, alone = found["hosted"], found["alone"]
     spoken = f"a piece every {found['every_s']:g} s"
     went_wrong = f"lost {hosted['lost']}, mixed up {hosted['mixed']}, failed {hosted['failed'] or 0}"

@@ -1,4 +1,4 @@
-"""Programs that run as long as a block does."""
+"""Running programs for the duration of a block."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STOP_LIMIT_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A process: its URL, its id and where it writes."""
+    """A process with its log file; ``url`` is "" for what isn't a server of ours."""
 
     url: str
     pid: int
@@ -30,7 +30,7 @@ class Running:
 
 @asynccontextmanager
 async def running(log: Path, *command: str) -> AsyncIterator[Running]:
-    """Run a program that writes into a file."""
+    """Run a program with its output in a file; SIGTERM ends it, and SIGKILL if that takes too long."""
     with log.open("wb") as written:
         process = await asyncio.create_subprocess_exec(*command, stdout=written, stderr=written)
     try:
@@ -47,10 +47,10 @@ async def running(log: Path, *command: str) -> AsyncIterator[Running]:
 
 @asynccontextmanager
 async def serving(log: Path, *arguments: str) -> AsyncIterator[Running]:
-    """Run a server in Python, which writes its URL at the end of its first line."""
+    """Run a Python program that prints its URL at the end of its first line."""
     async with running(log, sys.executable, *arguments) as process:
         await until(lambda: b"\n" in log.read_bytes() or not alive(process.pid))
-        said = log.read_text(encoding="utf-8")  # noqa: ASYNC240 - it is there
+        said = log.read_text(encoding="utf-8")  # noqa: ASYNC240 - a few bytes
         url = said.split("\n")[0].split(" ")[-1]
         if not url.startswith("http"):
             raise RuntimeError(f"{arguments} said {said}")
@@ -58,14 +58,14 @@ async def serving(log: Path, *arguments: str) -> AsyncIterator[Running]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Return as soon as another process has got so far."""
+    """Poll a condition that depends on another process."""
     async with asyncio.timeout(START_LIMIT_S):
-        while not condition():  # noqa: ASYNC110 - nothing else tells
+        while not condition():  # noqa: ASYNC110 - there is nothing to wait on
             await asyncio.sleep(0.05)
 
 
 async def listens(port: int) -> None:
-    """Return as soon as something listens there."""
+    """Wait until a process listens on a port."""
 
     def taken() -> bool:
         with socket.socket() as trying:

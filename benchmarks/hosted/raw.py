@@ -1,7 +1,7 @@
-"""The cheapest MCP client there is: one HTTP/1.1 connection, in either protocol version, no more than is needed here.
+"""A minimal MCP client: one HTTP/1.1 connection, either protocol version, no checks.
 
-The SDK's client takes longer for a message than the server does. A thousand of those on the machine that is measured
-would be what is measured.
+The SDK's client takes more processor time per message than the server. With a thousand of them on the same machine, the
+benchmark would measure the client.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 VERSIONS = ("2025-11-25", "2026-07-28")
-# The name decides by when a server hands a call over; it knows none by this one, and so waits.
+# Not a known host, so the server hands no call over before the configured time.
 _INFO = {"name": "benchmark", "version": "0"}
-# Longer than any event here: a client must not be the one that can't take an answer.
+# Larger than any answer here.
 _LINE_MAX_BYTES = 8 << 20
 
 
@@ -32,14 +32,14 @@ class Answer:
 
 @dataclass(slots=True)
 class Host:
-    """Who calls, on one connection.
+    """A client with one connection.
 
     Attributes:
-        url: Of the server.
-        version: Of the protocol.
-        token: Who it is.
-        session: What a client of 2025-11-25 was given at first; only its cancellations need it.
-        progress: Whether it wants to be told of the progress of its calls.
+        url: The server's URL.
+        version: The protocol version.
+        token: The access token.
+        session: The session id in 2025-11-25, which only cancellations need.
+        progress: Whether calls have a progress token.
     """
 
     url: str
@@ -58,11 +58,11 @@ class Host:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        # Not the polite way: one that has what it wants, or has had enough, goes.
+        # Also in the middle of an answer: no need to be polite.
         self.writer.transport.abort()
 
     def head(self, length: int, *more: str) -> bytes:
-        """Return the head of a request with a body of so many bytes."""
+        """Return the head of a POST with ``length`` bytes of body and more header lines."""
         url = urlsplit(self.url)
         lines = [
             f"POST {url.path} HTTP/1.1",
@@ -118,7 +118,7 @@ class Host:
         return await self.send("tools/call", {"name": tool, "arguments": arguments})
 
     async def messages(self) -> AsyncIterator[dict[str, Any]]:
-        """Read the messages of an answer to its end, in a stream of events or alone."""
+        """Read an answer to its end: an event stream, or a single JSON message."""
         if "text/event-stream" not in self._answer.headers.get("content-type", ""):
             body = b"".join([data async for data in self._body()])
             if body and "json" in self._answer.headers.get("content-type", ""):

@@ -1,4 +1,4 @@
-"""What processes and Redis hold at a moment."""
+"""Resources in use by processes, by Redis and at the agent."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def threads(pid: int) -> int:
 
 
 def redis(port: int, *command: str) -> str:
-    """Ask Redis."""
+    """Return the output of a command of Redis."""
     asked = ["redis-cli", "-p", f"{port}", *command]
     return subprocess.run(asked, capture_output=True, text=True, check=True, timeout=10).stdout
 
 
 def redis_facts(port: int) -> dict[str, float]:
-    """Return how many keys Redis has, how many of them for ever, and how much memory it uses."""
+    """Return the number of keys, of keys that never expire and of connections, and the memory that is used."""
     facts = dict(line.split(":", 1) for line in redis(port, "INFO").split("\n") if ":" in line)
     counts = dict(part.split("=") for part in facts.get("db0", "keys=0,expires=0").strip().split(","))
     keys = int(counts["keys"])
@@ -54,14 +54,14 @@ def redis_facts(port: int) -> dict[str, float]:
 
 
 def redis_kinds(port: int) -> dict[str, int]:
-    """Return how many keys there are of each kind: their names without what tells them apart."""
+    """Return the number of keys of each kind, which is a name without its ids and numbers."""
     keys = redis(port, "--scan").split("\n")
     kinds = (":".join(part for part in key.split(":") if len(part) < 16 and not part.isdigit()) for key in keys if key)
     return dict(Counter(kinds).most_common(20))
 
 
 async def metrics(stack: Stack, folder: Path, number: int) -> None:
-    """Write down what Prometheus would see of each worker: in ``worker-1-0007.prom`` the seventh of the first."""
+    """Write a snapshot of each worker's metrics: ``worker-1-0007.prom`` is number 7 of the first worker."""
     async with httpx2.AsyncClient() as http:
         for which, url in enumerate(stack.metrics, 1):
             text = (await http.get(url)).text
@@ -69,13 +69,13 @@ async def metrics(stack: Stack, folder: Path, number: int) -> None:
 
 
 async def _open_calls(http: httpx2.AsyncClient, url: str) -> float:
-    """Return how many calls a worker has that are neither over nor collected, by its metrics."""
+    """Return the number of open calls in a worker's metrics, handed off and kept ones included."""
     text = (await http.get(url)).text
     return sum(float(line.split(" ")[-1]) for line in text.split("\n") if line.startswith("agentcore_mcp_open_calls{"))
 
 
 async def sample(stack: Stack) -> dict[str, float]:
-    """Return all that must not grow."""
+    """Return everything that must not grow in a soak."""
     found: dict[str, float] = {}
     async with httpx2.AsyncClient() as http:
         for number, worker in enumerate(stack.workers, 1):

@@ -1,6 +1,6 @@
-"""Short calls as fast as one worker answers them, what a streaming call holds, and what the check of a token takes.
+"""One worker: short calls per second and memory per streaming call beside ``bare_relay.py``; time of a token check.
 
-Beside the least that relays (``bare_relay.py``), which knows of no tokens, policy, limits and sessions.
+The bare relay has no tokens, policy, limits or sessions.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CONTESTANTS: dict[str, Callable[[], AbstractAsyncContextManager[Stack]]] = {
 }
 AT_ONCE = 16
 WARM_CALLS = 20
-# The agent says a word, and no other as long as anybody holds.
+# The second piece never comes.
 _SILENT = {"pieces": 2, "every_s": 3_600.0}
 CHECKS = 500
 
@@ -46,7 +46,7 @@ def _orders(stack: Stack, what: str, calls: int, **more: Any) -> Orders:
 
 
 async def short(seconds: float, rounds: int) -> dict[str, Any]:
-    """Return short calls per second of one worker, by the clock and of its processor time, round by round in turn."""
+    """Return short calls per second, of wall time and of the worker's processor time; contestants take turns."""
     rates: dict[str, list[tuple[float, float]]] = {name: [] for name in CONTESTANTS}
     times: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
     async with AsyncExitStack() as running:
@@ -75,7 +75,7 @@ async def short(seconds: float, rounds: int) -> dict[str, Any]:
 
 
 async def memory(calls: int) -> dict[str, float]:
-    """Return how many KiB a silent streaming call holds in a worker that is fresh."""
+    """Return the resident memory of a silent streaming call in a fresh worker, in KiB."""
     found = {}
     for name, start in CONTESTANTS.items():
         async with start() as stack:
@@ -91,7 +91,7 @@ async def memory(calls: int) -> dict[str, float]:
 
 
 async def token() -> dict[str, float]:
-    """Return how many µs the check of a token takes, by how it is signed; medians."""
+    """Return the median time of a token check in µs, by algorithm."""
     audience, found = "https://mcp.example.com/mcp", {}
     with running_issuer() as issuer:
         auth = ServerAuth.model_validate({"issuers": [issuer.url]})
@@ -99,7 +99,7 @@ async def token() -> dict[str, float]:
         async with httpx2.AsyncClient() as http:
             tokens = Tokens(auth, audience, http)
             for key in issuer.keys:
-                # Each of its own, as if each was seen for the first time.
+                # No token twice, in case one day something remembers them.
                 given = [issuer.token(audience, key=key, jti=f"{n}", scope=SCOPES) for n in range(CHECKS)]
                 taken = []
                 for one in given:
@@ -111,7 +111,7 @@ async def token() -> dict[str, float]:
 
 
 def table(found: dict[str, Any]) -> str:
-    """Return it to read."""
+    """Format the figures."""
     lines = []
     if "short" in found:
         bare_rates = found["short"]["bare"]

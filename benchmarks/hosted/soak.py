@@ -1,4 +1,4 @@
-"""Many minutes of good and bad guests: whether anything grows."""
+"""Good and bad clients for many minutes: does anything grow?"""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from benchmarks.hosted.visit import HANDOFF_S, LIMIT_S, Orders
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Few, so that the bounds on what is kept for each are met early.
+# Few, so that the bounds of what the server keeps for each principal are reached early.
 PRINCIPALS = 5
-# A minute, or less where the soak is so short that there would be too few to compare.
+# One a minute, or more often in a short soak.
 SAMPLES_LEAST = 6
-# What counts as growth, from the middle third to the last: in parts, and more than chance makes of small numbers.
+# Growth is more than this part of the middle third, and more than chance makes of small numbers.
 GROWTH = 0.03
 CHANCE = {"MiB": 1.0, "": 10.0}
 
 
 async def soak(minutes: float, per_second: float) -> dict[str, Any]:
-    """Return the samples, what became of the visits, and what there is once all have left."""
+    """Return the samples, the figures of the clients, and a last sample after all of them have left."""
     seconds = minutes * 60
     async with whole(top=f"handoff_after = {HANDOFF_S}") as stack:
         orders = Orders(
@@ -46,7 +46,7 @@ async def soak(minutes: float, per_second: float) -> dict[str, Any]:
                 samples.append(await sample(stack))
                 _print_row(samples)
             visits = await guests.told(2 * LIMIT_S)
-        # What the last guests left open is ended a little later.
+        # Calls that were handed off end a little later.
         await asyncio.sleep(HANDOFF_S * 2)
         after = await sample(stack)
         kinds = redis_kinds(stack.redis)
@@ -63,7 +63,7 @@ async def soak(minutes: float, per_second: float) -> dict[str, Any]:
 
 
 def verdict(name: str, values: Sequence[float]) -> str:
-    """Say whether the last third is above the middle one."""
+    """Compare the last third of the samples with the middle third."""
     third = len(values) // 3
     middle, last = statistics.mean(values[third:-third]), statistics.mean(values[-third:])
     chance = CHANCE["MiB" if name.endswith("MiB") else ""]
@@ -78,7 +78,7 @@ def _print_row(samples: Sequence[dict[str, float]]) -> None:
 
 
 def table(found: dict[str, Any]) -> str:
-    """Return what came of it, to read; the samples were printed as they were taken."""
+    """Format all but the samples, which are printed as they are taken."""
     visits = found["visits"]
     kinds = ", ".join(f"{kind} {count}" for kind, count in visits["visits"].items())
     wrong = f"lost {visits['lost']}, mixed up {visits['mixed']}, unexpected {visits['failed'] or 0}"

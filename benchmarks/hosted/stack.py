@@ -1,7 +1,4 @@
-"""What is measured, in processes of their own on loopback: workers, nginx, Redis, the agent; and an issuer of tokens.
-
-Everything ends with the block that it was started in, by its process id.
-"""
+"""A whole hosted server on loopback: workers, nginx, Redis and the agent as processes, and an issuer of tokens."""
 
 from __future__ import annotations
 
@@ -33,17 +30,17 @@ SCOPES = "agentcore:invoke agentcore:command agentcore:stop"
 
 @dataclass(slots=True)
 class Stack:
-    """What runs.
+    """The running parts.
 
     Attributes:
-        url: Where clients go.
+        url: The URL for clients: nginx's, or else the worker's.
         agent: The URL of the agent.
-        workers: The servers' processes.
-        metrics: Where each says what it counted, if it counts.
-        issuer: Whose tokens are taken, if any are.
-        audience: What they are for.
-        redis: Its port; 0 without one.
-        pids: All processes but the clients', by what they are.
+        workers: The workers.
+        metrics: The URLs of the workers' metrics, if they are on.
+        issuer: The issuer of tokens, if they are asked for.
+        audience: The audience of the tokens.
+        redis: The port of Redis; 0 without one.
+        pids: Process ids by name, without the agent's.
     """
 
     url: str
@@ -56,7 +53,7 @@ class Stack:
     pids: dict[str, int] = field(default_factory=dict)
 
     def token(self, number: int, **claims: Any) -> str:
-        """Return a token of a principal, good for longer than any benchmark; every other one is signed with RSA."""
+        """Return a token of a principal, valid for a day; principals alternate between ES256 and RS256."""
         assert self.issuer is not None
         usual = {"sub": f"user-{number}", "scope": SCOPES, "groups": ["team"], "exp": int(time.time()) + 86_400}
         key = self.issuer.keys[number % 2]
@@ -64,17 +61,17 @@ class Stack:
 
     @property
     def tokens(self) -> list[str]:
-        """One of each principal; none where nobody asks for one."""
+        """A token of each principal; none if the server takes none."""
         return [self.token(number) for number in range(PRINCIPALS)] if self.issuer else []
 
 
 def program(name: str) -> str:
-    """Return where a program is; "" if it can't be found. Debian has servers where only root looks."""
+    """Return the path of a program, also in /usr/sbin, where Debian has nginx; "" if it isn't there."""
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") or ""
 
 
 def free_port() -> int:
-    """Return a port that is free now."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port
@@ -84,14 +81,14 @@ def free_port() -> int:
 async def whole(
     *, workers: int = 2, redis: bool = True, nginx: bool = True, metrics: bool = True, top: str = ""
 ) -> AsyncIterator[Stack]:
-    """Run everything that a hosted server is made of.
+    """Run a hosted server.
 
     Args:
-        workers: How many processes of the server.
-        redis: Whether they share a Redis; one worker can do without.
-        nginx: Whether it deals the requests out to them.
-        metrics: Whether they count for Prometheus.
-        top: Lines of the configuration before its tables.
+        workers: The number of ``agentcore-mcp serve`` processes.
+        redis: Whether they have a Redis; several workers need one.
+        nginx: Whether nginx is in front of them.
+        metrics: Whether Prometheus metrics are on.
+        top: Lines of the configuration file before its tables.
     """
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -128,7 +125,7 @@ async def whole(
         if redis:
             pids["redis"] = store.pid
         if nginx:
-            # If root starts it, its worker is somebody else, and has to reach what it writes.
+            # Started by root, nginx's worker runs as another user, who has to reach the files in the folder.
             await asyncio.to_thread(folder.chmod, 0o711)
             written = folder / "nginx.conf"
             written.write_text(nginx_conf(port, [worker.url for worker in served]), encoding="utf-8")
@@ -144,7 +141,7 @@ async def whole(
 
 @asynccontextmanager
 async def bare(*options: str) -> AsyncIterator[Stack]:
-    """Run the least that relays, and the agent."""
+    """Run ``bare_relay.py`` and the agent."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         agent = stack.enter_context(far_side("-m", "benchmarks.hosted.talker"))

@@ -1,8 +1,8 @@
-"""The agent of these benchmarks: says pieces that carry their caller's name, their number and the time of sending.
+"""The agent of these benchmarks: it streams pieces with the call's name, their number and the time of sending.
 
-No AgentCore, as ``far_side.py`` is none, but it counts what is open here: streams, and sessions that were not stopped.
-A call's body is JSON. ``{"talk": name, "pieces": n, "every_s": s}`` makes n pieces, the first at once; with
-``"padding"`` each has as many characters more. ``{"count": true}`` is answered with what is open.
+Like ``far_side.py`` it is no AgentCore, but it counts open streams, and sessions that were opened and not stopped.
+A request's body is JSON. ``{"talk": name, "pieces": n, "every_s": s}`` makes n pieces, the first at once; with
+``"padding"`` each has as many characters more. ``{"count": true}`` is answered with those counts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.far_side import chunk, encode_sse, run
 
-# A piece, as it is found again in whatever the server makes of the stream.
+# A piece in any text.
 PIECE = re.compile(r"([\w.-]+)#(\d+)@(\d+);")
 _SESSION = re.compile(rb"x-amzn-bedrock-agentcore-runtime-session-id: *([^\r]*)")
 
@@ -25,7 +25,7 @@ _sessions: set[bytes] = set()
 
 
 def encode_piece(name: str, number: int, padding: str = "") -> bytes:
-    """Return a piece as an agent of Strands sends it. The clock is the machine's, and so the same in its client."""
+    """Return a piece as an agent of Strands sends it. All processes of a machine share the monotonic clock."""
     text = f"{name}#{number}@{time.monotonic_ns()};{padding}"
     return chunk(encode_sse(json.dumps({"event": {"contentBlockDelta": {"delta": {"text": text}}}})))
 

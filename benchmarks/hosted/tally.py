@@ -1,4 +1,4 @@
-"""What came of the calls: each piece is looked at, whose it is, which, and how long it was on its way."""
+"""Checking and counting pieces: is one missing, is one of another call, and how late is it?"""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from benchmarks.hosted.talker import PIECE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Enough of what went wrong to see why.
+# Enough of an error to see the reason.
 _EXAMPLE_MAX_CHARS = 400
 
 
 def percentile(values: Sequence[float], part: float) -> float:
-    """Return the value below which a part of all lies."""
+    """Return a percentile; ``part`` is between 0 and 1."""
     return sorted(values)[min(len(values) - 1, int(part * len(values)))] if values else float("nan")
 
 
 @dataclass(slots=True)
 class Tally:
-    """Counts.
+    """The figures of all calls.
 
     Attributes:
-        lost: Pieces that are missing, in the progress or in the result.
-        mixed: Pieces of another call than the one that they came in.
-        failed: Calls without a good result, by what was wrong.
-        examples: One for each.
+        lost: Pieces that are missing in the progress or in the result.
+        mixed: Pieces that came in another call's answer.
+        failed: Failed calls by reason.
+        examples: An error for each reason.
     """
 
     calls: int = 0
@@ -47,7 +47,7 @@ class Tally:
         self.examples.setdefault(why, str(example)[:_EXAMPLE_MAX_CHARS])
 
     def figures(self) -> dict[str, Any]:
-        """Return what a table shows, and other processes are told."""
+        """Return the figures as JSON can have them."""
         return {
             "calls": self.calls,
             "pieces": self.pieces,
@@ -61,16 +61,16 @@ class Tally:
 
 @dataclass(slots=True)
 class Listener:
-    """Follows one call.
+    """Checks the answer to one call.
 
     Args:
-        tally: Where it counts.
-        name: Of the call, as its pieces have it.
-        pieces: How many are to come.
+        tally: The figures to add to.
+        name: The name of the call.
+        pieces: The number of pieces in its answer.
 
     Attributes:
-        heard: How many have come, as the last one's number has it.
-        handed_off: Whether no request was there for a while: what came then is in the result alone.
+        heard: The number of the next piece.
+        handed_off: Whether the call went on without a request for a while: pieces of that time are in the result alone.
     """
 
     tally: Tally
@@ -81,7 +81,7 @@ class Listener:
     began: float = field(default_factory=time.perf_counter)
 
     def hear(self, text: str) -> None:
-        """Take a part of the answer, as it comes."""
+        """Check a message of progress."""
         now = time.monotonic_ns()
         for name, number, sent in PIECE.findall(text):
             if name != self.name:
@@ -96,7 +96,7 @@ class Listener:
             self.heard = int(number) + 1
 
     def end(self, *texts: str) -> None:
-        """Take the result: each of its texts alone has all pieces in their order."""
+        """Check the result: each of its texts has all pieces, in order."""
         self.tally.calls += 1
         if not self.handed_off:
             self.tally.lost += self.pieces - self.heard

@@ -1,4 +1,4 @@
-"""What a guest of the soak does things with: a client, calls that are looked at, answers that have to be refusals."""
+"""The tools of the soak's clients: connections, checked calls, expected refusals."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ STALL_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """For how long they come, and what they need for it.
+    """The load to generate.
 
     Attributes:
-        url: Where they go.
-        workers: The servers behind it, for those that a proxy would keep away.
-        tokens: Of the principals.
-        lesser: A token that lacks the scopes of the tools.
-        expired: One that is no longer good.
-        seconds: How long they come.
-        per_second: How many.
+        url: The URL for clients.
+        workers: The URLs of the workers, for what nginx would not let through.
+        tokens: Access tokens, one of each principal.
+        lesser: A token without the scopes of the tools.
+        expired: A token that has expired.
+        seconds: The duration.
+        per_second: The rate.
     """
 
     url: str
@@ -44,12 +44,12 @@ class Orders:
 
 
 class UnexpectedError(Exception):
-    """The server did something else than it should."""
+    """The server answered in another way than it should."""
 
 
 @dataclass(slots=True)
 class Visit:
-    """One visit."""
+    """One client and its number."""
 
     orders: Orders
     number: int
@@ -64,12 +64,12 @@ class Visit:
         return Host(url or self.orders.url, version or VERSIONS[self.number % 2], given, session)
 
     def prompt(self, pieces: int, every_s: float, **more: Any) -> dict[str, Any]:
-        """Return the arguments of a call; sessions are few, and used again."""
+        """Return the arguments of a call in one of a few sessions."""
         wish = {"talk": f"v{self.number}", "pieces": pieces, "every_s": every_s, **more}
         return {"agent": "far", "session_id": f"session-{self.number % 8}", "prompt": json.dumps(wish)}
 
     async def right(self, host: Host, pieces: int, every_s: float, **more: Any) -> dict[str, Any]:
-        """Call, collect what is handed over, and see that all is right; return the last result."""
+        """Make a call, collect it by its handle if it is handed off, and check the answer; return the last result."""
         listener = Listener(self.tally, f"v{self.number}", pieces)
         texts = ["", ""]
         arguments = self.prompt(pieces, every_s) | more
@@ -88,7 +88,7 @@ class Visit:
             arguments = {"agent": "far", "handle": structured["handle"]}
 
     async def until_heard(self, host: Host, arguments: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """Call until the agent was heard, and return what brings the messages that follow."""
+        """Make a call, wait for its first piece, and return the messages that follow."""
         answer = await host.call("invoke_agent", **arguments)
         messages = host.messages()
         async for message in messages:
@@ -97,7 +97,7 @@ class Visit:
         raise UnexpectedError(f"{answer.status}, and the agent was not heard")
 
     async def refused(self, host: Host, *statuses: int) -> None:
-        """See that what was sent is refused with one of these."""
+        """Check that the next answer has one of these statuses."""
         status = (await host.answered()).status
         if status not in statuses:
             raise UnexpectedError(f"{status} where {statuses} was due")
