@@ -112,7 +112,7 @@ class IssuerKeys:
         for place in places:
             try:
                 metadata = await self._document(place)
-            except httpx2.HTTPStatusError:
+            except (httpx2.HTTPStatusError, ValueError):  # which may be a page for people
                 continue
             # Otherwise one issuer could speak for another (RFC 8414, 3.3).
             if metadata.get("issuer") != self._issuer.issuer:

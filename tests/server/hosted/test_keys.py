@@ -112,6 +112,22 @@ async def test_the_metadata_of_an_issuer_with_a_path_are_found_wherever_they_may
         assert await IssuerKeys(Issuer(issuer=issuer), http).key("first", "ES256")
 
 
+async def test_a_page_in_the_place_of_metadata_is_passed_over(http: httpx2.AsyncClient) -> None:
+    """Sites answer any path with their start page."""
+
+    async def site(exchange: Exchange) -> None:
+        path = exchange.request.target
+        found: dict[str, Any] = {}
+        if path.endswith("openid-configuration"):
+            found = {"issuer": server.endpoint_url, "jwks_uri": f"{server.endpoint_url}/jwks"}
+        elif path == "/jwks":
+            found = {"keys": [new_key("first").jwk()]}
+        await exchange.send(reply(body=json.dumps(found).encode() if found else b"<!doctype html>"))
+
+    async with loopback_server(site) as server:
+        assert await IssuerKeys(Issuer(issuer=server.endpoint_url), http).key("first", "ES256")
+
+
 async def test_a_new_key_is_found_at_its_first_token(issuer: TestIssuer, keys: IssuerKeys, clock: Clock) -> None:
     await keys.key("first", "ES256")
     issuer.keys.insert(0, new_key("second"))
