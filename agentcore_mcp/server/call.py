@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.hosted.accounts import current_account
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agentcore_mcp.server.hosted.accounts import Account
+    from agentcore_mcp.server.hosted.store.record import Stored
     from agentcore_mcp.server.output import Output
     from agentcore_mcp.server.progress import Progress
     from agentcore_mcp.server.sessions import Session
@@ -79,6 +81,7 @@ class Call:
         task: What carries it out.
         deadline: Ends it, unless a request collects it in time.
         account: Of the request that it began with, if somebody wants one.
+        stored: What the store has of it, if a worker read it that any worker may collect it from.
     """
 
     tool: str
@@ -99,6 +102,7 @@ class Call:
     progress: Progress | None = field(default=None, init=False)
     task: asyncio.Task[None] | None = None
     deadline: asyncio.TimerHandle | None = field(default=None, init=False)
+    stored: Stored | None = None
     account: Account | None = field(default_factory=current_account, init=False)
 
     def __post_init__(self) -> None:
@@ -197,3 +201,8 @@ class Call:
         if self.deadline is not None:
             self.deadline.cancel()
             self.deadline = None
+
+
+def waited_for(handle: str) -> InvalidRequestError:
+    """Return the refusal of a call that a request attends to already."""
+    return InvalidRequestError(f"the call {handle!r} is being waited for by another request, which gets the rest")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.server.calls import Calls
+from agentcore_mcp.server.calls import KEPT_MAX_CALLS, Calls
 from agentcore_mcp.server.hosted.principals import ANYBODY
 from agentcore_mcp.server.ledger import Ledger
 from agentcore_mcp.server.sessions import Session, SessionNames
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Settings
     from agentcore_mcp.runtime import StoppedSession
     from agentcore_mcp.server.agents import Agents, Target
-    from agentcore_mcp.server.book import Book
     from agentcore_mcp.server.calls import End
     from agentcore_mcp.server.hosted.principals import Principal
     from agentcore_mcp.server.hosted.store.connection import RedisStore
@@ -52,8 +51,17 @@ class Caller:
         self._stops = stops
         owner = "" if principal == ANYBODY else principal.key
         self.sessions = SessionNames(key, owner=owner, foreign=settings.server.foreign_sessions)
-        self.ledger = Ledger(None if store is None else _shared_book(store, principal, agents))
-        self.calls = Calls(end, limit_s=settings.server.limits.call_s)
+        limit_s = settings.server.limits.call_s
+        if store is None:
+            self.ledger, self.calls = Ledger(), Calls(end, limit_s=limit_s)
+        else:
+            # Here and not above: it is for servers that have one.
+            from agentcore_mcp.server.hosted.store.book import RedisBook
+            from agentcore_mcp.server.hosted.store.calls import SharedCalls
+
+            self.ledger = Ledger(RedisBook(store, principal, agents))
+            shared = SharedCalls(store, principal, agents, kept_max=KEPT_MAX_CALLS)
+            self.calls = Calls(end, shared, limit_s=limit_s)
 
     async def target(self, agent: str, session_id: str) -> Target:
         """Return the agent that a call means: the one it names, or that of the session it names.
@@ -93,10 +101,3 @@ class Caller:
     def begin_stop(self, session: Session) -> None:
         """Begin to stop a session, unless read_only forbids it; a failure is logged: no request waits for it."""
         self._stops.begin(session, self.ledger.book)
-
-
-def _shared_book(store: RedisStore, principal: Principal, agents: Agents) -> Book:
-    # Here and not above: it is for servers that have a store.
-    from agentcore_mcp.server.hosted.store.book import RedisBook
-
-    return RedisBook(store, principal, agents)

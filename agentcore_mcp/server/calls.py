@@ -11,12 +11,13 @@ import asyncio
 from collections import OrderedDict
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 
 from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError, StreamInterruptedError
-from agentcore_mcp.server.call import Call, Phase
+from agentcore_mcp.server.call import Call, Phase, waited_for
 from agentcore_mcp.server.hosted.slots import current_slot
 from agentcore_mcp.server.hosted.tracing import span
 from agentcore_mcp.server.progress import Progress
@@ -25,6 +26,7 @@ from agentcore_mcp.wire.limits import STREAM_MAX_S
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from agentcore_mcp.server.hosted.store.calls import SharedCalls
     from agentcore_mcp.server.progress import Report
 
 # The service ends a stream then, so nothing comes later.
@@ -54,14 +56,18 @@ class Calls:
 
     Args:
         end: Whether the server is about to end, which the calls of its other callers share.
+        shared: Where workers share those that are handed over or kept; without it, they are in this process alone.
         limit_s: After how many seconds a call is ended.
     """
 
-    def __init__(self, end: End | None = None, *, limit_s: float | None = None) -> None:
+    def __init__(
+        self, end: End | None = None, shared: SharedCalls | None = None, *, limit_s: float | None = None
+    ) -> None:
         self._limit_s = limit_s
         self._end = End() if end is None else end
-        # Those that entered their phase last are last.
-        self._calls: OrderedDict[str, Call] = OrderedDict()
+        self._shared = shared
+        # Those that entered their phase last are last. With a store, one may be read and followed in one worker.
+        self._calls: OrderedDict[Call, None] = OrderedDict()
 
     @property
     def ending(self) -> bool:
@@ -71,12 +77,12 @@ class Calls:
     @property
     def in_use(self) -> bool:
         """Whether a call is in progress or to be collected, or its texts may be read."""
-        return any(call.phase is not Phase.GONE for call in self._calls.values())
+        return any(call.phase is not Phase.GONE for call in self._calls)
 
     @property
     def running(self) -> list[asyncio.Task[None]]:
         """What carries out the calls that go on."""
-        return [call.task for call in self._calls.values() if call.task is not None and not call.task.done()]
+        return [call.task for call in self._calls if call.task is not None and not call.task.done()]
 
     async def end(self) -> list[asyncio.Task[None]]:
         """End what still runs, so that the requests that attend can say so in time; return what is about to end."""
@@ -86,7 +92,7 @@ class Calls:
         tasks = self.running
         for task in tasks:
             task.cancel()
-        return tasks
+        return tasks if self._shared is None else [*tasks, *self._shared.tasks]
 
     def start(self, call: Call, work: Callable[[], Awaitable[None]]) -> None:
         """Begin a call; what its work raises is kept for the request that attends to it.
@@ -96,10 +102,11 @@ class Calls:
         """
         if self.ending:
             raise InvalidRequestError("the server is ending, and sent nothing; call again once it is back")
-        self._calls[call.handle] = call
+        self._calls[call] = None
         # Not in a task group: what anyio holds of each task is as much as the rest of a call that waits.
         call.task = asyncio.create_task(self._carry_out(call, work))
-        if (slot := current_slot.get()) is not None:
+        # One that is followed here has the slot of the request that it began with.
+        if call.stored is None and (slot := current_slot.get()) is not None:
             slot.begin(call.task)
 
     async def attend(self, call: Call, report: Report, *, first: str, handoff_after_s: float | None) -> bool:
@@ -111,6 +118,9 @@ class Calls:
         Raises:
             Exception: What the call failed with.
         """
+        if call.stored is not None and self._shared is not None:
+            call.finished = False
+            self.start(call, partial(self._shared.follow, call))
         progress = Progress(report, first=first, waiting_for=call.waiting_for)
         call.attend(progress)
         wait_s, said_why = handoff_after_s, False
@@ -121,14 +131,16 @@ class Calls:
                     await progress.run()
                 if call.finished:
                     break
-                going_on = sum(other.phase is Phase.UNATTENDED for other in self._calls.values())
-                if going_on < UNATTENDED_MAX_CALLS:
+                going_on = sum(other.phase is Phase.UNATTENDED for other in self._calls)
+                if going_on < UNATTENDED_MAX_CALLS or call.stored is not None:
                     call.hand_off(asyncio.get_running_loop().call_later(UNATTENDED_MAX_S, call.cancel))
                     return False
                 if not said_why:
                     call.note(f"[{going_on} other calls go on unattended already, so this request waits to the end]\n")
                 wait_s, said_why = LEAVE_AGAIN_S, True
         except BaseException:
+            if call.stored is not None and not self.ending:
+                call.stored.cancelled = True
             call.cancel()
             if call.task is not None:
                 # Not before: until then it may still write.
@@ -140,8 +152,27 @@ class Calls:
             raise call.failure
         return True
 
+    async def leave(self, call: Call) -> None:
+        """Let a later request have the rest of a call that was handed over, now that a result shows what there was."""
+        for output in call.outputs.values():
+            output.begin_next()
+        if self._shared is not None:
+            if call.stored is not None:
+                del self._calls[call]
+            await self._shared.leave(call, partial(self._let_go, call, "is in the store"))
+
+    async def read(self, call: Call, name: str, offset: int, max_chars: int) -> tuple[str, int]:
+        """Return a part of a text, as ``Spool.read`` does.
+
+        Raises:
+            AgentCoreError: If it can't be read.
+        """
+        if self._shared is None:
+            return call.outputs[name].spool.read(offset, max_chars)
+        return await self._shared.read(call, name, offset, max_chars)
+
     async def _carry_out(self, call: Call, work: Callable[[], Awaitable[None]]) -> None:
-        limit = asyncio.timeout(self._limit_s)
+        limit = asyncio.timeout(self._limit_s if call.stored is None else None)
         try:
             async with limit:
                 with span(call.tool, call.session.agent, call.session.session_id):
@@ -158,22 +189,29 @@ class Calls:
             ended = f"the call took {self._limit_s} s, this server's limit (server.limits.call_s), and was ended here"
             call.failure = ResponseTimeoutError(ended) if limit.expired() else error
         call.finish()
-        if call.phase is Phase.UNCOLLECTED:
+        if call.phase is Phase.UNCOLLECTED and self._shared is None:
             self._make_room(call, f"ended and was not collected; the server keeps the last {KEPT_MAX_CALLS} such calls")
 
     async def settle(self, call: Call) -> None:
         """Keep a finished call's texts, if its results left something out; the oldest kept ones have to go."""
-        if not call.ever_omitted_chars:
-            how = "was collected to its end" if call.failure is None else "ended with an error, which was returned"
-            self._let_go(call, f"{how}, and its results were complete")
-            return
-        call.keep()
-        self._make_room(call, f"has ended; the server keeps omitted text of the last {KEPT_MAX_CALLS} calls only")
+        how = "was collected to its end" if call.failure is None else "ended with an error, which was returned"
+        why = "" if call.ever_omitted_chars else f"{how}, and its results were complete"
+        if why:
+            self._let_go(call, why)
+        else:
+            call.keep()
+        if self._shared is not None:
+            await self._shared.settle(call, why)
+            if not why:
+                call.let_go("is in the store")
+            self._calls.pop(call, None)
+        elif not why:
+            self._make_room(call, f"has ended; the server keeps omitted text of the last {KEPT_MAX_CALLS} calls only")
 
     def _let_go(self, call: Call, why: str) -> None:
         call.let_go(why)
         for gone in self._entered(call)[:-_GONE_MAX_CALLS]:
-            del self._calls[gone.handle]
+            del self._calls[gone]
 
     def _make_room(self, call: Call, why: str) -> None:
         for oldest in self._entered(call)[:-KEPT_MAX_CALLS]:
@@ -181,9 +219,9 @@ class Calls:
 
     def _entered(self, call: Call) -> list[Call]:
         """Note that a call is the last to have entered its phase, and return all that are in it."""
-        self._calls[call.handle] = call
-        self._calls.move_to_end(call.handle)
-        return [other for other in self._calls.values() if other.phase is call.phase]
+        self._calls[call] = None
+        self._calls.move_to_end(call)
+        return [other for other in self._calls if other.phase is call.phase]
 
     async def named(self, handle: str) -> Call:
         """Return a call by its handle.
@@ -191,7 +229,10 @@ class Calls:
         Raises:
             InvalidRequestError: If there is no such call, or nothing of it is left.
         """
-        call = self._calls.get(handle)
+        if self._shared is None:
+            call = next((one for one in self._calls if one.handle == handle), None)
+        else:
+            call = await self._shared.named(handle)
         if call is None:
             raise InvalidRequestError(
                 f"no call has the handle {handle[:40]!r}; pass one as a result gave it since this server was started"
@@ -212,7 +253,5 @@ class Calls:
         if call.phase is Phase.KEPT:
             raise InvalidRequestError(f"the call {handle!r} has ended; read its output with read_output")
         if call.phase not in (Phase.UNATTENDED, Phase.UNCOLLECTED):
-            raise InvalidRequestError(
-                f"the call {handle!r} is being waited for by another request, which gets the rest"
-            )
+            raise waited_for(handle)
         return call

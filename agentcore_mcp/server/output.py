@@ -81,9 +81,20 @@ class Output:
         spool: Where all of it goes, once it is more than one result shows.
         max_chars: How much one result shows.
         terminal: The text was written for a terminal.
+        omitted_earlier_chars: How many characters earlier results left out, as another worker counted them.
+
+    Attributes:
+        held: The line that may still change, of a text that was written for a terminal and comes from another worker.
     """
 
-    def __init__(self, spool: Spool, max_chars: int = RESULT_MAX_CHARS, *, terminal: bool = False) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        max_chars: int = RESULT_MAX_CHARS,
+        *,
+        terminal: bool = False,
+        omitted_earlier_chars: int = 0,
+    ) -> None:
         self.spool = spool
         self._max_chars = max_chars
         self._terminal = (PlainText(), SettledLines()) if terminal else None
@@ -91,7 +102,8 @@ class Output:
         self._early: list[str] = []
         self._early_chars = 0
         self._window: OutputWindow | None = None
-        self._omitted_earlier_chars = 0
+        self._omitted_earlier_chars = omitted_earlier_chars
+        self.held = ""
 
     @property
     def omitted_chars(self) -> int:
@@ -131,8 +143,12 @@ class Output:
 
     def show_unfinished(self) -> None:
         """Let the current result show an unfinished line, too: nothing may follow for long, as after a question."""
-        if self._terminal is not None:
-            self._keep(self._terminal[1].give_out())
+        self._keep(self.held if self._terminal is None else self._terminal[1].give_out())
+
+    @property
+    def unfinished(self) -> str:
+        """The line that has begun and may still change."""
+        return "" if self._terminal is None else self._terminal[1].unfinished
 
     def text(self) -> str:
         """Return what the result shows."""

@@ -59,11 +59,7 @@ class Spool:
         """
         if offset >= self.kept_bytes:
             return "", self.kept_bytes
-        # A character has at most four bytes; the slack is for one that the offset or the end cuts in two.
-        data = self._bytes(offset, min(4 * max_chars + 3, self.kept_bytes - offset))
-        skipped = len(data) - len(data.lstrip(bytes(range(0x80, 0xC0)))) if offset else 0
-        text = data[skipped:].decode("utf-8", "ignore")[:max_chars]
-        return text, offset + skipped + len(text.encode())
+        return part_of(self._bytes(offset, min(part_bytes(max_chars), self.kept_bytes - offset)), offset, max_chars)
 
     def _bytes(self, offset: int, size: int) -> bytes:
         if self._file is None:
@@ -104,6 +100,21 @@ class Spool:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def part_bytes(max_chars: int) -> int:
+    """Return how many bytes of UTF-8 to read for so many characters.
+
+    A character has at most four; the slack is for one that the offset or the end cuts in two.
+    """
+    return 4 * max_chars + 3
+
+
+def part_of(data: bytes, offset: int, max_chars: int) -> tuple[str, int]:
+    """Return up to ``max_chars`` characters of what was read at a byte offset, and the offset after them."""
+    skipped = len(data) - len(data.lstrip(bytes(range(0x80, 0xC0)))) if offset else 0
+    text = data[skipped:].decode("utf-8", "ignore")[:max_chars]
+    return text, offset + skipped + len(text.encode())
 
 
 def _whole_characters(data: bytes | bytearray) -> bytes:

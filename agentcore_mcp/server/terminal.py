@@ -94,6 +94,11 @@ class SettledLines:
         settled, self._unfinished = self._unfinished[:end], self._unfinished[end:]
         return settled.lstrip(GIVEN_OUT)
 
+    @property
+    def unfinished(self) -> str:
+        """What there is of the unfinished line."""
+        return given_out(self._unfinished)[0]
+
     def give_out(self) -> str:
         """Return what there is of the unfinished line: it can't be taken back, and goes on from there."""
         shown, self._unfinished = given_out(self._unfinished)

@@ -134,8 +134,7 @@ async def outcome(ctx: ToolContext, facts: CallFacts, call: Call, kind: type[Cal
     if call.finished:
         await caller.calls.settle(call)
     else:
-        for output in call.outputs.values():
-            output.begin_next()
+        await caller.calls.leave(call)
     return result
 
 

@@ -72,7 +72,7 @@ async def read_output(
             raise InvalidRequestError(f"offset has to be 0 or more, and limit 1 to {LIMIT_MAX_CHARS}")
         spool = call.outputs[name].spool
         shown = host_of(ctx.session, caller.settings).text_max_chars
-        text, next_offset = spool.read(offset, min(limit, shown))
+        text, next_offset = await caller.calls.read(call, name, offset, min(limit, shown))
         return ReadOutputResult(
             text=text,
             next_offset=next_offset,

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 PREFIX = "agentcore-mcp"
 PRINCIPALS = f"{PREFIX}:principals"
 _EVERYBODY = f"{PREFIX}:everybody"
-# How long one operation may take with all its attempts, and one answer of Redis.
+# How long one operation may take with all its attempts, and how long a connection.
 LIMIT_S = 5.0
-_ANSWER_LIMIT_S = 2.0
+_CONNECT_LIMIT_S = 2.0
 _CONNECTIONS_MAX = 64
 # A worker is taken to be alive this long after it last said so.
 LEASE_S = 15
@@ -71,8 +71,10 @@ class RedisStore:
                 max_connections=_CONNECTIONS_MAX,
                 timeout=LIMIT_S,
                 retry=Retry(ExponentialBackoff(cap=0.5, base=0.02), retries=20),
-                socket_timeout=_ANSWER_LIMIT_S,
-                socket_connect_timeout=_ANSWER_LIMIT_S,
+                # An operation has a limit as a whole. Of a timeout of the socket redis-py makes asyncio.wait_for, which
+                # loses cancellations before Python 3.12.
+                socket_timeout=None,
+                socket_connect_timeout=_CONNECT_LIMIT_S,
                 socket_keepalive=True,
             )
         except ImportError as error:

@@ -1,0 +1,105 @@
+"""What is in Redis of a call that was handed over or kept: by the worker that reads it, and by those who told of it.
+
+The prompt or command is not: nothing that happens later needs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from agentcore_mcp import errors
+from agentcore_mcp.wire.eventstream import ContentStop  # noqa: TC001 - pydantic reads it
+from agentcore_mcp.wire.pauses import Pause  # noqa: TC001 - pydantic reads it
+
+
+class Record(BaseModel):
+    """A call as the worker that reads it knows it; as in ``Call``, and for each text by its name.
+
+    Attributes:
+        worker: The worker.
+        kept: How many bytes of a text are in Redis.
+        dropped: How many bytes of it are not kept.
+        unfinished: Its line that has begun and may still change.
+        failure: What ``failure_of`` made of what the call failed with.
+        image_type: The media type of an image, which is kept beside this.
+    """
+
+    worker: str
+    tool: str
+    agent: str
+    arn: str
+    session_id: str
+    called: str
+    waiting_for: str
+    max_chars: int
+    timeout_s: int | None
+    kept: dict[str, int]
+    dropped: dict[str, int]
+    unfinished: dict[str, str]
+    finished: bool = False
+    stop: ContentStop | None = None
+    pauses: tuple[Pause, ...] = ()
+    failure: dict[str, Any] | None = None
+    image_type: str = ""
+
+
+class Told(BaseModel):
+    """How much of a call its results so far have shown, for each text by its name.
+
+    Attributes:
+        shown: Up to which byte.
+        omitted: How many characters they left out.
+        said: What they showed of the line after that, which had only begun.
+        kept: Whether they have told the end, so that what they left out alone is still wanted.
+    """
+
+    shown: dict[str, int]
+    omitted: dict[str, int]
+    said: dict[str, str] = {}
+    kept: bool = False
+
+
+@dataclass(slots=True)
+class Stored:
+    """A call that one request began and another one follows, through the store.
+
+    Attributes:
+        record: What the worker that reads it wrote.
+        told: How much was told before; what is followed is counted on.
+        claim: What says in Redis that this request has the call, and no other.
+        claimed: Whether it does.
+        left: Whether the request has returned, and the call goes on.
+        cancelled: Whether the request was cancelled, and the call is to be with it.
+    """
+
+    record: Record
+    told: Told
+    claim: str
+    claimed: bool = False
+    left: bool = False
+    cancelled: bool = False
+
+
+def failure_of(error: Exception) -> dict[str, Any]:
+    """Return an error as JSON: of what this package raises, the class and all that is known."""
+    if isinstance(error, errors.AgentCoreError) and hasattr(errors, type(error).__name__):
+        return {"type": type(error).__name__, "fields": vars(error)}
+    return {"type": "", "fields": {}}
+
+
+def error_of(failure: dict[str, Any]) -> Exception:
+    """Return the error again."""
+    kind = getattr(errors, failure["type"] or "-", None)
+    fields = failure["fields"]
+    if kind is None:
+        # As much as anybody is told who attends to a call that fails in a way that nobody foresaw.
+        return RuntimeError("the call failed at another worker, which has logged why")
+    error = kind.__new__(kind, fields["message"])
+    if fields.get("auth_problem"):
+        fields["auth_problem"] = errors.AuthProblem(fields["auth_problem"])
+    vars(error).update(fields)
+    assert isinstance(error, Exception)  # noqa: S101 - written by failure_of
+    return error
