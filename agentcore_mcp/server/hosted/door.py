@@ -49,7 +49,8 @@ class Door:
     async def _refusal(self, scope: Scope) -> JSONResponse | None:
         """Put the principal into the scope, or return the answer that refuses the request."""
         refusal = self._challenges.refusal
-        if "access_token" in parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True):
+        query = scope["query_string"].decode("latin-1")
+        if query and "access_token" in parse_qs(query, keep_blank_values=True):
             return refusal(400, "invalid_request", "the token belongs into the Authorization header")
         given = Headers(scope=scope).getlist("authorization")
         if len(given) > 1:

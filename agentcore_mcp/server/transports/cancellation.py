@@ -12,7 +12,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from mcp.server.streamable_http import MCP_SESSION_ID_HEADER
+from mcp.server.streamable_http import LAST_EVENT_ID_HEADER, MCP_SESSION_ID_HEADER
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from starlette.datastructures import MutableHeaders
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ID_BYTES = 16
+_LAST_EVENT_ID = LAST_EVENT_ID_HEADER.encode()
 _NO_FIRST_REQUEST = {name.encode() for name in (MCP_SESSION_ID_HEADER, MCP_PROTOCOL_VERSION_HEADER)}
 
 
@@ -79,7 +80,11 @@ def giving_session_ids(app: ASGIApp) -> ASGIApp:
     """Return an app that gives a session id to a client that has none: its first request has no version either."""
 
     async def with_ids(scope: Scope, receive: Receive, send: Send) -> None:
-        names = {name for name, _ in scope.get("headers", [])}
+        headers = scope.get("headers", [])
+        names = {name for name, _ in headers}
+        if _LAST_EVENT_ID in names:
+            # No events are kept to go on from, and the SDK would answer nothing.
+            scope["headers"] = [header for header in headers if header[0] != _LAST_EVENT_ID]
         if scope["type"] != "http" or names & _NO_FIRST_REQUEST:
             await app(scope, receive, send)
             return

@@ -116,6 +116,19 @@ async def test_requests_without_a_session_of_the_server_are_answered() -> None:
                 assert answered["result"]["tools"]
 
 
+async def test_a_client_that_wants_to_go_on_from_an_event_gets_a_stream() -> None:
+    """As clients of 2025-11-25 do that lost one: no events are kept, so there are none to send it."""
+    asked = {"Accept": "text/event-stream", "Mcp-Session-Id": "s", "Last-Event-ID": "7"}
+    with anyio.fail_after(LIMIT_S):
+        async with (
+            http_server("--runtime-arn", ARN, env={}) as url,
+            httpx2.AsyncClient() as client,
+            client.stream("GET", url, headers=asked) as answer,
+        ):
+            assert answer.status_code == 200
+            assert answer.headers["content-type"].startswith("text/event-stream")
+
+
 async def test_a_notification_cancels_the_request_of_its_own_session_alone() -> None:
     """In 2025-11-25, where it comes on a connection of its own."""
     asked, hung_up, ended = anyio.Semaphore(0), anyio.Semaphore(0), anyio.Semaphore(0)
