@@ -36,18 +36,15 @@ class TokenExchange(ClientCredentials):
 
 
 class AgentCoreIdentity(Table):
-    """What exchanges the caller's token at AgentCore Identity, called with the server's AWS credentials."""
+    """What exchanges the caller's token at AgentCore Identity, called with the server's own AWS credentials."""
 
     workload_name: str = Field(min_length=3, description="This server's workload identity")
-    credential_provider_name: str = Field(
-        min_length=1, description="OAuth2 credential provider that is set up for on-behalf-of token exchange"
-    )
+    credential_provider_name: str = Field(min_length=1, description="OAuth2 credential provider that exchanges tokens")
     scopes: tuple[str, ...] = Field(default=(), description="Scopes of the token for the runtime")
     audiences: tuple[str, ...] = Field(default=(), description="Its audiences, if the provider asks for them")
     resources: tuple[str, ...] = Field(
-        default=(), description="Its resources (RFC 8707), if the provider asks for them"
+        default=(), description="Its resources (RFC 8707), likewise"
     )
-    endpoint_url: str | None = Field(default=None, description="Instead of AgentCore's host for the agent's region")
 
 
 class PassThrough(Table):

@@ -17,20 +17,19 @@ import httpx2
 from pydantic import SecretStr
 
 from agentcore_mcp import config
-from agentcore_mcp.config import Auth
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.roles import ConfiguredSession
 from agentcore_mcp.runtime.auth.token_command import TokenCommand
 from agentcore_mcp.runtime.auth.tokens import TokenCache, TokenFile
-from agentcore_mcp.runtime.endpoints import check_endpoint_url, endpoint_for
+from agentcore_mcp.runtime.endpoints import check_endpoint_url
 from agentcore_mcp.runtime.environment import tls_context
 from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from agentcore_mcp.config import Agent
+    from agentcore_mcp.config import Agent, Auth
     from agentcore_mcp.runtime.auth.cognito import CognitoPassword
     from agentcore_mcp.runtime.auth.oauth import ClientCredentials
     from agentcore_mcp.runtime.auth.tokens import Token, TokenSource
@@ -73,30 +72,12 @@ class Credentials:
             from agentcore_mcp.server.hosted.upstream import CallerAuth
 
             with _told_as(agent, f"auth.{auth.kind[0]}"):
-                return CallerAuth(self._exchange(agent))
+                return CallerAuth(_exchange(agent))
         if auth not in self._bearers:
             (key,) = auth.kind
             with _told_as(agent, f"auth.{key}"):
                 self._bearers[auth] = BearerAuth(_TOKENS[key](getattr(auth, key)))
         return self._bearers[auth]
-
-    def _exchange(self, agent: Agent) -> Callable[[str], Token]:
-        """Return what makes a caller's token one for the agent."""
-        from agentcore_mcp.runtime.auth.agentcore_identity import AgentCoreIdentity
-        from agentcore_mcp.server.hosted.upstream import passed_through
-
-        match settings := getattr(agent.auth, agent.auth.kind[0]):
-            case config.TokenExchange():
-                client = _client(settings)
-                # A token for the authorization server itself, so not for what the others are asked for.
-                actor = TokenCache(replace(client, scope=None, extra={})) if settings.actor else None
-                return partial(client.exchange, actor=actor)
-            case config.AgentCoreIdentity():
-                given = settings.arguments()
-                given["endpoint_url"] = endpoint_for(agent.arn, given.get("endpoint_url"))
-                return AgentCoreIdentity(self.signer(Auth(), None), agent.arn.region, **given).exchange
-            case _:
-                return partial(passed_through, **settings.arguments())
 
 
 def endpoint_of(agent: Agent) -> str | None:
@@ -165,6 +146,23 @@ def _file(path: str) -> TokenFile:
         return TokenFile(Path(path).expanduser())
     except RuntimeError as error:
         raise ConfigurationError(f"{path!r}: {error}") from error
+
+
+def _exchange(agent: Agent) -> Callable[[str], Token]:
+    """Return what makes a caller's token one for the agent."""
+    from agentcore_mcp.runtime.auth.agentcore_identity import AgentCoreIdentity
+    from agentcore_mcp.server.hosted.upstream import passed_through
+
+    match settings := getattr(agent.auth, agent.auth.kind[0]):
+        case config.TokenExchange():
+            client = _client(settings)
+            # A token for the authorization server itself, so not for what the others are asked for.
+            actor = TokenCache(replace(client, scope=None, extra={})) if settings.actor else None
+            return partial(client.exchange, actor=actor)
+        case config.AgentCoreIdentity():
+            return AgentCoreIdentity(agent.arn.region, **settings.arguments()).exchange
+        case _:
+            return partial(passed_through, **settings.arguments())
 
 
 def _client(client: config.ClientCredentials) -> ClientCredentials:

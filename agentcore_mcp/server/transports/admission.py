@@ -6,23 +6,26 @@ that of a page from elsewhere in ``Origin``, and are refused before anything of 
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import h11
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable
 
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # From the connection, or the answer before, to the last byte of a request. Longer than load balancers keep a connection
 # for the next request: one that closes just as that goes out on it leaves them in doubt whether it was read.
 REQUEST_LIMIT_S = 75.0
+# A ping has 50.
+_PING_MAX_BYTES = 1_000
 
 
 class KnownHosts:
@@ -52,6 +55,44 @@ class KnownHosts:
                 # To a proxy that goes by the other one, what follows is somebody else's request (RFC 9112, 6.1).
                 app = PlainTextResponse("either Transfer-Encoding or Content-Length\n", 400, {"Connection": "close"})
         await app(scope, receive, send)
+
+
+def answering_pings(app: ASGIApp, path: str) -> ASGIApp:
+    """Return an app that answers JSON-RPC pings at a path by itself, before it is asked who sends them.
+
+    AgentCore Runtime sends such to a server that it hosts: without a token, a session or the ``Accept`` that MCP wants,
+    to ``/mcp`` or ``/mcp/`` (neo4j/mcp#173, argoproj-labs/mcp-for-argocd#88).
+    """
+
+    async def with_pings(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"].rstrip("/") != path:
+            await app(scope, receive, send)
+            return
+        unread = [await receive()]
+
+        async def replay() -> Message:
+            return unread.pop() if unread else await receive()
+
+        pinged = _pinged(unread[0])
+        # As ASCII: half of a surrogate pair in an id is valid JSON, and can't be UTF-8.
+        pong = json.dumps({"jsonrpc": "2.0", "id": pinged, "result": {}})
+        answer = app if pinged is None else Response(pong, media_type="application/json")
+        await answer(scope, replay, send)
+
+    return with_pings
+
+
+def _pinged(message: Message) -> str | int | None:
+    """Return the id of the ping that a message has the whole of, if it has one."""
+    body = message.get("body", b"")
+    if message.get("more_body") or len(body) > _PING_MAX_BYTES:
+        return None
+    try:
+        ping = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    is_ping = isinstance(ping, dict) and ping.get("method") == "ping" and isinstance(ping.get("id"), str | int)
+    return ping["id"] if is_ping else None
 
 
 class TimedProtocol(H11Protocol):

@@ -17,9 +17,8 @@ from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.server.hosted.drain import NOTICE_S, Drain
 from agentcore_mcp.server.hosted.entrance import entrance
 from agentcore_mcp.server.hosted.health import Health
-from agentcore_mcp.server.hosted.pings import Pings
 from agentcore_mcp.server.hosted.tracing import continuing
-from agentcore_mcp.server.transports.admission import REQUEST_LIMIT_S, KnownHosts, TimedProtocol
+from agentcore_mcp.server.transports.admission import REQUEST_LIMIT_S, KnownHosts, TimedProtocol, answering_pings
 from agentcore_mcp.server.transports.cancellation import giving_session_ids
 from agentcore_mcp.server.transports.signals import end_signals
 from agentcore_mcp.wire.loopback import LOOPBACK_HOSTS, is_loopback
@@ -96,7 +95,7 @@ async def serve_http(
     )
     drain_s = hosted.drain_s if "server" in server.state.settings.model_fields_set else 0.0
     guarded = entrance(continuing(giving_session_ids(app)), app, server.state)
-    known: ASGIApp = Pings(guarded, PATH) if on_agentcore else KnownHosts(guarded, names)
+    known: ASGIApp = answering_pings(guarded, PATH) if on_agentcore else KnownHosts(guarded, names)
     if counted:
         from agentcore_mcp.server.hosted.metrics import Metrics
 

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 ARN = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/agent-0123456789"
 PROBE = "tests.support.agents.probe:app"
+# botocore's own setting, such as for a VPC endpoint.
+IDENTITY_URL = "AWS_ENDPOINT_URL_BEDROCK_AGENTCORE"
 USER = "x-amzn-bedrock-agentcore-runtime-user-id"
 
 
@@ -66,12 +68,12 @@ def hosted(tmp_path: Path) -> Hosted:
     """Give what runs a server for the people of some issuers, with one agent."""
 
     @asynccontextmanager
-    async def run(issuers: list[Any], **agent: Any) -> AsyncIterator[str]:
+    async def run(issuers: list[Any], identity_url: str = "", **agent: Any) -> AsyncIterator[str]:
         server = {"public_url": URL, "auth": {"issuers": issuers}}
         config = tmp_path / "config.toml"
         config.write_text(f"server = {toml(server)}\nagents.agent = {toml(agent)}\n", "utf-8")
         keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY}
-        async with http_server("--config", str(config), env=keys) as url:
+        async with http_server("--config", str(config), env=keys | {IDENTITY_URL: identity_url}) as url:
             yield url
 
     return run
@@ -123,9 +125,9 @@ def by_rfc_8693(exchange: TokenExchange, **more: Any) -> dict[str, Any]:
     return {"token_exchange": {"token_url": f"{exchange.url}/token", **client, **more}}
 
 
-def by_identity(exchange: TokenExchange, **more: Any) -> dict[str, Any]:
+def by_identity(**more: Any) -> dict[str, Any]:
     names = {"workload_name": WORKLOAD, "credential_provider_name": PROVIDER}
-    return {"agentcore_identity": {"endpoint_url": exchange.url, **names, **more}}
+    return {"agentcore_identity": {**names, **more}}
 
 
 def claims_in(text: str) -> dict[str, Any]:
@@ -229,7 +231,7 @@ async def test_agentcore_identity_exchanges_a_token(
 ) -> None:
     token = issuer.token(URL, scope=SCOPES)
     wanted = {"scopes": ["ask", "stop"], "audiences": ["runtime"], "resources": ["https://runtime.example"]}
-    async with hosted([issuer.url], **at(local, **by_identity(exchange, **wanted))) as url:
+    async with hosted([issuer.url], identity_url=exchange.url, **at(local, **by_identity(**wanted))) as url:
         answers = [await ask(url, token) for _ in range(2)]
 
     assert [claims_in(answer)["sub"] for answer in answers] == ["alice"] * 2
@@ -241,14 +243,22 @@ async def test_agentcore_identity_exchanges_a_token(
 @pytest.mark.parametrize(
     ("refusal", "told"),
     [
-        ((404, {"code": "ResourceNotFoundException", "message": "no such"}), "check workload_name"),
-        ((403, {"code": "AccessDeniedException", "message": "no {token}"}), "allow it to the server's AWS credentials"),
-        ((429, {"code": "ThrottlingException"}), "try again later"),
-        ((200, {"workloadAccessToken": "w", "authorizationUrl": "https://login.example"}), "wants the user to sign in"),
-        ((200, {"workloadAccessToken": "w"}), "gives no token for the caller"),
+        (
+            (404, {"code": "ResourceNotFoundException", "message": "no such"}),
+            "(ResourceNotFoundException) when calling",
+        ),
+        (
+            (403, {"code": "AccessDeniedException", "message": "no {token}"}),
+            "GetWorkloadAccessTokenForJWT operation: no ***",
+        ),
+        (
+            (200, {"workloadAccessToken": "w", "authorizationUrl": "https://login.example"}),
+            "want them to sign in first",
+        ),
+        ((200, {"workloadAccessToken": "w"}), "has no token for the caller"),
     ],
 )
-async def test_what_agentcore_identity_refuses_says_what_to_do(
+async def test_what_agentcore_identity_refuses_is_told_without_the_token(
     hosted: Hosted,
     issuer: TestIssuer,
     exchange: TokenExchange,
@@ -258,8 +268,8 @@ async def test_what_agentcore_identity_refuses_says_what_to_do(
     token = issuer.token(URL, scope=SCOPES)
     exchange.refusal = refusal[0], json.loads(json.dumps(refusal[1]).replace("{token}", token))
     async with recorded() as runtime:
-        auth = by_identity(exchange)
-        async with hosted([issuer.url], arn=ARN, endpoint_url=runtime.endpoint_url, auth=auth) as url:
+        there = {"arn": ARN, "endpoint_url": runtime.endpoint_url, "auth": by_identity()}
+        async with hosted([issuer.url], identity_url=exchange.url, **there) as url:
             said = await ask(url, token)
 
     assert told in said
