@@ -1,8 +1,12 @@
-"""``/healthz`` and ``/readyz``, for orchestrators and load balancers: before the checks of hosts and tokens.
+"""Whether a server takes calls: ``/healthz`` and ``/readyz``, and draining after SIGTERM.
 
-Alive is a process whose event loop answers. Ready is one that is not draining and reaches its store. Whether an
-issuer's keys can be fetched is no part of it: that is the same for all workers, so taking each of them out of service
-would turn refused tokens of one issuer into an outage; the door answers those requests with 503.
+Probes are answered before the checks of hosts and tokens. Alive is a process whose event loop answers; ready is one
+that is not draining and reaches its store. Whether an issuer's keys can be fetched is no part of it: that is the same
+for all workers, so taking each of them out of service would turn refused tokens of one issuer into an outage.
+
+A server that drains keeps its listening socket for a moment if somebody probes, and then closes it: a refused
+connection is what every balancer tries again elsewhere, for POST too, while a 503 or the early end of a long call would
+reach the client. What arrives on connections that are open is answered, and each answer closes its connection.
 """
 
 from __future__ import annotations
@@ -11,73 +15,126 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+import anyio
+from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection, Iterable
 
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ALIVE_PATH = "/healthz"
 READY_PATH = "/readyz"
 # How long the store may take to answer, and for how long its answer holds: anybody may send probes.
 CHECK_LIMIT_S = 1.0
 CHECK_AGAIN_S = 1.0
-_HEADERS = {"Cache-Control": "no-store"}
+# How long connections are still accepted where there are probes, at most a tenth of the time to drain. Probes come
+# every second or so, and Kubernetes takes about that long to take a pod out of its services.
+NOTICE_S = 3.0
 
 logger = logging.getLogger(__name__)
 
 
 class Health:
-    """An app that answers the probes. Strangers reach it, so it says nothing but whether.
+    """An app that answers probes, and counts the requests that it passes on.
 
     Args:
-        app: What answers everything else.
-        draining: Tells whether the server drains.
+        app: What answers them.
+        calls: Returns the calls that go on, with or without a request that attends to them.
         ping: Asks the store whether it is there, and raises if it isn't; None without a store.
 
     Attributes:
-        probed: Whether there was any probe.
+        draining: Whether the server drains; set when the signal comes, before ``drain``.
     """
 
     def __init__(
-        self, app: ASGIApp, draining: Callable[[], bool], ping: Callable[[], Awaitable[object]] | None = None
+        self,
+        app: ASGIApp,
+        calls: Callable[[], Collection[asyncio.Task[None]]],
+        ping: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._app = app
-        self._draining = draining
+        self._calls = calls
         self._ping = ping
-        self.probed = False
+        self._probed = False
         self._checked: asyncio.Task[bool] | None = None
         self._checked_at = 0.0
+        self._answering = 0
+        self._answered = asyncio.Event()
+        self._time = anyio.CancelScope()
+        self.draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        app = self._app
-        if scope["type"] == "http" and scope["path"] in (ALIVE_PATH, READY_PATH):
-            self.probed = True
-            if scope["method"] not in ("GET", "HEAD"):
-                app = PlainTextResponse("GET or HEAD\n", 405, {"Allow": "GET, HEAD"})
-            elif scope["path"] == ALIVE_PATH or await self.ready():
-                app = PlainTextResponse("ok\n", 200, _HEADERS)
-            else:
-                app = PlainTextResponse("not ready\n", 503, _HEADERS)
-        await app(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        app = await self._probe(scope) if scope["path"] in (ALIVE_PATH, READY_PATH) else self._app
+        # A GET of the endpoint is a stream that stays open for as long as its client is there.
+        counted = scope["method"] == "POST"
+        self._answering += counted
+        try:
+            await app(scope, receive, _closing(send) if self.draining else send)
+        finally:
+            self._answering -= counted
+            if not self._answering:
+                self._answered.set()
 
-    async def ready(self) -> bool:
-        """Tell whether requests should be sent here."""
-        if self._draining() or self._ping is None:
-            return not self._draining()
+    async def _probe(self, scope: Scope) -> ASGIApp:
+        """Return the answer to a probe, which tells strangers nothing but whether."""
+        self._probed = True
+        if scope["method"] not in ("GET", "HEAD"):
+            return PlainTextResponse("GET or HEAD\n", 405, {"Allow": "GET, HEAD"})
+        good = scope["path"] == ALIVE_PATH or (not self.draining and await self._reaches_store())
+        return PlainTextResponse("ok\n" if good else "not ready\n", 200 if good else 503, {"Cache-Control": "no-store"})
+
+    async def _reaches_store(self) -> bool:
         now = asyncio.get_running_loop().time()
         if self._checked is None or (self._checked.done() and now >= self._checked_at + CHECK_AGAIN_S):
-            self._checked, self._checked_at = asyncio.create_task(self._reaches_store(self._ping)), now
+            self._checked, self._checked_at = asyncio.create_task(self._check()), now
         # Probes that come meanwhile wait for the same answer, and one that leaves takes it from none of them.
         return await asyncio.shield(self._checked)
 
-    async def _reaches_store(self, ping: Callable[[], Awaitable[object]]) -> bool:
+    async def _check(self) -> bool:
         try:
             async with asyncio.timeout(CHECK_LIMIT_S):
-                await ping()
+                if self._ping is not None:
+                    await self._ping()
         except Exception as error:  # noqa: BLE001 - whatever is wrong, it is not ready
             logger.warning("not ready: the store does not answer (%s)", type(error).__name__)
             return False
         return True
+
+    async def drain(self, at_most_s: float, listeners: Callable[[], Iterable[asyncio.Server]]) -> None:
+        """Wait until nothing goes on any more, the time is up, or somebody is in a hurry.
+
+        Args:
+            at_most_s: The time, in seconds; with 0, nothing is waited for.
+            listeners: Returns what accepts connections, to be closed in time.
+        """
+        self._time.deadline = anyio.current_time() + at_most_s
+        with self._time:
+            await asyncio.sleep(min(NOTICE_S, at_most_s / 10) if self._probed else 0)
+            for listener in listeners():
+                listener.close()
+            while (calls := self._calls()) or self._answering:
+                self._answered.clear()
+                await (asyncio.wait(calls) if calls else self._answered.wait())
+        if self._time.cancelled_caught and at_most_s and (calls := self._calls()):
+            logger.warning("%d calls were still running when the drain ended, and are ended now", len(calls))
+
+    def hurry(self) -> None:
+        """Wait no longer."""
+        self._time.cancel()
+
+
+def _closing(send: Send) -> Send:
+    """Return a ``send`` that has the server close the connection after the answer."""
+
+    async def send_and_close(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["Connection"] = "close"
+        await send(message)
+
+    return send_and_close

@@ -14,7 +14,6 @@ import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.server.hosted.drain import NOTICE_S, Drain
 from agentcore_mcp.server.hosted.entrance import entrance
 from agentcore_mcp.server.hosted.health import Health
 from agentcore_mcp.server.hosted.tracing import continuing
@@ -105,10 +104,9 @@ async def serve_http(
             store_errors=lambda: 0 if server.state.store is None else server.state.store.errors,
         )
         known = server.accounts.metrics.watching(known)
-    health = Health(known, lambda: drain.begun, None if server.state.store is None else server.state.store.ping)
-    drain = Drain(health, server.state.calls)
+    health = Health(known, server.state.calls, None if server.state.store is None else server.state.store.ping)
     config = uvicorn.Config(
-        drain,
+        health,
         http=cast("type[asyncio.Protocol]", partial(TimedProtocol, request_limit_s=request_limit_s)),
         log_config=None,
         log_level="warning",
@@ -123,17 +121,15 @@ async def serve_http(
     http = _Server(config)
 
     async def end() -> None:
-        # Who does not probe would not notice.
-        notice_s = min(NOTICE_S, drain_s / 10) if health.probed else 0
-        await drain.run(drain_s, notice_s, lambda: getattr(http, "servers", ()))
+        await health.drain(drain_s, lambda: getattr(http, "servers", ()))
         http.should_exit = True
         await server.state.end()
 
     def on_signal() -> None:
-        if drain.begun:
-            drain.hurry()
+        if health.draining:
+            health.hurry()
         else:
-            drain.begun = True
+            health.draining = True
             tasks.start_soon(end)
 
     async with anyio.create_task_group() as tasks:

@@ -63,7 +63,7 @@ async def _status(health: Health) -> int:
 
 
 def health_of(ping: Callable[[], Awaitable[object]]) -> Health:
-    return Health(PlainTextResponse("the app"), lambda: False, ping)
+    return Health(PlainTextResponse("the app"), list, ping)
 
 
 async def test_many_probes_at_once_ask_the_store_once() -> None:
