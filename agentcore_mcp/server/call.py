@@ -193,7 +193,8 @@ class Call:
     def _become(self, phase: Phase) -> None:
         if phase not in _MAY_BECOME[self.phase]:
             raise RuntimeError(f"a call that is {self.phase.name} can't become {phase.name}")
-        if self.account is not None:
+        # One that is followed is counted where it is read.
+        if self.account is not None and self.stored is None:
             self.account.entered(self.phase, phase)
         self.phase = phase
 

@@ -10,13 +10,12 @@ import pytest
 
 from agentcore_mcp.errors import ServiceError, SessionStoppedError
 from agentcore_mcp.server.assembly import create_server
-from agentcore_mcp.server.book import MAX_SESSIONS, MemoryBook
+from agentcore_mcp.server.book import MAX_SESSIONS
 from agentcore_mcp.server.call import Call
 from agentcore_mcp.server.hosted.principals import ANYBODY
 from agentcore_mcp.server.ledger import Ledger
 from agentcore_mcp.server.sessions import Session
 from agentcore_mcp.wire.eventstream import ContentStop
-from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_LIFETIME_S
 from tests.support.tools import SESSION, settings
 
 if TYPE_CHECKING:
@@ -144,36 +143,3 @@ async def test_a_session_is_open_after_two_stops_at_a_time_that_both_fail(target
             gated.gate.set()
 
     assert (stopping, await caller.ledger.open()) == ([], [call.session])
-
-
-async def test_a_session_is_open_until_it_is_stopped_or_idle_and_anew_from_the_next_call_on(target: Target) -> None:
-    clock = [1_000.0]
-    book = MemoryBook(now=lambda: clock[0])
-
-    async def used_at(now: float) -> Session:
-        clock[0] = now
-        return await book.used(Session(SESSION, target))
-
-    def spans(session: Session) -> list[tuple[float, float]]:
-        return list(session.spans)
-
-    await used_at(1_000)
-    long = await used_at(1_600)
-    assert spans(long) == [(1_000, 1_600 + IDLE_TIMEOUT_S)]
-    clock[0] = 2_000
-    await book.idle(long)
-    idled = await used_at(9_000)
-    assert spans(idled) == [(1_000, 2_000 + IDLE_TIMEOUT_S), (9_000, 9_000 + IDLE_TIMEOUT_S)]
-    clock[0] = 9_100
-    await book.stopping(idled, 1)
-    await book.stopping(idled, 1)
-    await book.stopping(idled, -1)
-    assert spans(idled)[-1][1] == 9_100
-    again = await used_at(9_200)
-    assert spans(again) == [(1_000, 2_900), (9_000, 9_100), (9_200, 9_200 + IDLE_TIMEOUT_S)]
-    await book.stopping(again, 1)
-    await book.stopping(again, -1)
-    assert spans(again)[-1][1] == 9_200 + IDLE_TIMEOUT_S
-    for now in range(9_300, 9_200 + int(SESSION_LIFETIME_S), 800):
-        lasting = await used_at(now)
-    assert spans(lasting)[-1] == (9_200, 9_200 + SESSION_LIFETIME_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from agentcore_mcp.server.calls import KEPT_MAX_CALLS
 from agentcore_mcp.server.hosted.store.record import error_of, failure_of
 from agentcore_mcp.server.hosted.store.writer import TEXT_MAX_BYTES
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
+from tests.server.hosted.test_metrics import free_port, scrape
 from tests.support.mcp_hosts import http_process, http_server
 from tests.support.principals import ALICE, BOB, calling_as
 from tests.support.redis import redis_server
@@ -104,6 +106,17 @@ async def waits(client: Client, tool: str, handle: str) -> tuple[str, dict[str, 
         shown += data.get("text", data.get("stdout", ""))
         if data["status"] != "RUNNING":
             return shown, data
+
+
+async def test_a_call_that_is_waited_for_to_its_end_takes_two_round_trips(redis: RedisServer) -> None:
+    async with workers(redis, say_hello) as (a, _):
+        await a.call_tool("invoke_agent", {"prompt": "hi", "session_id": SESSION})
+        redis.ask("CONFIG RESETSTAT")
+        await a.call_tool("invoke_agent", {"prompt": "hi", "session_id": SESSION})
+        stats = re.findall(r"cmdstat_(evalsha|hmget|\w*get\w*):calls=(\d+)", redis.ask("INFO commandstats").decode())
+
+    # What a script does counts, too: it has one of the two hmget, and the hgetall.
+    assert dict(stats) == {"evalsha": "1", "hmget": "2", "hgetall": "1"}
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -422,14 +435,39 @@ async def test_a_handle_and_a_session_of_another_principal_are_as_if_they_did_no
             assert (await waits(alice, "invoke_agent", handle))[0] == "second"
 
 
+async def test_a_call_is_counted_where_it_is_read_and_leaves_no_count(redis: RedisServer, tmp_path: Path) -> None:
+    script, port = slow_command(), free_port()
+    async with loopback_server(script) as runtime:
+        config = tmp_path / "config.toml"
+        config.write_text(configuration(redis, runtime))
+        async with (
+            http_server("--config", str(config), "--metrics-port", str(port), env={}) as url,
+            Client(url) as client,
+        ):
+            first = data_of(await begun(client, "run_command", {"command": "make", "session_id": SESSION}))
+            assert (await scrape(port))("open_calls", phase="unattended") == 1
+            for _ in range(2):
+                await client.call_tool("run_command", {"handle": first["handle"]})
+            script.go_on.set()
+            await collected(client, "run_command", first["handle"])
+            counted = await scrape(port)
+
+    phases = ("attended", "unattended", "uncollected", "kept")
+    assert [counted("open_calls", phase=phase) for phase in phases] == [0, 0, 0, 0]
+
+
+def configuration(redis: RedisServer, runtime: LoopbackServer) -> str:
+    return (
+        f'handoff_after = {HANDOFF_S}\n[server]\nstore = "{redis.url}"\n[agents.solo]\narn = "{ARN}"\n'
+        f'endpoint_url = "{runtime.endpoint_url}"\nauth = {{ token = "not-a-real-token" }}\n'
+    )
+
+
 async def test_a_call_whose_worker_was_killed_says_so_each_time(redis: RedisServer, tmp_path: Path) -> None:
     script = slow_agent()
     async with loopback_server(script) as runtime:
         config = tmp_path / "config.toml"
-        config.write_text(
-            f'handoff_after = {HANDOFF_S}\n[server]\nstore = "{redis.url}"\n[agents.solo]\narn = "{ARN}"\n'
-            f'endpoint_url = "{runtime.endpoint_url}"\nauth = {{ token = "not-a-real-token" }}\n'
-        )
+        config.write_text(configuration(redis, runtime))
         flags = ("--config", str(config))
         async with http_process(*flags, env={}) as (url, process), http_server(*flags, env={}) as other:
             async with Client(url) as a:
