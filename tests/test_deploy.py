@@ -19,6 +19,7 @@ import yaml  # type: ignore[import-untyped] # for the tests alone
 from botocore import xform_name
 from botocore.validate import ParamValidator
 
+from agentcore_mcp.cli.serve import serve
 from agentcore_mcp.config.file import read_file
 from agentcore_mcp.server.hosted.health import ALIVE_PATH, READY_PATH
 
@@ -186,7 +187,13 @@ def test_the_pods_have_time_to_drain_and_are_probed_where_the_server_answers() -
     assert pod["terminationGracePeriodSeconds"] > drain_s
     assert container["livenessProbe"]["httpGet"]["path"] == container["startupProbe"]["httpGet"]["path"] == ALIVE_PATH
     assert container["readinessProbe"]["httpGet"]["path"] == READY_PATH
-    assert f"CMD {json.dumps(container['args'])}" in DOCKERFILE
+    command, *flags = container["args"]
+    context = serve.make_context(command, [*flags])
+    assert f"CMD {json.dumps([command, *flags[:2]])}" in DOCKERFILE
+    assert [port["containerPort"] for port in container["ports"]] == [
+        context.params["port"],
+        context.params["metrics_port"],
+    ]
     assert pod["securityContext"]["runAsUser"] == 10001
     assert container["securityContext"]["readOnlyRootFilesystem"]
     assert not container["securityContext"]["allowPrivilegeEscalation"]

@@ -19,7 +19,7 @@ class Principal:
         client: The application that they use.
         scopes: What the token may be used for.
         groups: The groups or roles that the issuer names.
-        token: What they called with, for exchanging it. Not kept beyond the request.
+        token: What they called with, for exchanging it; kept in memory alone.
     """
 
     issuer: str

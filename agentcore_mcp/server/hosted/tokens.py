@@ -1,7 +1,7 @@
 """Access tokens: which are good, and who they say is calling.
 
 Signatures and times are checked by PyJWT. What a token says of where its key is (``jku``, ``x5u``, ``jwk``) is not
-followed: keys come from the configured issuer alone. Nothing of a token is kept beyond its request.
+followed: keys come from the configured issuer alone. A token is kept in memory alone.
 """
 
 from __future__ import annotations
