@@ -42,9 +42,7 @@ class AgentCoreIdentity(Table):
     credential_provider_name: str = Field(min_length=1, description="OAuth2 credential provider that exchanges tokens")
     scopes: tuple[str, ...] = Field(default=(), description="Scopes of the token for the runtime")
     audiences: tuple[str, ...] = Field(default=(), description="Its audiences, if the provider asks for them")
-    resources: tuple[str, ...] = Field(
-        default=(), description="Its resources (RFC 8707), likewise"
-    )
+    resources: tuple[str, ...] = Field(default=(), description="Its resources (RFC 8707), likewise")
 
 
 class PassThrough(Table):

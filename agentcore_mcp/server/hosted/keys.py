@@ -78,9 +78,10 @@ class IssuerKeys:
         Raises:
             KeysUnavailableError: If the issuer's keys can't be fetched, and none that it gave is recent enough.
         """
-        is_old = self._now() - self._fetched_at > FRESH_S
+        age = self._now() - self._fetched_at
+        is_good = age <= STALE_S and (key_id, algorithm) in self._keys
         # One request fetches keys that are old, and others go on with them meanwhile: an issuer may take its time.
-        if (key_id, algorithm) not in self._keys or (is_old and not self._fetching.locked()):
+        if not is_good or (age > FRESH_S and not self._fetching.locked()):
             await self._refresh()
         if self._now() - self._fetched_at > STALE_S:
             raise KeysUnavailableError(f"the keys of {self._issuer.issuer} can't be fetched")

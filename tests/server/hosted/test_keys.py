@@ -78,6 +78,16 @@ async def test_while_an_issuer_takes_its_time_its_old_keys_are_used(http: httpx2
     assert len(server.requests) == 2
 
 
+async def test_after_days_without_a_call_all_wait_for_the_keys(
+    issuer: TestIssuer, keys: IssuerKeys, clock: Clock
+) -> None:
+    await keys.key("first", "ES256")
+    clock.seconds = 3 * STALE_S
+
+    assert all(await asyncio.gather(*(keys.key("first", "ES256") for _ in range(50))))
+    assert issuer.fetched == 2
+
+
 @pytest.mark.parametrize("openid", [False, True])
 async def test_metadata_of_either_kind_will_do(issuer: TestIssuer, keys: IssuerKeys, openid: bool) -> None:
     issuer.openid = openid
