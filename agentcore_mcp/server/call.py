@@ -108,6 +108,9 @@ class Call:
     def __post_init__(self) -> None:
         if self.account is not None:
             self.account.agent, self.account.session_id = self.session.agent, self.session.session_id
+        if self.stored is not None:
+            # The worker that reads it counts it.
+            self.account = None
 
     def add(self, name: str, text: str, *, mark: str = "") -> None:
         """Take a piece of one of the texts, and pass it on to the request that attends.

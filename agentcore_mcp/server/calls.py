@@ -175,7 +175,8 @@ class Calls:
         limit = asyncio.timeout(self._limit_s if call.stored is None else None)
         try:
             async with limit:
-                with span(call.tool, call.session.agent, call.session.session_id):
+                traced = span(call.tool, call.session.agent, call.session.session_id)
+                with traced if call.stored is None else nullcontext():
                     await work()
         except asyncio.CancelledError:
             call.failure = (

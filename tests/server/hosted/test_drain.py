@@ -13,6 +13,7 @@ import pytest
 from mcp import Client
 
 from tests.support.mcp_hosts import http_process
+from tests.support.redis import redis_server
 from tests.support.servers import LAST_CHUNK, Exchange, LoopbackServer, chunk, chunked, loopback_server
 from tests.support.sse import encode_sse
 from tests.support.tools import PREFIX, text_of
@@ -28,10 +29,10 @@ SOON_S = 10.0
 DRAIN_S = 60
 
 
-def config_of(folder: Path, runtime: LoopbackServer, *, drain_s: float = DRAIN_S) -> str:
+def config_of(folder: Path, runtime: LoopbackServer, *, drain_s: float = DRAIN_S, store: str = "") -> str:
     path = folder / "config.toml"
     path.write_text(
-        f'[server]\ndrain = {drain_s}\n[agents.one]\narn = "{PREFIX}/one-0123456789"\n'
+        f'[server]\ndrain = {drain_s}\n{store}\n[agents.one]\narn = "{PREFIX}/one-0123456789"\n'
         f'endpoint_url = "{runtime.endpoint_url}"\nauth = {{ none = true }}\n',
         encoding="utf-8",
     )
@@ -166,6 +167,23 @@ async def test_a_handed_over_call_is_read_on_and_answered_on_a_connection_that_i
     assert result_in(while_draining)["status"] == "RUNNING"
     assert "connection" not in before.headers
     assert while_draining.headers["connection"] == "close"
+
+
+async def test_a_handed_over_call_that_the_drain_ends_is_said_to_be_over_elsewhere(tmp_path: Path) -> None:
+    agent = Agent()
+    with redis_server(tmp_path) as redis, anyio.fail_after(2 * LIMIT_S):
+        async with loopback_server(agent) as runtime, httpx2.AsyncClient(trust_env=False) as http:
+            config = config_of(tmp_path, runtime, drain_s=0.5, store=f'store = "{redis.url}"')
+            flags = ("--config", config, "--handoff-after", "1")
+            async with http_process(*flags, env={}) as (url, ending), http_process(*flags, env={}) as (other, _):
+                before = await call_tool(http, url, {"prompt": "hi"})
+                ending.send_signal(signal.SIGTERM)
+                await ended(ending)
+                after = await call_tool(http, other, {"handle": result_in(before)["handle"]})
+                agent.may_end.set()
+
+    assert "the server is ending, and ended the call" in after.text
+    assert result_in(before)["text"] == "so far"
 
 
 def result_in(answer: httpx2.Response) -> dict[str, Any]:

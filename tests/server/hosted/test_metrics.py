@@ -203,6 +203,41 @@ async def test_several_workers_are_counted_together_on_one_port(tmp_path: Path) 
     assert after("open_calls", phase="attended") == 0
 
 
+async def test_a_call_that_any_worker_follows_is_counted_by_the_one_that_reads_it(tmp_path: Path) -> None:
+    may_end = anyio.Event()
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.send(chunked("text/event-stream") + chunk(encode_sse(json.dumps("so far"))))
+        await may_end.wait()
+        await exchange.send(chunk(encode_sse(json.dumps(" and the rest"))) + LAST_CHUNK)
+
+    port = free_port()
+    config = tmp_path / "config.toml"
+    with redis_server(tmp_path) as redis, anyio.fail_after(LIMIT_S):
+        async with loopback_server(answer) as runtime, httpx2.AsyncClient(trust_env=False) as http:
+            config.write_text(
+                f'handoff_after = 1\n[server]\nstore = "{redis.url}"\n[agents.one]\narn = "{PREFIX}/one-0123456789"\n'
+                f'endpoint_url = "{runtime.endpoint_url}"\nauth = {{ none = true }}\n',
+                encoding="utf-8",
+            )
+            async with http_process("--config", str(config), "--metrics-port", str(port), env={}) as (url, _):
+                server = HostedServer(url, None, None, http)  # type: ignore[arg-type] # neither is asked for anything
+                result = message(await server.call("invoke_agent", {"prompt": "hi"}, None))["result"]
+                waiting = {"handle": result["structuredContent"]["handle"]}
+                await server.call("invoke_agent", waiting, None)
+                going_on = await scrape(port)
+                may_end.set()
+                while result["structuredContent"]["status"] == "RUNNING":
+                    result = message(await server.call("invoke_agent", waiting, None))["result"]
+                got = await scrape(port)
+
+    assert going_on("open_calls", phase="unattended") == 1
+    assert got("received_bytes_total", tool="invoke_agent", agent="one") == len("so far and the rest")
+    assert got("first_piece_seconds_count", tool="invoke_agent", agent="one") == 1
+    assert got("calls_total", tool="invoke_agent", agent="one", outcome="completed") == 1
+    assert {got("open_calls", phase=phase) for phase in ("attended", "unattended", "uncollected", "kept")} == {0}
+
+
 async def _asked(url: str, count: int) -> int:
     """Ask the agent that often, each time on a new connection; return how many answers were good."""
     good = 0
