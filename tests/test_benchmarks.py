@@ -46,6 +46,6 @@ def test_good_calls_are_right_while_all_kinds_of_guests_come(tmp_path: Path) -> 
     found = measured(tmp_path, "soak", "--minutes", "0.08", "--rate", "10")
 
     assert found["visits"]["calls"] >= 5
-    assert (found["visits"]["lost"], found["visits"]["mixed"]) == (0, 0)
+    assert (found["visits"]["lost"], found["visits"]["mixed"], found["visits"]["failed"]) == (0, 0, {})
     assert found["tracebacks"] == 0
     assert found["after"]["agent streams"] == 0

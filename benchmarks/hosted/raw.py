@@ -70,7 +70,8 @@ class Host:
             "Accept: application/json, text/event-stream",
             "Content-Type: application/json",
             f"Content-Length: {length}",
-            f"MCP-Protocol-Version: {self.version}",
+            # The first request of 2025-11-25 has none.
+            *([f"MCP-Protocol-Version: {self.version}"] if "Mcp-Method: initialize" not in more else []),
             *([f"Authorization: Bearer {self.token}"] if self.token else []),
             *([f"Mcp-Session-Id: {self.session}"] if self.session else []),
             *more,
@@ -111,7 +112,7 @@ class Host:
         answer = await self.send("initialize", info)
         async for _ in self.messages():
             pass
-        self.session = answer.headers.get("mcp-session-id", "")
+        self.session = answer.headers["mcp-session-id"]
 
     async def call(self, tool: str, **arguments: Any) -> Answer:
         """Call a tool."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -54,10 +55,10 @@ def redis_facts(port: int) -> dict[str, float]:
 
 
 def redis_kinds(port: int) -> dict[str, int]:
-    """Return the number of keys of each kind, which is a name without its ids and numbers."""
+    """Return the number of keys of each kind, which is their name without ids and numbers."""
     keys = redis(port, "--scan").split("\n")
-    kinds = (":".join(part for part in key.split(":") if len(part) < 16 and not part.isdigit()) for key in keys if key)
-    return dict(Counter(kinds).most_common(20))
+    kinds = (":".join(part for part in key.split(":") if re.fullmatch("[a-z-]+", part)) for key in keys if key)
+    return dict(Counter(kinds).most_common())
 
 
 async def metrics(stack: Stack, folder: Path, number: int) -> None:
