@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
+import anyio
+
 from tests.support.hosted import PUBLIC_URL, SCOPES, VERSIONS, HostedServer, hosted_server, message
-from tests.support.mcp_hosts import MODES
-from tests.support.tools import data_of
+from tests.support.mcp_hosts import MODES, START_LIMIT_S
+from tests.support.tools import PREFIX, data_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,3 +139,19 @@ async def test_scopes_that_every_request_needs_are_asked_for_at_the_door(tmp_pat
                 f'scope="quoted a mcp openid", resource_metadata="{METADATA_URL}"'
             )
             assert (await server.request("tools/list", {}, server.token(scope="mcp"), version=version)).is_success
+
+
+async def test_with_tokens_no_name_has_to_be_allowed_to_listen_for_others(tmp_path: Path) -> None:
+    """The address is nobody's, so that the error is that of the socket."""
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[server]\npublic_url = "{PUBLIC_URL}"\nauth = {{ issuers = ["https://issuer.example"] }}\n'
+        f'[agents.one]\narn = "{PREFIX}/one-0123456789"\n',
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "agentcore_mcp", "serve", "--config", str(config), "--host", "203.0.113.1"]
+    with anyio.fail_after(START_LIMIT_S):
+        ended = await anyio.run_process(command, check=False)
+
+    assert ended.returncode == 1
+    assert b"can't listen on 203.0.113.1:8000" in ended.stderr
