@@ -104,6 +104,9 @@ class Follower:
         if not found:
             raise waited_for(call.handle)
         self._stored.claimed = True
+        if self._stored.left:
+            # The result that leaves the call was made while this look was under way: the rest is for the next one.
+            return 0, True
         written, gone, missing_s, *pieces = found
         if gone:
             raise InvalidRequestError(f"the call {call.handle!r} {gone.decode()}")
