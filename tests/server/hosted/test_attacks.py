@@ -311,6 +311,17 @@ async def test_headers_that_are_there_twice_are_refused(server: HostedServer) ->
         assert (await exchanged(server.url, request)).split(b" ", 2)[1] == b"400", request
 
 
+async def test_a_request_is_not_let_in_by_the_one_before_it_on_the_connection(server: HostedServer) -> None:
+    before = len(server.runtime.requests)
+    listing, asking = json.dumps(LIST).encode(), json.dumps(ASK).encode()
+    good = head(server, body=listing)
+    without = b"\r\n".join(line for line in head(server, body=asking).split(b"\r\n") if b"Bearer" not in line)
+    answers = await exchanged(server.url, good + without + without.replace(b"POST", b"post", 1))
+
+    assert [answer[:3] for answer in answers.split(b"HTTP/1.1 ")[1:]] == [b"200", b"401", b"401"]
+    assert len(server.runtime.requests) == before
+
+
 async def test_a_second_request_is_not_smuggled_in_the_body_of_another(server: HostedServer) -> None:
     before = len(server.runtime.requests)
     smuggled = head(server, body=json.dumps(ASK).encode())
