@@ -66,10 +66,11 @@ class RedisServer:
             self._process = None
 
     def ask(self, command: str) -> bytes:
-        """Send an inline command, and return the beginning of its answer."""
+        """Send an inline command, and return its answer."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=START_LIMIT_S) as connection:
-            connection.sendall(f"{command}\r\n".encode())
-            return connection.recv(65_536)
+            connection.sendall(f"{command}\r\nQUIT\r\n".encode())
+            with connection.makefile("rb") as answers:
+                return answers.read().removesuffix(b"+OK\r\n")
 
 
 @contextmanager

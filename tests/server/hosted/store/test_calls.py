@@ -109,7 +109,7 @@ async def waits(client: Client, tool: str, handle: str) -> tuple[str, dict[str, 
 
 
 async def test_a_call_that_is_waited_for_to_its_end_takes_two_round_trips(redis: RedisServer) -> None:
-    async with workers(redis, say_hello) as (a, _):
+    async with workers(redis, say_hello, handoff=30) as (a, _):
         await a.call_tool("invoke_agent", {"prompt": "hi", "session_id": SESSION})
         redis.ask("CONFIG RESETSTAT")
         await a.call_tool("invoke_agent", {"prompt": "hi", "session_id": SESSION})
