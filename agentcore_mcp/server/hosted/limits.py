@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 # When another call ends isn't known.
 AGAIN_S = 5.0
 _DAY_S = 86_400
+# What the names of slots begin with, besides ``OPENING``.
+_CALLS = "calls:"
+_OF_AGENT = "agent:"
 # Of the codes that MCP leaves to implementations.
 OVER_LIMIT = -32003
 
@@ -44,10 +47,6 @@ class OverLimitError(Exception):
     def __init__(self, text: str, after_s: float = AGAIN_S) -> None:
         super().__init__(text)
         self.after_s = max(1, math.ceil(after_s))
-
-
-# How many slots there are of a name, and what to say if none is left.
-_Need = tuple[int, OverLimitError]
 
 
 class Limits:
@@ -113,15 +112,13 @@ class Limits:
     async def _take(self, call: ToolCall) -> None:
         """Take the slots that a call needs, until both its request and the call itself have ended."""
         limits, me, session = self._limits, call.principal.key, None
-        needs: dict[str, _Need] = {}
-        if most := limits.concurrent_calls:
-            text = f"{most} of your calls go on, and no more may (concurrent_calls): wait for one, or stop its session"
-            needs[f"calls:{me}"] = most, OverLimitError(f"{text} with stop_session")
+        needs: dict[str, int] = {}
+        if limits.concurrent_calls:
+            needs[f"{_CALLS}{me}"] = limits.concurrent_calls
         if (self._of_sessions or limits.agent_concurrent_calls) and (agents := await call.agents()):
             name = agents[0].name
-            if most := limits.agent_concurrent_calls:
-                text = f"{most} calls of the agent {name} go on, and no more may, of all callers together"
-                needs[f"agent:{name}"] = most, OverLimitError(f"{text} (agent_concurrent_calls)")
+            if limits.agent_concurrent_calls:
+                needs[f"{_OF_AGENT}{name}"] = limits.agent_concurrent_calls
             if self._of_sessions:
                 # If it is none, the tool finds the same, and calls no agent.
                 with suppress(InvalidRequestError):
@@ -134,16 +131,33 @@ class Limits:
         others = None if session is None else await self._others(book, session)
         while True:
             if others is not None:
-                needs[f"{OPENING}{me}"] = self._opening(others)
-            full = await held.take({name: slots for name, (slots, _) in needs.items()})
-            if full is not None:
-                raise needs[full][1]
+                needs[f"{OPENING}{me}"] = (limits.sessions or 0) - len(others)
+            if full := await held.take(needs):
+                raise self._over(full, others or ())
             if session is None or others is None:
                 return
             # Another call may have opened a session in between, on whatever worker.
             before, others = others, await self._others(book, session)
             if others is None or len(others) <= len(before):
                 return
+
+    def _over(self, name: str, others: Sequence[Session]) -> OverLimitError:
+        """Return what to say where no slot of a name is left, beside open sessions."""
+        limits = self._limits
+        if name.startswith(_CALLS):
+            text = (
+                f"{limits.concurrent_calls} of your calls go on, and no more may (concurrent_calls): wait for one, or"
+            )
+            return OverLimitError(f"{text} stop its session with stop_session")
+        if name.startswith(_OF_AGENT):
+            text = (
+                f"{limits.agent_concurrent_calls} calls of the agent {name.removeprefix(_OF_AGENT)} go on, and no more"
+            )
+            return OverLimitError(f"{text} may, of all callers together (agent_concurrent_calls)")
+        text = f"{limits.sessions} of your sessions are open, and no more may be (sessions): go on in one by its"
+        full = len(others) >= (limits.sessions or 0)
+        after_s = min(one.ends_at for one in others) - self._now() if full else AGAIN_S
+        return OverLimitError(f"{text} session_id, or stop a session with stop_session", after_s)
 
     async def _others(self, book: Book, session: Session) -> list[Session] | None:
         """Return the open sessions if a call opens another one, and these are counted; else None.
@@ -168,16 +182,6 @@ class Limits:
         named = any((one.agent, one.called) == (session.agent, session.called) for one in opened if one.called)
         known_by_id = any(one.key == session.key for one in opened)
         return None if not self._limits.sessions or named or known_by_id else opened
-
-    def _opening(self, others: Sequence[Session]) -> _Need:
-        """Return the need of a session that is to be opened beside others."""
-        most = self._limits.sessions or 0
-        text = (
-            f"{most} of your sessions are open, and no more may be (sessions): go on in one by its session_id, or stop"
-        )
-        full = len(others) >= most
-        after_s = min(one.ends_at for one in others) - self._now() if full else AGAIN_S
-        return most - len(others), OverLimitError(f"{text} a session with stop_session", after_s)
 
 
 def _is_open(session: Session, now: float) -> bool:
