@@ -97,11 +97,7 @@ class ClientCredentials:
         return self._token(answer, (self.client_secret, self._basic(), *tokens))
 
     def exchange(self, token: str, *, actor: TokenCache | None = None) -> Token:
-        """Ask for a token in exchange for a user's access token. Blocks; not for a thread with an event loop.
-
-        Args:
-            token: The user's.
-            actor: The tokens of who acts for the user, if the authorization server wants one.
+        """Ask for a token for a user's access token, with one of who acts for them if it is wanted.
 
         Raises:
             CredentialsError: As for ``fetch``.

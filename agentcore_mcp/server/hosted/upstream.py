@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # What AgentCore Identity takes for a user id (GetWorkloadAccessTokenForUserId); the header alone may have 1,024.
 USER_ID_MAX_CHARS = 128
-# For how many tokens of callers there may be others; of more, those that were used last.
+# Of more callers, those are kept that called last.
 KEPT_MAX = 10_000
 
 
@@ -74,8 +74,6 @@ class _Exchange:
 
 class CallerAuth(httpx2.Auth):
     """Sends a token that stands for the caller of the request that is being answered.
-
-    It is asked for once for all calls with the same token, and again shortly before it ends or when it is refused.
 
     Args:
         exchange: Returns it for the caller's; it may block, and raises a CredentialsError if there is none.
