@@ -66,10 +66,12 @@ def tool_errors() -> Iterator[CallFacts]:
     facts = CallFacts()
     try:
         yield facts
-    except AgentCoreError as error:
+    except Exception as error:
         if (account := current_account()) is not None:
             account.error = error
-        raise ToolError(_explanation(error, facts)) from error
+        if isinstance(error, AgentCoreError):
+            raise ToolError(_explanation(error, facts)) from error
+        raise
     finally:
         if (account := current_account()) is not None and facts.agent is not None:
             account.agent, account.session_id = facts.agent.name, facts.session_id

@@ -54,7 +54,7 @@ class Account:
         began_at: When it began, on the monotonic clock.
         agent: The name of its agent; "" if it isn't known.
         session_id: The session that it runs in.
-        error: What it failed with, unless that was no failure that this package knows.
+        error: What the tool failed with.
         outcome: How it ended.
         request_id: AWS's id of the request that it became.
         received_bytes: How much text it has brought in.
@@ -66,7 +66,7 @@ class Account:
     began_at: float = field(default_factory=time.monotonic)
     agent: str = ""
     session_id: str | None = None
-    error: errors.AgentCoreError | None = None
+    error: Exception | None = None
     outcome: str = "internal"
     request_id: str | None = None
     received_bytes: int = 0
@@ -91,6 +91,8 @@ class Account:
 
     def log(self, request_id: Any) -> None:
         """Write it down in a line; ``request_id`` is the MCP request's."""
+        if not logger.isEnabledFor(logging.INFO):
+            return
         principal, call = current_principal(), self.begun_by or self
         known = {
             "tool": self.tool,
@@ -156,10 +158,10 @@ class Accounts:
         return result
 
 
-def _outcome(result: Any, error: errors.AgentCoreError | None) -> str:
+def _outcome(result: Any, error: Exception | None) -> str:
     """Return how a call ended: one of a few words, see docs/hosted.md."""
     if error is not None:
-        by_class = next(word for kind, word in _BY_ERROR if isinstance(error, kind))
+        by_class = next((word for kind, word in _BY_ERROR if isinstance(error, kind)), "internal")
         status = error.status if isinstance(error, errors.ServiceError) else None
         return _BY_HTTP_STATUS.get(status or 0, by_class)
     # A result of ArgumentCheck is not on its wire form yet.
