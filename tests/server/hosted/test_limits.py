@@ -197,10 +197,20 @@ async def serving_here(**options: Any) -> AsyncIterator[str]:
         tasks.cancel_scope.cancel()
 
 
+@pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("mode", MODES)
-async def test_a_call_that_goes_on_unattended_holds_its_slot_to_its_end(mode: str) -> None:
+async def test_a_call_that_goes_on_unattended_holds_its_slot_to_its_end(
+    mode: str, shared: bool, tmp_path: Path
+) -> None:
     agent = Held()
-    given = {"limits": {"concurrent_calls": 1}}
+    given: dict[str, Any] = {"limits": {"concurrent_calls": 1}}
+    with redis_server(tmp_path) if shared else nullcontext() as redis:
+        if redis is not None:
+            given["store"] = redis.url
+        await _hand_over(agent, mode, given)
+
+
+async def _hand_over(agent: Held, mode: str, given: dict[str, Any]) -> None:
     async with (
         loopback_server(agent) as runtime,
         serving_here(endpoint_url=runtime.endpoint_url, handoff_after_s=HANDOFF_S, server=given) as url,
