@@ -41,7 +41,7 @@ CALLERS = 4
 PIECES = 5
 LONG_WORDS = 800
 # So many calls have to succeed after each thing that happened before the next one does.
-CALLS_BETWEEN = 20
+CALLS_BETWEEN = 12
 
 
 class Agents:

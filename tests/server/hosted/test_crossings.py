@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 LIMIT_S = 100
 pytestmark = pytest.mark.timeout(120)
 LONG = "word " * 1_000
-# Which worker reads the agent of which call.
-READ_AT = {"kept": 0, "uncollected": 1, "uncollected command": 0, "running": 0, "running command": 1}
 
 
 class Agents:
@@ -245,13 +243,14 @@ async def still_there(here: Site, sessions: dict[str, str], handles: dict[str, s
         for session in sessions.values():
             again = await here.call(worker, here.alice, "invoke_agent", agent="one", prompt="hi", session_id=session)
             assert data_of(again)["session_id"] == session
+        for handle in handles.values():
+            data_of(await here.call(worker, here.alice, "read_output", handle=handle))
     here.agents.go_on.set()
-    for which, handle in handles.items():
-        worker = READ_AT[which]
-        data_of(await here.call(worker, here.alice, "read_output", handle=handle))
+    for number, (which, handle) in enumerate(handles.items()):
         if which != "kept":
-            tool = "run_command" if which.endswith("command") else "invoke_agent"
+            worker = number % 2
             await finished(here, worker, handle)
+            tool = "run_command" if which.endswith("command") else "invoke_agent"
             collected = await here.call(worker, here.alice, tool, handle=handle)
             assert data_of(collected)["status"] == "COMPLETED"
     stopped = data_of(await here.call(1, here.alice, "stop_session", session_id="all"))
