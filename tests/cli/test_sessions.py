@@ -10,11 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
+import httpx2
 from click.testing import CliRunner
 from mcp import Client
 
 from agentcore_mcp.cli import main
-from tests.support.hosted import SCOPES, HostedServer, hosted_server, message
+from tests.support.hosted import PUBLIC_URL, SCOPES, HostedServer, hosted_server, message, written
+from tests.support.issuer import running_issuer
 from tests.support.mcp_hosts import http_server
 from tests.support.redis import redis_server
 from tests.support.servers import loopback_server, reply
@@ -141,6 +143,32 @@ async def test_any_worker_knows_what_all_opened_and_stops_it_as_its_agent_is_con
             down = await sessions("list", "--url", url, token=operator)
             assert down.exit_code == 1
             assert "answered 503: the store of this server" in down.stderr
+
+
+async def test_no_operators_token_stops_what_only_its_callers_can(tmp_path: Path) -> None:
+    """An agent that gets its callers' own tokens would get the operator's."""
+    audience = [PUBLIC_URL, "runtime"]
+    with running_issuer() as issuer:
+        async with loopback_server(say_hello) as runtime, httpx2.AsyncClient(timeout=30, trust_env=False) as http:
+            config = written(tmp_path, [issuer], runtime, agents={"one": ""})
+            passing = config.read_text().replace("{ none = true }", '{ pass_through = { audience = "runtime" } }')
+            config.write_text(passing)
+            async with http_server("--config", str(config), env={}) as url:
+                server = HostedServer(url, issuer, runtime, http)
+                call = await server.call("invoke_agent", {"prompt": "hi"}, server.token(audience=audience))
+                session_id = message(call)["result"]["structuredContent"]["session_id"]
+                operator = server.token(sub="olga", scope=OPERATE, audience=audience)
+                result = await sessions("stop", session_id, "--url", url, token=operator)
+
+                assert result.exit_code == 1
+                assert result.stdout == (
+                    f"{session_id}: error: its agent takes the token of who opened it, so that only they can stop it\n"
+                )
+                assert operations(runtime) == ["invocations"]
+                result = await sessions(
+                    "stop", session_id, "--url", url, token=server.token(audience=audience, scope=OPERATE)
+                )
+                assert (result.exit_code, result.stdout) == (0, f"{session_id}: stopped\n")
 
 
 async def test_what_cannot_be_asked_for_is_said(subtests: pytest.Subtests, tmp_path: Path) -> None:
