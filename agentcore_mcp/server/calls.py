@@ -202,9 +202,7 @@ class Calls:
         else:
             call.keep()
         if self._shared is not None:
-            await self._shared.settle(call, why)
-            if not why:
-                call.let_go("is in the store")
+            await self._shared.settle(call, why, partial(call.let_go, "is in the store"))
             self._calls.pop(call, None)
         elif not why:
             self._make_room(call, f"has ended; the server keeps omitted text of the last {KEPT_MAX_CALLS} calls only")

@@ -139,9 +139,30 @@ class SharedCalls:
             for name, output in call.outputs.items():
                 stored.told.said[name] = stored.told.said.get(name, "") + output.held
             await self._release(call)
-            return
+        else:
+            await self._write(call, done, kept=False)
+
+    async def settle(self, call: Call, why: str, done: Callable[[], None]) -> None:
+        """Keep what the results of an ended call left out, or note why nothing of it is kept.
+
+        Args:
+            call: The call.
+            why: As in ``Call.let_go``; "" to keep it.
+            done: Called when it is kept, if this worker has its texts.
+        """
+        if (stored := call.stored) is None:
+            if not why:
+                await self._write(call, done, kept=True)
+        elif stored.claimed and why and stored.record.finished:
+            await self._let_go(call, why)
+        elif stored.claimed:
+            stored.told.kept = stored.record.finished
+            await self._release(call)
+
+    async def _write(self, call: Call, done: Callable[[], None], *, kept: bool) -> None:
+        """Begin to write a call; its handle is good after that or, if Redis can't be reached, a little later."""
         key = self._keys(call.handle)[0]
-        writer = Writer(self._store, self._keys(call.handle), call, kept=False, kept_max=self._kept_max)
+        writer = Writer(self._store, self._keys(call.handle), call, kept=kept, kept_max=self._kept_max)
         self._store.heard[key] = lambda _: call.cancel()
 
         def on_end(task: asyncio.Task[None]) -> None:
@@ -153,24 +174,7 @@ class SharedCalls:
         task = asyncio.create_task(writer.run())
         self.tasks.add(task)
         task.add_done_callback(on_end)
-        # Then its handle is good. If Redis can't be reached, it is a little later.
         await writer.tried.wait()
-
-    async def settle(self, call: Call, why: str) -> None:
-        """Keep what the results of an ended call left out, or note why nothing of it is kept.
-
-        Args:
-            call: The call.
-            why: As in ``Call.let_go``; "" to keep it.
-        """
-        if (stored := call.stored) is None:
-            if not why:
-                await Writer(self._store, self._keys(call.handle), call, kept=True, kept_max=self._kept_max).run()
-        elif stored.claimed and why and stored.record.finished:
-            await self._let_go(call, why)
-        elif stored.claimed:
-            stored.told.kept = stored.record.finished
-            await self._release(call)
 
     async def follow(self, call: Call) -> None:
         """Do the work of a call that another request began: bring in what is written of it, to its end.
