@@ -65,6 +65,7 @@ if redis.call('ZCARD', KEYS[2]) > tonumber(ARGV[5]) then
 end
 redis.call('ZADD', KEYS[3], now, ARGV[6])
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ttl)
+redis.call('EXPIRE', KEYS[3], ttl)
 return redis.call('HGETALL', key)
 """
 # What follows changes the session that a call is in, and not one that has begun anew under its id.
