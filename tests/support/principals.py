@@ -24,17 +24,9 @@ OTHERS = [
 
 
 @contextmanager
-def calling_as(principal: Principal) -> Iterator[None]:
+def calling_as(principal: Principal, token: str = "") -> Iterator[None]:
     """Let what is called inside the block be called by a principal, as behind the SDK's AuthContextMiddleware."""
-    token = PrincipalToken(
-        token=principal.token,
-        client_id=principal.client,
-        scopes=sorted(principal.scopes),
-        subject=principal.subject,
-        claims={"iss": principal.issuer},
-        principal=principal,
-    )
-    before = auth_context_var.set(AuthenticatedUser(token))
+    before = auth_context_var.set(AuthenticatedUser(PrincipalToken.of(principal, token)))
     try:
         yield
     finally:

@@ -69,14 +69,5 @@ class Door:
             return JSONResponse(body, 503, {"Retry-After": f"{AGAIN_S:.0f}"})
         if step_up := self._challenges.step_up(principal, self._required):
             return step_up
-        scope["user"] = AuthenticatedUser(
-            PrincipalToken(
-                token=principal.token,
-                client_id=principal.client,
-                scopes=sorted(principal.scopes),
-                subject=principal.subject,
-                claims={"iss": principal.issuer},
-                principal=principal,
-            )
-        )
+        scope["user"] = AuthenticatedUser(PrincipalToken.of(principal, token.strip()))
         return None

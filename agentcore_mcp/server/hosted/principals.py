@@ -19,7 +19,6 @@ class Principal:
         client: The application that they use.
         scopes: What the token may be used for.
         groups: The groups or roles that the issuer names.
-        token: What they called with, for exchanging it; kept in memory alone.
     """
 
     issuer: str
@@ -27,7 +26,6 @@ class Principal:
     client: str
     scopes: frozenset[str] = field(default=frozenset(), compare=False)
     groups: frozenset[str] = field(default=frozenset(), compare=False)
-    token: str = field(default="", compare=False, repr=False)
 
     @property
     def key(self) -> str:
@@ -47,8 +45,26 @@ class PrincipalToken(AccessToken):
 
     principal: Principal
 
+    @classmethod
+    def of(cls, principal: Principal, token: str) -> PrincipalToken:
+        """Return the account of the token that a principal called with."""
+        return cls(
+            token=token,
+            client_id=principal.client,
+            scopes=sorted(principal.scopes),
+            subject=principal.subject,
+            claims={"iss": principal.issuer},
+            principal=principal,
+        )
+
 
 def current_principal() -> Principal:
     """Return who made the request that is being answered."""
     token = get_access_token()
     return token.principal if isinstance(token, PrincipalToken) else ANYBODY
+
+
+def current_token() -> str:
+    """Return the token of the request that is being answered, "" if it has none. It is kept nowhere else."""
+    token = get_access_token()
+    return token.token if isinstance(token, PrincipalToken) else ""

@@ -1,7 +1,7 @@
 """Access tokens: which are good, and who they say is calling.
 
 Signatures and times are checked by PyJWT. What a token says of where its key is (``jku``, ``x5u``, ``jwk``) is not
-followed: keys come from the configured issuer alone. A token is kept in memory alone.
+followed: keys come from the configured issuer alone..
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Tokens:
         except (jwt.PyJWTError, OverflowError):  # of a time that no clock can show
             raise TokenRefusedError("the token's signature or one of its claims is wrong") from None
         self._check_use(claims, issuer)
-        return self._principal(claims, token, issuer)
+        return self._principal(claims, issuer)
 
     def _check_use(self, claims: dict[str, Any], issuer: Issuer) -> None:
         wanted = set(issuer.audience) or self._audience
@@ -105,7 +105,7 @@ class Tokens:
         if claims.get("token_use", "access") != "access":
             raise TokenRefusedError("the token is an id token; an access token is needed")
 
-    def _principal(self, claims: dict[str, Any], token: str, issuer: Issuer) -> Principal:
+    def _principal(self, claims: dict[str, Any], issuer: Issuer) -> Principal:
         names = self._auth.claims
         client = _first(claims, names.client)
         # A program's own token may have no subject but itself.
@@ -115,7 +115,7 @@ class Tokens:
         scopes = next((_texts(claims[name], split=True) for name in names.scopes if name in claims), [])
         scopes = [issuer.scope_prefix + scope for scope in scopes]
         groups = next((_texts(claims[name]) for name in names.groups if name in claims), [])
-        return Principal(claims["iss"], subject, client, frozenset(scopes), frozenset(groups), token)
+        return Principal(claims["iss"], subject, client, frozenset(scopes), frozenset(groups))
 
 
 def _first(claims: dict[str, Any], names: tuple[str, ...]) -> str:

@@ -16,7 +16,7 @@ import httpx2
 from agentcore_mcp.errors import CredentialsError
 from agentcore_mcp.runtime.auth.bearer import BearerAuth
 from agentcore_mcp.runtime.auth.tokens import Token, read_claims
-from agentcore_mcp.server.hosted.principals import current_principal
+from agentcore_mcp.server.hosted.principals import current_principal, current_token
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -89,11 +89,11 @@ class CallerAuth(httpx2.Auth):
         Raises:
             CredentialsError: If there is none, as where no caller is known: the server stops a session by itself.
         """
-        caller = current_principal()
-        if not caller.token:
+        caller, token = current_principal(), current_token()
+        if not token:
             raise CredentialsError("the agent is called with its callers' tokens, and no caller asked for this")
-        key = hashlib.sha256(f"{caller.key} {caller.token}".encode()).digest()
-        auth = self._kept.setdefault(key, BearerAuth(_Exchange(self._exchange, caller.token)))
+        key = hashlib.sha256(f"{caller.key} {token}".encode()).digest()
+        auth = self._kept.setdefault(key, BearerAuth(_Exchange(self._exchange, token)))
         self._kept.move_to_end(key)
         if len(self._kept) > KEPT_MAX:
             self._kept.popitem(last=False)

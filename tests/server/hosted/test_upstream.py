@@ -365,9 +365,9 @@ class Numbered:
         return Token(f"for-{token}-{len(self.asked)}")
 
 
-async def sent(auth: CallerAuth, principal: Principal, *statuses: int) -> list[str]:
+async def sent(auth: CallerAuth, caller: tuple[Principal, str], *statuses: int) -> list[str]:
     """Return what a caller's request is sent with, answered with these statuses in turn."""
-    with calling_as(principal):
+    with calling_as(*caller):
         flow = auth.async_auth_flow(outgoing := request())
         outgoing = await anext(flow)
         found = [outgoing.headers["authorization"]]
@@ -381,14 +381,10 @@ async def sent(auth: CallerAuth, principal: Principal, *statuses: int) -> list[s
     return found
 
 
-def with_token(principal: Principal, token: str) -> Principal:
-    return Principal(principal.issuer, principal.subject, principal.client, token=token)
-
-
 async def test_a_token_is_kept_for_the_same_caller_and_token_alone() -> None:
     exchange = Numbered()
     auth = CallerAuth(exchange)
-    alice, alice_anew, bob = with_token(ALICE, "a"), with_token(ALICE, "b"), with_token(BOB, "a")
+    alice, alice_anew, bob = (ALICE, "a"), (ALICE, "b"), (BOB, "a")
     found = [await sent(auth, one) for one in (alice, alice_anew, bob, alice, alice_anew, bob)]
 
     assert found == [["Bearer for-a-1"], ["Bearer for-b-2"], ["Bearer for-a-3"]] * 2
@@ -396,7 +392,7 @@ async def test_a_token_is_kept_for_the_same_caller_and_token_alone() -> None:
 
 async def test_a_token_that_the_runtime_refuses_is_asked_for_once_more() -> None:
     auth = CallerAuth(Numbered())
-    alice = with_token(ALICE, "a")
+    alice = (ALICE, "a")
 
     assert await sent(auth, alice, 401, 401, 401) == ["Bearer for-a-1", "Bearer for-a-2"]
     assert await sent(auth, alice, 200) == ["Bearer for-a-2"]
@@ -405,10 +401,10 @@ async def test_a_token_that_the_runtime_refuses_is_asked_for_once_more() -> None
 async def test_the_tokens_of_only_so_many_callers_are_kept() -> None:
     exchange = Numbered()
     auth = CallerAuth(exchange)
-    first = with_token(ALICE, "a")
+    first = (ALICE, "a")
     await sent(auth, first)
     for number in range(KEPT_MAX):
-        with calling_as(with_token(BOB, f"b{number}")):
+        with calling_as(BOB, f"b{number}"):
             auth.async_auth_flow(request())
     await sent(auth, first)
 
@@ -417,7 +413,7 @@ async def test_the_tokens_of_only_so_many_callers_are_kept() -> None:
 
 async def test_what_no_caller_asked_for_is_sent_without_anybodys_token() -> None:
     auth = CallerAuth(Numbered())
-    await sent(auth, with_token(ALICE, "a"))
+    await sent(auth, (ALICE, "a"))
 
     with pytest.raises(CredentialsError, match="no caller asked for this"):
         auth.async_auth_flow(request())
