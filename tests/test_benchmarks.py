@@ -48,4 +48,4 @@ def test_good_calls_are_right_while_all_kinds_of_guests_come(tmp_path: Path) -> 
     assert found["visits"]["calls"] >= 5
     assert (found["visits"]["lost"], found["visits"]["mixed"], found["visits"]["failed"]) == (0, 0, {})
     assert found["tracebacks"] == 0
-    assert found["after"]["agent streams"] == 0
+    assert (found["after"]["agent streams"], found["after"]["redis slots"]) == (0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 import socket
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # Smaller than an answer, so that the server notices that the client does not read.
 _STALLED_BUFFER_BYTES = 4_096
+_STOPPED = itertools.count()
 
 
 async def good(visit: Visit) -> None:
@@ -34,8 +36,9 @@ async def collects(visit: Visit) -> None:
 
 
 async def stops(visit: Visit) -> None:
-    async with visit.host() as host:
-        began = await visit.right(host, 2, 0.1, session_id="")
+    # Sessions of its own, in turn: a call that runs in one that is stopped would fail.
+    async with visit.host(token=visit.orders.tokens[1]) as host:
+        began = await visit.right(host, 2, 0.1, session_id=f"stopped-{next(_STOPPED) % 50}")
         await host.call("stop_session", agent="far", session_id=began["session_id"])
         result = await follow(host, Listener(visit.tally, "", 0))
         if result is None or result.get("isError"):

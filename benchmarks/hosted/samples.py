@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,19 @@ from tests.support.processes import open_files, resident_bytes
 if TYPE_CHECKING:
     from benchmarks.hosted.stack import Stack
 
+_TTLS = """
+local found = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do found[#found + 1] = key .. ' ' .. redis.call('TTL', key) end
+return found
+"""
+# A slot that a limit counts is a member of a sorted set; each worker has its own.
+_SLOTS = """
+local held = 0
+for _, key in ipairs(redis.call('KEYS', 'agentcore-mcp:slots:*')) do
+  if redis.call('TYPE', key).ok == 'zset' then held = held + redis.call('ZCARD', key) end
+end
+return held
+"""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -42,7 +54,7 @@ def redis(port: int, *command: str) -> str:
 
 
 def redis_facts(port: int) -> dict[str, float]:
-    """Return the number of keys, of keys that never expire and of connections, and the memory that is used."""
+    """Return the number of keys, of those that never expire, of connections and of held slots, and the memory used."""
     facts = dict(line.split(":", 1) for line in redis(port, "INFO").split("\n") if ":" in line)
     counts = dict(part.split("=") for part in facts.get("db0", "keys=0,expires=0").strip().split(","))
     keys = int(counts["keys"])
@@ -51,14 +63,20 @@ def redis_facts(port: int) -> dict[str, float]:
         "redis keys for ever": keys - int(counts["expires"]),
         "redis MiB": round(int(facts["used_memory"]) / 2**20, 2),
         "redis clients": int(facts["connected_clients"]),
+        "redis slots": int(redis(port, "EVAL", _SLOTS, "0")),
     }
 
 
-def redis_kinds(port: int) -> dict[str, int]:
-    """Return the number of keys of each kind, which is their name without ids and numbers."""
-    keys = redis(port, "--scan").split("\n")
-    kinds = (":".join(part for part in key.split(":") if re.fullmatch("[a-z-]+", part)) for key in keys if key)
-    return dict(Counter(kinds).most_common())
+def redis_kinds(port: int) -> dict[str, list[int]]:
+    """Return the number of keys of each kind, which is their name without ids and numbers, and the longest TTL in s."""
+    kinds: dict[str, list[int]] = {}
+    for line in redis(port, "EVAL", _TTLS, "0").split("\n"):
+        if line:
+            key, ttl_s = line.rsplit(" ", 1)
+            kind = ":".join(part for part in key.split(":") if re.fullmatch("[a-z-]+", part))
+            count, longest = kinds.get(kind, [0, -1])
+            kinds[kind] = [count + 1, max(longest, int(ttl_s))]
+    return kinds
 
 
 async def metrics(stack: Stack, folder: Path, number: int) -> None:

@@ -86,7 +86,8 @@ def table(found: dict[str, Any]) -> str:
         f"{' | '.join(f'{value:g}' for value in found['after'].values())} (after all had left)",
         f"visits: {kinds}; put off {visits['put_off']}",
         f"calls that had to be right {visits['calls']}, pieces {visits['pieces']}, {wrong}",
-        f"tracebacks in the logs: {found['tracebacks']}; keys in Redis: {found['redis kinds']}",
+        f"tracebacks in the logs: {found['tracebacks']}",
+        *(f"{count} keys {kind}: for {ttl_s:,} s at most" for kind, (count, ttl_s) in found["redis kinds"].items()),
         *(f"{name}: {verdict}" for name, verdict in found["verdicts"].items()),
     ]
     return "\n".join(lines)
