@@ -67,8 +67,13 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"not much of a picture"
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """Run Redis, and see to it that nothing which is in it at the end stays there for good."""
     with redis_server(tmp_path) as server:
         yield server
+        if server.running:
+            keys = "redis.call('KEYS', '*')"
+            lasting = f"local n = 0 for _, k in ipairs({keys}) do if redis.call('TTL', k) < 0 then n = n + 1 end end"
+            assert server.ask(f'EVAL "{lasting} return n" 0') == b":0\r\n"
 
 
 @asynccontextmanager
