@@ -20,7 +20,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable
+    from collections.abc import Awaitable, Callable, Collection
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,6 +32,8 @@ CHECK_AGAIN_S = 1.0
 # How long connections are still accepted where there are probes, at most a tenth of the time to drain. Probes come
 # every second or so, and Kubernetes takes about that long to take a pod out of its services.
 NOTICE_S = 3.0
+# How long the request of a connection that was just accepted may take to arrive.
+ARRIVAL_S = 0.1
 
 logger = logging.getLogger(__name__)
 
@@ -106,18 +108,19 @@ class Health:
             return False
         return True
 
-    async def drain(self, at_most_s: float, listeners: Callable[[], Iterable[asyncio.Server]]) -> None:
+    async def drain(self, at_most_s: float, stop_accepting: Callable[[], None]) -> None:
         """Wait until nothing goes on any more, the time is up, or somebody is in a hurry.
 
         Args:
             at_most_s: The time, in seconds; with 0, nothing is waited for.
-            listeners: Returns what accepts connections, to be closed in time.
+            stop_accepting: Is called when connections are to be refused.
         """
         self._time.deadline = anyio.current_time() + at_most_s
         with self._time:
             await asyncio.sleep(min(NOTICE_S, at_most_s / 10) if self._probed else 0)
-            for listener in listeners():
-                listener.close()
+            stop_accepting()
+            # The requests of the connections that were just accepted are on their way.
+            await asyncio.sleep(ARRIVAL_S)
             while (calls := self._calls()) or self._answering:
                 self._answered.clear()
                 await (asyncio.wait(calls) if calls else self._answered.wait())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -23,7 +24,6 @@ from agentcore_mcp.server.transports.signals import end_signals
 from agentcore_mcp.wire.loopback import LOOPBACK_HOSTS, is_loopback
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Iterator, Sequence
 
     from starlette.types import ASGIApp
@@ -120,8 +120,22 @@ async def serve_http(
     )
     http = _Server(config)
 
+    def stop_accepting() -> None:
+        if not http.started:
+            return
+        new = cast("Callable[..., asyncio.Protocol]", config.http_protocol_class)
+        protocol = partial(new, config=config, server_state=http.server_state, app_state=http.lifespan.state)
+        # What waits to be accepted would be reset, and then a proxy can't tell whether its request ran.
+        with suppress(BlockingIOError):
+            while True:
+                accepted = listening.accept()[0]
+                accepted.setblocking(False)
+                tasks.start_soon(asyncio.get_running_loop().connect_accepted_socket, protocol, accepted)
+        for one in http.servers:
+            one.close()
+
     async def end() -> None:
-        await health.drain(drain_s, lambda: getattr(http, "servers", ()))
+        await health.drain(drain_s, stop_accepting)
         http.should_exit = True
         await server.state.end()
 
