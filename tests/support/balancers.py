@@ -106,9 +106,10 @@ async def balancer(name: str, folder: Path, workers: Sequence[int], port: int) -
             trust = ssl.create_default_context(cafile=str(certificate))
             yield Balancer(f"https://127.0.0.1:{port}", trust, log)
         finally:
+            # nginx's workers stay if it is killed.
             if process.returncode is None:
-                process.kill()
-            with anyio.CancelScope(shield=True):
+                process.terminate()
+            with anyio.fail_after(START_LIMIT_S, shield=True):
                 await process.wait()
 
 
