@@ -157,7 +157,7 @@ def on_a_terminal(
     *arguments: str, environ: dict[str, str], interrupt_at: bytes = b"", typed: bytes = b""
 ) -> tuple[int, str]:
     """Run the command on a terminal, press Ctrl-C once something is shown, and type."""
-    main_end, child_end = pty.openpty()
+    main_end, child_end = pty.openpty()  # type: ignore[attr-defined, unused-ignore]
     command = [sys.executable, "-m", "agentcore_mcp", *arguments]
     process = subprocess.Popen(
         command,

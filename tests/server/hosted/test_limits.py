@@ -399,7 +399,7 @@ async def test_workers_count_together_and_what_a_killed_one_held_is_free_again(t
             await until(lambda: agent.asked == 2)
             answers = await asyncio.gather(*(call(server) for server in (one, other) for _ in range(10)))
             assert all(answer is not None and over(answer, "concurrent_calls") for answer in answers)
-            process.send_signal(signal.SIGKILL)
+            process.send_signal(signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
             await process.wait()
             assert await held[1] is None
             # Until its lease has run out it might be alive.

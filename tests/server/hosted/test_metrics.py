@@ -191,7 +191,7 @@ async def test_several_workers_are_counted_together_on_one_port(tmp_path: Path) 
                 assert await _asked(url, 20) == 20
                 before = await scrape(port)
                 first = set(children(process.pid))
-                process.send_signal(signal.SIGHUP)
+                process.send_signal(signal.SIGHUP)  # type: ignore[attr-defined, unused-ignore]
                 # What tracks their resources stays.
                 while len({pid for pid in first if alive(pid)}) > len(first) - 2:  # noqa: ASYNC110 - nobody announces it
                     await anyio.sleep(0.02)
