@@ -1,4 +1,4 @@
-"""``agentcore-mcp sessions``: what is open through a hosted server, for its operator, who can stop it."""
+"""``agentcore-mcp sessions``: what was opened from this machine's terminals, or through a hosted server."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+import anyio
 import click
 
+from agentcore_mcp.cli.options import AgentOptions, agent_options, settings_for
 from agentcore_mcp.errors import ConfigurationError, ConnectError
 from agentcore_mcp.wire.characters import visible
+from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S
 from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
@@ -26,47 +29,63 @@ _LIMIT_S = 120.0
 @click.command()
 @click.argument("action", type=click.Choice(["list", "stop"]), default="list")
 @click.argument("session_id", nargs=-1, metavar="[SESSION_ID]...")
-@click.option("--url", metavar="URL", help="The server, such as https://HOST/mcp; default: public_url of --config.")
-@click.option("--config", metavar="FILE", help="The server's configuration file.")
-@click.option("--subject", multiple=True, metavar="NAME", help="Only what this subject opened; repeatable.")
-@click.option("--agent", multiple=True, metavar="NAME", help="Only sessions of this agent; repeatable.")
-@click.option("--all", "everything", is_flag=True, help="Stop all sessions of everybody.")
-@click.option("--yes", is_flag=True, help="Don't ask before --all.")
+@click.option(
+    "--url", metavar="URL", help="A hosted server, such as https://HOST/mcp; default: public_url of --config."
+)
+@click.option(
+    "--subject", multiple=True, metavar="NAME", help="Only what this caller of the server opened; repeatable."
+)
+@click.option("--agent", "which", multiple=True, metavar="NAME", help="Only sessions of this agent; repeatable.")
+@click.option("--all", "everything", is_flag=True, help="Stop all sessions; those of a server are everybody's.")
+@click.option("--yes", is_flag=True, help="Don't ask before --all on a server.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@agent_options
 def sessions(
     action: str,
     url: str | None,
-    config: str | None,
+    which: Sequence[str],
     *,
     everything: bool,
     yes: bool,
     as_json: bool,
+    agent: AgentOptions,
     **named: Sequence[str],
 ) -> None:
-    """List or stop the sessions that were opened through a running `agentcore-mcp serve`, whoever opened them.
+    """List or stop sessions that are open: AWS has no API that lists them.
 
-    AWS has no API that lists sessions. A server with [server.auth] asks for a token with the operator's scope, in the
-    variable AGENTCORE_MCP_TOKEN. Exits with 1 if a session was not stopped.
+    They are those that `invoke` and `run` opened from this machine. With --url, or a --config that has
+    server.public_url, they are those that anybody opened through that `agentcore-mcp serve`; one with [server.auth]
+    asks for a token with the operator's scope, in the variable AGENTCORE_MCP_TOKEN. Exits with 1 if a session was not
+    stopped.
     """
-    address = _address(url, config)
-    query = {name: values for name, values in named.items() if values}
-    if action == "list":
-        found = _ask("GET", address, query)
-    elif everything == bool(query):
+    address = _address(url, agent.config)
+    query = {name: values for name, values in {**named, "agent": which}.items() if values}
+    if action == "stop" and everything == bool(query):
         raise click.UsageError("say which sessions to stop: their ids, --subject, --agent, or --all alone")
+    if address is None and "subject" in query:
+        raise click.UsageError("--subject is a caller of a hosted server: say which, by --url")
+    if action == "list":
+        found = _listed_here(query) if address is None else _ask("GET", address, query)
+    elif address is None:
+        from agentcore_mcp.cli.terminal.sessions import stop_here
+
+        with settings_for(agent) as settings:
+            found = anyio.run(lambda: stop_here(settings, named["session_id"], which, quiet=as_json))
     else:
         if everything and not yes and sys.stdin is not None and sys.stdin.isatty():
             click.confirm(f"Stop all sessions of everybody at {address}?", abort=True, err=True)
         found = _ask("POST", f"{address}/stop", query or {"all": ["true"]})
         missing = set(named["session_id"]) - {session["session_id"] for session in found}
         found += [{"session_id": one, "status": "not_open"} for one in sorted(missing)]
-    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(map(_line, found)) or "no session is open")
-    if any(session.get("status") in ("error", "not_open") for session in found):
-        sys.exit(1)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    elif action == "list" or address is not None:
+        click.echo("\n".join(map(_line, found)) or "no session is open")
+    sys.exit(any(session.get("status") in ("error", "not_open") for session in found))
 
 
-def _address(url: str | None, config: str | None) -> str:
-    """Return where a server answers operators: beside its MCP endpoint.
+def _address(url: str | None, config: str | None) -> str | None:
+    """Return where a server answers operators, beside its MCP endpoint; None if no server is named.
 
     Raises:
         ConfigurationError: If a token must not be sent there, or the configuration can't be used.
@@ -76,12 +95,32 @@ def _address(url: str | None, config: str | None) -> str:
 
         url = load(os.environ, config=config).settings.server.public_url
     if url is None:
-        raise ConfigurationError("say which server: --url URL, or --config FILE with server.public_url")
+        return None
     address = urljoin(url, "sessions")
     parts = urlsplit(address)
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         raise ConfigurationError(f"{address!r} is neither https:// nor on this machine, and a token is not sent there")
     return address
+
+
+def _listed_here(query: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """Return the sessions that this machine remembers, by id or short name and by agent."""
+    from agentcore_mcp.cli.terminal.opened import OpenedSessions
+
+    ids, agents = query.get("session_id", ()), query.get("agent", ())
+    return [
+        {
+            "session_id": one.session_id,
+            "agent": one.agent,
+            "called": one.called,
+            "folder": one.place,
+            "opened_at": round(one.opened_at),
+            "used_at": round(one.used_at),
+            "probably_ended": time.time() - one.used_at > IDLE_TIMEOUT_S,
+        }
+        for one in OpenedSessions().all()
+        if (not ids or one.session_id in ids or one.called in ids) and (not agents or one.agent in agents)
+    ]
 
 
 def _ask(method: str, address: str, query: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
@@ -121,9 +160,14 @@ def _line(session: dict[str, Any]) -> str:
     if "status" in session:
         told = [session["session_id"], session["status"], session.get("error")]
         return ": ".join(visible(text) for text in told if text)
-    who = f"{session['subject'] or 'anybody'} ({session['client'] or 'any client'})"
-    times = f"open {_since(session['opened_at'])}, idle {_since(session['used_at'])}, {session['calls']} calls"
-    return visible(f"{session['session_id']}  {session['agent']}  {who}  {times}")
+    times = f"open {_since(session['opened_at'])}, idle {_since(session['used_at'])}"
+    if "folder" in session:
+        name = f"{session['called']}  " if session["called"] != session["session_id"] else ""
+        who, more = f"{name}{session['folder']}", " (probably ended)" if session["probably_ended"] else ""
+    else:
+        who = f"{session['subject'] or 'anybody'} ({session['client'] or 'any client'})"
+        more = f", {session['calls']} calls"
+    return visible(f"{session['session_id']}  {session['agent']}  {who}  {times}{more}")
 
 
 def _since(then: float) -> str:

@@ -173,7 +173,7 @@ async def test_no_operators_token_stops_what_only_its_callers_can(tmp_path: Path
 
 async def test_what_cannot_be_asked_for_is_said(subtests: pytest.Subtests, tmp_path: Path) -> None:
     cases = {
-        (): "say which server: --url URL, or --config FILE with server.public_url",
+        ("list", "--subject", "bob"): "--subject is a caller of a hosted server: say which, by --url",
         ("stop", "--url", "http://127.0.0.1:9"): "say which sessions to stop",
         ("stop", "--all", "--agent", "one", "--url", "http://127.0.0.1:9"): "say which sessions to stop",
         ("list", "--url", "http://mcp.example.com/mcp"): "neither https:// nor on this machine",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,7 @@ import click
 
 from agentcore_mcp.cli.options import AgentOptions, settings_for
 from agentcore_mcp.cli.terminal.opened import OpenedSessions
-from agentcore_mcp.errors import (
-    AgentCoreError,
-    ConfigurationError,
-    ConnectError,
-    CredentialsError,
-    InvalidRequestError,
-)
+from agentcore_mcp.errors import AgentCoreError, ConfigurationError, ConnectError, CredentialsError, InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,6 +22,8 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.agents import Target
 
 _INTERRUPTED = 130
+# After one of these, there is no session that wasn't there before.
+_NOT_SENT = (ConfigurationError, ConnectError, CredentialsError, InvalidRequestError)
 
 
 def session_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -93,43 +89,39 @@ async def _opened(settings: Settings, which: str, session: str, *, go_on: bool) 
     from agentcore_mcp.server.hints import next_step
     from agentcore_mcp.server.sessions import SessionNames
 
-    agents, opened = Agents(settings, DEFAULT_RETRIES, None), OpenedSessions()
-    try:
+    if go_on and session:
+        raise ConfigurationError("--continue and --session name a session each; pass one of them")
+    opened = OpenedSessions()
+    async with aclosing(Agents(settings, DEFAULT_RETRIES, None)) as agents:
         target = await agents.named(which)
         arn = target.agent.arn
-        before = [one for one in opened.all() if one.arn == str(arn)]
-        if go_on and session:
-            raise ConfigurationError("--continue and --session name a session each; pass one of them")
+        before = [one.session_id for one in opened.all() if one.arn == str(arn)]
         if go_on and not before:
             raise ConfigurationError(
                 f"no session of {target.agent.name} is open that was opened here; leave --continue out"
             )
-        session_id = before[-1].session_id if go_on else SessionNames().resolve(session, arn)
-        is_new = session_id not in [one.session_id for one in before]
+        session_id = before[-1] if go_on else SessionNames().resolve(session, arn)
+        is_new = session_id not in before
         call = OneCall(target, agents.client_of(target), session_id, session.strip(), opened)
         call.note()
         try:
             yield call
         except AgentCoreError as error:
-            if is_new and isinstance(error, ConfigurationError | ConnectError | CredentialsError | InvalidRequestError):
+            if is_new and isinstance(error, _NOT_SENT):
                 opened.forget(str(arn), call.session_id)
-            step = next_step(error, target.agent)
-            raise click.ClickException(
-                "\n".join(filter(None, [f"{error.message} (session {call.session_id})", step]))
-            ) from error
+            told = [f"{error.message} (session {call.session_id})", next_step(error, target.agent)]
+            raise click.ClickException("\n".join(filter(None, told))) from error
         if is_new and sys.stderr.isatty():
             click.echo(f"[session {call.called or call.session_id}: --continue goes on in it]", err=True)
-    finally:
-        await agents.aclose()
 
 
 def _offer_to_stop(settings: Settings, call: OneCall) -> None:
     """Stop the session of a call that was cut, if the user wants it: what runs there goes on."""
-    from agentcore_mcp.cli.terminal.sessions import stop_one
+    from agentcore_mcp.cli.terminal.sessions import stop_here
 
     if sys.stdin.isatty():
         click.echo(err=True)
         if click.confirm(f"The work in session {call.called or call.session_id} goes on. Stop it?", err=True):
-            anyio.run(stop_one, settings, call.target.agent.name, call.session_id)
+            anyio.run(stop_here, settings, [call.session_id], [call.target.agent.name])
             return
     click.echo(f"what runs in the session goes on: agentcore-mcp stop {call.session_id}", err=True)

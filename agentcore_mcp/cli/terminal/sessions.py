@@ -1,9 +1,10 @@
-"""``agentcore-mcp stop`` and ``agents``: ending sessions, and which agents there are."""
+"""``agentcore-mcp stop`` and ``agents``: ending sessions of this machine, and which agents there are."""
 
 from __future__ import annotations
 
 import json
 import sys
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,6 +15,8 @@ from agentcore_mcp.cli.terminal.opened import Opened, OpenedSessions
 from agentcore_mcp.errors import AgentCoreError, ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from agentcore_mcp.config import Settings
 
 
@@ -27,8 +30,8 @@ def stop(session: str, which: str, *, every: bool, agent: AgentOptions) -> None:
     if bool(session) == every:
         raise click.UsageError("name a session, or pass --all")
     with settings_for(agent) as settings:
-        failed = anyio.run(_stop, settings, which, None if every else session)
-    sys.exit(1 if failed else 0)
+        outcomes = anyio.run(stop_here, settings, [session] if session else [], [which] if which else [])
+    sys.exit(any("error" in outcome for outcome in outcomes))
 
 
 @click.command()
@@ -51,55 +54,69 @@ def agents(*, as_json: bool, agent: AgentOptions) -> None:
     Console().print(table)
 
 
-async def stop_one(settings: Settings, which: str, session: str) -> int:
-    """Stop a session, and say so; return 1 if that failed."""
-    return await _stop(settings, which, session)
+async def stop_here(
+    settings: Settings, names: Sequence[str], which: Sequence[str] = (), *, quiet: bool = False
+) -> list[dict[str, str]]:
+    """Stop sessions that this machine's terminals opened, and say so for each.
 
+    Args:
+        settings: Says how their agents are called.
+        names: Which, by id or short name, remembered or not; if empty, all that are remembered.
+        which: Only those of these agents; if empty, of any.
+        quiet: Print nothing.
 
-async def _stop(settings: Settings, which: str, session: str | None) -> int:
+    Returns:
+        For each ``session_id``, ``status`` ("stopped", "already_gone" or "error") and in the last case ``error``.
+    """
     from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
     from agentcore_mcp.server.agents import Agents
     from agentcore_mcp.server.sessions import SessionNames
 
-    agents, opened = Agents(settings, DEFAULT_RETRIES, None), OpenedSessions()
-    known = opened.all()
-    failures = 0
-    try:
-        if session is not None:
-            of = [one for one in known if session in (one.session_id, one.called) and which in ("", one.agent)]
-            target = await agents.named(which or (of[-1].agent if of else ""))
-            session_id = SessionNames().resolve(session, target.agent.arn, may_be_new=False)
-            known = [Opened(str(target.agent.arn), session_id, target.agent.name, session, "", 0, 0)]
+    opened, outcomes = OpenedSessions(), []
+    sessions = [one for one in reversed(opened.all()) if not which or one.agent in which]
+    async with aclosing(Agents(settings, DEFAULT_RETRIES, None)) as agents:
+        if names:
+            known, sessions = sessions, []
+            for name in names:
+                remembered = next((one for one in known if name in (one.session_id, one.called)), None)
+                if remembered is None:
+                    agent = (await agents.named(which[0] if which else "")).agent
+                    session_id = SessionNames().resolve(name, agent.arn, may_be_new=False)
+                    remembered = Opened(str(agent.arn), session_id, agent.name, name, "", 0, 0)
+                sessions.append(remembered)
         configured = {str(target.agent.arn): target for target in await agents.all()}
-        for one in reversed(known):
+        for session in sessions:
+            outcome = {"session_id": session.session_id, "status": "stopped"}
+            said = "is stopped"
             try:
-                if (of_runtime := configured.get(one.arn)) is None:
-                    raise ConfigurationError(f"its runtime {one.arn} is not configured here")
-                stopped = await agents.client_of(of_runtime).stop_session(
-                    of_runtime.agent.arn,
-                    session_id=one.session_id,
-                    qualifier=of_runtime.agent.qualifier,
-                    headers=of_runtime.stop_headers,
+                if (target := configured.get(session.arn)) is None:
+                    raise ConfigurationError(f"its runtime {session.arn} is not configured here")
+                stopped = await agents.client_of(target).stop_session(
+                    target.agent.arn,
+                    session_id=session.session_id,
+                    qualifier=target.agent.qualifier,
+                    headers=target.stop_headers,
                 )
             except AgentCoreError as error:
-                failures += 1
-                click.echo(f"session {one.called} was not stopped: {error.message}", err=True)
-                continue
-            opened.forget(one.arn, one.session_id)
-            click.echo(f"session {one.called} {'was gone already' if stopped.already_gone else 'is stopped'}")
-        if not known:
-            click.echo("no session is open that was opened here")
-    finally:
-        await agents.aclose()
-    return failures
+                outcome |= {"status": "error", "error": error.message}
+                said = f"was not stopped: {error.message}"
+            else:
+                opened.forget(session.arn, session.session_id)
+                if stopped.already_gone:
+                    outcome["status"], said = "already_gone", "was gone already"
+            outcomes.append(outcome)
+            if not quiet:
+                click.echo(f"session {session.called} {said}", err="error" in outcome)
+    if not outcomes and not quiet:
+        click.echo("no session is open that was opened here")
+    return outcomes
 
 
 async def _agents(settings: Settings) -> list[dict[str, str]]:
     from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
     from agentcore_mcp.server.agents import Agents
 
-    agents = Agents(settings, DEFAULT_RETRIES, None)
-    try:
+    async with aclosing(Agents(settings, DEFAULT_RETRIES, None)) as agents:
         return [
             {
                 "name": target.agent.name,
@@ -109,5 +126,3 @@ async def _agents(settings: Settings) -> list[dict[str, str]]:
             }
             for target in await agents.all()
         ]
-    finally:
-        await agents.aclose()

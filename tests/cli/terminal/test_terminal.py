@@ -1,4 +1,4 @@
-"""``agentcore-mcp invoke``, ``run``, ``stop`` and ``agents`` with the local AgentCore."""
+"""``agentcore-mcp invoke``, ``run``, ``stop``, ``sessions`` and ``agents`` with the local AgentCore."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import json
 import os
 import pty
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -105,6 +108,44 @@ def test_sessions_are_remembered_until_they_are_stopped(call: Run) -> None:
     assert none == "no session is open that was opened here\n"
 
 
+def test_the_sessions_of_this_machine_are_listed_and_stopped_without_naming_a_server(
+    call: Run, environ: dict[str, str], tmp_path: Path
+) -> None:
+    assert call("sessions").stdout == "no session is open\n"
+    call("invoke", "--session", "one", "hi")
+    call("invoke", "--session", "two", "hi")
+    with closing(sqlite3.connect(f"{environ['XDG_STATE_HOME']}/agentcore-mcp/sessions.sqlite")) as database, database:
+        database.execute("UPDATE sessions SET used_at = ? WHERE called = 'one'", (time.time() - 901,))
+    listed = json.loads(call("sessions", "--json").stdout)
+    lines = call("sessions", "list").stdout.splitlines()
+    two = json.loads(call("sessions", "list", "two", "--json").stdout)
+    # A file without server.public_url names agents, and no server.
+    config = tmp_path / "agents.toml"
+    config.write_text(f'[agents.local_agent]\narn = "{environ["AGENTCORE_RUNTIME_ARN"]}"\n', "utf-8")
+    elsewhere = call("sessions", "--config", str(config), "--agent", "other").stdout
+    stopped = json.loads(call("sessions", "stop", "two", "--json").stdout)
+    rest = call("sessions", "stop", "--all").stdout
+
+    assert [(one["called"], one["probably_ended"]) for one in listed] == [("one", True), ("two", False)]
+    assert (listed[0]["agent"], listed[0]["folder"]) == ("local_agent", os.getcwd())  # noqa: PTH109 - as it is remembered
+    first, second = listed[0]["session_id"], listed[1]["session_id"]
+    assert lines[0].startswith(f"{first}  local_agent  one  {listed[0]['folder']}  open ")
+    assert [line.endswith("(probably ended)") for line in lines] == [True, False]
+    assert two == listed[1:]
+    assert elsewhere == "no session is open\n"
+    assert stopped == [{"session_id": second, "status": "stopped"}]
+    assert rest == "session one is stopped\n"
+    assert OpenedSessions().all() == []
+
+
+def test_all_sessions_of_one_agent_are_stopped_alone(call: Run) -> None:
+    OpenedSessions().used("arn:aws:x", "s" * 40, agent="other", called="other")
+    call("invoke", "--session", "mine", "hi")
+
+    assert call("stop", "--all", "--agent", "local_agent").stdout == "session mine is stopped\n"
+    assert [one.called for one in OpenedSessions().all()] == ["other"]
+
+
 def test_a_session_that_can_t_have_been_opened_is_not_remembered(call: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTCORE_ENDPOINT_URL", "http://127.0.0.1:9")
     said = call("invoke", "hi", code=1).output
@@ -137,6 +178,8 @@ def test_the_agents_are_listed(call: Run, local: LocalAgentCore) -> None:
         (["invoke", "--session", "a/b", "hi"], "not a session: 'a/b'"),
         (["invoke", "--session", "a", "--continue", "hi"], "pass one of them"),
         (["stop"], "name a session, or pass --all"),
+        (["stop", "a/b"], "not a session: 'a/b'"),
+        (["sessions", "stop"], "say which sessions to stop"),
     ],
 )
 def test_what_can_t_be_done_is_told(call: Run, arguments: list[str], sentence: str) -> None:
