@@ -64,7 +64,10 @@ class Answer(Generic[T]):
 # that have more to tell are of types of their own: ``wire.sse.NamedData`` has an event's type and id,
 # ``wire.pieces.Text`` is nothing but text, also where it looks like JSON, ``wire.pieces.Binary`` has an image's bytes.
 Invocation = Answer[str]
+"""An agent's answer."""
+
 CommandRun = Answer[CommandEvent]
+"""What a command writes, and how it ends."""
 
 
 @asynccontextmanager

@@ -65,7 +65,10 @@ class BlockingAnswer(Generic[T]):
 # that have more to tell are of types of their own: ``wire.sse.NamedData`` has an event's type and id,
 # ``wire.pieces.Text`` is nothing but text, also where it looks like JSON, ``wire.pieces.Binary`` has an image's bytes.
 BlockingInvocation = BlockingAnswer[str]
+"""An agent's answer."""
+
 BlockingCommandRun = BlockingAnswer[CommandEvent]
+"""What a command writes, and how it ends."""
 
 
 @contextmanager

@@ -1,0 +1,95 @@
+"""Write the table of all keys of the configuration file from the schema of the code that reads it.
+
+python scripts/options.py            writes docs/options.md
+python scripts/options.py --check    fails if the page is not what would be written
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp.config.schema import file_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = Path(__file__).parent.parent / "docs" / "options.md"
+_ABOUT = """\
+# All options
+
+Every key of the [configuration file](configuration.md), written from the code that reads it by `scripts/options.py`.
+`agentcore-mcp config schema` prints the same as a JSON schema, for editors.
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page or check it; return the exit code."""
+    if "--check" not in arguments:
+        PAGE.write_text(options(), encoding="utf-8")
+    elif PAGE.read_text(encoding="utf-8") != options():
+        print(f"{PAGE} is stale: run python scripts/options.py", file=sys.stderr)
+        return 1
+    return 0
+
+
+def options() -> str:
+    """Return the table of all keys of a configuration file."""
+    lines = [_ABOUT]
+    for title, about in _tables(file_schema()):
+        lines += [
+            f"## `{title}`" if title else "## At the top",
+            "",
+            "| key | type | default | meaning |",
+            "| --- | --- | --- | --- |",
+        ]
+        for key, value in about["properties"].items():
+            default = (
+                f"`{str(value['default']).lower() if isinstance(value['default'], bool) else value['default']}`"
+                if value.get("default") not in (None, "")
+                else ""
+            )
+            meaning = value.get("description", "").replace("|", "\\|").replace("<", "&lt;")
+            lines.append(f"| `{key}` | {_type(value)} | {default} | {meaning} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _tables(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give each table by the name that a file has for it, in the order in which they are met."""
+    definitions = schema["$defs"]
+    seen: set[str] = set()
+
+    def walk(name: str, about: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        yield name, about
+        for key, value in about["properties"].items():
+            text = str(value)
+            below = "agents.NAME" if key == "agents" else ".".join(filter(None, [name, key]))
+            for kind in re.findall(r"#/\$defs/(\w+)", text):
+                if kind not in seen and "properties" in definitions[kind]:
+                    seen.add(kind)
+                    yield from walk(below, definitions[kind])
+
+    return walk("", schema)
+
+
+def _type(value: dict[str, Any]) -> str:
+    if "$ref" in value:
+        return "table"
+    if "enum" in value:
+        return ", ".join(f"`{each}`" for each in value["enum"])
+    if "const" in value:
+        return f"`{str(value['const']).lower()}`"
+    choices = value.get("anyOf")
+    if choices:
+        return " or ".join(dict.fromkeys(_type(choice) for choice in choices))
+    kind = str(value.get("type", ""))
+    if kind == "array":
+        return f"list of: {_type(value.get('items', {}))}"
+    return {"object": "table", "string": "string", "integer": "integer", "boolean": "true or false"}.get(kind, kind)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,101 @@
+"""Draw the rooms of the package and which of them imports which, read off the syntax trees.
+
+python scripts/rooms.py            writes docs/rooms.svg
+python scripts/rooms.py --check    fails if the picture is not what would be drawn
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "agentcore_mcp"
+PICTURE = ROOT / "docs" / "rooms.svg"
+# Where a room stands from left to right, and what it is for.
+ROOMS = {
+    "cli": (430, "the command"),
+    "server": (290, "MCP hosts talk to us"),
+    "runtime": (110, "we call AgentCore"),
+    "config": (324, "agents and settings"),
+    "hosting": (538, "AgentCore calls us"),
+    "local": (750, "a small AgentCore to call"),
+    "wire": (430, "what travels on the line"),
+    "errors": (430, "the exception tree"),
+}
+_PAGE_WIDTH, _ROW_HEIGHT, _WIDTH, _HEIGHT = 860, 110, 190, 52
+# The same on a light and on a dark page, since boxes bring their own background.
+_STYLE = """\
+<style>
+rect { fill: #e8eef7; stroke: #35598f; }
+text { font: bold 17px sans-serif; text-anchor: middle; fill: #1a2b45; }
+.about { font: 14px sans-serif; }
+.arrow { stroke: #7f8ea6; stroke-width: 1.5; marker-end: url(#head); }
+</style>
+<defs>
+<marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">
+<path d="M0 0L8 4L0 8z" fill="#7f8ea6"/>
+</marker>
+</defs>
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Write the picture or check it; return the exit code."""
+    if "--check" not in arguments:
+        PICTURE.write_text(drawn(), encoding="utf-8")
+    elif PICTURE.read_text(encoding="utf-8") != drawn():
+        print(f"{PICTURE} is stale: run python scripts/rooms.py", file=sys.stderr)
+        return 1
+    return 0
+
+
+def drawn() -> str:
+    """Return the picture, as SVG: a room stands above those that it imports."""
+    below = _imported()
+
+    def level(room: str) -> int:
+        return 1 + max((level(other) for other in below[room]), default=-1)
+
+    top = level("cli")
+    tops = {room: _HEIGHT / 2 + (top - level(room)) * _ROW_HEIGHT for room in ROOMS}
+    # An arrow where no longer way leads: all else is seen by following the arrows.
+    arrows = [
+        f'<path class="arrow" d="M{ROOMS[room][0]} {tops[room] + _HEIGHT:.0f} '
+        f'L{ROOMS[other][0]} {tops[other] - 3:.0f}"/>'
+        for room in ROOMS
+        for other in sorted(below[room])
+        if not any(other in _reached(between, below) for between in below[room] - {other})
+    ]
+    boxes = [
+        f'<g transform="translate({x} {tops[room]:.0f})">'
+        f'<rect x="{-_WIDTH // 2}" width="{_WIDTH}" height="{_HEIGHT}" rx="8"/>'
+        f'<text y="22">{room}</text><text class="about" y="41">{about}</text></g>'
+        for room, (x, about) in ROOMS.items()
+    ]
+    size = f"0 0 {_PAGE_WIDTH} {2 * _HEIGHT + top * _ROW_HEIGHT}"
+    title = "<title>The rooms of the package, and which of them imports which</title>"
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}" role="img">\n{title}\n{_STYLE}'
+    return head + "\n".join([*arrows, *boxes, "</svg>\n"])
+
+
+def _imported() -> dict[str, set[str]]:
+    """Return for each room which others its modules import from."""
+    below: dict[str, set[str]] = {room: set() for room in ROOMS}
+    for path in PACKAGE.rglob("*.py"):
+        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if room not in below:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE.name}."):
+                below[room].add(str(node.module).split(".")[1])
+    return {room: (others & set(ROOMS)) - {room} for room, others in below.items()}
+
+
+def _reached(room: str, below: dict[str, set[str]]) -> set[str]:
+    return below[room] | {far for other in below[room] for far in _reached(other, below)}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
