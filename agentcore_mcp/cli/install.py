@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -53,8 +52,10 @@ def install(host: str, name: str, scope: str, url: str | None, *, only_print: bo
     Merges into the host's own file, or calls its own command; a copy of the file as it was stays beside it. A bearer
     token is never written down: the host's file refers to the variable AGENTCORE_BEARER_TOKEN.
     """
+    from agentcore_mcp.cli.hosts.files import Installed, entry_alone, entry_at, with_entry, write
+
     about, server = HOSTS[host], _server(name, url, agent)
-    path = _file(about, scope, server)
+    path, keys = _file(about, scope, server), (*about.keys, name)
     if server.passed_on and not about.reference:
         raise ConfigurationError(
             f"{about.title} can't take {', '.join(server.passed_on)} from its environment, and secrets are not written "
@@ -62,30 +63,24 @@ def install(host: str, name: str, scope: str, url: str | None, *, only_print: bo
         )
     if url is not None and not about.url_key:
         raise ConfigurationError(f"{about.title} takes no URL in its file; add it as a connector in its settings")
-    program = _program(about)
+    entry, program = about.entry(server), _program(about)
     adding = about.add(about, server, scope) if program is not None and about.add is not None else []
     if only_print:
-        if adding:
-            click.echo(shlex.join([about.program, *adding]))
-        else:
-            click.echo(f"# {path}")
-            click.echo(_shown(about, server, path))
+        snippet = f"# {path}\n{entry_alone(path, keys, entry).rstrip()}"
+        click.echo(shlex.join([about.program, *adding]) if adding else snippet)
         return
-    from agentcore_mcp.cli.hosts.files import Installed, entry_at, with_entry, write
-
-    keys = (*about.keys, name)
-    if entry_at(path, keys) == about.entry(server):
+    there = entry_at(path, keys)
+    if there == entry:
         click.echo(f"{about.title} has it already: {name!r} in {path}")
         return
-    installed, first = Installed(os.environ), entry_at(path, about.keys) is None
-    installed.before(path, name)
-    if program is not None and adding:
-        if entry_at(path, keys) is not None and about.remove is not None:
-            _run(program, about.remove(server, scope))
-        _run(program, adding)
-    else:
-        write(path, with_entry(path, keys, about.entry(server)))
-    installed.after(path, name, first=first)
+    text = with_entry(path, keys, entry)
+    with Installed(path, keys, os.environ).changing():
+        if program is None or not adding:
+            write(path, text)
+        else:
+            if there is not None and about.remove is not None:
+                _run(program, about.remove(server, scope))
+            _run(program, adding)
     click.echo(f"{about.title} has {name!r} now, in {path}; {about.next_step}")
 
 
@@ -93,25 +88,22 @@ def install(host: str, name: str, scope: str, url: str | None, *, only_print: bo
 @_place
 def uninstall(host: str, name: str, scope: str) -> None:
     """Remove this server from an MCP host. A file that nothing else has changed is put back as it was."""
-    from agentcore_mcp.cli.hosts.files import BACKUP, Installed, entry_at, without_entry, write
+    from agentcore_mcp.cli.hosts.files import Installed, entry_at, without_entry, write
 
     about, server = HOSTS[host], Server(name)
-    path = _file(about, scope, server)
-    keys = (*about.keys, name)
+    path, keys = _file(about, scope, server), (*about.keys, name)
     if entry_at(path, keys) is None:
         click.echo(f"{about.title} has no {name!r} in {path}")
         return
-    installed = Installed(os.environ)
-    first = installed.is_first(path, name)
-    if not installed.put_back(path, name):
-        program = _program(about)
+    installed, program = Installed(path, keys, os.environ), _program(about)
+    if not installed.put_back():
         if program is not None and about.remove is not None:
             _run(program, about.remove(server, scope))
         else:
-            only = first and list(entry_at(path, about.keys)) == [name]
+            only = installed.first and list(entry_at(path, about.keys)) == [name]
             write(path, without_entry(path, about.keys if only else keys))
-        if path.with_name(path.name + BACKUP).exists():
-            click.echo(f"{path} has changed since; as it was before is in {path.name}{BACKUP}")
+        if installed.copy.exists():
+            click.echo(f"{path} has changed since; as it was before is in {installed.copy.name}")
     click.echo(f"{about.title} no longer has {name!r} in {path}")
 
 
@@ -176,14 +168,3 @@ def _variables(loaded: Loaded, agent: AgentOptions) -> tuple[dict[str, str], tup
     env = {name: value for name in _PLAIN if (value := given.get(name) or os.environ.get(name))}
     has_token = agent.bearer_token is not None or bool(os.environ.get(_SECRET))
     return env, (_SECRET,) if has_token else ()
-
-
-def _shown(about: Host, server: Server, path: Path) -> str:
-    entry: Any = about.entry(server)
-    for key in reversed((*about.keys, server.name)):
-        entry = {key: entry}
-    if path.suffix != ".toml":
-        return json.dumps(entry, indent=2)
-    import tomlkit
-
-    return tomlkit.dumps(entry)

@@ -139,6 +139,35 @@ def test_two_servers_of_ours_may_be_there_under_two_names(run: Run) -> None:
     assert servers["two"]["required"] is True
 
 
+@pytest.mark.parametrize("host", ["cursor", "codex"])
+def test_servers_that_go_in_the_reverse_order_leave_the_file_as_it_was(run: Run, host: str) -> None:
+    path, before = placed(host)
+    for command, name in (("install", "one"), ("install", "two"), ("uninstall", "two"), ("uninstall", "one")):
+        run(command, host, "--name", name, *(["--local"] if command == "install" else []))
+
+    assert path.read_bytes() == before
+
+
+def test_what_a_user_changed_between_two_installations_stays(run: Run) -> None:
+    path, before = placed("cursor")
+    run("install", "cursor", "--local")
+    path.write_bytes(before.replace(b"mine", b"new"))
+    run("install", "cursor", "--local")
+    run("install", "cursor", "--local", "--read-only")
+    run("uninstall", "cursor")
+
+    assert path.read_bytes() == before.replace(b"mine", b"new")
+
+
+def test_a_copy_that_is_lost_loses_no_more(run: Run) -> None:
+    path, before = placed("cursor")
+    run("install", "cursor", "--local")
+    path.with_name(f"{path.name}.before-agentcore-mcp").unlink()
+    run("uninstall", "cursor")
+
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_token_is_never_written_down(run: Run, host: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTCORE_BEARER_TOKEN", TOKEN)

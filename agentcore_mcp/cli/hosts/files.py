@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,7 @@ from agentcore_mcp.config.installation import state_folder
 from agentcore_mcp.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-# Beside the file that it is a copy of.
-BACKUP = ".before-agentcore-mcp"
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 def entry_at(path: Path, keys: Sequence[str]) -> Any:
@@ -27,13 +25,7 @@ def entry_at(path: Path, keys: Sequence[str]) -> Any:
     Raises:
         ConfigurationError: If the file can't be read.
     """
-    text = _text(path)
-    if path.suffix != ".toml":
-        return _json(path, text).get(keys)
-    value: Any = _toml(path, text).unwrap()
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
+    return _parsed(path, _text(path)).get(keys)
 
 
 def with_entry(path: Path, keys: Sequence[str], entry: dict[str, Any]) -> str:
@@ -42,24 +34,10 @@ def with_entry(path: Path, keys: Sequence[str], entry: dict[str, Any]) -> str:
     Raises:
         ConfigurationError: If the file can't be read, or has something else on the way.
     """
-    text = _text(path)
-    if path.suffix != ".toml":
-        try:
-            return _json(path, text).put(keys, entry)
-        except ValueError as error:
-            raise ConfigurationError(f"{path}: {error}") from None
-    import tomlkit
-
-    document = _toml(path, text)
-    table: Any = document
-    for key in keys[:-1]:
-        if key not in table:
-            table[key] = tomlkit.table(is_super_table=True)
-        table = table[key]
-        if not isinstance(table, dict):
-            raise ConfigurationError(f"{path}: {key} is not a table")
-    table[keys[-1]] = entry
-    return tomlkit.dumps(document)
+    try:
+        return _parsed(path, _text(path)).put(keys, entry)
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
 
 
 def without_entry(path: Path, keys: Sequence[str]) -> str:
@@ -68,17 +46,12 @@ def without_entry(path: Path, keys: Sequence[str]) -> str:
     Raises:
         ConfigurationError: If the file can't be read.
     """
-    text = _text(path)
-    if path.suffix != ".toml":
-        return _json(path, text).remove(keys)
-    import tomlkit
+    return _parsed(path, _text(path)).remove(keys)
 
-    document = _toml(path, text)
-    table: Any = document
-    for key in keys[:-1]:
-        table = table.get(key, {})
-    table.pop(keys[-1], None)
-    return tomlkit.dumps(document)
+
+def entry_alone(path: Path, keys: Sequence[str], entry: dict[str, Any]) -> str:
+    """Return what a file would be that has nothing but an entry."""
+    return _parsed(path, "").put(keys, entry)
 
 
 def write(path: Path, text: str) -> None:
@@ -100,54 +73,103 @@ def write(path: Path, text: str) -> None:
 
 
 class Installed:
-    """What was installed where, and the files as they were before: kept in the user's state folder.
+    """What was installed in a file, and the file as it was before; noted in the user's state folder.
 
     Args:
-        environ: Says where that is.
+        path: The file.
+        keys: Where in it; the last is the server's name.
+        environ: Says where the folder is.
+
+    Attributes:
+        copy: Where the file is kept as it was before, beside it.
+        first: Whether the file had no servers before this one.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._path = state_folder(environ) / "installed.json"
-        self._known: dict[str, dict[str, Any]] = {}
+    def __init__(self, path: Path, keys: Sequence[str], environ: Mapping[str, str]) -> None:
+        self._path, self._keys, self._key = path, keys, f"{path}#{keys[-1]}"
+        self._state = state_folder(environ) / "installed.json"
+        self._all: dict[str, dict[str, Any]] = {}
         with suppress(FileNotFoundError):
-            self._known = json.loads(self._path.read_text("utf-8"))
+            self._all = json.loads(self._state.read_text("utf-8"))
+        known = self._all.get(self._key, {})
+        self.copy = path.with_name(f"{path.name}.before-{keys[-1]}-mcp")
+        self.first = bool(known.get("first"))
+        # Whether nothing has changed the file since.
+        self._as_left = known.get("sha256") == _digest(path)
 
-    def before(self, path: Path, name: str) -> None:
-        """Keep a copy of a file that is about to be changed, unless it is there from an earlier time."""
-        if self._key(path, name) not in self._known and path.exists():
-            backup = path.with_name(path.name + BACKUP)
-            backup.write_bytes(path.read_bytes())
-            backup.chmod(path.stat().st_mode & 0o777)
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Keep a copy of the file as it is before the block, without an entry of earlier, and note how it is after."""
+        if not self._as_left:
+            self.first = entry_at(self._path, self._keys[:-1]) is None
+            self.copy.unlink(missing_ok=True)
+            if self._path.exists():
+                write(self.copy, without_entry(self._path, self._keys))
+        yield
+        made = not self.copy.exists()
+        self._all[self._key] = {"sha256": _digest(self._path), "first": self.first, "made": made}
+        write(self._state, json.dumps(self._all, indent=2))
 
-    def after(self, path: Path, name: str, *, first: bool) -> None:
-        """Note how a file looks now, and whether it had no servers before."""
-        self._known[self._key(path, name)] = {"sha256": _digest(path), "first": first}
-        self._save()
-
-    def is_first(self, path: Path, name: str) -> bool:
-        """Tell whether a file had no servers before ours."""
-        return bool(self._known.get(self._key(path, name), {}).get("first"))
-
-    def put_back(self, path: Path, name: str) -> bool:
-        """Put a file back as it was, if nothing else has changed it since; tell whether that was done."""
-        known = self._known.pop(self._key(path, name), None)
-        self._save()
-        backup = path.with_name(path.name + BACKUP)
-        if known is None or known["sha256"] != _digest(path):
+    def put_back(self) -> bool:
+        """Put the file back as it was, if nothing else has changed it since; tell whether that was done."""
+        known = self._all.pop(self._key, {})
+        write(self._state, json.dumps(self._all, indent=2))
+        if not self._as_left or not (known["made"] or self.copy.exists()):
             return False
-        if backup.exists():
-            Path(os.path.realpath(path)).write_bytes(backup.read_bytes())
-            backup.unlink()
+        if known["made"]:
+            self._path.unlink()
         else:
-            path.unlink()
+            write(self._path, _text(self.copy))
+            self.copy.unlink()
         return True
 
-    def _key(self, path: Path, name: str) -> str:
-        return f"{path}#{name}"
 
-    def _save(self) -> None:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path.write_text(json.dumps(self._known, indent=2), "utf-8")
+class TomlText:
+    """A TOML document, edited as ``JsonText`` is.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+
+    def __init__(self, text: str) -> None:
+        import tomlkit
+        from tomlkit.exceptions import TOMLKitError
+
+        self._dumps, self._new_table = tomlkit.dumps, partial(tomlkit.table, is_super_table=True)
+        try:
+            self._document: Any = tomlkit.parse(text)
+        except TOMLKitError as error:
+            raise ValueError(str(error)) from error
+
+    def get(self, path: Sequence[str]) -> Any:
+        """Return what stands at a path of keys; None if nothing does."""
+        value = self._document.unwrap()
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+    def put(self, path: Sequence[str], value: Any) -> str:
+        """Return the text with a value at a path.
+
+        Raises:
+            ValueError: If what stands on the way is no table.
+        """
+        table = self._document
+        for key in path[:-1]:
+            table = table.setdefault(key, self._new_table())
+            if not isinstance(table, dict):
+                raise ValueError(f"{key} is not a table")  # noqa: TRY004 - about a text, not about a type
+        table[path[-1]] = value
+        return self._dumps(self._document)
+
+    def remove(self, path: Sequence[str]) -> str:
+        """Return the text without what stands at a path."""
+        if self.get(path) is not None:
+            table = self._document
+            for key in path[:-1]:
+                table = table[key]
+            del table[path[-1]]
+        return self._dumps(self._document)
 
 
 def _digest(path: Path) -> str:
@@ -165,18 +187,8 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _json(path: Path, text: str) -> JsonText:
+def _parsed(path: Path, text: str) -> JsonText | TomlText:
     try:
-        return JsonText(text)
+        return TomlText(text) if path.suffix == ".toml" else JsonText(text)
     except ValueError as error:
-        raise ConfigurationError(f"{path}: {error}; mend it first, nothing was changed") from None
-
-
-def _toml(path: Path, text: str) -> Any:
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
-    try:
-        return tomlkit.parse(text)
-    except TOMLKitError as error:
         raise ConfigurationError(f"{path}: {error}; mend it first, nothing was changed") from None

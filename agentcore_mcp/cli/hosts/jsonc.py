@@ -1,32 +1,34 @@
 """Edits of JSON with comments and trailing commas that leave all else of the text as it is.
 
-No library that is kept does this in Python: those that read comments write the file anew without them.
+No library that is kept does this in Python: those that read comments write the file anew without them. So comments and
+trailing commas are blanked out, ``json`` reads the rest, and its positions are those of the text.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-_TOKEN = re.compile(
-    r"""(?P<skip>\s+|//[^\n]*|/\*.*?\*/)|(?P<mark>[{}\[\],:])|(?P<value>"(?:[^"\\\n]|\\.)*"|[^\s{}\[\],:"/]+)""",
-    re.DOTALL,
-)
+_STRING = r'"(?:[^"\\\n]|\\.)*"'
+_COMMENT = re.compile(rf"{_STRING}|(?P<blank>//[^\n]*|/\*.*?\*/)", re.DOTALL)
+_TRAILING_COMMA = re.compile(rf"{_STRING}|(?P<blank>,)(?=\s*[}}\]])", re.DOTALL)
+_SPACE = re.compile(r"\s*")
+_DECODER = json.JSONDecoder()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Value:
-    """A value in a text: where it stands, what it is, and of an object, where its members stand."""
+    """A value in a text: where its key stands, where it begins and ends, and what it is."""
 
+    key: int
     start: int
-    end: int = 0
-    plain: Any = None
-    members: dict[str, tuple[int, _Value]] = field(default_factory=dict)
+    end: int
+    plain: Any
 
 
 class JsonText:
@@ -38,11 +40,15 @@ class JsonText:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._tokens = self._read_tokens()
-        self._next = next(self._tokens)
-        self._root = _Value(0, len(text), {}) if self._next[0] == "" else self._value()
-        if self._next[0] != "" or not isinstance(self._root.plain, dict):
-            raise self._wrong()
+        self._uncommented = _blanked(_COMMENT, re.sub("^\ufeff", " ", text))
+        self._json = _blanked(_TRAILING_COMMA, self._uncommented)
+        try:
+            plain = json.loads(self._json) if self._json.strip() else {}
+        except json.JSONDecodeError as error:
+            raise ValueError(f"line {error.lineno} is not JSON") from None
+        if not isinstance(plain, dict):
+            raise ValueError("line 1 is not JSON")  # noqa: TRY004 - as for what is no JSON at all
+        self._root = _Value(0, self._after_space(0), len(self._json.rstrip()), plain)
 
     def get(self, path: Sequence[str]) -> Any:
         """Return what stands at a path of keys; None if nothing does."""
@@ -56,132 +62,84 @@ class JsonText:
             ValueError: If what stands on the way is no object.
         """
         if (there := self._find(path)) is not None:
-            return self.text[: there.start] + self._written(value, there.start) + self.text[there.end :]
-        if not self.text.strip():
-            for key in reversed(path):
-                value = {key: value}
-            return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+            written = self._written(value, self._indent(there.start))
+            return self.text[: there.start] + written + self.text[there.end :]
         depth = max(length for length in range(len(path)) if self._find(path[:length]) is not None)
-        parent, key = self._find(path[:depth]), path[depth]
+        parent = self._find(path[:depth])
         if parent is None or not isinstance(parent.plain, dict):
             raise ValueError(f"{'.'.join(path[:depth])} is not an object")
-        for inner in reversed(path[depth + 1 :]):
-            value = {inner: value}
-        return self._with_member(parent, key, value)
+        for key in reversed(path[depth + 1 :]):
+            value = {key: value}
+        if not self.text.strip():
+            return json.dumps({path[0]: value}, indent=2, ensure_ascii=False) + "\n"
+        return self._with_member(parent, path[depth], value)
 
     def remove(self, path: Sequence[str]) -> str:
         """Return the text without what stands at a path."""
         parent, found = self._find(path[:-1]), self._find(path)
         if parent is None or found is None:
             return self.text
-        start, end = parent.members[path[-1]][0], found.end
-        before = [value.end for at, value in parent.members.values() if at < start]
-        after = re.compile(r"\s*,").match(self.text, end)
+        before = [member.end for member in self._members(parent).values() if member.key < found.key]
         if before:
             # From the member before on, whose comma is this one's; a comment behind that stays.
-            comma = self.text.rindex(",", before[-1], start)
-            gap = self.text[comma + 1 : start].rstrip(" \t")
-            return self.text[:comma] + gap.removesuffix("\n") + self.text[end:]
-        return self.text[:start].rstrip() + self.text[after.end() if after else end :]
+            comma = self._json.rindex(",", before[-1], found.key)
+            gap = self.text[comma + 1 : found.key].rstrip(" \t")
+            return self.text[:comma] + gap.removesuffix("\n") + self.text[found.end :]
+        after = self._after_space(found.end)
+        rest = after + 1 if self._uncommented[after] == "," else found.end
+        return self.text[: found.key].rstrip() + self.text[rest:]
 
     def _with_member(self, parent: _Value, key: str, value: Any) -> str:
-        text, closing = self.text, parent.end - 1
-        line = "\n" + self._indent(parent.start) + self._step()
-        member = f"{json.dumps(key, ensure_ascii=False)}: "
-        if not parent.members:
-            inner = text[parent.start + 1 : closing].rstrip()
-            rest = "\n" + self._indent(parent.start)
-            return (
-                text[: parent.start + 1] + inner + line + member + self._written(value, 0, line) + rest + text[closing:]
-            )
-        last = max(value.end for _, value in parent.members.values())
-        has_comma = self._comma_after(last, closing)
-        kept = text[last:closing].rstrip()
-        gap = text[last + len(kept) : closing]
-        written = line + member + self._written(value, 0, line) + ("," if has_comma else "")
-        return (
-            text[:last]
-            + ("" if has_comma else ",")
-            + kept
-            + written
-            + (gap or "\n" + self._indent(parent.start))
-            + text[closing:]
-        )
+        outer, closing = "\n" + self._indent(parent.start), parent.end - 1
+        ends = [member.end for member in self._members(parent).values()]
+        last = max(ends, default=parent.start + 1)
+        has_comma = self._uncommented[self._after_space(last)] == ","
+        # A comment behind the last member stays there.
+        kept = self.text[last:closing].rstrip()
+        gap = self.text[last + len(kept) : closing]
+        inner = outer[1:] + self._step()
+        member = f"\n{inner}{json.dumps(key, ensure_ascii=False)}: {self._written(value, inner)}"
+        comma_before, comma_after = "," if ends and not has_comma else "", "," if has_comma else ""
+        end = (gap if "\n" in gap else outer) + self.text[closing:]
+        return f"{self.text[:last]}{comma_before}{kept}{member}{comma_after}{end}"
 
-    def _comma_after(self, position: int, end: int) -> bool:
-        while (found := _TOKEN.match(self.text, position, end)) is not None:
-            if found["mark"] == ",":
-                return True
-            position = found.end()
-        return False
-
-    def _written(self, value: Any, position: int, line: str | None = None) -> str:
-        """Return a value as JSON with the indentation of the line that it stands in."""
-        indent = self._indent(position) if line is None else line[1:]
+    def _written(self, value: Any, indent: str) -> str:
+        """Return a value as JSON in a line of that indentation."""
         return json.dumps(value, indent=self._step(), ensure_ascii=False).replace("\n", "\n" + indent)
 
     def _indent(self, position: int) -> str:
-        beginning = self.text.rfind("\n", 0, position) + 1
-        return re.compile(r"[ \t]*").match(self.text, beginning)[0]  # type: ignore[index] # matches anywhere
+        line = self.text[self.text.rfind("\n", 0, position) + 1 :]
+        return line[: len(line) - len(line.lstrip(" \t"))]
 
     def _step(self) -> str:
         found = re.search(r"\n([ \t]+)\S", self.text)
         return found[1] if found else "  "
 
     def _find(self, path: Sequence[str]) -> _Value | None:
-        value: _Value | None = self._root
+        value = self._root
         for key in path:
-            if value is None or key not in value.members:
+            if not isinstance(value.plain, dict) or key not in value.plain:
                 return None
-            value = value.members[key][1]
+            value = self._members(value)[key]
         return value
 
-    def _read_tokens(self) -> Iterator[tuple[str, int]]:
-        position = 1 if self.text.startswith("\ufeff") else 0
-        while position < len(self.text):
-            found = _TOKEN.match(self.text, position)
-            if found is None:
-                yield "?", position
-                return
-            if found["skip"] is None:
-                yield found[0], position
-            position = found.end()
-        yield "", position
+    def _members(self, parent: _Value) -> dict[str, _Value]:
+        """Return the members of an object."""
+        members = {}
+        position = self._after_space(parent.start + 1)
+        while position < parent.end - 1:
+            key, end = _DECODER.raw_decode(self._json, position)
+            start = self._after_space(self._after_space(end) + len(":"))
+            plain, end = _DECODER.raw_decode(self._json, start)
+            members[key] = _Value(position, start, end, plain)
+            position = self._after_space(self._after_space(end) + len(","))
+        return members
 
-    def _take(self) -> tuple[str, int]:
-        token = self._next
-        self._next = next(self._tokens, ("", len(self.text)))
-        return token
+    def _after_space(self, position: int) -> int:
+        found = _SPACE.match(self._uncommented, position)
+        return found.end() if found else position
 
-    def _value(self) -> _Value:
-        mark, start = self._take()
-        value = _Value(start, start + len(mark))
-        if mark not in ("{", "["):
-            try:
-                value.plain = json.loads(mark)
-            except ValueError:
-                raise self._wrong(start) from None
-            return value
-        closing = "}" if mark == "{" else "]"
-        value.plain = {} if mark == "{" else []
-        while self._next[0] != closing:
-            if mark == "{":
-                key, at = self._take()
-                if not key.startswith('"') or self._take()[0] != ":":
-                    raise self._wrong(at)
-                name = json.loads(key)
-                member = self._value()
-                value.members[name] = at, member
-                value.plain[name] = member.plain
-            else:
-                value.plain.append(self._value().plain)
-            if self._next[0] == ",":
-                self._take()
-            elif self._next[0] != closing:
-                raise self._wrong()
-        value.end = self._take()[1] + 1
-        return value
 
-    def _wrong(self, position: int | None = None) -> ValueError:
-        at = self._next[1] if position is None else position
-        return ValueError(f"line {self.text.count(chr(10), 0, at) + 1} is not JSON")
+def _blanked(part: re.Pattern[str], text: str) -> str:
+    """Return a text with spaces in the place of all that ``part`` calls ``blank``; lines stay lines."""
+    return part.sub(lambda found: re.sub(r"[^\n]", " ", found[0]) if found["blank"] else found[0], text)

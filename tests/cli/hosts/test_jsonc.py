@@ -56,6 +56,13 @@ def test_an_entry_that_is_there_is_replaced_in_its_place() -> None:
     assert JsonText(text).remove(("mcpServers", "other")) == text
 
 
+def test_a_comma_in_a_comment_is_none_of_the_text() -> None:
+    text = '{\n  "mcpServers": {\n    "x": 1, // one, two\n    "ours": 2\n  }\n}'
+
+    assert JsonText(text).remove(PATH) == '{\n  "mcpServers": {\n    "x": 1 // one, two\n  }\n}'
+    assert JsonText(JsonText(text).remove(PATH)).put(PATH, 2) == text
+
+
 def test_an_entry_is_indented_as_its_neighbours() -> None:
     text = '{\n    "mcpServers": {\n        "x": {}\n    }\n}\n'
 
