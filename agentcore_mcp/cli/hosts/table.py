@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,9 +114,9 @@ def _claude_add(host: Host, server: Server, scope: str) -> list[str]:
 
 
 def _gemini_add(host: Host, server: Server, scope: str) -> list[str]:
-    if server.url:
-        return ["mcp", "add", "--scope", scope, "--transport", "http", server.name, server.url]
-    return ["mcp", "add", "--scope", scope, *_env(host, server), server.name, server.command, *server.args]
+    started = [*_env(host, server), server.name, server.command, *server.args]
+    what = ["--transport", "http", server.name, server.url] if server.url else started
+    return ["mcp", "add", "--scope", scope, *what]
 
 
 def _env(host: Host, server: Server) -> list[str]:
@@ -130,20 +131,25 @@ def _remove(server: Server, scope: str) -> list[str]:
     return ["mcp", "remove", server.name, "--scope", scope]
 
 
+def _in_home(file: str) -> dict[str, str]:
+    """Return the files of a host that has the same one in the user's home and in a project."""
+    return {"user": f"{{home}}/{file}", "project": file}
+
+
+_LISTS = "`{} mcp list` shows whether it connects"
 _STDIO = {"type": "stdio"}
 _HTTP = {"type": "http"}
+# Google's CLI, and what was made of it.
+_gemini = partial(Host, reference="${NAME}", url_key="httpUrl", add=_gemini_add, remove=_remove)
 
 HOSTS: dict[str, Host] = {
     "claude-desktop": Host(
-        "Claude Desktop",
-        {"user": "{config}/Claude/claude_desktop_config.json"},
-        "restart Claude Desktop",
-        url_key="",
+        "Claude Desktop", {"user": "{config}/Claude/claude_desktop_config.json"}, "restart Claude Desktop", url_key=""
     ),
     "claude-code": Host(
         "Claude Code",
         {"user": "{home}/.claude.json", "project": ".mcp.json"},
-        "`claude mcp list` shows whether it connects",
+        _LISTS.format("claude"),
         reference="${NAME}",
         stdio=_STDIO,
         remote=_HTTP,
@@ -152,10 +158,7 @@ HOSTS: dict[str, Host] = {
         remove=_remove,
     ),
     "cursor": Host(
-        "Cursor",
-        {"user": "{home}/.cursor/mcp.json", "project": ".cursor/mcp.json"},
-        "Cursor's settings list it under MCP",
-        reference="${env:NAME}",
+        "Cursor", _in_home(".cursor/mcp.json"), "Cursor's settings list it under MCP", reference="${env:NAME}"
     ),
     "vscode": Host(
         "VS Code",
@@ -169,10 +172,7 @@ HOSTS: dict[str, Host] = {
         add=_code_add,
     ),
     "kiro": Host(
-        "Kiro",
-        {"user": "{home}/.kiro/settings/mcp.json", "project": ".kiro/settings/mcp.json"},
-        "Kiro's panel *MCP servers* lists it",
-        reference="${NAME}",
+        "Kiro", _in_home(".kiro/settings/mcp.json"), "Kiro's panel *MCP servers* lists it", reference="${NAME}"
     ),
     "windsurf": Host(
         "Windsurf",
@@ -184,37 +184,19 @@ HOSTS: dict[str, Host] = {
     # `codex mcp add` can't say `required`, without which `codex exec` asks the model before it knows the tools.
     "codex": Host(
         "Codex",
-        {"user": "{home}/.codex/config.toml", "project": ".codex/config.toml"},
+        _in_home(".codex/config.toml"),
         "`codex mcp list` shows it",
         keys=("mcp_servers",),
         reference="NAME",
         remote={"required": True},
         entry_of=_codex,
     ),
-    "gemini": Host(
-        "Gemini CLI",
-        {"user": "{home}/.gemini/settings.json", "project": ".gemini/settings.json"},
-        "`gemini mcp list` shows whether it connects",
-        reference="${NAME}",
-        url_key="httpUrl",
-        program="gemini",
-        add=_gemini_add,
-        remove=_remove,
-    ),
-    "qwen": Host(
-        "Qwen Code",
-        {"user": "{home}/.qwen/settings.json", "project": ".qwen/settings.json"},
-        "`qwen mcp list` shows whether it connects",
-        reference="${NAME}",
-        url_key="httpUrl",
-        program="qwen",
-        add=_gemini_add,
-        remove=_remove,
-    ),
+    "gemini": _gemini("Gemini CLI", _in_home(".gemini/settings.json"), _LISTS.format("gemini"), program="gemini"),
+    "qwen": _gemini("Qwen Code", _in_home(".qwen/settings.json"), _LISTS.format("qwen"), program="qwen"),
     "opencode": Host(
         "opencode",
         {"user": "{dotted}/opencode/opencode.json", "project": "opencode.json"},
-        "`opencode mcp list` shows whether it connects",
+        _LISTS.format("opencode"),
         keys=("mcp",),
         reference="{env:NAME}",
         remote={"type": "remote"},
@@ -230,7 +212,7 @@ HOSTS: dict[str, Host] = {
     ),
     "continue": Host(
         "Continue",
-        {"user": "{home}/.continue/mcpServers/{name}.json", "project": ".continue/mcpServers/{name}.json"},
+        _in_home(".continue/mcpServers/{name}.json"),
         "Continue's agent mode lists its tools",
         reference="${{ secrets.NAME }}",
         remote=_HTTP,
