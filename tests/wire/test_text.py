@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -276,6 +277,17 @@ def test_a_surrogate_pair_that_an_agent_cut_in_two_is_joined() -> None:
 def test_half_a_surrogate_pair_becomes_a_replacement_character() -> None:
     assert words('"a\\ud83d"', '"b"') == ["a", "\ufffdb", ""]
     assert words('"\\ude00b"', '"\\ud83d"') == ["\ufffdb", "", "\ufffd"]
+
+
+def test_a_pause_can_always_be_written() -> None:
+    answer = AnswerText()
+    interrupt = {"id": "i\ud83d", "name": "n", "reason": "pay\ud83d?", "response_schema": ["\ud83d"]}
+    answer.feed(json.dumps({"interrupts": [interrupt]}))
+
+    (pause,) = answer.pauses
+    assert pause.id == "i\ufffd"
+    assert "pay\ufffd?" in pause.question
+    assert "\\ud83d" not in json.dumps(asdict(pause))
 
 
 def test_the_end_is_settled_once() -> None:

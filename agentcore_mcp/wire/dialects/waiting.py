@@ -6,8 +6,10 @@ reader is enough.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
+from agentcore_mcp.wire.characters import valid_unicode
 from agentcore_mcp.wire.dialects import calls
 from agentcore_mcp.wire.dialects.content import dicts, pick
 from agentcore_mcp.wire.pauses import Pause
@@ -47,6 +49,8 @@ def is_list(value: object) -> bool:
 
 def pause(item: dict[str, Any], speech: Speech) -> str:
     """Read one pause."""
+    # UTF-8 can't carry half of a surrogate pair, and the pause goes on to hosts and to other workers.
+    item = json.loads(valid_unicode(as_json(item)))
     takes_response = item.keys() >= _STRANDS and "arguments" not in item
     for holder in _HOLDERS:
         if isinstance(inner := item.get(holder), dict):

@@ -324,7 +324,7 @@ async def test_a_picture_and_a_question_reach_the_other_worker(redis: RedisServe
 
 
 async def test_a_question_of_an_agent_is_answered_at_another_worker(redis: RedisServer) -> None:
-    interrupt = {"id": "i-1", "name": "confirm", "reason": "Transfer 2000 EUR to Anna?", "response": None}
+    interrupt = {"id": "i-1", "name": "confirm", "reason": "Transfer 2000 EUR to Anna?\ud83d", "response": None}
     answers = [{"status": "interrupt", "interrupts": [interrupt]}, {"result": "Done."}]
 
     async def agent(exchange: Exchange) -> None:
