@@ -52,9 +52,9 @@ class Stops:
         """
         target = session.target
         async with self._free:
-            # Before: a call in it may see its end sooner than the answer to the stop is here.
-            await book.stopping(session, 1)
             try:
+                # Before: a call in it may see its end sooner than the answer to the stop is here.
+                await book.stopping(session, 1)
                 client = self._agents.client_of(target)
                 return await client.stop_session(
                     target.agent.arn,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from typing import TYPE_CHECKING
 
 import pytest
 
+from agentcore_mcp.errors import ConnectError
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.book import MAX_SESSIONS, MemoryBook
 from agentcore_mcp.server.hosted.store.book import RedisBook
 from agentcore_mcp.server.hosted.store.connection import RedisStore
 from agentcore_mcp.server.sessions import Session
+from agentcore_mcp.server.stops import Stops
 from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_LIFETIME_S
 from agentcore_mcp.wire.pauses import Pause
 from tests.support.principals import ALICE, OTHERS
@@ -212,3 +215,25 @@ async def test_a_session_of_an_agent_that_is_not_configured_any_more_can_still_b
         (session,) = await RedisBook(store, ALICE, agents).all()
 
     assert (session.agent, session.target.agent.arn) == ("older", (await before.named("older")).agent.arn)
+
+
+async def test_a_stop_that_is_cancelled_while_it_is_written_down_is_taken_back(
+    redis: RedisServer, agents: Agents, target: Target
+) -> None:
+    """A call of a client that leaves may be cancelled at any step; the session is still open, and is listed."""
+    redis.ask("FLUSHALL")
+    store = RedisStore(redis.url)
+    async with store.running():
+        book = RedisBook(store, ALICE, agents)
+        session = await book.used(Session(SESSION, target))
+        for steps in range(12):
+            stop = asyncio.create_task(Stops(agents, read_only=False).stop(session, book))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            stop.cancel()
+            with pytest.raises((asyncio.CancelledError, ConnectError)):
+                await stop
+            assert not await book.is_stopped(session)
+        # The next one counts.
+        await book.stopping(session, 1)
+        assert await book.is_stopped(session)

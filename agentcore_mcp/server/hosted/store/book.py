@@ -84,7 +84,9 @@ redis.call('HSET', KEYS[3], 'session_id', ARGV[2], 'opened_at', opened_at or ARG
 redis.call('ZADD', KEYS[2], redis.call('ZSCORE', KEYS[2], KEYS[1]) or ARGV[3], KEYS[3])
 redis.call('ZREM', KEYS[2], KEYS[1])
 """
+# A stop that is cancelled while it is counted is taken back whether or not it was.
 _STOPPING = f"""{_SAME}
+if tonumber(redis.call('HGET', KEYS[1], 'stopping') or 0) + ARGV[2] < 0 then return end
 if redis.call('HINCRBY', KEYS[1], 'stopping', ARGV[2]) > 0 then
   redis.call('HSETNX', KEYS[1], 'stopped_at', ARGV[3])
 else
