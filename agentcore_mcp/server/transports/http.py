@@ -125,8 +125,9 @@ async def serve_http(
             return
         new = cast("Callable[..., asyncio.Protocol]", config.http_protocol_class)
         protocol = partial(new, config=config, server_state=http.server_state, app_state=http.lifespan.state)
-        # What waits to be accepted would be reset, and then a proxy can't tell whether its request ran.
-        with suppress(BlockingIOError):
+        # What waits to be accepted would be reset, and then a proxy can't tell whether its request ran. An error says
+        # that nothing waits, or that no more can be opened; either way, the drain goes on.
+        with suppress(OSError):
             while True:
                 accepted = listening.accept()[0]
                 accepted.setblocking(False)
