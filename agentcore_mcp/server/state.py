@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.config import Settings
     from agentcore_mcp.runtime.retries import Retries
+    from agentcore_mcp.server.hosted.principals import Principal
     from agentcore_mcp.server.hosted.store.connection import RedisStore
-from agentcore_mcp.server.hosted.principals import Principal
 
 # How many callers are remembered; of more, those that called last.
 MAX_CALLERS = 10_000
