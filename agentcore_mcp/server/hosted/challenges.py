@@ -50,14 +50,14 @@ class Challenges:
         return [*routes, *(Route("/.well-known/oauth-protected-resource", route.endpoint) for route in routes)]
 
     async def check(self, call: ToolCall) -> JSONResponse | None:
-        """Return the answer to a call whose token lacks scopes, as a check of the gate."""
+        """Return the answer to a call whose token lacks scopes, or may lack them, as a check of the gate."""
         rules = []
         if self._policy.asks_for_agents:
             try:
                 rules = [agent.allow for agent in await call.agents()]
-            except AgentCoreError:
-                # The tool may be luckier than this in listing the agents, and find one of those.
-                rules = [self._policy.of_discovered]
+            except AgentCoreError as error:
+                # A moment later, the tool might find an agent whose scopes nobody has checked.
+                return call.refusal(503, error.message)
         return self.step_up(call.principal, self._policy.scopes_of(call.tool, rules))
 
     def step_up(self, principal: Principal, needed: frozenset[str]) -> JSONResponse | None:

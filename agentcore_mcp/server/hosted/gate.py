@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.state import ServerState
 
 _ASK = "ask_"
+# Of the codes that MCP leaves to implementations.
+REFUSED = -32003
+# When it isn't known how long a refusal will hold.
+AGAIN_S = 5
 # What JSON may have in its strings, and UTF-8 may not.
 _SURROGATES = "surrogatepass"
 # As a rule no longer than what was parsed: the SDK has a limit of its own.
@@ -77,6 +81,11 @@ class ToolCall:
             except InvalidRequestError:
                 self._agents = []
         return self._agents
+
+    def refusal(self, status: int, text: str, after_s: int = AGAIN_S) -> JSONResponse:
+        """Return the answer to a call that may be repeated later, in a form that MCP clients show as its error."""
+        answer = {"jsonrpc": "2.0", "id": self.request_id, "error": {"code": REFUSED, "message": text}}
+        return JSONResponse(answer, status, {"Retry-After": str(after_s)})
 
     async def _find(self) -> list[Agent]:
         session_id = given_text(self.arguments, "session_id")

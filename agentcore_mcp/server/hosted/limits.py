@@ -12,10 +12,9 @@ from bisect import bisect_left
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse
-
 from agentcore_mcp.errors import AgentCoreError, ConfigurationError, InvalidRequestError
 from agentcore_mcp.server.arguments import given_text
+from agentcore_mcp.server.hosted.gate import AGAIN_S
 from agentcore_mcp.server.hosted.slots import OPENING, Slot, Slots, current_slot
 from agentcore_mcp.server.hosted.store.connection import PREFIX
 
@@ -31,14 +30,10 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.hosted.store.connection import RedisStore
     from agentcore_mcp.server.sessions import Session
 
-# When another call ends isn't known.
-AGAIN_S = 5.0
 _DAY_S = 86_400
 # What the names of slots begin with, besides ``OPENING``.
 _CALLS = "calls:"
 _OF_AGENT = "agent:"
-# Of the codes that MCP leaves to implementations.
-OVER_LIMIT = -32003
 
 
 class OverLimitError(Exception):
@@ -84,7 +79,7 @@ class Limits:
         self.checks: list[Check] = [self.check] if self._of_slots or self._rate else []
 
     async def check(self, call: ToolCall) -> Response | None:
-        """Return the answer to a call that is over a limit, in a form that MCP clients show as its error."""
+        """Return the answer to a call that is over a limit, or whose limits can't be counted."""
         begins = call.tool in ("invoke_agent", "run_command") and not given_text(call.arguments, "handle")
         try:
             if self._of_slots and begins:
@@ -92,14 +87,11 @@ class Limits:
             if self._rate is not None:
                 await self._count(self._rate, call.principal.key)
         except OverLimitError as error:
-            status, after_s = 429, error.after_s
-            text = f"{error}; try again in {after_s} s. Nothing was sent to an agent."
+            text = f"{error}; try again in {error.after_s} s. Nothing was sent to an agent."
+            return call.refusal(429, text, error.after_s)
         except AgentCoreError as error:
-            status, after_s, text = 503, int(AGAIN_S), error.message
-        else:
-            return None
-        answer = {"jsonrpc": "2.0", "id": call.request_id, "error": {"code": OVER_LIMIT, "message": text}}
-        return JSONResponse(answer, status, {"Retry-After": str(after_s)})
+            return call.refusal(503, error.message)
+        return None
 
     async def _count(self, rate: RateLimitItem, key: str) -> None:
         async with nullcontext() if self._store is None else self._store.reached() as redis:

@@ -26,7 +26,6 @@ class Policy:
     Attributes:
         all_scopes: Every scope of the tools, for the server's metadata. What agents need besides is told to those who
             call them.
-        of_discovered: The rules of agents that are found later.
         asks_for_agents: Whether any agent needs scopes besides those of the tools.
     """
 
@@ -43,8 +42,8 @@ class Policy:
             }
             self._of_tool = {tool: scope for tool, scope in scopes.items() if settings.allows(tool)}
         self.all_scopes = sorted({*self._required, *self._of_tool.values()})
-        self.of_discovered = None if settings.discovery is None else settings.discovery.allow
-        rules = [self.of_discovered, *(agent.allow for agent in settings.agents)]
+        discovered = () if settings.discovery is None else (settings.discovery,)
+        rules = [agents.allow for agents in (*discovered, *settings.agents)]
         self.asks_for_agents = self._enforced and any(allow is not None and allow.scopes for allow in rules)
 
     def scopes_of(self, tool: str = "", rules: Iterable[Allow | None] = ()) -> frozenset[str]:

@@ -104,6 +104,19 @@ async def test_a_handle_that_a_tool_does_not_take_hides_no_session(tmp_path: Pat
         assert operations(server.runtime) == []
 
 
+async def test_a_call_whose_agent_cannot_be_found_out_is_refused(tmp_path: Path) -> None:
+    """Whether its token lacks scopes isn't known; the tool might find the agent a moment later."""
+    top = 'discover = { region = "us-east-1" }'
+    async with hosted_server(tmp_path, agents=AGENTS, top=top) as server:
+        for arguments in ({"prompt": "hi"}, {"prompt": "hi", "agent": "found"}):
+            answer = await server.call("invoke_agent", arguments, server.token())
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            assert message(answer)["error"]["message"].startswith("can't list the runtimes: no AWS credentials found")
+        # It needs no list.
+        assert (await server.call("invoke_agent", {"prompt": "hi", "agent": "open"}, server.token())).is_success
+        assert operations(server.runtime) == ["invocations"]
+
+
 async def test_the_names_of_tools_scopes_are_the_operator_s(tmp_path: Path) -> None:
     auth = '[server.auth.scopes]\ninvoke = "api://agents/Ask"\nstop = "api://agents/Ask"'
     async with hosted_server(tmp_path, agents=AGENTS, auth=auth) as server:

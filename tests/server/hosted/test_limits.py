@@ -18,8 +18,8 @@ from mcp.shared.exceptions import MCPError
 
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.book import MemoryBook
-from agentcore_mcp.server.hosted.gate import ToolCall
-from agentcore_mcp.server.hosted.limits import AGAIN_S, OVER_LIMIT, Limits
+from agentcore_mcp.server.hosted.gate import AGAIN_S, REFUSED, ToolCall
+from agentcore_mcp.server.hosted.limits import Limits
 from agentcore_mcp.server.hosted.store.connection import RedisStore
 from agentcore_mcp.server.ledger import Ledger
 from agentcore_mcp.server.transports.http import serve_http
@@ -70,7 +70,7 @@ def over(answer: httpx2.Response, limit: str) -> int:
     """Check that an answer refuses a call by a limit, and return when to try again."""
     assert answer.status_code == 429, answer.text
     body = answer.json()
-    assert (body["jsonrpc"], body["id"], body["error"]["code"]) == ("2.0", 1, OVER_LIMIT)
+    assert (body["jsonrpc"], body["id"], body["error"]["code"]) == ("2.0", 1, REFUSED)
     assert f"({limit})" in body["error"]["message"]
     after_s = int(answer.headers["retry-after"])
     assert f"try again in {after_s} s" in body["error"]["message"]
@@ -104,7 +104,7 @@ async def test_of_a_hundred_calls_at_once_as_many_pass_as_may_go_on(version: str
         async with asyncio.TaskGroup() as tasks:
             calls = [tasks.create_task(call(alice)) for _ in range(100)]
             await until(lambda: sum(task.done() for task in calls) == 97 and agent.asked == 3)
-            assert {over(task.result(), "concurrent_calls") for task in calls if task.done()} == {int(AGAIN_S)}
+            assert {over(task.result(), "concurrent_calls") for task in calls if task.done()} == {AGAIN_S}
             # The way out stays open, and others have slots of their own as far as the agent has any.
             stopped = await call(alice, "stop_session", session_id="review")
             assert stopped.status_code == 200
@@ -131,7 +131,7 @@ async def test_a_session_can_be_opened_once_another_is_stopped(version: str, tmp
         opened = [message(answer)["result"]["structuredContent"] for answer in answers if answer.status_code == 200]
         assert len(opened) == 2
         after_s = {over(answer, "sessions") for answer in answers if answer.status_code != 200}
-        assert after_s <= {int(AGAIN_S), *range(int(IDLE_TIMEOUT_S) - LIMIT_S, int(IDLE_TIMEOUT_S) + 1)}
+        assert after_s <= {AGAIN_S, *range(int(IDLE_TIMEOUT_S) - LIMIT_S, int(IDLE_TIMEOUT_S) + 1)}
         assert over(await call(prompt="hi", session_id="review"), "sessions") > AGAIN_S
         ids = [result["session_id"] for result in opened]
         assert (await call(prompt="hi", session_id=ids[0])).status_code == 200
