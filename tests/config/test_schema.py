@@ -19,7 +19,7 @@ ARN = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/agent-0123456789
 # Those about the server alone are one with any agent.
 EXAMPLES = [
     example if "arn = " in example else f'{example}\n[agents.any]\narn = "{ARN}"'
-    for page in ("configuration.md", "hosted.md", "../README.md")
+    for page in ("configuration.md", "hosted.md", "issuers.md", "../README.md")
     for example in re.findall(r"```toml\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)
 ]
 ENVIRON = {name: "x" * 32 for example in EXAMPLES for name in re.findall(r"\$\{(\w+)\}", example)}
