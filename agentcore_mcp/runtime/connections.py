@@ -51,6 +51,7 @@ def keep_alive(stream: Any) -> None:
 
     httpx2 takes options for sockets only with a transport of one's own, which then has to see to proxies itself.
     """
+    connection = stream.get_extra_info("socket")
     for option in _KEEPALIVE_OPTIONS:
         with suppress(OSError):  # known to Python, and not to this system
-            stream.get_extra_info("socket").setsockopt(*option)
+            connection.setsockopt(*option)

@@ -49,14 +49,15 @@ def endpoint_for(
 def endpoints(
     override: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
 ) -> Callable[[Runtime], str]:
-    """Return ``endpoint_for`` with these arguments, of which the override is checked now.
+    """Return ``endpoint_for`` with these arguments, of which the override is checked now, and once.
 
     Raises:
         ConfigurationError: As ``check_endpoint_url`` says.
     """
     if override is not None:
-        check_endpoint_url(override, use_fips=use_fips, use_dualstack=use_dualstack)
-    return partial(endpoint_for, override=override, use_fips=use_fips, use_dualstack=use_dualstack)
+        checked = check_endpoint_url(override, use_fips=use_fips, use_dualstack=use_dualstack)
+        return lambda _: checked
+    return partial(endpoint_for, use_fips=use_fips, use_dualstack=use_dualstack)
 
 
 def check_endpoint_url(text: str, *, use_fips: bool = False, use_dualstack: bool = False) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeVar
 
@@ -62,7 +62,7 @@ class RuntimeRequest:
         )
         return httpx2.Request(
             self.operation.method,
-            endpoint_url + self.operation.target,
+            _parsed(endpoint_url + self.operation.target),
             headers=[
                 (b"User-Agent", user_agent().encode("ascii")),
                 (b"Accept-Encoding", b"identity"),
@@ -85,6 +85,10 @@ def parsed_arn(arn: R | str) -> R | RuntimeArn:
 def new_session_id() -> str:
     """Return a new, random session id."""
     return str(uuid.uuid4())
+
+
+# httpx2 takes as long for it as for the rest of a request, and a server calls the same few all the time.
+_parsed = lru_cache(httpx2.URL)
 
 
 @cache

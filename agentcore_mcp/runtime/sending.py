@@ -104,19 +104,20 @@ class Sender:
 
         async def trace(event: str, info: dict[str, Any]) -> None:
             nonlocal stream
-            if event.endswith(".connect_tcp.complete"):
-                stream = info["return_value"]
-                keep_alive(stream)
-                _shorten_reads(stream, deadline)
-            elif event.endswith(".start_tls.complete"):
-                _shorten_reads(info["return_value"], deadline)
-            elif event.endswith(".start_tls.failed"):
-                # httpx2 leaves it open if that is because the call was cancelled.
-                await stream.aclose()
-            elif event.endswith(".receive_response_headers.started"):
-                deadline.set(request.head_timeout_s)
-            elif event.endswith(".receive_response_headers.complete"):
-                deadline.clear()
+            match event.split(".", 1)[1]:
+                case "connect_tcp.complete":
+                    stream = info["return_value"]
+                    keep_alive(stream)
+                    _shorten_reads(stream, deadline)
+                case "start_tls.complete":
+                    _shorten_reads(info["return_value"], deadline)
+                case "start_tls.failed":
+                    # httpx2 leaves it open if that is because the call was cancelled.
+                    await stream.aclose()
+                case "receive_response_headers.started":
+                    deadline.set(request.head_timeout_s)
+                case "receive_response_headers.complete":
+                    deadline.clear()
 
         if self._transport is None:
             outgoing.extensions["trace"] = trace

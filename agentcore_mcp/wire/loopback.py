@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 # As URLs and ``Host`` headers write it.
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
@@ -10,6 +11,7 @@ LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 LOOPBACK_IN_WORDS = "localhost, 127.0.0.0/8 or [::1]"
 
 
+@lru_cache
 def is_loopback(host: str) -> bool:
     """Tell whether a host, as URLs in parts have it, is this machine. Names other than localhost are not."""
     if host == "localhost":
