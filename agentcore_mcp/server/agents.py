@@ -103,18 +103,16 @@ class Agents:
             InvalidRequestError: If no agent has that name, or no name is given and there are several.
             AgentCoreError: If the agents have to be listed for it, and can't be.
         """
-        targets = self._targets_shown()
-        if name not in targets:
-            await self._discover()
-            targets = self._targets_shown()
-        if not name and len(targets) == 1:
-            return next(iter(targets.values()))
-        if name not in targets:
-            known = ", ".join(targets) or "none: no runtime that is ready was found"
-            if not name:
-                raise InvalidRequestError(f"no agent is named; pass agent, one of {known}")
-            raise InvalidRequestError(f"agent is {name!r}, and has to be one of {known}")
-        return targets[name]
+        if (target := self._targets.get(name)) is not None and self._shown(target.agent):
+            return target
+        targets = await self.all()
+        found = [one for one in targets if name in ("", one.agent.name)]
+        if len(found) == 1:
+            return found[0]
+        known = ", ".join(one.agent.name for one in targets) or "none: no runtime that is ready was found"
+        if not name:
+            raise InvalidRequestError(f"no agent is named; pass agent, one of {known}")
+        raise InvalidRequestError(f"agent is {name!r}, and has to be one of {known}")
 
     async def known(self, name: str, arn: str) -> Target:
         """Return the agent that a session was opened with; if none has that name any more, by its ARN alone.
@@ -138,7 +136,7 @@ class Agents:
 
     def known_so_far(self) -> list[Target]:
         """Return the agents that need no listing any more."""
-        return list(self._targets_shown().values())
+        return [target for target in self._targets.values() if self._shown(target.agent)]
 
     def client_of(self, target: Target) -> RuntimeClient:
         """Return what calls an agent, made at the first call; nothing is connected yet."""
@@ -191,9 +189,6 @@ class Agents:
                     )
                     self._targets[found.name] = self._target(found)
             self._discovered.set()
-
-    def _targets_shown(self) -> dict[str, Target]:
-        return {name: target for name, target in self._targets.items() if self._shown(target.agent)}
 
     def _target(self, agent: Agent) -> Target:
         return Target(agent, self._credentials.auth_for(agent), endpoint_of(agent))

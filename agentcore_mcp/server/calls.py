@@ -36,7 +36,7 @@ UNATTENDED_MAX_CALLS = 16
 LEAVE_AGAIN_S = 1.0
 # Ended calls whose output can still be read: not collected, or omitted from the result.
 KEPT_MAX_CALLS = 32
-# Expired handles that can still be explained.
+# Handles of calls of which nothing is left that can still be explained.
 _GONE_MAX_CALLS = 256
 
 
@@ -68,6 +68,8 @@ class Calls:
         self._shared = shared
         # Those that entered their phase last are last. With a store, one may be read and followed in one worker.
         self._calls: OrderedDict[Call, None] = OrderedDict()
+        # What has become of those that are gone, by handle.
+        self._gone: OrderedDict[str, str] = OrderedDict()
 
     @property
     def ending(self) -> bool:
@@ -77,7 +79,7 @@ class Calls:
     @property
     def in_use(self) -> bool:
         """Whether a call is in progress or to be collected, or its texts may be read."""
-        return any(call.phase is not Phase.GONE for call in self._calls)
+        return bool(self._calls)
 
     @property
     def running(self) -> list[asyncio.Task[None]]:
@@ -209,18 +211,17 @@ class Calls:
 
     def _let_go(self, call: Call, why: str) -> None:
         call.let_go(why)
-        for gone in self._entered(call)[:-_GONE_MAX_CALLS]:
-            del self._calls[gone]
+        self._calls.pop(call, None)
+        self._gone[call.handle] = why
+        if len(self._gone) > _GONE_MAX_CALLS:
+            self._gone.popitem(last=False)
 
     def _make_room(self, call: Call, why: str) -> None:
-        for oldest in self._entered(call)[:-KEPT_MAX_CALLS]:
-            self._let_go(oldest, why)
-
-    def _entered(self, call: Call) -> list[Call]:
-        """Note that a call is the last to have entered its phase, and return all that are in it."""
+        """Note that a call is the last to have entered its phase; the oldest in it have to go."""
         self._calls[call] = None
         self._calls.move_to_end(call)
-        return [other for other in self._calls if other.phase is call.phase]
+        for oldest in [other for other in self._calls if other.phase is call.phase][:-KEPT_MAX_CALLS]:
+            self._let_go(oldest, why)
 
     async def named(self, handle: str) -> Call:
         """Return a call by its handle.
@@ -229,15 +230,16 @@ class Calls:
             InvalidRequestError: If there is no such call, or nothing of it is left.
         """
         if self._shared is None:
-            call = next((one for one in self._calls if one.handle == handle), None)
+            call, why = next((one for one in self._calls if one.handle == handle), None), self._gone.get(handle)
         else:
             call = await self._shared.named(handle)
+            why = call.gone if call is not None else ""
+        if why:
+            raise InvalidRequestError(f"the call {handle!r} {why}")
         if call is None:
             raise InvalidRequestError(
                 f"no call has the handle {handle[:40]!r}; pass one as a result gave it since this server was started"
             )
-        if call.phase is Phase.GONE:
-            raise InvalidRequestError(f"the call {handle!r} {call.gone}")
         return call
 
     async def collectable(self, handle: str, tool: str) -> Call:
