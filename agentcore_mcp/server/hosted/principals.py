@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.auth.provider import AccessToken
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Principal:
     """Who calls. Two are the same if issuer, subject and client are.
 
@@ -27,7 +28,7 @@ class Principal:
     scopes: frozenset[str] = field(default=frozenset(), compare=False)
     groups: frozenset[str] = field(default=frozenset(), compare=False)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """What they are told from all others by, without saying who they are: 32 hexadecimal digits."""
         parts = (self.issuer, self.subject, self.client)

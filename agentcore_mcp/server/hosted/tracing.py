@@ -7,7 +7,7 @@ caller sent is passed on as far as it is what W3C Trace Context and Baggage allo
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers
@@ -54,12 +54,21 @@ async def keep_baggage(ctx: ServerRequestContext[Any, Any], call_next: CallNext)
         context.detach(before)
 
 
-@contextmanager
-def span(operation: str, agent: str, session_id: str) -> Iterator[None]:
+def span(operation: str, agent: str, session_id: str) -> AbstractContextManager[None]:
     """Let what is sent to an agent inside the block be a part of the current trace.
 
     A failure is noted by its class: its words may be the agent's.
     """
+    from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider
+
+    # As long as no provider is set up, a span would be the caller's own again.
+    if isinstance(get_tracer_provider(), ProxyTracerProvider):
+        return nullcontext()
+    return _span(operation, agent, session_id)
+
+
+@contextmanager
+def _span(operation: str, agent: str, session_id: str) -> Iterator[None]:
     from opentelemetry.trace import SpanKind, StatusCode, get_tracer
 
     attributes = {"gen_ai.agent.name": agent, "gen_ai.conversation.id": session_id}

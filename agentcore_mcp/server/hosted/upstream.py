@@ -7,6 +7,7 @@ AgentCore Identity, or the runtime, where the token is meant for that as well.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 # What AgentCore Identity takes for a user id (GetWorkloadAccessTokenForUserId); the header alone may have 1,024.
 USER_ID_MAX_CHARS = 128
+_VISIBLE_ASCII = re.compile("[!-~]+")
 # Of more callers, those are kept that called last.
 KEPT_MAX = 10_000
 
@@ -36,11 +38,12 @@ def user_id_of(agent: Agent, principal: Principal) -> str | None:
     That of the configuration, or ``ISSUER#SUBJECT``; the first ``#`` is between the two, as an issuer has none. Longer
     than 128 characters, or with others than visible ASCII, it is ``sha256:`` and the hash of both with their lengths.
     """
-    sends_token = not (agent.auth.signs or agent.auth.none)
-    if agent.user_id is not None or sends_token or not agent.send_user_id or not principal.subject:
+    if agent.user_id is not None or not agent.send_user_id or not principal.subject:
         return agent.user_id
+    if not (agent.auth.none or agent.auth.signs):
+        return None
     user_id = f"{principal.issuer}#{principal.subject}"
-    if len(user_id) <= USER_ID_MAX_CHARS and all("!" <= char <= "~" for char in user_id):
+    if len(user_id) <= USER_ID_MAX_CHARS and _VISIBLE_ASCII.fullmatch(user_id):
         return user_id
     both = "".join(f"{len(part)}:{part}" for part in (principal.issuer, principal.subject))
     return f"sha256:{hashlib.sha256(both.encode('utf-8', 'surrogatepass')).hexdigest()}"
