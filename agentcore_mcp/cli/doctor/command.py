@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import aclosing
 from pathlib import Path
 
 import anyio
@@ -28,17 +29,17 @@ def doctor(*, invoke: bool | None, command: bool | None, as_json: bool, agent: A
     server, where server.public_url is set; and at what MCP hosts on this machine are told. Runs nothing, unless asked.
     """
     report = Report(as_json=as_json)
+    report.about = "configuration"
     try:
         with settings_for(agent) as settings:
-            names = ", ".join(settings.names) or "those that discover finds"
-            report.add("configuration", "agents", "ok", names)
+            report.add("agents", "ok", ", ".join(settings.names) or "those that discover finds")
             anyio.run(_look, settings, report, invoke, command)
-            with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-                anyio.run(look_at_hosts, report, nowhere)
     except ConfigurationError as error:
-        report.add("configuration", "settings", "failed", error.message, "agentcore-mcp init writes a file")
-    report.finish()
-    sys.exit(1 if report.failed else 0)
+        step = "agentcore-mcp init writes a file" if error.message.startswith("no agent is configured") else ""
+        report.add("settings", "failed", error.message, step)
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        anyio.run(look_at_hosts, report, nowhere)
+    sys.exit(0 if report.finish() else 1)
 
 
 async def _look(settings: Settings, report: Report, invoke: bool | None, command: bool | None) -> None:
@@ -47,18 +48,15 @@ async def _look(settings: Settings, report: Report, invoke: bool | None, command
     from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
     from agentcore_mcp.server.agents import Agents
 
-    agents = Agents(settings, DEFAULT_RETRIES, None)
-    try:
-        targets = agents.known_so_far()
-        with report.failing("configuration", "discover"):
-            targets = await agents.all()
-        for target in targets:
-            name = target.agent.name
+    async with aclosing(Agents(settings, DEFAULT_RETRIES, None)) as agents:
+        with report.failing("discover"):
+            await agents.all()
+        for target in agents.known_so_far():
+            report.about = target.agent.name
             await Examination(target, agents, settings, report).run(
-                invoke=asked(f"Ask {name}? It runs the agent, which costs.", invoke),
-                command=asked(f"Run `true` in a session of {name}?", command),
+                invoke=asked(f"Ask {report.about}? It runs the agent, which costs.", invoke),
+                command=asked(f"Run `true` in a session of {report.about}?", command),
             )
-    finally:
-        await agents.aclose()
     if settings.server.public_url is not None:
+        report.about = "hosted server"
         await look_at_server(settings, report)

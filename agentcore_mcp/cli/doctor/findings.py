@@ -46,44 +46,44 @@ class Report:
 
     Args:
         as_json: As JSON.
+
+    Attributes:
+        about: What the next findings are about: an agent's name, or something else.
     """
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._about = ""
+        self._shown_about = ""
+        self.about = ""
         self.findings: list[Finding] = []
 
-    def add(self, about: str, what: str, state: State, detail: str = "", next_step: str = "") -> None:
+    def add(self, what: str, state: State, detail: str = "", next_step: str = "") -> None:
         """Note a finding."""
-        finding = Finding(about, what, state, detail, next_step)
-        self.findings.append(finding)
+        self.findings.append(Finding(self.about, what, state, detail, next_step))
         if self._as_json:
             return
-        if about != self._about:
-            self._about = about
-            click.secho(f"\n{about}", bold=True)
+        if self.about != self._shown_about:
+            self._shown_about = self.about
+            click.secho(f"\n{self.about}", bold=True)
         mark, colour = _MARKS[state]
-        click.echo(f"  {click.style(mark, fg=colour)} {what}{f': {visible(detail)}' if detail else ''}")
+        lines = [visible(line) for line in f"{what}{': ' if detail else ''}{detail}".split("\n")]
+        click.echo(f"  {click.style(mark, fg=colour)} " + "\n    ".join(lines))
         if next_step:
             click.echo(f"    → {visible(next_step)}")
 
     @contextmanager
-    def failing(self, about: str, what: str, agent: Agent | None = None) -> Iterator[None]:
+    def failing(self, what: str, agent: Agent | None = None) -> Iterator[None]:
         """Note an error of the block as a finding, and go on."""
         try:
             yield
         except AgentCoreError as error:
-            self.add(about, what, "failed", error.message, next_step(error, agent) if agent is not None else "")
+            self.add(what, "failed", error.message, next_step(error, agent) if agent is not None else "")
 
-    @property
-    def failed(self) -> bool:
-        """Whether anything is not as it should be."""
-        return any(finding.state == "failed" for finding in self.findings)
-
-    def finish(self) -> None:
-        """Show what is left to be shown."""
+    def finish(self) -> bool:
+        """Show what is left to be shown; tell whether all is as it should be."""
+        counts = {state: sum(finding.state == state for finding in self.findings) for state in _MARKS}
         if self._as_json:
             click.echo(json.dumps([asdict(finding) for finding in self.findings], indent=2, ensure_ascii=False))
-            return
-        counts = {state: sum(finding.state == state for finding in self.findings) for state in _MARKS}
-        click.echo(f"\n{counts['ok']} ok, {counts['failed']} failed, {counts['skipped']} skipped")
+        else:
+            click.echo(f"\n{counts['ok']} ok, {counts['failed']} failed, {counts['skipped']} skipped")
+        return not counts["failed"]

@@ -11,70 +11,73 @@ if TYPE_CHECKING:
     from agentcore_mcp.cli.doctor.findings import Report
     from agentcore_mcp.config import Settings
 
-_ABOUT = "hosted server"
 _TIMEOUT_S = 10.0
-_OPENID = "/.well-known/openid-configuration"
-_OAUTH = "/.well-known/oauth-authorization-server"
+_PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+_ACCEPT = {"Accept": "application/json, text/event-stream"}
+_FAILING = 500
 
 
 async def look_at_server(settings: Settings, report: Report) -> None:
     """Look at the server from outside, as its public URL leads there."""
-    url = settings.server.public_url
-    assert url is not None  # noqa: S101 - the caller looked
+    url, auth = str(settings.server.public_url), settings.server.auth
     async with httpx2.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=False) as http:
         try:
-            answer = await http.post(url, json={"jsonrpc": "2.0", "id": 1, "method": "ping"})
+            answer = await http.post(url, json=_PING, headers=_ACCEPT)
         except (httpx2.HTTPError, OSError) as error:
-            report.add(_ABOUT, "public_url", "failed", f"{url}: {error}", "is the proxy in front of the server up?")
+            why = str(error) or type(error).__name__
+            report.add("public_url", "failed", f"{url}: {why}", "is the proxy in front of the server up?")
             return
+        wrong, step = "", ""
         if answer.is_redirect:
-            where = answer.headers.get("location", "")
+            wrong = f"{url} redirects to {answer.headers.get('location', '')}"
             step = (
                 "clients drop Authorization on a redirect to another host; make public_url the address that it leads to"
             )
-            report.add(_ABOUT, "public_url", "failed", f"{url} redirects to {where}", step)
-            return
-        if answer.status_code == 421:
+        elif answer.status_code == 421:
+            wrong = f"{url} does not know its own name"
             step = f"the proxy has to pass Host on; {urlsplit(url).hostname} is taken, others by --allowed-host"
-            report.add(_ABOUT, "public_url", "failed", f"{url} does not know its own name", step)
+        elif answer.status_code in (404, 405) or answer.status_code >= _FAILING:
+            wrong = f"{url} answers with HTTP {answer.status_code}"
+            step = "is the server up behind its proxy, and does this path lead to its /mcp?"
+        report.add(
+            "public_url", "failed" if wrong else "ok", wrong or f"{url} answers with HTTP {answer.status_code}", step
+        )
+        if wrong:
             return
-        report.add(_ABOUT, "public_url", "ok", f"{url} answers with HTTP {answer.status_code}")
-        if settings.server.auth is None:
-            report.add(_ABOUT, "tokens", "skipped", "not checked: there is no [server.auth]")
+        if auth is None:
+            report.add("tokens", "skipped", "not checked: there is no [server.auth]")
             return
-        await _metadata(settings, answer, http, report)
-        await _issuers(settings, http, report)
+        await _metadata(url, answer, http, report)
+        from agentcore_mcp.server.hosted.keys import IssuerKeys, KeysUnavailableError
+
+        for issuer in auth.issuers:
+            try:
+                await IssuerKeys(issuer, http).key(None, auth.algorithms[0])
+            except KeysUnavailableError as error:
+                report.add("keys", "failed", str(error), "the server has to reach its issuer over HTTPS")
+            else:
+                report.add("keys", "ok", f"{issuer.issuer} gives its keys")
 
 
-async def _metadata(settings: Settings, answer: httpx2.Response, http: httpx2.AsyncClient, report: Report) -> None:
+async def _metadata(url: str, answer: httpx2.Response, http: httpx2.AsyncClient, report: Report) -> None:
     """Follow the challenge, as a client does that has no token."""
-    challenge = answer.headers.get("www-authenticate", "")
-    address = challenge.partition('resource_metadata="')[2].partition('"')[0]
+    address = metadata_address(answer)
     if answer.status_code != 401 or not address:
         step = "a proxy must not answer for the server, nor take WWW-Authenticate away"
-        report.add(_ABOUT, "challenge", "failed", f"HTTP {answer.status_code} without resource_metadata", step)
+        report.add("challenge", "failed", f"HTTP {answer.status_code} without resource_metadata", step)
         return
     try:
-        document = (await http.get(address)).json()
-        resource = str(document["resource"])
+        resource = str((await http.get(address)).json()["resource"])
     except (httpx2.HTTPError, OSError, ValueError, KeyError, TypeError) as error:
         step = f"the proxy has to pass {urlsplit(address).path} on to the server"
-        report.add(_ABOUT, "metadata", "failed", f"{address}: {error}", step)
+        why = "its answer is no metadata" if isinstance(error, ValueError | KeyError | TypeError) else error
+        report.add("metadata", "failed", f"{address}: {why}", step)
         return
-    same = resource.rstrip("/") == str(settings.server.public_url).rstrip("/")
+    same = resource.rstrip("/") == url.rstrip("/")
     step = "" if same else "clients refuse metadata of another resource: is this another server's?"
-    report.add(_ABOUT, "metadata", "ok" if same else "failed", f"{address} is of {resource}", step)
+    report.add("metadata", "ok" if same else "failed", f"{address} is of {resource}", step)
 
 
-async def _issuers(settings: Settings, http: httpx2.AsyncClient, report: Report) -> None:
-    """Fetch the keys of each issuer."""
-    from agentcore_mcp.server.hosted.keys import IssuerKeys, KeysUnavailableError
-
-    assert settings.server.auth is not None  # noqa: S101 - the caller looked
-    for issuer in settings.server.auth.issuers:
-        try:
-            await IssuerKeys(issuer, http).key(None, settings.server.auth.algorithms[0])
-        except KeysUnavailableError as error:
-            report.add(_ABOUT, "keys", "failed", str(error), "the server has to reach its issuer over HTTPS")
-        else:
-            report.add(_ABOUT, "keys", "ok", f"{issuer.issuer} gives its keys")
+def metadata_address(answer: httpx2.Response) -> str:
+    """Return where a challenge says that the metadata is (RFC 9728, 5.1); "" if it doesn't say so."""
+    return str(answer.headers.get("www-authenticate", "").partition('resource_metadata="')[2].partition('"')[0])

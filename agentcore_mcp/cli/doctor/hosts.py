@@ -19,16 +19,18 @@ _START_LIMIT_S = 20.0
 async def look_at_hosts(report: Report, nowhere: TextIO) -> None:
     """Start the server as each host's file says; what it writes to standard error goes to ``nowhere``."""
     for host in HOSTS.values():
+        report.about = host.title
         for scope in host.files:
             path = host.path(scope, Server("agentcore"))
-            with report.failing(host.title, str(path)):
+            with report.failing(str(path)):
                 servers = entry_at(path, host.keys) if path.is_file() else None
                 for name, entry in (servers if isinstance(servers, dict) else {}).items():
-                    if isinstance(entry, dict) and "agentcore-mcp" in str(entry.get("command")):
-                        await _start(report, host.title, f"{name} in {path}", entry, nowhere)
+                    # `uvx agentcore-mcp` has it as an argument.
+                    if isinstance(entry, dict) and "agentcore-mcp" in f"{entry.get('command')} {entry.get('args')}":
+                        await _start(report, f"{name} in {path}", entry, nowhere)
 
 
-async def _start(report: Report, title: str, what: str, entry: dict[str, Any], nowhere: TextIO) -> None:
+async def _start(report: Report, what: str, entry: dict[str, Any], nowhere: TextIO) -> None:
     from mcp import Client, StdioServerParameters
     from mcp.client.stdio import stdio_client
 
@@ -36,7 +38,7 @@ async def _start(report: Report, title: str, what: str, entry: dict[str, Any], n
     command, *args = command if isinstance(command, list) else [command, *entry.get("args", [])]
     env = entry.get("env", entry.get("environment", {}))
     if any("${" in str(value) or "{env:" in str(value) for value in env.values()):
-        report.add(title, what, "skipped", "its variables come from the host's own environment")
+        report.add(what, "skipped", "its variables come from the host's own environment")
         return
     server = StdioServerParameters(command=command, args=args, env={name: str(value) for name, value in env.items()})
     try:
@@ -47,6 +49,6 @@ async def _start(report: Report, title: str, what: str, entry: dict[str, Any], n
         while isinstance(error, ExceptionGroup):
             error = error.exceptions[0]
         why = str(error) or type(error).__name__
-        report.add(title, what, "failed", why, f"run it yourself to see what it says: {' '.join([command, *args])}")
+        report.add(what, "failed", why, f"run it yourself to see what it says: {' '.join([command, *args])}")
         return
-    report.add(title, what, "ok", f"starts, with {', '.join(tool.name for tool in tools)}")
+    report.add(what, "ok", f"starts, with {', '.join(tool.name for tool in tools)}")

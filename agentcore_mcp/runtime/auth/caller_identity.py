@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.errors import CredentialsError
+from agentcore_mcp.errors import ConnectError, CredentialsError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,9 +35,10 @@ def caller_identity(auth: SigV4Auth, *, region: str) -> CallerIdentity:
 
     Raises:
         CredentialsError: If there are no credentials, or STS doesn't take them.
+        ConnectError: If STS can't be reached.
     """
     import botocore.session
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError as UnreachableError, HTTPClientError
     from botocore.parsers import ResponseParserError
 
     credentials = auth.credentials()
@@ -50,5 +51,7 @@ def caller_identity(auth: SigV4Auth, *, region: str) -> CallerIdentity:
             aws_session_token=credentials.token,
         )
         return CallerIdentity(client.get_caller_identity()["Arn"], auth.expires_at())
+    except (UnreachableError, HTTPClientError) as error:
+        raise ConnectError(f"STS can't be reached: {error}") from error
     except (BotoCoreError, ClientError, ResponseParserError) as error:
         raise CredentialsError(f"STS does not take the AWS credentials: {error}; sign in again") from error

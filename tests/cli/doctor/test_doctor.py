@@ -215,6 +215,31 @@ def test_credentials_that_sts_refuses_are_told(doctor: Doctor, tmp_path: Path) -
     assert "credentials" in failed(findings)
 
 
+def test_an_sts_that_can_t_be_reached_keeps_nothing_from_being_looked_at(doctor: Doctor, local: LocalAgentCore) -> None:
+    if local.auth.get("mode") == "jwt":
+        return
+    findings = doctor(environ={**local.environ(), "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9"})
+
+    assert "STS can't be reached" in findings["credentials"]["detail"]
+    assert (findings["credentials"]["state"], findings["StopRuntimeSession"]["state"]) == ("skipped", "ok")
+
+
+def test_a_runtime_that_there_isn_t_is_told(doctor: Doctor, local: LocalAgentCore) -> None:
+    environ = local.environ()
+    findings = doctor(environ={**environ, "AGENTCORE_RUNTIME_ARN": f"{environ['AGENTCORE_RUNTIME_ARN']}x"}, code=1)
+
+    assert failed(findings) == ["StopRuntimeSession"]
+    assert "doesn't exist in the ARN's account and region" in findings["StopRuntimeSession"]["next_step"]
+
+
+def test_an_answer_that_is_no_refusal_does_not_tell_what_a_runtime_takes(doctor: Doctor, tmp_path: Path) -> None:
+    with serving(answering(502)) as port:
+        path = written(tmp_path / "c.toml", one_agent(f"http://127.0.0.1:{port}", auth="{ none = true }"))
+        findings = doctor("--config", path, code=1)
+
+    assert findings["authentication"]["state"] == "skipped"
+
+
 def test_a_host_that_nobody_knows_is_told(doctor: Doctor, tmp_path: Path) -> None:
     text = one_agent("https://nobody.invalid")
     findings = doctor("--config", written(tmp_path / "c.toml", text), code=1)
@@ -238,6 +263,17 @@ def test_what_is_not_configured_is_told(doctor: Doctor) -> None:
     findings = doctor(code=1)
 
     assert findings["settings"]["next_step"] == "agentcore-mcp init writes a file"
+
+
+def test_a_setting_that_is_wrong_is_told_and_hosts_are_looked_at_all_the_same(doctor: Doctor, tmp_path: Path) -> None:
+    uvx = {"command": "nowhere/uvx", "args": ["agentcore-mcp"]}
+    path = tmp_path / ".cursor/mcp.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"mcpServers": {"ours": uvx}}), "utf-8")
+    findings = doctor("--config", written(tmp_path / "c.toml", "agent = 1\n"), code=1)
+
+    assert findings["settings"]["next_step"] == ""
+    assert findings[f"ours in {path}"]["state"] == "failed"
 
 
 def test_a_host_s_file_is_tried(doctor: Doctor, tmp_path: Path, local: LocalAgentCore) -> None:
@@ -269,6 +305,8 @@ def hosted(url: str, issuer: str) -> str:
             "redirect",
         ),
         (answering(421), "public_url", "pass Host on"),
+        (answering(404), "public_url", "does this path lead to its /mcp?"),
+        (answering(502), "public_url", "is the server up behind its proxy"),
         (answering(403), "challenge", "must not answer for the server"),
         (
             answering(401, {"www-authenticate": 'Bearer resource_metadata="http://127.0.0.1:9/x"'}),
