@@ -65,11 +65,11 @@ ROOMS = {
     # The libraries of its extras are imported on use.
     "server.hosted": _rule(
         "errors wire runtime config server",
-        "anyio botocore httpx2 jwt limits mcp opentelemetry prometheus_client pydantic redis starlette uvicorn",
+        "anyio httpx2 jwt limits mcp opentelemetry prometheus_client pydantic redis starlette",
     ),
     "cli": _rule(
         "errors wire runtime hosting local config server _logs",
-        "anyio click httpx2 mcp pydantic rich tomlkit uvicorn",
+        "anyio click httpx2 mcp rich tomlkit",
     ),
     "__main__": _rule("cli"),
     # The package itself resolves its names on first use; what it may not do is import a room at the top.

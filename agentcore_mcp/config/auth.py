@@ -30,13 +30,13 @@ class ClientCredentials(Table):
 
 
 class TokenExchange(ClientCredentials):
-    """The same kind of client, which exchanges the caller's token for one that the runtime takes (RFC 8693)."""
+    """Such a client, which exchanges the caller's token for one that the runtime accepts (RFC 8693)."""
 
-    actor: bool = Field(default=False, description="Send a token of the client's own along, as actor_token")
+    actor: bool = Field(default=False, description="Send a token of the client itself as actor_token")
 
 
 class AgentCoreIdentity(Table):
-    """What exchanges the caller's token at AgentCore Identity, called with the server's own AWS credentials."""
+    """Exchanges the caller's token at AgentCore Identity, called with the server's own AWS credentials."""
 
     workload_name: str = Field(min_length=3, description="This server's workload identity")
     credential_provider_name: str = Field(min_length=1, description="OAuth2 credential provider that exchanges tokens")
@@ -46,7 +46,7 @@ class AgentCoreIdentity(Table):
 
 
 class PassThrough(Table):
-    """What a caller's own token has to name, so that it is sent on to the runtime."""
+    """The audience that a caller's token needs to be sent on to the runtime."""
 
     audience: str = Field(min_length=1, description="The audience that the runtime's authorizer expects")
     audience_claim: str = Field(default="aud", description="Where a token names it; Cognito: client_id")
@@ -69,7 +69,7 @@ _OWN = (("token",), ("token_file",), ("token_command",), ("client_credentials",)
 # The token of the caller of each request, or one for it.
 _CALLERS = (("token_exchange",), ("agentcore_identity",), ("pass_through",))
 _KINDS = (_AWS, *_OWN, *_CALLERS, ("none",))
-# Those of them that a text, which may be empty, can stand for.
+# The keys whose value is a text, which may be empty.
 TOKEN_KEYS = frozenset({"token", "token_file"})
 
 
@@ -149,5 +149,5 @@ class Auth(Table):
 
     @property
     def of_caller(self) -> bool:
-        """Whether the caller of each request is who authorizes it."""
+        """Whether each request is authorized with a token of its own caller, or one exchanged for it."""
         return self.kind in _CALLERS

@@ -1,4 +1,4 @@
-"""A server that several people share over HTTP: its public URL, whose tokens it takes, and who may do what."""
+"""A server that several people share over HTTP: its public URL, the issuers of its tokens, permissions and limits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from agentcore_mcp.config.model import Table
 from agentcore_mcp.wire.loopback import is_loopback
 
-# Signatures that a public key verifies. A symmetric one could be made by whoever reads the key set (RFC 8725, 3.1).
+# Signatures that a public key verifies. Anybody who reads the key set could make a symmetric one (RFC 8725, 3.1).
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 # As RFC 6749, 3.3 has it. Tokens and challenges separate scopes by spaces.
 Scope = Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")]
@@ -29,19 +29,19 @@ Https = Annotated[str, AfterValidator(_https)]
 
 
 class Issuer(Table):
-    """An OAuth authorization server whose access tokens are taken."""
+    """An OAuth authorization server whose access tokens the server accepts."""
 
-    issuer: Https = Field(description="Its identifier, as the claim iss has it to the letter")
-    jwks_url: Https | None = Field(default=None, description="Its public keys; default: as its metadata says")
+    issuer: Https = Field(description="Its identifier, exactly as in the claim iss")
+    jwks_url: Https | None = Field(default=None, description="URL of its public keys; default: from its metadata")
     audience: tuple[str, ...] = Field(default=(), description="Values that mean this server; default: public_url")
     audience_claim: str = Field(default="aud", description="Where a token names its audience; Cognito: client_id")
     scope_prefix: str = Field(
-        default="", description="What its tokens leave out of the scopes that clients ask for; Entra ID: api://ID/"
+        default="", description="Prefix of the requested scopes that its tokens omit; Entra ID: api://ID/"
     )
 
 
 def _long(value: SecretStr) -> SecretStr:
-    # Not as a bound of the field: its message would show the value, and the schema is for texts like ${SECRET}, too.
+    # Not a bound of the field: its message would show the value, and the schema also has to accept ${SECRET}.
     if len(value.get_secret_value()) < _SECRET_MIN_CHARS:
         raise ValueError(f"fewer than {_SECRET_MIN_CHARS} characters")
     return value
@@ -58,11 +58,11 @@ def _issuer(value: Any) -> Any:
 
 
 class Claims(Table):
-    """Which claims of a token say who somebody is. The first of several that a token has is the one that counts."""
+    """Which claims of a token name the caller. Of several, the first that the token has counts."""
 
     subject: tuple[str, ...] = Field(default=("sub",), description="The person or program")
-    client: tuple[str, ...] = Field(default=("client_id", "azp", "cid"), description="The application they use")
-    scopes: tuple[str, ...] = Field(default=("scope", "scp"), description="Scopes: a text or a list")
+    client: tuple[str, ...] = Field(default=("client_id", "azp", "cid"), description="The application that they use")
+    scopes: tuple[str, ...] = Field(default=("scope", "scp"), description="Scopes, as a text with spaces or as a list")
     groups: tuple[str, ...] = Field(default=("groups", "cognito:groups", "roles"), description="Groups or roles")
 
 
@@ -76,27 +76,27 @@ class Scopes(Table):
 
 
 class ServerAuth(Table):
-    """Whose tokens are taken, and how they are checked."""
+    """Which access tokens the server accepts."""
 
     issuers: tuple[Annotated[Issuer, BeforeValidator(_issuer, json_schema_input_type=str | Issuer)], ...] = Field(
-        min_length=1, description="Authorization servers: URLs, or tables with more to say"
+        min_length=1, description="Authorization servers: URLs or tables"
     )
     algorithms: tuple[Algorithm, ...] = Field(
-        default=("RS256", "PS256", "ES256", "EdDSA"), min_length=1, description="Signature algorithms that are taken"
+        default=("RS256", "PS256", "ES256", "EdDSA"), min_length=1, description="Accepted signature algorithms"
     )
     clock_skew_s: float = Field(
-        default=30, validation_alias="clock_skew", ge=0, le=300, description="Seconds that clocks may differ"
+        default=30, validation_alias="clock_skew", ge=0, le=300, description="Seconds by which clocks may differ"
     )
-    required_scopes: tuple[Scope, ...] = Field(default=(), description="Scopes that every call needs")
+    required_scopes: tuple[Scope, ...] = Field(default=(), description="Scopes that every request needs")
     scopes: Scopes = Field(default=Scopes(), description="The scopes that tools need")
-    claims: Claims = Field(default=Claims(), description="Which claims say who somebody is")
+    claims: Claims = Field(default=Claims(), description="Which claims name the caller")
 
 
 _Name = Annotated[str, Field(min_length=1)]
 
 
 class Allow(Table):
-    """Who may use an agent. Without groups and subjects, all callers; each needs the scopes."""
+    """Who may use an agent: members of the groups and the subjects, or else all callers; each needs the scopes."""
 
     scopes: tuple[Scope, ...] = Field(
         default=(), min_length=1, description="Scopes that its calls need besides those of the tools"
@@ -106,25 +106,27 @@ class Allow(Table):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        # Else a variable that is empty would open an agent to everybody.
+        # An empty variable would open the agent to everybody.
         if not (self.scopes or self.groups or self.subjects):
             raise ValueError("allow has neither scopes nor groups nor subjects; leave it out to let all callers in")
         return self
 
 
 class Limits(Table):
-    """How much one caller may use, on all workers together; no limit where none is set."""
+    """How much one caller may use, on all workers together. A limit that is not set does not apply."""
 
-    calls_per_minute: int | None = Field(default=None, ge=1, description="Calls of tools that a caller may begin")
-    concurrent_calls: int | None = Field(default=None, ge=1, description="Calls of a caller that may go on at once")
+    calls_per_minute: int | None = Field(
+        default=None, ge=1, description="Calls of tools that a caller may begin a minute"
+    )
+    concurrent_calls: int | None = Field(default=None, ge=1, description="Calls of a caller that may run at once")
     sessions: int | None = Field(default=None, ge=1, description="Sessions that a caller may have open")
     session_minutes: int | None = Field(
-        default=None, ge=1, description="Minutes that a caller's sessions may be open in 24 hours, taken together"
+        default=None, ge=1, description="Minutes that a caller's sessions may be open in 24 hours, added up"
     )
     agent_concurrent_calls: int | None = Field(
-        default=None, ge=1, description="Calls of all callers that may go on at once with one agent"
+        default=None, ge=1, description="Calls of one agent, by all callers, that may run at once"
     )
-    body_bytes: int = Field(default=4_194_304, ge=1_024, description="Size of a request")
+    body_bytes: int = Field(default=4_194_304, ge=1_024, description="Bytes that the body of a request may have")
     call_s: float | None = Field(
         default=None, gt=0, allow_inf_nan=False, description="Seconds after which a call is ended"
     )
@@ -137,19 +139,24 @@ class Server(Table):
     auth: ServerAuth | None = Field(default=None, description="Access tokens; without it, only loopback is served")
     secret: Annotated[SecretStr, AfterValidator(_long)] | None = Field(
         default=None,
-        description="Marks session ids and seals confirmations; the same for all workers. Default: one of this machine",
+        description="Key for session ids and confirmations, the same on all workers; default: a key of this machine",
     )
     store: Annotated[SecretStr, AfterValidator(_redis)] | None = Field(
-        default=None, description="redis:// or rediss:// URL of what the workers share; default: memory, for one worker"
+        default=None,
+        description="redis:// or rediss:// URL of the store that the workers share; default: memory, for one worker",
     )
-    foreign_sessions: bool = Field(default=False, description="Take session ids that this server did not give out")
+    foreign_sessions: bool = Field(default=False, description="Accept session ids that this server did not make")
     limits: Limits = Field(default=Limits(), description="How much one caller may use")
     drain_s: float = Field(
-        default=30, validation_alias="drain", ge=0, le=3_600, description="Seconds that calls may go on after SIGTERM"
+        default=30,
+        validation_alias="drain",
+        ge=0,
+        le=3_600,
+        description="Seconds for which calls may go on after SIGTERM",
     )
 
     @model_validator(mode="after")
     def _tokens_need_an_audience(self) -> Self:
         if self.auth is not None and self.public_url is None:
-            raise ValueError("auth needs public_url, which access tokens have to name as their audience")
+            raise ValueError("auth needs public_url, the audience that access tokens have to name")
         return self
