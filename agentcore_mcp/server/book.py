@@ -31,11 +31,12 @@ class Book(Protocol):
         when it was open before is kept in ``earlier``.
         """
 
-    async def idle(self, session: Session) -> None:
-        """Write down that a long call in a session has ended, so that it is idle from now on and not before."""
+    async def ended(self, session: Session, *, opened: bool = True) -> bool:
+        """Write down that a call in a session has ended, and tell whether the session is being stopped, or was.
 
-    async def unused(self, session: Session) -> None:
-        """Take back the last call in a session; without any, there is no session."""
+        It is idle from now on and not before. A call that opened nothing is taken back, unless it was stopped; without
+        any, there is no session.
+        """
 
     async def moved(self, session: Session, session_id: str) -> None:
         """Write down that a call's session has another id, and change it in ``session``."""
@@ -45,9 +46,6 @@ class Book(Protocol):
 
     async def stopping(self, session: Session, change: int) -> None:
         """Write down that a stop began (1) or failed (-1). One that succeeded stays counted."""
-
-    async def is_stopped(self, session: Session) -> bool:
-        """Tell whether a session is being stopped, or was."""
 
     async def get(self, key: tuple[str, str]) -> Session | None:
         """Return the session of an agent and an id."""
@@ -66,10 +64,22 @@ class MemoryBook:
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
+        # How many are open, or more: one that ends by itself is not taken off at once.
+        self._opened = 0
+
+    def opened(self, session: Session, most: int) -> int | None:
+        """Return how many sessions are open beside one, to be exact if they are ``most``; None if it is open itself."""
+        known, now = self._sessions.get(session.key), self._now()
+        if known is not None and known.is_open(now):
+            return None
+        if self._opened >= most:
+            self._opened = sum(one.is_open(now) for one in self._sessions.values())
+        return self._opened
 
     async def used(self, session: Session) -> Session:
         """Return the session that earlier calls had, if there were any."""
         known, now = self._sessions.get(session.key), self._now()
+        self._opened += known is None or not known.is_open(now)
         if known is None or known.stopping:
             session.opened_at, session.earlier = now, () if known is None else known.spans
             known = self._sessions[session.key] = session
@@ -84,15 +94,20 @@ class MemoryBook:
             del self._sessions[next(stopped, next(iter(self._sessions.values()))).key]
         return known
 
-    async def idle(self, session: Session) -> None:
-        """Note it in the session."""
-        session.used_at = self._now()
-
-    async def unused(self, session: Session) -> None:
-        """Forget the session if the call was its only one."""
+    async def ended(self, session: Session, *, opened: bool = True) -> bool:
+        """Note it in the session, or forget that if the call was its only one."""
+        if session.stopping > 0:
+            return True
+        now = self._now()
+        if opened:
+            self._opened += not session.is_open(now)
+            session.used_at = now
+            return False
         session.calls -= 1
         if session.calls == 0 and self._sessions.get(session.key) is session:
             del self._sessions[session.key]
+            self._opened -= session.is_open(now)
+        return False
 
     async def moved(self, session: Session, session_id: str) -> None:
         """Keep the session under its other id, opened when that was."""
@@ -109,12 +124,9 @@ class MemoryBook:
 
     async def stopping(self, session: Session, change: int) -> None:
         """Count it in the session, which ends with the first."""
+        self._opened += change < 0
         session.stopping += change
         session.stopped_at = min(session.stopped_at, self._now()) if session.stopping else math.inf
-
-    async def is_stopped(self, session: Session) -> bool:
-        """Tell it from the session itself."""
-        return session.stopping > 0
 
     async def get(self, key: tuple[str, str]) -> Session | None:
         """Return the session."""

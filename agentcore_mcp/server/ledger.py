@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 # What the service answers before it looks for a session.
 _REFUSED = frozenset({400, 401, 402, 403, 404, 429})
-# A session is idle from the end of its last call on. What a call of less adds is not worth writing down.
-_LONG_S = 30.0
 
 
 def _opened_nothing(error: AgentCoreError) -> bool:
@@ -68,21 +66,11 @@ class Ledger:
             yield
         except AgentCoreError as error:
             error.session_id = session.session_id
-            if await self.book.is_stopped(session):
+            if await self.book.ended(session, opened=not _opened_nothing(error)):
                 raise _stopped(session) from error
-            if _opened_nothing(error):
-                await self.book.unused(session)
-            else:
-                await self._ended(session)
             raise
-        await self._ended(session)
-        if call.stop is None and await self.book.is_stopped(session):
+        if await self.book.ended(session) and call.stop is None:
             raise _stopped(session)
-
-    async def _ended(self, session: Session) -> None:
-        """Note that a call has ended, if it took so long that this makes a difference."""
-        if time.time() - session.used_at > _LONG_S:
-            await self.book.idle(session)
 
     async def answered(self, call: Call, session_id: str) -> None:
         """Note from which session the service answers a call. If it isn't the one asked for, that one is open."""

@@ -86,6 +86,10 @@ class Session:
         """
         return min(self.stopped_at, self.used_at + IDLE_TIMEOUT_S, self.opened_at + SESSION_LIFETIME_S)
 
+    def is_open(self, at: float) -> bool:
+        """Tell whether it is open at a time, if it is left alone until then."""
+        return not self.stopping and self.ends_at > at
+
     @property
     def spans(self) -> tuple[tuple[float, float], ...]:
         """From when until when it was, is and, if it is left alone, will be open."""

@@ -11,12 +11,14 @@ import time
 from bisect import bisect_left
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from agentcore_mcp.errors import AgentCoreError, ConfigurationError, InvalidRequestError
 from agentcore_mcp.server.arguments import given_text
+from agentcore_mcp.server.book import MemoryBook
 from agentcore_mcp.server.hosted.gate import AGAIN_S
-from agentcore_mcp.server.hosted.slots import OPENING, Slot, Slots, current_slot
-from agentcore_mcp.server.hosted.store.connection import PREFIX
+from agentcore_mcp.server.hosted.slots import Slot, Slots, current_slot
+from agentcore_mcp.server.hosted.store.keys import OPENING, PREFIX, session_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,12 +27,14 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from agentcore_mcp.config import Settings
-    from agentcore_mcp.server.book import Book
+    from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.server.hosted.gate import Check, ToolCall
     from agentcore_mcp.server.hosted.store.connection import RedisStore
     from agentcore_mcp.server.sessions import Session
 
 _DAY_S = 86_400
+# How often the sessions of a caller are read to add up their minutes.
+_LOOK_S = 5.0
 # What the names of slots begin with, besides ``OPENING``.
 _CALLS = "calls:"
 _OF_AGENT = "agent:"
@@ -76,6 +80,8 @@ class Limits:
         self._of_slots = bool(self._of_sessions or limits.concurrent_calls or limits.agent_concurrent_calls)
         self._rate = _rate(limits.calls_per_minute, minute_s) if limits.calls_per_minute else None
         self._limiter: Any = None
+        # Until when the minutes of a caller's sessions are not worth a look.
+        self._enough_until: WeakKeyDictionary[Caller, float] = WeakKeyDictionary()
         self.checks: list[Check] = [self.check] if self._of_slots or self._rate else []
 
     async def check(self, call: ToolCall) -> Response | None:
@@ -116,25 +122,46 @@ class Limits:
                 with suppress(InvalidRequestError):
                     target = await call.caller.target(name, "")
                     session = await call.caller.session(target, given_text(call.arguments, "session_id"))
+        if session is not None and limits.session_minutes:
+            await self._check_minutes(call.caller, limits.session_minutes)
         held = Slot(self._slots)
         call.until_answered.callback(held.leave)
         current_slot.set(held)
-        book = call.caller.ledger.book
-        others = None if session is None else await self._others(book, session)
-        while True:
-            if others is not None:
-                needs[f"{OPENING}{me}"] = (limits.sessions or 0) - len(others)
-            if full := await held.take(needs):
-                raise self._over(full, others or ())
-            if session is None or others is None:
-                return
-            # Another call may have opened a session in between, on whatever worker.
-            before, others = others, await self._others(book, session)
-            if others is None or len(others) <= len(before):
-                return
+        opening, key = f"{OPENING}{me}", ""
+        if session is not None and limits.sessions:
+            book, key = call.caller.ledger.book, session_key(me, session.key)
+            opened = book.opened(session, limits.sessions) if isinstance(book, MemoryBook) else 0
+            if opened is not None:
+                needs[opening] = limits.sessions - opened
+        others: list[Session] = []
+        full = await held.take(needs, key)
+        if full == opening and session is not None:
+            others = [one for one in await call.caller.ledger.book.all() if one.is_open(self._now())]
+            # One that answers to the same name, under an id of the service's own.
+            if session.called and (session.agent, session.called) in [(one.agent, one.called) for one in others]:
+                del needs[opening]
+                full = await held.take(needs)
+        if full:
+            raise self._over(full, others)
+
+    async def _check_minutes(self, caller: Caller, minutes: int) -> None:
+        """Raise OverLimitError if the sessions of a caller were open for as long as they may."""
+        now = self._now()
+        if now < self._enough_until.get(caller, 0):
+            return
+        sessions = await caller.ledger.book.all()
+        if (left_s := minutes * 60 - _open_s(sessions, now)) > 0:
+            opened = 1 + sum(one.is_open(now) for one in sessions)
+            self._enough_until[caller] = now + min(_LOOK_S, left_s / opened)
+            return
+        # What is open goes on counting until it ends.
+        later = range(1, _DAY_S)
+        free = bisect_left(later, True, key=lambda later_s: _open_s(sessions, now + later_s) < minutes * 60)
+        text = f"your sessions were open for {minutes} minutes in 24 hours, and may be no longer (session_minutes)"
+        raise OverLimitError(f"{text}: stop those that you don't need with stop_session", 1 + free)
 
     def _over(self, name: str, others: Sequence[Session]) -> OverLimitError:
-        """Return what to say where no slot of a name is left, beside open sessions."""
+        """Return what to say where no slot of a name is left, beside the sessions that are open."""
         limits = self._limits
         if name.startswith(_CALLS):
             text = (
@@ -150,34 +177,6 @@ class Limits:
         full = len(others) >= (limits.sessions or 0)
         after_s = min(one.ends_at for one in others) - self._now() if full else AGAIN_S
         return OverLimitError(f"{text} session_id, or stop a session with stop_session", after_s)
-
-    async def _others(self, book: Book, session: Session) -> list[Session] | None:
-        """Return the open sessions if a call opens another one, and these are counted; else None.
-
-        Raises:
-            OverLimitError: If they were open for as long as they may.
-        """
-        minutes, now = self._limits.session_minutes, self._now()
-        if session.called and not minutes:
-            # Most calls go on in a session, and then there is no need to read all.
-            known = await book.get(session.key)
-            if known is not None and _is_open(known, now):
-                return None
-        sessions = await book.all()
-        if minutes and _open_s(sessions, now) >= minutes * 60:
-            # What is open goes on counting until it ends.
-            later = range(1, _DAY_S)
-            free = bisect_left(later, True, key=lambda later_s: _open_s(sessions, now + later_s) < minutes * 60)
-            text = f"your sessions were open for {minutes} minutes in 24 hours, and may be no longer (session_minutes)"
-            raise OverLimitError(f"{text}: stop those that you don't need with stop_session", 1 + free)
-        opened = [one for one in sessions if _is_open(one, now)]
-        named = any((one.agent, one.called) == (session.agent, session.called) for one in opened if one.called)
-        known_by_id = any(one.key == session.key for one in opened)
-        return None if not self._limits.sessions or named or known_by_id else opened
-
-
-def _is_open(session: Session, now: float) -> bool:
-    return not session.stopping and session.ends_at > now
 
 
 def _open_s(sessions: Sequence[Session], at: float) -> float:

@@ -7,54 +7,59 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from itertools import count
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.server.hosted.store.connection import PREFIX, StoreError, channel
+from agentcore_mcp.server.hosted.store.connection import StoreError
+from agentcore_mcp.server.hosted.store.keys import OPENING, SLOTS, worker_key
 from agentcore_mcp.wire.limits import STREAM_MAX_S
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from agentcore_mcp.server.hosted.store.connection import RedisStore
 
-# The slot of a session, from before it is opened until it is written down.
-OPENING = "opening:"
-_PREFIX = f"{PREFIX}:slots:"
 # How soon slots are given back again that Redis could not be told of.
 _AGAIN_S = 1.0
 _AT_ONCE = 500
 # No call lasts longer.
 _KEPT_S = 2 * int(STREAM_MAX_S)
-# KEYS: the workers that hold slots of each name; what one holds since when is beside. ARGV: this worker, what it takes
-# slots as, what the keys begin with that are there while a worker lives, how long a slot counts, and how many there are
-# of each name. Takes one of each and returns 0, or which is full. Asked again after a lost answer, it takes no more.
+# KEYS: the workers that hold slots of each name; beside is since when each holds which, and until when an open session
+# counts. ARGV: this worker, what it takes slots as, what the keys begin with that are there while a worker lives, how
+# long a slot counts, the session that the call is for, and how many slots there are of each name. Takes one of each and
+# returns 0, or which is full; where the session is open, none to open it. Asked again after a lost answer, it takes no
+# more.
 _TAKE = """
-local now = redis.call('TIME')[1]
-if redis.call('ZSCORE', KEYS[1] .. ':' .. ARGV[1], ARGV[2]) then return 0 end
+local now = tonumber(redis.call('TIME')[1])
+local mine = ':' .. ARGV[1]
+if redis.call('ZSCORE', KEYS[1] .. mine, ARGV[2]) then return 0 end
+local take = {}
 for i, key in ipairs(KEYS) do
-  local held = 0
-  for _, worker in ipairs(redis.call('SMEMBERS', key)) do
-    if worker == ARGV[1] or redis.call('EXISTS', ARGV[3] .. worker) == 1 then
-      held = held + redis.call('ZCOUNT', key .. ':' .. worker, now - ARGV[4], '+inf')
-    else
-      redis.call('SREM', key, worker)
-      redis.call('DEL', key .. ':' .. worker)
+  if tonumber(redis.call('ZSCORE', key .. ':open', ARGV[5]) or 0) <= now then
+    local held = redis.call('ZCOUNT', key .. ':open', now, '+inf')
+    for _, worker in ipairs(redis.call('SMEMBERS', key)) do
+      if worker == ARGV[1] or redis.call('EXISTS', ARGV[3] .. worker) == 1 then
+        held = held + redis.call('ZCOUNT', key .. ':' .. worker, now - ARGV[4], '+inf')
+      else
+        redis.call('SREM', key, worker)
+        redis.call('DEL', key .. ':' .. worker)
+      end
     end
+    if held >= tonumber(ARGV[i + 5]) then return i end
+    table.insert(take, key)
   end
-  if held >= tonumber(ARGV[i + 4]) then return i end
 end
-for _, key in ipairs(KEYS) do
+for _, key in ipairs(take) do
   redis.call('SADD', key, ARGV[1])
-  redis.call('ZADD', key .. ':' .. ARGV[1], now, ARGV[2])
+  redis.call('ZADD', key .. mine, now, ARGV[2])
   redis.call('EXPIRE', key, ARGV[4])
-  redis.call('EXPIRE', key .. ':' .. ARGV[1], ARGV[4])
+  redis.call('EXPIRE', key .. mine, ARGV[4])
 end
 return 0
 """
-_FREE = "for i, key in ipairs(KEYS) do redis.call('ZREM', key .. ':' .. ARGV[1], ARGV[i + 1]) end"
+_FREE = "for i, key in ipairs(KEYS) do redis.call('ZREM', key, ARGV[i]) end"
 
 
 class Slots:
@@ -70,21 +75,22 @@ class Slots:
         self._to_free: list[tuple[str, int]] = []
         self._freeing: asyncio.Task[None] | None = None
 
-    async def take(self, wanted: Mapping[str, int], holder: int) -> str | None:
+    async def take(self, wanted: Mapping[str, int], holder: int, session: str = "") -> str | None:
         """Take a slot of each name, or none and return the first name that has none left.
 
         Args:
             wanted: How many slots there are of each name.
             holder: What they are given back as, other than all before.
+            session: The key of the session that a call goes on in: if it is open, it needs no slot to open it. Open
+                sessions are counted in Redis alone.
 
         Raises:
             StoreError: If Redis can't be reached. It may have given them all the same.
         """
         names = list(wanted)
         if self._store is not None and names:
-            keys = [_PREFIX + name for name in names]
-            lease, limits = channel(""), wanted.values()
-            arguments = self._store.worker, holder, lease, _KEPT_S, *limits
+            keys = [SLOTS + name for name in names]
+            arguments = self._store.worker, holder, worker_key(""), _KEPT_S, session, *wanted.values()
             freeing = self._freeing
             full = await self._store.run(_TAKE, keys, *arguments)
             if full and freeing is not None:
@@ -104,15 +110,19 @@ class Slots:
                 if not self._held[name]:
                     del self._held[name]
         elif names:
-            self._to_free += [(_PREFIX + name, holder) for name in names]
+            self._to_free += [(key, holder) for key in self.keys(names)]
             if self._freeing is None:
                 self._freeing = asyncio.create_task(self._free(self._store))
+
+    def keys(self, names: Collection[str]) -> list[str]:
+        """Return where in Redis this worker has what it holds of names."""
+        return [] if self._store is None else [f"{SLOTS}{name}:{self._store.worker}" for name in names]
 
     async def _free(self, store: RedisStore) -> None:
         try:
             while batch := self._to_free[:_AT_ONCE]:
                 with suppress(StoreError):
-                    await store.run(_FREE, [key for key, _ in batch], store.worker, *(holder for _, holder in batch))
+                    await store.run(_FREE, [key for key, _ in batch], *(holder for _, holder in batch))
                     del self._to_free[: len(batch)]
                     continue
                 await asyncio.sleep(_AGAIN_S)
@@ -125,6 +135,9 @@ class Slot:
 
     Args:
         slots: Where it is from.
+
+    Attributes:
+        holder: What it holds slots as.
     """
 
     _last = count(1)
@@ -132,15 +145,15 @@ class Slot:
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._names = set[str]()
-        self._holder = 0
+        self.holder = 0
         self._begun = False
 
-    async def take(self, wanted: Mapping[str, int]) -> str | None:
+    async def take(self, wanted: Mapping[str, int], session: str = "") -> str | None:
         """Take slots as ``Slots`` does, instead of those that it has."""
         self._give_back(self._names)
         # Before they are there: if this is cancelled, they may be.
-        self._names, self._holder = set(wanted), next(self._last)
-        full = await self._slots.take(wanted, self._holder)
+        self._names, self.holder = set(wanted), next(self._last)
+        full = await self._slots.take(wanted, self.holder, session)
         if full is not None:
             self._names = set()
         return full
@@ -159,9 +172,19 @@ class Slot:
         """Take it that the session of the call is written down, and counts by itself."""
         self._give_back({name for name in self._names if name.startswith(OPENING)})
 
+    @contextmanager
+    def giving_back(self, beginning: str) -> Iterator[list[str]]:
+        """Give the block what it removes ``holder`` from, to give back the slots whose names begin so.
+
+        If it fails, they are given back as others are.
+        """
+        names = {name for name in self._names if name.startswith(beginning)}
+        yield self._slots.keys(names)
+        self._names = self._names - names
+
     def _give_back(self, names: set[str]) -> None:
         self._names = self._names - names
-        self._slots.free(names, self._holder)
+        self._slots.free(names, self.holder)
 
 
 # Of the request that is being answered, and of the call that it began.

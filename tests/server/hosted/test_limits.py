@@ -374,6 +374,22 @@ async def test_whoever_waits_as_long_as_is_said_gets_through(shared: bool, tmp_p
             assert await after_s() == 0
 
 
+async def test_a_call_with_all_limits_takes_four_round_trips(tmp_path: Path) -> None:
+    most = dict.fromkeys(("calls_per_minute", "concurrent_calls", "agent_concurrent_calls", "sessions"), 100)
+    with redis_server(tmp_path) as redis:
+        tables: Any = {"auth": limits(session_minutes=6_000, **most), "server": f'store = "{redis.url}"'}
+        async with hosted_server(tmp_path, agents={"one": ""}, **tables) as server:
+            for session_id in ("review", "review", "another"):
+                redis.ask("CONFIG RESETSTAT")
+                answer = await server.call("invoke_agent", {**PROMPT, "session_id": session_id}, server.token())
+                assert answer.status_code == 200
+            stats = redis.ask("INFO commandstats").decode()
+
+    # The first call reads the caller's sessions to add up their minutes, and those right after it need not.
+    assert "cmdstat_evalsha:calls=4," in stats
+    assert "cmdstat_zrange:" not in stats
+
+
 async def test_workers_count_together_and_what_a_killed_one_held_is_free_again(tmp_path: Path) -> None:
     agent = Held()
     with redis_server(tmp_path) as redis:

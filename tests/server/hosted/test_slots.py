@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from agentcore_mcp.server.hosted.slots import OPENING, Slot, Slots
-from agentcore_mcp.server.hosted.store.connection import RedisStore, channel
+from agentcore_mcp.server.hosted.slots import Slot, Slots
+from agentcore_mcp.server.hosted.store.connection import RedisStore
+from agentcore_mcp.server.hosted.store.keys import OPENING, worker_key
 from tests.support.redis import redis_server
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ async def worker(redis: RedisServer) -> AsyncIterator[tuple[RedisStore, Slots]]:
     async with store.running():
         with anyio.fail_after(LIMIT_S):
             async with store.reached() as client:
-                while not await client.exists(channel(store.worker)):
+                while not await client.exists(worker_key(store.worker)):
                     pass
         yield store, Slots(store)
 
@@ -113,7 +114,7 @@ async def test_workers_count_together_and_one_that_was_killed_does_not_count(red
         assert await take(mine, {"a": 2}) == "a"
         # What Redis does by itself once a worker has not said for a while that it lives.
         async with store.reached() as client:
-            await client.delete(channel(store.worker))
+            await client.delete(worker_key(store.worker))
         assert await take(mine, {"a": 2}) is None
         # It was only slow: what it gives back is not taken from anybody else.
         slow.leave()

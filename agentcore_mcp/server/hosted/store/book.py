@@ -1,19 +1,23 @@
 """The sessions of a caller in Redis, where all workers find them.
 
-A hash for each session, and an index of them by when they were last used. Each operation is one round trip. They go a
-while after the service itself would have ended them.
+A hash for each session, and an index of them by when they end. Each operation is one round trip, which also gives back
+the slots that its call has no need of any more. They go a while after the service itself would have ended them.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import secrets
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.server.book import MAX_SESSIONS
-from agentcore_mcp.server.hosted.store.connection import PREFIX, PRINCIPALS, noting
+from agentcore_mcp.server.hosted.slots import current_slot
+from agentcore_mcp.server.hosted.store.connection import noting
+from agentcore_mcp.server.hosted.store.keys import OPENING, PRINCIPALS, session_key, sessions_key
 from agentcore_mcp.server.sessions import Session
 from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_LIFETIME_S
 from agentcore_mcp.wire.pauses import Pause
@@ -28,70 +32,91 @@ if TYPE_CHECKING:
 # Minutes of sessions are counted over a day.
 _KEPT_S = 86_400 + int(SESSION_LIFETIME_S)
 
+# What each script begins with. KEYS: a session, the caller's index, slots to give back. ARGV: the holder of those, and
+# what this step is known by: redis-py repeats one whose answer was lost, and it must not count twice.
+_STEP = f"""
+local session, index = KEYS[1], KEYS[2]
+for n = 3, #KEYS do redis.call('ZREM', KEYS[n], ARGV[1]) end
+local did = redis.call('HGET', session, 'did') or ''
+local repeated = string.find(did, ARGV[2], 1, true)
+did = string.sub(ARGV[2] .. did, 1, 160)
+local function ends_at(key)
+  local known = redis.call('HMGET', key, 'used_at', 'opened_at', 'stopped_at')
+  if not known[1] then return 0 end
+  return math.min(known[1] + {IDLE_TIMEOUT_S}, known[2] + {SESSION_LIFETIME_S}, known[3] or 1e300)
+end
+"""
 # A session that was stopped is another one from then on, which its generation says to calls that began before.
-_USED = """
-local key, now, ttl = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
-local known = redis.call('HMGET', key, 'opened_at', 'used_at', 'stopping', 'stopped_at', 'earlier', 'generation')
-local opened_at, earlier, generation = known[1], known[5] or '', tonumber(known[6] or 0)
+_USED = f"""{_STEP}
+if repeated then return redis.call('HGETALL', session) end
+local now = tonumber(ARGV[3])
+local known = redis.call('HMGET', session, 'opened_at', 'earlier', 'generation', 'stopping')
+local opened_at, earlier, generation = known[1], known[2] or '', tonumber(known[3] or 0)
 if opened_at then
-  local ends_at = math.min(known[2] + ARGV[3], opened_at + ARGV[4], tonumber(known[4] or '1e300'))
-  local stopped = tonumber(known[3] or 0) > 0
-  if stopped or ends_at < now then
-    earlier = string.format('%s%s-%.3f ', earlier, opened_at, ends_at)
+  local ended_at, stopped = ends_at(session), tonumber(known[4] or 0) > 0
+  if stopped or ended_at < now then
+    earlier = string.format('%s%s-%.3f ', earlier, opened_at, ended_at)
     if #earlier > 4000 then earlier = string.match(earlier, ' (.*)', -3900) end
     opened_at = false
   end
   if stopped then
-    redis.call('DEL', key)
+    redis.call('DEL', session)
     generation = generation + 1
   end
 end
-redis.call('HSET', key, 'opened_at', opened_at or ARGV[1], 'used_at', ARGV[1], 'earlier', earlier,
-  'generation', generation, unpack(ARGV, 7))
-redis.call('HINCRBY', key, 'calls', 1)
-redis.call('HSETNX', key, 'stopping', 0)
-redis.call('EXPIRE', key, ttl)
-redis.call('ZADD', KEYS[2], now, key)
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ttl)
-redis.call('EXPIRE', KEYS[2], ttl)
-if redis.call('ZCARD', KEYS[2]) > tonumber(ARGV[5]) then
-  local all = redis.call('ZRANGE', KEYS[2], 0, -1)
-  local gone = all[1]
-  for _, one in ipairs(all) do
-    if tonumber(redis.call('HGET', one, 'stopping') or 1) > 0 then gone = one break end
-  end
-  redis.call('DEL', gone)
-  redis.call('ZREM', KEYS[2], gone)
+redis.call('HSET', session, 'opened_at', opened_at or ARGV[3], 'used_at', ARGV[3], 'earlier', earlier,
+  'generation', generation, 'did', did, unpack(ARGV, 5))
+redis.call('HINCRBY', session, 'calls', 1)
+redis.call('ZADD', index, ends_at(session), session)
+redis.call('ZADD', '{PRINCIPALS}', now, ARGV[4])
+for _, key in ipairs({{index, '{PRINCIPALS}'}}) do
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - {_KEPT_S})
+  redis.call('EXPIRE', key, {_KEPT_S})
 end
-redis.call('ZADD', KEYS[3], now, ARGV[6])
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ttl)
-redis.call('EXPIRE', KEYS[3], ttl)
-return redis.call('HGETALL', key)
+redis.call('EXPIRE', session, {_KEPT_S})
+if redis.call('ZCARD', index) > {MAX_SESSIONS} then redis.call('DEL', redis.call('ZPOPMIN', index)[1]) end
+return redis.call('HGETALL', session)
 """
 # What follows changes the session that a call is in, and not one that has begun anew under its id.
-_SAME = "if tonumber(redis.call('HGET', KEYS[1], 'generation') or -1) ~= tonumber(ARGV[1]) then return end\n"
-_SET = f"{_SAME}redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])"
-_UNUSED = f"""{_SAME}
-if redis.call('HINCRBY', KEYS[1], 'calls', -1) <= 0 then
-  redis.call('DEL', KEYS[1])
-  redis.call('ZREM', KEYS[2], KEYS[1])
-end
+_SAME = f"""{_STEP}
+local known = redis.call('HMGET', session, 'generation', 'stopping')
+if not known[1] then return 0 end
+if tonumber(known[1]) ~= tonumber(ARGV[3]) then return 1 end
 """
+_ENDED = f"""{_SAME}
+if tonumber(known[2] or 0) > 0 then return 1 end
+if ARGV[4] ~= '' then
+  redis.call('HSET', session, 'used_at', ARGV[4])
+  redis.call('ZADD', index, ends_at(session), session)
+elseif not repeated then
+  redis.call('HSET', session, 'did', did)
+  if redis.call('HINCRBY', session, 'calls', -1) <= 0 then
+    redis.call('DEL', session)
+    redis.call('ZREM', index, session)
+  end
+end
+return 0
+"""
+_PAUSED = f"{_SAME}redis.call('HSET', session, 'pauses', ARGV[4])"
 _MOVED = f"""{_SAME}
-local opened_at = redis.call('HGET', KEYS[3], 'opened_at')
-redis.call('RENAME', KEYS[1], KEYS[3])
-redis.call('HSET', KEYS[3], 'session_id', ARGV[2], 'opened_at', opened_at or ARGV[3])
-redis.call('ZADD', KEYS[2], redis.call('ZSCORE', KEYS[2], KEYS[1]) or ARGV[3], KEYS[3])
-redis.call('ZREM', KEYS[2], KEYS[1])
+local moved = string.sub(session, 1, -1 - #ARGV[4]) .. ARGV[5]
+local opened_at = redis.call('HGET', moved, 'opened_at')
+redis.call('RENAME', session, moved)
+redis.call('HSET', moved, 'session_id', ARGV[5])
+if opened_at then redis.call('HSET', moved, 'opened_at', opened_at) end
+redis.call('ZREM', index, session)
+redis.call('ZADD', index, ends_at(moved), moved)
 """
 # A stop that is cancelled while it is counted is taken back whether or not it was.
 _STOPPING = f"""{_SAME}
-if tonumber(redis.call('HGET', KEYS[1], 'stopping') or 0) + ARGV[2] < 0 then return end
-if redis.call('HINCRBY', KEYS[1], 'stopping', ARGV[2]) > 0 then
-  redis.call('HSETNX', KEYS[1], 'stopped_at', ARGV[3])
+if repeated or tonumber(known[2] or 0) + ARGV[4] < 0 then return end
+redis.call('HSET', session, 'did', did)
+if redis.call('HINCRBY', session, 'stopping', ARGV[4]) > 0 then
+  redis.call('HSETNX', session, 'stopped_at', ARGV[5])
 else
-  redis.call('HDEL', KEYS[1], 'stopped_at')
+  redis.call('HDEL', session, 'stopped_at')
 end
+redis.call('ZADD', index, ends_at(session), session)
 """
 
 
@@ -113,47 +138,38 @@ class RedisBook:
         self._store = store
         self._agents = agents
         self._now = now
-        self._prefix = f"{PREFIX}:{principal.key}:session"
-        self._index = f"{PREFIX}:{principal.key}:sessions"
-        self._principal = json.dumps([principal.issuer, principal.subject, principal.client])
+        self._of = principal
 
     async def used(self, session: Session) -> Session:
         """Count the call, and fill in what is known of the session."""
-        agent = session.target.agent
+        agent, of = session.target.agent, self._of
         known = {"agent": agent.name, "arn": str(agent.arn), "session_id": session.session_id, "called": session.called}
-        written = await self._store.run(
-            _USED,
-            [self._key(session.key), self._index, PRINCIPALS],
-            self._now(),
-            _KEPT_S,
-            IDLE_TIMEOUT_S,
-            SESSION_LIFETIME_S,
-            MAX_SESSIONS,
-            self._principal,
-            *(part for pair in known.items() for part in pair),
-        )
+        who = json.dumps([of.issuer, of.subject, of.client])
+        fields = (part for pair in known.items() for part in pair)
+        written = await self._run(_USED, session, self._now(), who, *fields, giving_back=OPENING)
         return _fill(session, _fields(written))
 
-    async def idle(self, session: Session) -> None:
-        """Write it down."""
-        session.used_at = self._now()
-        await self._change(session, _SET, "used_at", session.used_at)
-
-    async def unused(self, session: Session) -> None:
-        """Count one call less, and forget the session if it was the only one."""
-        await self._change(session, _UNUSED)
+    async def ended(self, session: Session, *, opened: bool = True) -> bool:
+        """Tell it from what is written of the session, or if that is another one by now."""
+        now = self._now()
+        with noting(f"that a call in session {session.session_id} has ended"):
+            if await self._change(session, _ENDED, now if opened else "", giving_back=""):
+                return True
+            session.used_at = now
+        return False
 
     async def moved(self, session: Session, session_id: str) -> None:
         """Keep the session under its other id, opened when that was."""
-        moved = self._key((session.agent, session_id))
-        await self._change(session, _MOVED, session_id, session.opened_at, key=moved)
+        with noting(f"that session {session.session_id} is {session_id}"):
+            await self._change(session, _MOVED, session.session_id, session_id)
         session.session_id = session_id
 
     async def paused(self, session: Session, pauses: Sequence[Pause]) -> None:
         """Write it down if it has changed."""
         if pauses or session.pauses:
             session.pauses = pauses
-            await self._change(session, _SET, "pauses", json.dumps([asdict(pause) for pause in pauses]))
+            with noting(f"what session {session.session_id} waits for"):
+                await self._change(session, _PAUSED, json.dumps([asdict(pause) for pause in pauses]))
 
     async def stopping(self, session: Session, change: int) -> None:
         """Count it.
@@ -161,50 +177,40 @@ class RedisBook:
         Raises:
             StoreError: If it can't be written that a stop begins: the calls in the session would not say why they end.
         """
-        if change > 0:
-            await self._store.run(_STOPPING, self._keys(session), session.generation, change, self._now())
-        else:
+        with nullcontext() if change > 0 else noting(f"that session {session.session_id} was not stopped"):
             await self._change(session, _STOPPING, change, self._now())
-
-    async def is_stopped(self, session: Session) -> bool:
-        """Tell it from what is written of the session, or if that is another one by now."""
-        generation = stopping = None
-        with noting(f"whether session {session.session_id} was stopped"):
-            async with self._store.reached() as redis:
-                generation, stopping = await redis.hmget(self._key(session.key), ["generation", "stopping"])
-        return generation is not None and (int(generation) != session.generation or int(stopping or 0) > 0)
 
     async def get(self, key: tuple[str, str]) -> Session | None:
         """Return the session."""
         async with self._store.reached() as redis:
-            found = await redis.hgetall(self._key(key))
+            found = await redis.hgetall(session_key(self._of.key, key))
         return await self._session(found) if found else None
 
     async def all(self) -> list[Session]:
         """Return all of them, in two round trips."""
         async with self._store.reached() as redis:
-            keys = await redis.zrange(self._index, 0, -1)
+            keys = await redis.zrange(sessions_key(self._of.key), 0, -1)
             async with redis.pipeline(transaction=False) as pipeline:
                 for key in keys:
                     pipeline.hgetall(key)
                 found = await pipeline.execute()
-        return [await self._session(one) for one in found if one]
+        return sorted([await self._session(one) for one in found if one], key=lambda one: one.used_at)
 
     async def _session(self, found: dict[bytes, bytes]) -> Session:
         fields = _fields(found)
         target = await self._agents.known(fields["agent"], fields["arn"])
         return _fill(Session(fields["session_id"], target, fields["called"]), fields)
 
-    async def _change(self, session: Session, script: str, *args: Any, key: str | None = None) -> None:
-        keys = self._keys(session) + ([key] if key else [])
-        with noting(f"what became of session {session.session_id}"):
-            await self._store.run(script, keys, session.generation, *args)
+    async def _change(self, session: Session, script: str, *args: Any, giving_back: str | None = None) -> Any:
+        return await self._run(script, session, session.generation, *args, giving_back=giving_back)
 
-    def _keys(self, session: Session) -> list[str]:
-        return [self._key(session.key), self._index]
-
-    def _key(self, key: tuple[str, str]) -> str:
-        return f"{self._prefix}:{':'.join(key)}"
+    async def _run(self, script: str, session: Session, *args: Any, giving_back: str | None = None) -> Any:
+        """Run one of the scripts, which gives back the call's slots whose names begin with ``giving_back``."""
+        keys, slot = [session_key(self._of.key, session.key), sessions_key(self._of.key)], current_slot.get()
+        if slot is None or giving_back is None:
+            return await self._store.run(script, keys, "", secrets.token_hex(8), *args)
+        with slot.giving_back(giving_back) as slots:
+            return await self._store.run(script, keys + slots, slot.holder, secrets.token_hex(8), *args)
 
 
 def _fields(found: dict[bytes, bytes] | list[bytes]) -> dict[str, str]:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from agentcore_mcp.errors import StreamInterruptedError
 from agentcore_mcp.server.call import Call, Phase
-from agentcore_mcp.server.hosted.store.connection import PREFIX, noting
+from agentcore_mcp.server.hosted.store.connection import noting
 from agentcore_mcp.server.hosted.store.follower import Follower
+from agentcore_mcp.server.hosted.store.keys import call_keys, text_key
 from agentcore_mcp.server.hosted.store.record import Record, Stored, Told
-from agentcore_mcp.server.hosted.store.writer import KEPT_S, Writer
+from agentcore_mcp.server.hosted.store.writer import GONE_S, Writer
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.sessions import Session
 from agentcore_mcp.server.spool import Spool, part_bytes, part_of
@@ -67,7 +68,7 @@ class SharedCalls:
         self._store = store
         self._agents = agents
         self._kept_max = kept_max
-        self._prefix = f"{PREFIX}:{principal.key}:call"
+        self._principal = principal.key
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def named(self, handle: str) -> Call | None:
@@ -120,7 +121,7 @@ class SharedCalls:
             return "", kept
         async with self._store.reached() as redis:
             last = min(offset + part_bytes(max_chars), kept) - 1
-            data = await redis.getrange(f"{self._prefix}:{call.handle}:{name}", offset, last)
+            data = await redis.getrange(text_key(self._keys(call.handle)[0], name), offset, last)
         return part_of(data, offset, max_chars)
 
     async def leave(self, call: Call, done: Callable[[], None]) -> None:
@@ -204,11 +205,10 @@ class SharedCalls:
 
     async def _let_go(self, call: Call, why: str) -> None:
         with noting(f"that call {call.handle} {why}"):
-            await self._store.run(_LET_GO, self._keys(call.handle), why, KEPT_S)
+            await self._store.run(_LET_GO, self._keys(call.handle), why, GONE_S)
 
     def _keys(self, handle: str) -> list[str]:
-        """Return the keys of a call, of who has claimed it, and of the caller's ended calls."""
-        return [f"{self._prefix}:{handle}", f"{self._prefix}:{handle}:claim", f"{self._prefix}s"]
+        return call_keys(self._principal, handle)
 
 
 def _stored(call: Call) -> Stored:

@@ -1,7 +1,6 @@
 """The connection of a worker to Redis: its commands, the messages between workers, and the sign that it is alive.
 
-All keys of a caller begin with the caller's own key, so no argument of one leads to what another has. No token and no
-prompt is ever written.
+No token and no prompt is ever written.
 
 Each worker listens on two channels, its own and everybody's, and a message names the call or request it is about: the
 subscriptions never change, so a connection that is lost and made anew has them all. Who waits for a message looks by
@@ -19,14 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.errors import AgentCoreError, ConfigurationError
 from agentcore_mcp.server.hosted.principals import Principal
+from agentcore_mcp.server.hosted.store.keys import EVERYBODY, PRINCIPALS, once_key, worker_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 
-PREFIX = "agentcore-mcp"
-PRINCIPALS = f"{PREFIX}:principals"
-_EVERYBODY = f"{PREFIX}:everybody"
 # How long one operation may take with all its attempts, and how long a connection.
 LIMIT_S = 5.0
 _CONNECT_LIMIT_S = 2.0
@@ -144,19 +141,19 @@ class RedisStore:
     async def once(self, token: str) -> bool:
         """Tell whether any worker is asked about a text for the first time, within the time that one is valid."""
         async with self.reached() as redis:
-            return bool(await redis.set(f"{PREFIX}:once:{token}", self.worker, nx=True, ex=_ONCE_S))
+            return bool(await redis.set(once_key(token), self.worker, nx=True, ex=_ONCE_S))
 
     async def tell_cancelled(self, request: str) -> None:
         """Tell all workers that a request was cancelled; a failure is logged, since nobody waits for it."""
         with noting("that a request was cancelled"):
             async with self.reached() as redis:
-                await redis.publish(_EVERYBODY, json.dumps({"cancelled": request}))
+                await redis.publish(EVERYBODY, json.dumps({"cancelled": request}))
 
     async def tell(self, worker: str, call: str, what: Any) -> None:
         """Tell one worker about a call; a failure is logged."""
         with noting("a message about a call"):
             async with self.reached() as redis:
-                await redis.publish(channel(worker), json.dumps({"call": call, "what": what}))
+                await redis.publish(worker_key(worker), json.dumps({"call": call, "what": what}))
 
     async def principals(self) -> list[Principal]:
         """Return the callers who have sessions, the last one to call last."""
@@ -167,7 +164,7 @@ class RedisStore:
         while True:
             with suppress(StoreError):
                 async with self.reached(None) as redis, redis.pubsub(ignore_subscribe_messages=True) as messages:
-                    await messages.subscribe(channel(self.worker), _EVERYBODY)
+                    await messages.subscribe(worker_key(self.worker), EVERYBODY)
                     async for message in messages.listen():
                         self._take(json.loads(message["data"]))
             await asyncio.sleep(1)
@@ -183,13 +180,8 @@ class RedisStore:
         while True:
             with noting("that this worker is alive"):
                 async with self.reached() as redis:
-                    await redis.set(channel(self.worker), 1, ex=LEASE_S)
+                    await redis.set(worker_key(self.worker), 1, ex=LEASE_S)
             await asyncio.sleep(BEAT_S)
-
-
-def channel(worker: str) -> str:
-    """Return where a worker listens, which is also the key that is there for as long as it lives."""
-    return f"{PREFIX}:worker:{worker}"
 
 
 @contextmanager

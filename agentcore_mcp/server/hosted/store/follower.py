@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
 from agentcore_mcp.server.call import waited_for
-from agentcore_mcp.server.hosted.store.connection import BEAT_S, LEASE_S, channel
+from agentcore_mcp.server.hosted.store.connection import BEAT_S, LEASE_S
+from agentcore_mcp.server.hosted.store.keys import text_key, worker_key
 from agentcore_mcp.server.hosted.store.record import Record, error_of
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ class Follower:
         self._call = call
         self._stored = stored
         self._key = keys[0]
-        texts = [f"{keys[0]}:{name}" for name in call.outputs]
-        self._keys = [*keys[:2], channel(stored.record.worker), *texts]
+        texts = [text_key(keys[0], name) for name in call.outputs]
+        self._keys = [*keys[:2], worker_key(stored.record.worker), *texts]
         self._news = asyncio.Event()
 
     async def run(self) -> None:

@@ -15,7 +15,8 @@ import time
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.errors import AgentCoreError
-from agentcore_mcp.server.hosted.store.connection import channel, logger
+from agentcore_mcp.server.hosted.store.connection import logger
+from agentcore_mcp.server.hosted.store.keys import text_key, worker_key
 from agentcore_mcp.server.hosted.store.record import Record, Told, failure_of
 from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.wire.limits import STREAM_MAX_S
@@ -32,6 +33,9 @@ _FULL_BYTES = TEXT_MAX_BYTES - 4
 # How much is written and read at once, in characters and bytes.
 _BATCH_CHARS = 64 * 1024
 KEPT_S = 3_600
+# What became of a call is said to a client that asks again at once, as one does whose answer was lost; at two calls a
+# second that are handed over, these are 600 keys.
+GONE_S = 300
 RUNNING_S = int(STREAM_MAX_S) + KEPT_S
 # How often a piece is tried again, about a minute in all, before the next one.
 _ATTEMPTS_MAX = 10
@@ -55,13 +59,14 @@ if ARGV[6] ~= '' then
     redis.call('DEL', old .. ':text', old .. ':stdout', old .. ':stderr')
     if redis.call('EXISTS', old) == 1 then redis.call('HSET', old, 'gone', ARGV[8]) end
     redis.call('HDEL', old, 'image')
+    redis.call('EXPIRE', old, {GONE_S})
     redis.call('ZREM', KEYS[3], old)
   end
 end
 local claim = redis.call('GET', KEYS[2])
 if claim then
   local message = cjson.encode({{call = claim, what = ARGV[9]}})
-  redis.call('PUBLISH', '{channel("")}' .. string.match(claim, '^%x+'), message)
+  redis.call('PUBLISH', '{worker_key("")}' .. string.match(claim, '^%x+'), message)
 end
 """
 
@@ -86,7 +91,7 @@ class Writer:
         self._kept = kept
         self._kept_max = kept_max
         self._written = dict.fromkeys(call.outputs, 0)
-        self._keys = [*keys, *(f"{keys[0]}:{name}" for name in self._written)]
+        self._keys = [*keys, *(text_key(keys[0], name) for name in self._written)]
         shown = {name: output.spool.kept_bytes for name, output in call.outputs.items()}
         omitted = {name: output.ever_omitted_chars for name, output in call.outputs.items()}
         self._told = Told(shown=shown, omitted=omitted, kept=kept).model_dump_json()
