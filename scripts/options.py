@@ -39,20 +39,11 @@ def options() -> str:
     """Return the table of all keys of a configuration file."""
     lines = [_ABOUT]
     for title, about in _tables(file_schema()):
+        lines += [f"## `{title}`" if title else "## At the top", "", "| key | value |", "| --- | --- |"]
         lines += [
-            f"## `{title}`" if title else "## At the top",
-            "",
-            "| key | type | default | meaning |",
-            "| --- | --- | --- | --- |",
+            f"| `{key}` | {_about(value, required=key in about.get('required', ()))} |"
+            for key, value in about["properties"].items()
         ]
-        for key, value in about["properties"].items():
-            default = (
-                f"`{str(value['default']).lower() if isinstance(value['default'], bool) else value['default']}`"
-                if value.get("default") not in (None, "")
-                else ""
-            )
-            meaning = value.get("description", "").replace("|", "\\|").replace("<", "&lt;")
-            lines.append(f"| `{key}` | {_type(value)} | {default} | {meaning} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -73,6 +64,17 @@ def _tables(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                     yield from walk(below, definitions[kind])
 
     return walk("", schema)
+
+
+def _about(value: dict[str, Any], *, required: bool) -> str:
+    default = value.get("default")
+    shown = str(default).lower() if isinstance(default, bool) else default
+    meaning = value.get("description", "").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+    return (
+        f"*{_type(value)}{', required' if required else ''}"
+        + (f", default* `{shown}`" if default not in (None, "") else "*")
+        + f"<br>{meaning}"
+    )
 
 
 def _type(value: dict[str, Any]) -> str:

@@ -13,24 +13,24 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "agentcore_mcp"
 PICTURE = ROOT / "docs" / "rooms.svg"
-# Where a room stands from left to right, and what it is for.
+# Where a room stands from left to right.
 ROOMS = {
-    "cli": (430, "the command"),
-    "server": (290, "MCP hosts talk to us"),
-    "runtime": (110, "we call AgentCore"),
-    "config": (324, "agents and settings"),
-    "hosting": (538, "AgentCore calls us"),
-    "local": (750, "a small AgentCore to call"),
-    "wire": (430, "what travels on the line"),
-    "errors": (430, "the exception tree"),
+    "cli": 265,
+    "server": 190,
+    "runtime": 67,
+    "config": 199,
+    "hosting": 331,
+    "local": 463,
+    "wire": 265,
+    "errors": 265,
 }
-_PAGE_WIDTH, _ROW_HEIGHT, _WIDTH, _HEIGHT = 860, 110, 190, 52
+# Narrow, since it has to be read on a telephone, too.
+_PAGE_WIDTH, _ROW_HEIGHT, _WIDTH, _HEIGHT = 530, 88, 118, 44
 # The same on a light and on a dark page, since boxes bring their own background.
 _STYLE = """\
 <style>
 rect { fill: #e8eef7; stroke: #35598f; }
-text { font: bold 17px sans-serif; text-anchor: middle; fill: #1a2b45; }
-.about { font: 14px sans-serif; }
+text { font: 20px sans-serif; text-anchor: middle; fill: #1a2b45; }
 .arrow { stroke: #7f8ea6; stroke-width: 1.5; marker-end: url(#head); }
 </style>
 <defs>
@@ -62,8 +62,7 @@ def drawn() -> str:
     tops = {room: _HEIGHT / 2 + (top - level(room)) * _ROW_HEIGHT for room in ROOMS}
     # An arrow where no longer way leads: all else is seen by following the arrows.
     arrows = [
-        f'<path class="arrow" d="M{ROOMS[room][0]} {tops[room] + _HEIGHT:.0f} '
-        f'L{ROOMS[other][0]} {tops[other] - 3:.0f}"/>'
+        f'<path class="arrow" d="M{ROOMS[room]} {tops[room] + _HEIGHT:.0f} L{ROOMS[other]} {tops[other] - 3:.0f}"/>'
         for room in ROOMS
         for other in sorted(below[room])
         if not any(other in _reached(between, below) for between in below[room] - {other})
@@ -71,12 +70,13 @@ def drawn() -> str:
     boxes = [
         f'<g transform="translate({x} {tops[room]:.0f})">'
         f'<rect x="{-_WIDTH // 2}" width="{_WIDTH}" height="{_HEIGHT}" rx="8"/>'
-        f'<text y="22">{room}</text><text class="about" y="41">{about}</text></g>'
-        for room, (x, about) in ROOMS.items()
+        f'<text y="29">{room}</text></g>'
+        for room, x in ROOMS.items()
     ]
-    size = f"0 0 {_PAGE_WIDTH} {2 * _HEIGHT + top * _ROW_HEIGHT}"
+    height = 2 * _HEIGHT + top * _ROW_HEIGHT
+    size = f'width="{_PAGE_WIDTH}" height="{height}" viewBox="0 0 {_PAGE_WIDTH} {height}"'
     title = "<title>The rooms of the package, and which of them imports which</title>"
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}" role="img">\n{title}\n{_STYLE}'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">\n{title}\n{_STYLE}'
     return head + "\n".join([*arrows, *boxes, "</svg>\n"])
 
 

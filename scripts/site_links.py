@@ -5,6 +5,7 @@ mkdocs calls it as a hook.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 # Files outside of docs/ that are pages of the site, or have one in their place.
-_OUTSIDE = {"../SECURITY.md": "security.md", "../README.md": "index.md"}
+_PAGES = {"SECURITY.md": "security.md", "README.md": "index.md"}
 _LINK = re.compile(r"\[([^\]]+)\]\(((?:\.\./|docs/)[^)#]+)(#[^)]*)?\)")
 
 
@@ -30,10 +31,15 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - mkdocs'
     """Let links out of docs/ lead to pages of the site, or be plain text where the site has no such page."""
-    return _LINK.sub(_of_site, markdown)
+    # SECURITY.md is made a page beside those of docs/, and stands above them in the repository.
+    folder = ROOT if page.file.src_uri == "security.md" else (ROOT / "docs" / page.file.src_uri).parent
 
+    def of_site(link: re.Match[str]) -> str:
+        text, target, anchor = link.groups(default="")
+        path = (folder / target).resolve().relative_to(ROOT).as_posix()
+        wanted = _PAGES.get(path, path.removeprefix("docs/") if path.startswith("docs/") else None)
+        if wanted is None:
+            return text
+        return f"[{text}]({posixpath.relpath(wanted, posixpath.dirname(page.file.src_uri) or '.')}{anchor})"
 
-def _of_site(link: re.Match[str]) -> str:
-    text, target, anchor = link.groups(default="")
-    page = _OUTSIDE.get(target) or (target.removeprefix("docs/") if target.startswith("docs/") else None)
-    return text if page is None else f"[{text}]({page}{anchor})"
+    return _LINK.sub(of_site, markdown)
