@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from agentcore_mcp.server.hosted.store.book import RedisBook
     from agentcore_mcp.server.sessions import Session
     from agentcore_mcp.wire.pauses import Pause
 
@@ -17,45 +18,14 @@ if TYPE_CHECKING:
 MAX_SESSIONS = 1_000
 
 
-class Book(Protocol):
-    """The sessions of one principal, by agent and id.
-
-    A session that is given back may be another object than the one that was written down; what an object says was true
-    when it was given back.
-    """
-
-    async def used(self, session: Session) -> Session:
-        """Write down a call in a session, and return the session with what is known of it.
-
-        One that was stopped or has ended by itself begins anew: the service then opens another under the same id, and
-        when it was open before is kept in ``earlier``.
-        """
-
-    async def ended(self, session: Session, *, opened: bool = True) -> bool:
-        """Write down that a call in a session has ended, and tell whether the session is being stopped, or was.
-
-        It is idle from now on and not before. A call that opened nothing is taken back, unless it was stopped; without
-        any, there is no session.
-        """
-
-    async def moved(self, session: Session, session_id: str) -> None:
-        """Write down that a call's session has another id, and change it in ``session``."""
-
-    async def paused(self, session: Session, pauses: Sequence[Pause]) -> None:
-        """Write down what the agent of a session waits for, there and in ``session``."""
-
-    async def stopping(self, session: Session, change: int) -> None:
-        """Write down that a stop began (1) or failed (-1). One that succeeded stays counted."""
-
-    async def get(self, key: tuple[str, str]) -> Session | None:
-        """Return the session of an agent and an id."""
-
-    async def all(self) -> list[Session]:
-        """Return all sessions, the stopped ones too, the last used one last."""
+Book: TypeAlias = "MemoryBook | RedisBook"
 
 
 class MemoryBook:
-    """A ``Book`` for one process.
+    """The sessions of one principal in this process, by agent and id.
+
+    What a session says that is given back was true when it was given back. In a book that workers share, it is another
+    object than the one that was written down.
 
     Args:
         now: A clock: Unix time, in seconds.
@@ -77,7 +47,11 @@ class MemoryBook:
         return self._opened
 
     async def used(self, session: Session) -> Session:
-        """Return the session that earlier calls had, if there were any."""
+        """Write down a call in a session, and return the session with what is known of it.
+
+        One that was stopped or has ended by itself begins anew: the service then opens another under the same id, and
+        when it was open before is kept in ``earlier``.
+        """
         known, now = self._sessions.get(session.key), self._now()
         self._opened += known is None or not known.is_open(now)
         if known is None or known.stopping:
@@ -95,7 +69,11 @@ class MemoryBook:
         return known
 
     async def ended(self, session: Session, *, opened: bool = True) -> bool:
-        """Note it in the session, or forget that if the call was its only one."""
+        """Write down that a call in a session has ended, and tell whether the session is being stopped, or was.
+
+        It is idle from now on and not before. A call that opened nothing is taken back, unless it was stopped; without
+        any, there is no session.
+        """
         if session.stopping > 0:
             return True
         now = self._now()
@@ -110,7 +88,7 @@ class MemoryBook:
         return False
 
     async def moved(self, session: Session, session_id: str) -> None:
-        """Keep the session under its other id, opened when that was."""
+        """Write down that a call's session has another id, and was opened when that was; change ``session``, too."""
         if self._sessions.get(session.key) is session:
             del self._sessions[session.key]
         session.session_id = session_id
@@ -119,19 +97,19 @@ class MemoryBook:
         self._sessions[session.key] = session
 
     async def paused(self, session: Session, pauses: Sequence[Pause]) -> None:
-        """Note it in the session."""
+        """Write down what the agent of a session waits for, there and in ``session``."""
         session.pauses = pauses
 
     async def stopping(self, session: Session, change: int) -> None:
-        """Count it in the session, which ends with the first."""
+        """Write down that a stop began (1) or failed (-1). The first that doesn't fail ends the session."""
         self._opened += change < 0
         session.stopping += change
         session.stopped_at = min(session.stopped_at, self._now()) if session.stopping else math.inf
 
     async def get(self, key: tuple[str, str]) -> Session | None:
-        """Return the session."""
+        """Return the session of an agent and an id."""
         return self._sessions.get(key)
 
     async def all(self) -> list[Session]:
-        """Return all of them."""
+        """Return all sessions, the stopped ones too, the last used one last."""
         return list(self._sessions.values())

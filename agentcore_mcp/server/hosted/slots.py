@@ -37,8 +37,9 @@ local mine = ':' .. ARGV[1]
 if redis.call('ZSCORE', KEYS[1] .. mine, ARGV[2]) then return 0 end
 local take = {}
 for i, key in ipairs(KEYS) do
-  if tonumber(redis.call('ZSCORE', key .. ':open', ARGV[5]) or 0) <= now then
-    local held = redis.call('ZCOUNT', key .. ':open', now, '+inf')
+  local opening = string.find(key, ':opening:', 1, true)
+  if not opening or tonumber(redis.call('ZSCORE', key .. ':open', ARGV[5]) or 0) <= now then
+    local held = opening and redis.call('ZCOUNT', key .. ':open', now, '+inf') or 0
     for _, worker in ipairs(redis.call('SMEMBERS', key)) do
       if worker == ARGV[1] or redis.call('EXISTS', ARGV[3] .. worker) == 1 then
         held = held + redis.call('ZCOUNT', key .. ':' .. worker, now - ARGV[4], '+inf')

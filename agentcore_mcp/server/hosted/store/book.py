@@ -7,7 +7,6 @@ the slots that its call has no need of any more. They go a while after the servi
 from __future__ import annotations
 
 import json
-import math
 import secrets
 import time
 from contextlib import nullcontext
@@ -37,91 +36,83 @@ _KEPT_S = 86_400 + int(SESSION_LIFETIME_S)
 _STEP = f"""
 local session, index = KEYS[1], KEYS[2]
 for n = 3, #KEYS do redis.call('ZREM', KEYS[n], ARGV[1]) end
-local did = redis.call('HGET', session, 'did') or ''
-local repeated = string.find(did, ARGV[2], 1, true)
-did = string.sub(ARGV[2] .. did, 1, 160)
-local function ends_at(key)
-  local known = redis.call('HMGET', key, 'used_at', 'opened_at', 'stopped_at')
-  if not known[1] then return 0 end
-  return math.min(known[1] + {IDLE_TIMEOUT_S}, known[2] + {SESSION_LIFETIME_S}, known[3] or 1e300)
+local did, generation, calls, stopping, opened_at, used_at, stopped_at = unpack(redis.call('HMGET', session,
+  'did', 'generation', 'calls', 'stopping', 'opened_at', 'used_at', 'stopped_at'))
+generation, calls, stopping = tonumber(generation or 0), tonumber(calls or 0), tonumber(stopping or 0)
+local repeated = did and string.find(did, ARGV[2], 1, true)
+did = string.sub(ARGV[2] .. (did or ''), 1, 160)
+local function ends_at()
+  return math.min(used_at + {IDLE_TIMEOUT_S}, opened_at + {SESSION_LIFETIME_S}, stopped_at or 1e300)
 end
 """
 # A session that was stopped is another one from then on, which its generation says to calls that began before.
 _USED = f"""{_STEP}
 if repeated then return redis.call('HGETALL', session) end
 local now = tonumber(ARGV[3])
-local known = redis.call('HMGET', session, 'opened_at', 'earlier', 'generation', 'stopping')
-local opened_at, earlier, generation = known[1], known[2] or '', tonumber(known[3] or 0)
-if opened_at then
-  local ended_at, stopped = ends_at(session), tonumber(known[4] or 0) > 0
-  if stopped or ended_at < now then
-    earlier = string.format('%s%s-%.3f ', earlier, opened_at, ended_at)
-    if #earlier > 4000 then earlier = string.match(earlier, ' (.*)', -3900) end
-    opened_at = false
-  end
-  if stopped then
-    redis.call('DEL', session)
-    generation = generation + 1
-  end
+local earlier = redis.call('HGET', session, 'earlier') or ''
+if opened_at and (stopping > 0 or ends_at() < now) then
+  earlier = string.format('%s%s-%.3f ', earlier, opened_at, ends_at())
+  if #earlier > 4000 then earlier = string.match(earlier, ' (.*)', -3900) end
+  opened_at = false
 end
-redis.call('HSET', session, 'opened_at', opened_at or ARGV[3], 'used_at', ARGV[3], 'earlier', earlier,
-  'generation', generation, 'did', did, unpack(ARGV, 5))
-redis.call('HINCRBY', session, 'calls', 1)
-redis.call('ZADD', index, ends_at(session), session)
-redis.call('ZADD', '{PRINCIPALS}', now, ARGV[4])
+if stopping > 0 then
+  redis.call('DEL', session)
+  generation, calls, stopped_at = generation + 1, 0, false
+end
+opened_at, used_at = opened_at or ARGV[3], ARGV[3]
+redis.call('HSET', session, 'did', did, 'generation', generation, 'calls', calls + 1, 'opened_at', opened_at,
+  'used_at', used_at, 'earlier', earlier, unpack(ARGV, 5))
+local added = redis.call('ZADD', index, ends_at(), session) + redis.call('ZADD', '{PRINCIPALS}', now, ARGV[4])
 for _, key in ipairs({{index, '{PRINCIPALS}'}}) do
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', now - {_KEPT_S})
+  if added > 0 then redis.call('ZREMRANGEBYSCORE', key, '-inf', now - {_KEPT_S}) end
   redis.call('EXPIRE', key, {_KEPT_S})
 end
 redis.call('EXPIRE', session, {_KEPT_S})
-if redis.call('ZCARD', index) > {MAX_SESSIONS} then redis.call('DEL', redis.call('ZPOPMIN', index)[1]) end
+if added > 0 and redis.call('ZCARD', index) > {MAX_SESSIONS} then
+  redis.call('DEL', redis.call('ZPOPMIN', index)[1])
+end
 return redis.call('HGETALL', session)
 """
 # What follows changes the session that a call is in, and not one that has begun anew under its id.
 _SAME = f"""{_STEP}
-local known = redis.call('HMGET', session, 'generation', 'stopping')
-if not known[1] then return 0 end
-if tonumber(known[1]) ~= tonumber(ARGV[3]) then return 1 end
+if not opened_at then return 0 end
+if generation ~= tonumber(ARGV[3]) then return 1 end
 """
 _ENDED = f"""{_SAME}
-if tonumber(known[2] or 0) > 0 then return 1 end
+if stopping > 0 then return 1 end
 if ARGV[4] ~= '' then
-  redis.call('HSET', session, 'used_at', ARGV[4])
-  redis.call('ZADD', index, ends_at(session), session)
+  used_at = ARGV[4]
+  redis.call('HSET', session, 'used_at', used_at)
+  redis.call('ZADD', index, ends_at(), session)
+elseif calls > 1 and not repeated then
+  redis.call('HSET', session, 'did', did, 'calls', calls - 1)
 elseif not repeated then
-  redis.call('HSET', session, 'did', did)
-  if redis.call('HINCRBY', session, 'calls', -1) <= 0 then
-    redis.call('DEL', session)
-    redis.call('ZREM', index, session)
-  end
+  redis.call('DEL', session)
+  redis.call('ZREM', index, session)
 end
 return 0
 """
 _PAUSED = f"{_SAME}redis.call('HSET', session, 'pauses', ARGV[4])"
 _MOVED = f"""{_SAME}
 local moved = string.sub(session, 1, -1 - #ARGV[4]) .. ARGV[5]
-local opened_at = redis.call('HGET', moved, 'opened_at')
+opened_at = redis.call('HGET', moved, 'opened_at') or opened_at
 redis.call('RENAME', session, moved)
-redis.call('HSET', moved, 'session_id', ARGV[5])
-if opened_at then redis.call('HSET', moved, 'opened_at', opened_at) end
+redis.call('HSET', moved, 'session_id', ARGV[5], 'opened_at', opened_at)
 redis.call('ZREM', index, session)
-redis.call('ZADD', index, ends_at(moved), moved)
+redis.call('ZADD', index, ends_at(), moved)
 """
 # A stop that is cancelled while it is counted is taken back whether or not it was.
 _STOPPING = f"""{_SAME}
-if repeated or tonumber(known[2] or 0) + ARGV[4] < 0 then return end
-redis.call('HSET', session, 'did', did)
-if redis.call('HINCRBY', session, 'stopping', ARGV[4]) > 0 then
-  redis.call('HSETNX', session, 'stopped_at', ARGV[5])
-else
-  redis.call('HDEL', session, 'stopped_at')
-end
-redis.call('ZADD', index, ends_at(session), session)
+stopping = stopping + ARGV[4]
+if repeated or stopping < 0 then return end
+stopped_at = stopping > 0 and (stopped_at or ARGV[5])
+redis.call('HSET', session, 'did', did, 'stopping', stopping, 'stopped_at', stopped_at or 'inf')
+redis.call('ZADD', index, ends_at(), session)
 """
 
 
 class RedisBook:
-    """A ``Book`` in Redis.
+    """A ``MemoryBook`` in Redis instead.
 
     What a call writes down at its end is logged if Redis can't be reached: the call itself is not lost for it.
 
@@ -227,7 +218,7 @@ def _fill(session: Session, fields: dict[str, str]) -> Session:
     session.calls = int(fields["calls"])
     session.generation = int(fields["generation"])
     session.stopping = int(fields.get("stopping", 0))
-    session.stopped_at = float(fields.get("stopped_at", math.inf))
+    session.stopped_at = float(fields.get("stopped_at", "inf"))
     session.pauses = tuple(Pause(**pause) for pause in json.loads(fields.get("pauses", "[]")))
     session.earlier = tuple((float(begin), float(end)) for begin, _, end in spans)
     return session

@@ -121,7 +121,7 @@ async def test_a_call_that_is_waited_for_to_its_end_takes_two_round_trips(redis:
         stats = re.findall(r"cmdstat_(evalsha|hmget|\w*get\w*):calls=(\d+)", redis.ask("INFO commandstats").decode())
 
     # What a script does counts, too: all that reads is in the two.
-    assert dict(stats) == {"evalsha": "2", "hget": "2", "hmget": "5", "hgetall": "1"}
+    assert dict(stats) == {"evalsha": "2", "hmget": "2", "hget": "1", "hgetall": "1"}
 
 
 @pytest.mark.parametrize("same", [True, False])
