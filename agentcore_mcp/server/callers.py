@@ -1,4 +1,4 @@
-"""Who calls, and what only their calls may touch: nothing of it is found by another principal's."""
+"""A principal's sessions, calls and agents, which no other principal's calls can find."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Caller:
     """A principal with their sessions, their calls and the agents that they may reach.
 
     Args:
-        principal: Who.
+        principal: The principal.
         settings: The settings.
-        agents: The agents that who makes the current request may reach.
+        agents: The agents that the caller of the current request may reach.
         stops: What stops sessions.
         end: Whether the server is about to end.
-        key: Gives what session ids are marked with.
+        key: Returns the key that session ids are marked with.
         store: What the workers share, if there is one.
     """
 

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from agentcore_mcp.wire.ids import RuntimeArn
     from agentcore_mcp.wire.pauses import Pause
 
-# What stop_session takes for all sessions that this server opened.
+# The argument of stop_session that means all sessions that this server opened.
 ALL = "all"
 SHORT_NAME_MAX_CHARS = 32
 _SHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
-# How often one can idle out in a day, and more: each time takes 15 minutes.
+# More than the 96 times that a session can idle out in a day.
 _SPANS_MAX = 100
 # 128 bits: no two names or processes meet by chance, and no tag is guessed. The whole id stays below the 100 characters
 # that the service model allows in its answers.
@@ -47,13 +47,13 @@ class Session:
     Attributes:
         session_id: Its id.
         target: Its agent.
-        called: What a caller last passed for it: the id, or a short name.
+        called: The id or short name by which a call last named it.
         calls: How many calls were made in it.
         stopping: How many stops of it go on or succeeded; one that fails is not counted any more.
         stopped_at: When the first of those began.
         pauses: What its agent waits for a person to answer, since its last call.
-        earlier: From when until when it was open before under the same id.
-        generation: How often one under the same id was stopped before, in a book that all workers share.
+        earlier: The spans in which it was open before under the same id.
+        generation: How many sessions of the same id were stopped before, in a book that all workers share.
     """
 
     session_id: str
@@ -75,7 +75,7 @@ class Session:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What identifies it: a caller may use one id with several agents, each with a session of its own."""
+        """Agent and id: a caller may use one id with several agents, each with a session of its own."""
         return self.agent, self.session_id
 
     @property
@@ -92,7 +92,7 @@ class Session:
 
     @property
     def spans(self) -> tuple[tuple[float, float], ...]:
-        """From when until when it was, is and, if it is left alone, will be open."""
+        """Begin and end of each time it was open; the last ends when it idles out, if it is not used again."""
         return *self.earlier[-_SPANS_MAX:], (self.opened_at, self.ends_at)
 
 
@@ -102,16 +102,16 @@ def means_all(text: str) -> bool:
 
 
 class SessionNames:
-    """Turns what a caller passes as ``session_id`` into the id that goes on the line.
+    """Resolves the argument ``session_id`` to the id that is sent.
 
     Short names are mapped under a key, so that "review" is the same session after a restart, and for a host that starts
-    a server for every call, and never the "review" of another user of the same runtime. Where a server has several
-    callers, every id that it makes is marked in the same way, and one that isn't the caller's is no session of theirs.
+    a server for every call, and never the "review" of another user of the same runtime. On a server with several
+    callers, every id that it makes has such a mark, and an id without the caller's own mark is refused.
 
     Args:
-        key: Gives at least 16 bytes; it is asked when an id needs them.
-        owner: Whose ids these are; "" where all callers are one.
-        foreign: Take ids that were not made here from one of several callers.
+        key: Returns at least 16 bytes; called when an id first needs them.
+        owner: The key of the caller's principal; "" on a server that doesn't tell callers apart.
+        foreign: Accept ids that were not made here, if there is an owner.
     """
 
     def __init__(self, key: Callable[[], bytes] = installation_key, *, owner: str = "", foreign: bool = False) -> None:
@@ -127,9 +127,9 @@ class SessionNames:
         """Return the session id for ``text``: a new one if empty, itself if a full id, a stable one for a name.
 
         Args:
-            text: What the caller passed.
+            text: The argument.
             arn: The runtime that the session is of.
-            may_be_new: The call may open a session, as all may but a stop.
+            may_be_new: Whether the call may open a session; a stop may not.
 
         Raises:
             InvalidRequestError: If it is neither an id nor a name, or an id that isn't the caller's to use.
@@ -160,7 +160,7 @@ class SessionNames:
         return f"{text}-{'u' if self._owner else ''}{tag[:_TAG_CHARS]}"
 
     def _may_use(self, session_id: str, arn: RuntimeArn) -> bool:
-        """Tell whether an id is one that a caller may pass: made for them and this runtime, or foreign if allowed."""
+        """Tell whether the caller may pass an id: made for them and this runtime, or foreign if that is allowed."""
         if not self._owner:
             return True
         made = _OWNED.fullmatch(session_id)

@@ -65,7 +65,7 @@ class ServerState:
 
     @cached_property
     def key(self) -> bytes:
-        """What session ids are marked with: the configured secret, or what this installation has."""
+        """The key that session ids are marked with: the configured secret, or the key of this installation."""
         secret = self.settings.server.secret
         return installation_key() if secret is None else secret.get_secret_value().encode()
 
@@ -143,5 +143,5 @@ ToolContext = Context[ServerState, Any]
 
 
 def caller_of(ctx: ToolContext) -> Caller:
-    """Return who makes a request, with what only their calls may touch."""
+    """Return the caller of a request."""
     return ctx.request_context.lifespan_context.caller(current_principal())

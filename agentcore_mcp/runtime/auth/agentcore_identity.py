@@ -37,7 +37,7 @@ class AgentCoreIdentity:
         """Return a token for a user's.
 
         Raises:
-            CredentialsError: If there is nothing to sign with, or AgentCore can't be reached, refuses, or has no token.
+            CredentialsError: If there are no AWS credentials, or AgentCore can't be reached, refuses, or has no token.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -54,7 +54,7 @@ class AgentCoreIdentity:
                 **{name: values for name, values in optional.items() if values},
             )
         except (BotoCoreError, ClientError) as error:
-            raise CredentialsError(f"there is no token for the caller: {masked(str(error), secrets)}") from None
+            raise CredentialsError(f"AgentCore Identity gave no token: {masked(str(error), secrets)}") from None
         if "accessToken" not in answer:
             raise CredentialsError(
                 f"the credential provider {self.credential_provider_name!r} has no token for the caller, and may want "

@@ -1,4 +1,4 @@
-"""Whose AWS credentials are used: GetCallerIdentity of STS, for which they need no permission."""
+"""The user or role whose AWS credentials are used: GetCallerIdentity of STS, which needs no permission."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CallerIdentity:
-    """Who signs.
+    """The user or role that signs.
 
     Attributes:
         arn: The ARN of the user or role.
@@ -30,8 +30,8 @@ def caller_identity(auth: SigV4Auth, *, region: str) -> CallerIdentity:
     """Ask STS, waiting for it in this thread.
 
     Args:
-        auth: What signs.
-        region: Whose STS is asked.
+        auth: The credentials.
+        region: The region of the STS endpoint.
 
     Raises:
         CredentialsError: If there are no credentials, or STS doesn't take them.

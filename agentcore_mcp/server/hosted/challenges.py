@@ -1,6 +1,6 @@
-"""What a client is told that has to bring a token, another one, or one for more scopes.
+"""Refusals of requests without a token, with a bad one, or with one that lacks scopes (RFC 6750, RFC 9728).
 
-As RFC 6750 and RFC 9728 have it: MCP clients begin and widen their authorization by these answers.
+MCP clients begin and widen their authorization by these answers.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Challenges:
         self._metadata_url = str(build_resource_metadata_url(self._resource))
 
     def metadata_routes(self) -> list[Route]:
-        """Return where this server says whose tokens it takes: at the root, and with the path of its URL (RFC 9728)."""
+        """Return the routes of the metadata: at the root, and with the path of the public URL (RFC 9728)."""
         routes = create_protected_resource_routes(self._resource, self._issuers, self._policy.all_scopes or None)
         return [*routes, *(Route("/.well-known/oauth-protected-resource", route.endpoint) for route in routes)]
 

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 class Door:
-    """An app that lets a request in with who makes it, or answers with what is missing.
+    """An app that lets a request in with its principal, or answers with what is missing.
 
     Args:
-        app: What is behind.
-        tokens: What checks tokens.
+        app: Answers the requests that are let in.
+        tokens: Checks tokens.
         required: The scopes that every request needs.
-        challenges: What makes the answers.
+        challenges: Makes the refusals.
     """
 
     def __init__(self, app: ASGIApp, tokens: Tokens, required: frozenset[str], challenges: Challenges) -> None:

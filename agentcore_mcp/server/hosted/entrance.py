@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def entrance(endpoint: ASGIApp, app: Starlette, state: ServerState) -> ASGIApp:
-    """Return an app that lets requests to an endpoint pass that may.
+    """Return an app that lets those requests through to an endpoint that its checks allow.
 
     Args:
         endpoint: The MCP endpoint, as it is called.

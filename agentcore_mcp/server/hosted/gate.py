@@ -42,7 +42,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class ToolCall:
-    """A call of a tool, as its request says it: neither the tool nor its arguments need to be any that there are.
+    """A call of a tool, as its request has it; the tool and its arguments may not exist.
 
     Attributes:
         request_id: The id of the request, whatever that is.
@@ -67,10 +67,10 @@ class ToolCall:
         self._agents: list[Agent] | None = None
 
     async def agents(self) -> list[Agent]:
-        """Return the agents that the tool will find, which are several only where it stops all sessions.
+        """Return the agents that the tool will find: several if it stops all sessions, else one at most.
 
-        There are none where it will find none, and refuse the call by itself: no agent has that name that the caller
-        may reach, or none is named and nothing tells which.
+        Without any, the tool refuses the call by itself: the caller may reach no agent of that name, or the call names
+        no agent and nothing else tells which.
 
         Raises:
             AgentCoreError: If the agents have to be listed for it, and can't be.
@@ -104,13 +104,13 @@ Check = Callable[[ToolCall], Awaitable["Response | None"]]
 
 
 class Gate:
-    """An app that reads the body of each POST once, and lets a call of a tool pass if no check refuses it.
+    """An app that reads the body of each POST once, and lets a call of a tool through if no check refuses it.
 
     Args:
-        app: What is behind.
+        app: Answers what is let through.
         state: Whose callers call.
         body_bytes: How large a body may be.
-        checks: What may refuse a call, in this order.
+        checks: May each refuse a call, in this order.
     """
 
     def __init__(self, app: ASGIApp, state: ServerState, body_bytes: int, checks: Sequence[Check]) -> None:

@@ -46,7 +46,7 @@ class KeysUnavailableError(Exception):
 
 
 def key_client(auth: ServerAuth) -> httpx2.AsyncClient:
-    """Return what fetches the keys of issuers: it follows no redirect, and trusts the certificates of the system.
+    """Return the HTTP client for issuers' keys. It follows no redirect, and trusts the certificates of the system.
 
     Raises:
         ConfigurationError: If these can't be read.
@@ -59,8 +59,8 @@ class IssuerKeys:
     """The keys of one issuer.
 
     Args:
-        issuer: Whose.
-        http: What fetches them. It must not follow redirects.
+        issuer: The issuer.
+        http: Fetches them. It must not follow redirects.
         now: A clock that only goes forward, in seconds.
     """
 
@@ -90,7 +90,7 @@ class IssuerKeys:
     async def _refresh(self) -> None:
         tried_at = self._tried_at
         async with self._fetching:
-            # Whoever held the lock meanwhile has fetched for all who waited.
+            # The request that held the lock has fetched for all that waited.
             if self._tried_at != tried_at or self._now() - self._tried_at < AGAIN_S:
                 return
             self._tried_at = self._now()

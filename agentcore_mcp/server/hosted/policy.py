@@ -1,7 +1,7 @@
-"""What a principal may do: which scopes a tool needs, and which agents are whose.
+"""What a principal may do: the scopes that tools and agents need, and the agents that each principal may reach.
 
-Scopes can be asked for, so what lacks one is refused with what is missing; an agent that is somebody else's stays so,
-and is neither listed nor told apart from one that doesn't exist. What can't be decided is refused.
+A client can ask for scopes, so a refusal names the missing ones. An agent that a principal may not reach is not listed,
+and answered like one that doesn't exist.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ class Policy:
         settings: Whose ``server.auth`` names the scopes, and whose agents say who may use them.
 
     Attributes:
-        all_scopes: Every scope of the tools, for the server's metadata. What agents need besides is told to those who
-            call them.
+        all_scopes: Every scope of the tools, for the server's metadata. Those of agents are named to their callers.
         asks_for_agents: Whether any agent needs scopes besides those of the tools.
     """
 

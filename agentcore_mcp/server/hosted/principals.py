@@ -30,14 +30,14 @@ class Principal:
 
     @cached_property
     def key(self) -> str:
-        """What they are told from all others by, without saying who they are: 32 hexadecimal digits."""
+        """A digest that identifies the principal without naming it: 32 hexadecimal digits."""
         parts = (self.issuer, self.subject, self.client)
         # Each with its length, so that no two triples are written alike.
         text = "".join(f"{len(part)}:{part}" for part in parts)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-# Who calls where no token is asked for: whoever reaches the server.
+# The one principal of a server that checks no tokens.
 ANYBODY = Principal("", "", "")
 
 

@@ -1,4 +1,4 @@
-"""Who an agent is told is calling: a user id from the caller's token, or a token that stands for theirs.
+"""How a runtime learns who calls: by a user id from the caller's token, or by a token that stands for it.
 
 A caller's token goes to the one place that the configuration names for it: the authorization server that exchanges it,
 AgentCore Identity, or the runtime, where the token is meant for that as well.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # What AgentCore Identity takes for a user id (GetWorkloadAccessTokenForUserId); the header alone may have 1,024.
 USER_ID_MAX_CHARS = 128
 _VISIBLE_ASCII = re.compile("[!-~]+")
-# Of more callers, those are kept that called last.
+# For how many callers, those who called last.
 KEPT_MAX = 10_000
 
 
@@ -79,7 +79,7 @@ class CallerAuth(httpx2.Auth):
     """Sends a token that stands for the caller of the request that is being answered.
 
     Args:
-        exchange: Returns it for the caller's; it may block, and raises a CredentialsError if there is none.
+        exchange: Returns that token for the caller's; it may block, and raises a CredentialsError if it gets none.
     """
 
     def __init__(self, exchange: Callable[[str], Token]) -> None:
@@ -90,7 +90,7 @@ class CallerAuth(httpx2.Auth):
         """Add the token.
 
         Raises:
-            CredentialsError: If there is none, as where no caller is known: the server stops a session by itself.
+            CredentialsError: If there is none, such as for a stop on the server's own account.
         """
         caller, token = current_principal(), current_token()
         if not token:

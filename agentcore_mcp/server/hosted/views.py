@@ -46,14 +46,14 @@ class View:
 
 
 class Views:
-    """Gives each caller theirs.
+    """The views of all callers.
 
     Args:
         settings: Of all agents.
         policy: Who may reach which.
 
     Attributes:
-        everything: What somebody sees who may reach all agents.
+        everything: The view of a caller who may reach all agents.
     """
 
     def __init__(self, settings: Settings, policy: Policy) -> None:
@@ -63,7 +63,7 @@ class Views:
         self.everything = self._of(settings.names, settings.discovery is not None)
 
     def current(self) -> View:
-        """Return what the caller sees who made the request that is being answered."""
+        """Return the view of the caller of the current request."""
         caller = current_principal()
         names = [agent.name for agent in self._settings.agents if self._policy.may_reach(caller, agent.allow)]
         discovery = self._settings.discovery

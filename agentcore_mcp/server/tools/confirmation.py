@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _KEY_BYTES = 32
 # More questions than users answer in ten minutes, for which one is valid.
 _TAKEN_MAX = 10_000
-# What tells the state that the current request came with from all others.
+# The digest of the state of the current request.
 _opened: ContextVar[str] = ContextVar("opened")
 
 
@@ -88,14 +88,14 @@ def check_confirmed(answer: ElicitationResult[Confirmation]) -> None:
 class OneTimeCodec:
     """Seals the state of a question that a host returns with the answer, and lets each be used once.
 
-    The SDK binds a state to the command that was asked about, to who was asked, and to ten minutes, but not to a single
-    run. Opening is the codec's part, and has to be done at once; whether a state was used before may be known elsewhere
-    only, so that is found out by the middleware of the MCP server that this is too.
+    The SDK binds a state to the command, to the caller and to ten minutes, but not to a single run. Whether a state was
+    used before, the workers' store may have to be asked, and ``unseal`` can't wait: so this is a middleware of the MCP
+    server, too.
 
     Args:
-        key: Gives the key, of at least 32 bytes, when there is a question; by default one of this object's own.
-        once: Tells whether it is asked about a text for the first time, by all that have the key; by default as far as
-            this object knows.
+        key: Returns the key, of at least 32 bytes; called at the first question. By default, the object makes one.
+        once: Tells whether a text is passed to it for the first time, by any process with the key. By default, by this
+            object.
     """
 
     def __init__(

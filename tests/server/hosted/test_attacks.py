@@ -452,7 +452,6 @@ async def test_a_body_in_pieces_is_read_as_a_whole(server: HostedServer) -> None
     url = urlsplit(server.url)
     async with await anyio.connect_tcp(url.hostname or "", url.port or 0) as connection:
         start = head(server, "Transfer-Encoding: chunked", length=False)
-        start = start.replace(server.token().encode(), b"")
         token = server.token(scope="agentcore:invoke").encode()
         await connection.send(start.split(b"Bearer ")[0] + b"Bearer " + token + b"\r\n" + start.split(b"\r\n", 2)[2])
         for byte in call.encode():
