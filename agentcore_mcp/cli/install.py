@@ -100,8 +100,8 @@ def uninstall(host: str, name: str, scope: str) -> None:
         if program is not None and about.remove is not None:
             _run(program, about.remove(server, scope))
         else:
-            only = installed.first and list(entry_at(path, about.keys)) == [name]
-            write(path, without_entry(path, about.keys if only else keys))
+            is_only = list(entry_at(path, about.keys)) == [name]
+            write(path, without_entry(path, about.keys if is_only else keys))
         if installed.copy.exists():
             click.echo(f"{path} has changed since; as it was before is in {installed.copy.name}")
     click.echo(f"{about.title} no longer has {name!r} in {path}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -22,25 +21,6 @@ State = Literal["ok", "failed", "skipped"]
 _MARKS: dict[State, tuple[str, str]] = {"ok": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("-", "yellow")}
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found.
-
-    Attributes:
-        about: An agent's name, or what else it is about.
-        what: What was looked at.
-        state: Whether it is as it should be; skipped if that can't be told, or was not asked for.
-        detail: What there is.
-        next_step: What to do.
-    """
-
-    about: str
-    what: str
-    state: State
-    detail: str = ""
-    next_step: str = ""
-
-
 class Report:
     """Shows findings as they come, or all of them as JSON at the end.
 
@@ -49,17 +29,19 @@ class Report:
 
     Attributes:
         about: What the next findings are about: an agent's name, or something else.
+        findings: What was looked at, and its ``state``: "skipped" if that can't be told, or was not asked for.
     """
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._shown_about = ""
         self.about = ""
-        self.findings: list[Finding] = []
+        self.findings: list[dict[str, str]] = []
 
     def add(self, what: str, state: State, detail: str = "", next_step: str = "") -> None:
-        """Note a finding."""
-        self.findings.append(Finding(self.about, what, state, detail, next_step))
+        """Note a finding: ``detail`` is what there is, and ``next_step`` what to do."""
+        finding = {"about": self.about, "what": what, "state": state, "detail": detail, "next_step": next_step}
+        self.findings.append(finding)
         if self._as_json:
             return
         if self.about != self._shown_about:
@@ -81,9 +63,9 @@ class Report:
 
     def finish(self) -> bool:
         """Show what is left to be shown; tell whether all is as it should be."""
-        counts = {state: sum(finding.state == state for finding in self.findings) for state in _MARKS}
+        counts = {state: sum(finding["state"] == state for finding in self.findings) for state in _MARKS}
         if self._as_json:
-            click.echo(json.dumps([asdict(finding) for finding in self.findings], indent=2, ensure_ascii=False))
+            click.echo(json.dumps(self.findings, indent=2, ensure_ascii=False))
         else:
             click.echo(f"\n{counts['ok']} ok, {counts['failed']} failed, {counts['skipped']} skipped")
         return not counts["failed"]

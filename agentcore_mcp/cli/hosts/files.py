@@ -82,7 +82,6 @@ class Installed:
 
     Attributes:
         copy: Where the file is kept as it was before, beside it.
-        first: Whether the file had no servers before this one.
     """
 
     def __init__(self, path: Path, keys: Sequence[str], environ: Mapping[str, str]) -> None:
@@ -91,23 +90,19 @@ class Installed:
         self._all: dict[str, dict[str, Any]] = {}
         with suppress(FileNotFoundError):
             self._all = json.loads(self._state.read_text("utf-8"))
-        known = self._all.get(self._key, {})
         self.copy = path.with_name(f"{path.name}.before-{keys[-1]}-mcp")
-        self.first = bool(known.get("first"))
         # Whether nothing has changed the file since.
-        self._as_left = known.get("sha256") == _digest(path)
+        self._as_left = self._all.get(self._key, {}).get("sha256") == _digest(path)
 
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Keep a copy of the file as it is before the block, without an entry of earlier, and note how it is after."""
         if not self._as_left:
-            self.first = entry_at(self._path, self._keys[:-1]) is None
             self.copy.unlink(missing_ok=True)
             if self._path.exists():
                 write(self.copy, without_entry(self._path, self._keys))
         yield
-        made = not self.copy.exists()
-        self._all[self._key] = {"sha256": _digest(self._path), "first": self.first, "made": made}
+        self._all[self._key] = {"sha256": _digest(self._path), "made": not self.copy.exists()}
         write(self._state, json.dumps(self._all, indent=2))
 
     def put_back(self) -> bool:

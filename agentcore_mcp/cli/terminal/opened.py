@@ -14,7 +14,6 @@ from agentcore_mcp.errors import AgentCoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 # The longest that the service lets a session live, on a capacity provider.
 _LIFE_MAX_S = 14 * 86_400
@@ -79,15 +78,11 @@ class OpenedSessions:
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
         try:
-            _private(self._path)
+            # For their owner alone.
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._path.touch(mode=0o600)
             with closing(sqlite3.connect(self._path)) as database, database:
                 database.execute(_TABLE)
                 yield database
         except (OSError, sqlite3.Error) as error:
             raise AgentCoreError(f"can't remember sessions in {self._path}: {error}") from error
-
-
-def _private(path: Path) -> None:
-    """Make the file if it isn't there, for its owner alone."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600)

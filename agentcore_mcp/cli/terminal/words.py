@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from rich.live import Live
+
 # Where a paragraph has ended for certain, unless a block of code is open.
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _FENCE = re.compile(r"^[ \t]*(```|~~~)", re.MULTILINE)
@@ -32,13 +34,14 @@ class Words:
         if self._out.isatty():
             from rich.console import Console
             from rich.live import Live
+            from rich.markdown import Markdown
 
-            self._console = Console(file=self._out)
             from agentcore_mcp.server.terminal import PlainText
 
+            self._markdown = Markdown
             # What an agent says may have sequences that a terminal obeys.
             self._plain = PlainText()
-            self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="visible")
+            self._live = Live(console=Console(file=self._out), auto_refresh=False, vertical_overflow="visible")
 
     def add(self, text: str) -> None:
         """Show more words."""
@@ -50,8 +53,8 @@ class Words:
             self._out.flush()
             return
         self._pending += self._plain.feed(text)
-        self._settle()
-        self._show(self._pending)
+        ends = [found.end() for found in _PARAGRAPH.finditer(self._pending) if self._is_outside_code(found.start())]
+        self._show(self._live, settled=ends[-1] if ends else 0)
 
     def note(self, text: str) -> None:
         """Show a line about the call."""
@@ -71,34 +74,20 @@ class Words:
         if self._live is not None:
             self._live.stop()
 
-    def _settle(self) -> None:
-        """Print the paragraphs that are complete above the one that grows."""
-        assert self._live is not None  # noqa: S101 - the caller looked
-        end = 0
-        for found in _PARAGRAPH.finditer(self._pending):
-            if len(_FENCE.findall(self._pending, 0, found.start())) % 2 == 0:
-                end = found.end()
-        if end:
-            from rich.markdown import Markdown
+    def _is_outside_code(self, position: int) -> bool:
+        return len(_FENCE.findall(self._pending, 0, position)) % 2 == 0
 
-            settled, self._pending = self._pending[:end], self._pending[end:]
-            self._show("")
-            self._console.print(Markdown(settled))
-
-    def _show(self, text: str) -> None:
-        from rich.markdown import Markdown
-
-        assert self._live is not None  # noqa: S101 - the caller looked
-        self._live.update(Markdown(text), refresh=True)
+    def _show(self, live: Live, *, settled: int) -> None:
+        """Print the words that are settled, so many characters, above those that grow."""
+        text, self._pending = self._pending[:settled], self._pending[settled:]
+        if text.strip():
+            live.update(self._markdown(""), refresh=True)
+            live.console.print(self._markdown(text))
+        live.update(self._markdown(self._pending), refresh=True)
 
     def _finish_line(self) -> None:
         if self._live is not None:
-            from rich.markdown import Markdown
-
-            pending, self._pending = self._pending, ""
-            self._show("")
-            if pending.strip():
-                self._console.print(Markdown(pending))
+            self._show(self._live, settled=len(self._pending))
         elif self._last != "\n":
             self._out.write("\n")
             self._out.flush()

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from agentcore_mcp.config.hosted import Limits
 from agentcore_mcp.errors import ConfigurationError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_NAMESPACE = "agentcore_mcp"
 # From a quick answer to the service's limit of an hour.
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 # What the body of a refusal says, and what it is counted as. The first are about the token.
@@ -56,29 +58,24 @@ class Metrics:
         self._count_stops, self._count_store_errors = stops, store_errors
         self.registry = CollectorRegistry()
 
-        def counter(name: str, help_text: str, *labels: str) -> Counter:
-            return Counter(f"agentcore_mcp_{name}", help_text, labels, registry=self.registry)
-
-        def gauge(name: str, help_text: str, *labels: str, of_workers: Literal["livesum", "max"] = "livesum") -> Gauge:
-            full_name = f"agentcore_mcp_{name}"
-            return Gauge(full_name, help_text, labels, registry=self.registry, multiprocess_mode=of_workers)
-
-        def histogram(name: str, help_text: str, *labels: str) -> Histogram:
-            return Histogram(f"agentcore_mcp_{name}", help_text, labels, registry=self.registry, buckets=_SECONDS)
-
-        self._calls = counter("calls", "Calls of tools that were answered", "tool", "agent", "outcome")
-        self._seconds = histogram("call_seconds", "From a call of a tool to its answer", "tool", "agent")
-        self._first = histogram("first_piece_seconds", "From a call to the first piece of its answer", "tool", "agent")
-        self._open = gauge("open_calls", "Calls of agents and commands by phase", "phase")
-        self._received = counter("received_bytes", "Output of agents and commands", "tool", "agent")
+        counter = partial(Counter, namespace=_NAMESPACE, registry=self.registry)
+        gauge = partial(Gauge, namespace=_NAMESPACE, registry=self.registry, multiprocess_mode="livesum")
+        histogram = partial(Histogram, namespace=_NAMESPACE, registry=self.registry, buckets=_SECONDS)
+        call = "tool", "agent"
+        self._calls = counter("calls", "Calls of tools that were answered", (*call, "outcome"))
+        self._seconds = histogram("call_seconds", "From a call of a tool to its answer", call)
+        self._first = histogram("first_piece_seconds", "From a call to the first piece of its answer", call)
+        self._open = gauge("open_calls", "Calls of agents and commands by phase", ("phase",))
+        self._received = counter("received_bytes", "Output of agents and commands", call)
         self._sent = counter("sent_bytes", "Bodies of HTTP answers")
-        self._responses = counter("http_responses", "HTTP answers by status class", "status")
-        self._refusals = counter("refusals", "Requests refused before any tool was called", "reason")
-        self._tokens = counter("token_checks", "Checks of tokens", "outcome")
+        self._responses = counter("http_responses", "HTTP answers by status class", ("status",))
+        self._refusals = counter("refusals", "Requests refused before any tool was called", ("reason",))
+        self._tokens = counter("token_checks", "Checks of tokens", ("outcome",))
         self._store_errors = counter("store_errors", "Operations of the store that failed")
         self._stops = gauge("pending_stops", "Stops of sessions that no request waits for")
         self._seen_errors = 0
-        gauge("build_info", "The version", "version", of_workers="max").labels(version("agentcore-mcp")).set(1)
+        build = gauge("build_info", "The version", ("version",), multiprocess_mode="max")
+        build.labels(version("agentcore-mcp")).set(1)
 
     def answered(self, tool: str, agent: str, outcome: str, seconds: float) -> None:
         """Count a call of a tool that was answered."""
