@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # By what a server says which tools and agents it has.
 _TELLING = frozenset({"initialize", "server/discover", "tools/list"})
 _SHOWN_CHARS = 60
+# So many arguments that a tool doesn't have are compared with those that it has, which takes 0.03 ms or more for each.
+# A body has room for hundreds of thousands, and all callers would wait.
+_UNKNOWN_MAX = 50
 _WHOLE_NUMBER = re.compile(r"\s*-?\d+\s*")
 # What models pass for omitted arguments, in hosts that require every argument.
 _LEFT_OUT = {"string": (None, "null", "None")}
@@ -105,9 +108,12 @@ def check(
     required = schema.get("required", [])
     checked: dict[str, Any] = {}
     complaints: list[str] = []
+    unknown = 0
     for name, value in arguments.items():
         if name not in properties:
-            complaints += [] if value in (None, "") else _unknown(name, list(properties), ours)
+            unknown += value not in (None, "")
+            if value not in (None, "") and unknown <= _UNKNOWN_MAX:
+                complaints += _unknown(name, list(properties), ours)
         elif name in required or value not in _LEFT_OUT.get(properties[name].get("type"), (None,)):
             try:
                 checked[name] = _converted(value, properties[name])

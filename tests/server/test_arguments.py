@@ -79,6 +79,13 @@ def test_the_rest_is_told_in_a_sentence(arguments: dict[str, Any], complaint: st
     assert check(SCHEMA, arguments, ours={"handle"})[1] == [complaint]
 
 
+def test_of_a_great_many_arguments_that_there_are_not_a_few_are_told() -> None:
+    _, complaints = check(SCHEMA, {"prompt": "hi", **{f"prompt{number}": 1 for number in range(1_000)}})
+
+    assert 10 < len(complaints) < 100
+    assert complaints[0] == "there is no argument 'prompt0' (did you mean 'prompt'?)"
+
+
 async def test_an_argument_that_a_host_adds_to_every_call_is_ignored() -> None:
     async def answer(request: object) -> Any:
         return JSONResponse("hello")
