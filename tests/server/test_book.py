@@ -212,6 +212,25 @@ async def test_another_worker_has_the_sessions_of_the_same_principal_and_of_no_o
         assert await there.principals() == [ALICE]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("opened_at", "x"), ("pauses", "{"), ("generation", ""), ("earlier", "-"), ("stopping", "1e9")]
+)
+async def test_a_session_that_is_odd_in_the_store_hides_no_other(
+    redis: RedisServer, agents: Agents, target: Target, name: str, value: str
+) -> None:
+    redis.ask("FLUSHALL")
+    store, other = RedisStore(redis.url), f"another-{SESSION}"
+    async with store.running(), store.reached() as client:
+        book = RedisBook(store, ALICE, agents)
+        for session_id in (SESSION, other):
+            await book.used(Session(session_id, target))
+        (key,) = [each async for each in client.scan_iter(f"*{other}")]
+        await client.hset(key, name, value)
+
+        assert await ids(book) == [SESSION]
+        assert await book.get((target.agent.name, other)) is None
+
+
 async def test_a_session_of_an_agent_that_is_not_configured_any_more_can_still_be_stopped(
     redis: RedisServer, agents: Agents
 ) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.server.book import MAX_SESSIONS
 from agentcore_mcp.server.hosted.slots import current_slot
-from agentcore_mcp.server.hosted.store.connection import noting
+from agentcore_mcp.server.hosted.store.connection import noting, noting_odd
 from agentcore_mcp.server.hosted.store.keys import OPENING, PRINCIPALS, session_key, sessions_key
 from agentcore_mcp.server.sessions import Session
 from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_LIFETIME_S
@@ -175,7 +175,8 @@ class RedisBook:
         """Return the session."""
         async with self._store.reached() as redis:
             found = await redis.hgetall(session_key(self._of.key, key))
-        return await self._session(found) if found else None
+        sessions = await self._sessions([found])
+        return sessions[0] if sessions else None
 
     async def all(self) -> list[Session]:
         """Return all of them, in two round trips."""
@@ -185,7 +186,14 @@ class RedisBook:
                 for key in keys:
                     pipeline.hgetall(key)
                 found = await pipeline.execute()
-        return sorted([await self._session(one) for one in found if one], key=lambda one: one.used_at)
+        return sorted(await self._sessions(found), key=lambda one: one.used_at)
+
+    async def _sessions(self, found: Sequence[dict[bytes, bytes]]) -> list[Session]:
+        sessions = []
+        for one in filter(None, found):
+            with noting_odd("a session"):
+                sessions.append(await self._session(one))
+        return sessions
 
     async def _session(self, found: dict[bytes, bytes]) -> Session:
         fields = _fields(found)

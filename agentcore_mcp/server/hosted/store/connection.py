@@ -74,6 +74,10 @@ class RedisStore:
                 socket_connect_timeout=_CONNECT_LIMIT_S,
                 socket_keepalive=True,
             )
+            # What it says of text in the URL would change each answer.
+            pool.connection_kwargs.pop("decode_responses", None)
+            # Not connected yet: only this looks at the options of the URL.
+            pool.make_connection()  # type: ignore[no-untyped-call]
         except ImportError as error:
             raise ConfigurationError("server.store needs redis-py: pip install 'agentcore-mcp[redis]'") from error
         except (ValueError, TypeError) as error:
@@ -158,7 +162,12 @@ class RedisStore:
     async def principals(self) -> list[Principal]:
         """Return the callers who have sessions, the last one to call last."""
         async with self.reached() as redis:
-            return [Principal(*json.loads(each)) for each in await redis.zrange(PRINCIPALS, 0, -1)]
+            written = await redis.zrange(PRINCIPALS, 0, -1)
+        principals = []
+        for each in written:
+            with noting_odd("a caller"):
+                principals.append(Principal(*json.loads(each)))
+        return principals
 
     async def _listen(self) -> None:
         while True:
@@ -166,7 +175,8 @@ class RedisStore:
                 async with self.reached(None) as redis, redis.pubsub(ignore_subscribe_messages=True) as messages:
                     await messages.subscribe(worker_key(self.worker), EVERYBODY)
                     async for message in messages.listen():
-                        self._take(json.loads(message["data"]))
+                        with noting_odd("a message"):
+                            self._take(json.loads(message["data"]))
             await asyncio.sleep(1)
 
     def _take(self, message: dict[str, Any]) -> None:
@@ -182,6 +192,15 @@ class RedisStore:
                 async with self.reached() as redis:
                     await redis.set(worker_key(self.worker), 1, ex=LEASE_S)
             await asyncio.sleep(BEAT_S)
+
+
+@contextmanager
+def noting_odd(what: str) -> Iterator[None]:
+    """Log that something in Redis is not as this version writes it, in place of an error: all else goes on."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        logger.warning("the store has %s that can't be read: %s", what, type(error).__name__)
 
 
 @contextmanager

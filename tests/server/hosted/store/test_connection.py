@@ -78,8 +78,26 @@ async def test_while_redis_is_gone_an_operation_says_so_in_time_and_is_counted(r
     assert store.errors > 0
 
 
-def test_a_url_that_is_no_good_is_refused_without_showing_its_password() -> None:
+@pytest.mark.parametrize("url", ["port/0", "1/0?no_such_option=1", "1/0?ssl_cert_reqs=none"])
+def test_a_url_that_is_no_good_is_refused_without_showing_its_password(url: str) -> None:
     with pytest.raises(ConfigurationError, match="a URL that redis-py") as refused:
-        RedisStore("redis://:not-a-secret@127.0.0.1:port/0")
+        RedisStore(f"redis://:not-a-secret@127.0.0.1:{url}")
 
     assert "not-a-secret" not in repr(refused.value.__cause__)
+
+
+async def test_an_option_for_text_changes_no_answer(redis: RedisServer) -> None:
+    store = RedisStore(f"{redis.url}?decode_responses=true")
+    async with store.running(), store.reached() as client:
+        await client.set("a", "b")
+        assert await client.get("a") == b"b"
+
+
+async def test_what_no_version_of_this_writes_is_passed_over_and_all_else_goes_on(redis: RedisServer) -> None:
+    async with worker(redis) as (here, cancelled), here.reached() as client:
+        for message in (b"no JSON", b"\xff", b"[]", b"5", b"{}", b'{"call": []}', b'{"call": "x"}', b"[" * 100_000):
+            await client.publish("agentcore-mcp:everybody", message)
+        await heard(here, cancelled, "after")
+        for caller in ('["https://issuer.example", "alice", "app"]', "no JSON", '["alice"]', "5"):
+            await client.zadd("agentcore-mcp:principals", {caller: 1})
+        assert [caller.subject for caller in await here.principals()] == ["alice"]
