@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import anyio
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.routing import Route
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.server.hosted.entrance import entrance
@@ -92,6 +93,9 @@ async def serve_http(
         # Checked below, and earlier.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
+    # With a slash, too. Starlette would redirect to http, since it doesn't know of the TLS in front.
+    app.router.redirect_slashes = False
+    app.router.routes += [Route(f"{PATH}/", route.endpoint) for route in app.routes if isinstance(route, Route)]
     drain_s = hosted.drain_s if "server" in server.state.settings.model_fields_set else 0.0
     guarded = entrance(continuing(giving_session_ids(app)), app, server.state)
     known: ASGIApp = answering_pings(guarded, PATH) if on_agentcore else KnownHosts(guarded, names)
@@ -117,6 +121,8 @@ async def serve_http(
         # Fractions will do, whatever the annotation says.
         timeout_graceful_shutdown=cast("int", GRACEFUL_SHUTDOWN_S),
         ws="none",
+        # Else a request may begin with the trace of another caller's, who was before on a balancer's connection.
+        reset_contextvars=True,
     )
     http = _Server(config)
 

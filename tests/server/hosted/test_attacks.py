@@ -295,6 +295,17 @@ async def test_nothing_of_a_request_gets_into_a_header_of_its_answer(server: Hos
         assert answer.headers["www-authenticate"].count('"') == 8
 
 
+async def test_no_path_redirects_a_request_with_its_token_to_http(server: HostedServer) -> None:
+    root = server.url.removesuffix("/mcp")
+    for path in ("/mcp/", "/mcp//", "/mcp%2f", "/sessions/", "//mcp"):
+        for method in ("GET", "POST", "DELETE"):
+            headers = {"Authorization": f"Bearer {server.token()}", "Host": "mcp.example.com"}
+            async with server.http.stream(method, f"{root}{path}", headers=headers) as answer:
+                assert "location" not in answer.headers
+    slash = {"Authorization": f"Bearer {server.token()}", "Accept": "application/json, text/event-stream"}
+    assert (await server.http.post(f"{root}/mcp/", json=LIST, headers=slash)).status_code == 200
+
+
 async def test_headers_that_are_there_twice_are_refused(server: HostedServer) -> None:
     body = json.dumps(LIST).encode()
     requests = [
@@ -320,6 +331,28 @@ async def test_a_request_is_not_let_in_by_the_one_before_it_on_the_connection(se
 
     assert [answer[:3] for answer in answers.split(b"HTTP/1.1 ")[1:]] == [b"200", b"401", b"401"]
     assert len(server.runtime.requests) == before
+
+
+async def test_a_request_has_nothing_of_the_trace_of_the_one_before_it_on_the_connection(server: HostedServer) -> None:
+    """Balancers send those of several callers over one connection. A long body has its reading paused and resumed."""
+    before = len(server.runtime.requests)
+    trace = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "baggage: team=alices"
+    ask = json.dumps(ASK)
+    first = head(server, *trace, body=ask.replace('"hi"', f'"{"x" * 900_000}"').encode())
+    second = head(server, body=ask.encode()).replace(server.token().encode(), server.token(sub="bob").encode())
+    url = urlsplit(server.url)
+    async with await anyio.connect_tcp(url.hostname or "", url.port or 0) as connection:
+        for request in (first, second, head(server, *trace, body=ask.encode()) + second):
+            await connection.send(request)
+            received = b""
+            with anyio.fail_after(LIMIT_S):
+                while received.count(b"\r\n0\r\n\r\n") < request.count(b"POST /mcp"):
+                    received += await connection.receive()
+    traces = [each.header("traceparent") for each in server.runtime.requests[before:]]
+    baggage = [each.header("baggage") for each in server.runtime.requests[before:]]
+
+    assert [trace is not None for trace in traces] == [True, False, True, False]
+    assert baggage == ["team=alices", None, "team=alices", None]
 
 
 async def test_a_second_request_is_not_smuggled_in_the_body_of_another(server: HostedServer) -> None:
