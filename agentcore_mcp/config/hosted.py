@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from agentcore_mcp.config.model import Table
 from agentcore_mcp.wire.loopback import is_loopback
@@ -17,12 +28,22 @@ Scope = Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")]
 _SECRET_MIN_CHARS = 32
 
 
+_ANY_URL = TypeAdapter(AnyHttpUrl)
+_Name = Annotated[str, Field(min_length=1)]
+
+
 def _https(value: str) -> str:
     url = urlsplit(value)
     safe = url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname or ""))
-    if not safe or not url.hostname or url.username or "?" in value or "#" in value:
-        raise ValueError(f"{value!r} is not https://HOST/PATH without user name, query or fragment")
-    return value
+    if not safe or not url.hostname or re.search(r"[@?#\s\x00-\x1f]", value):
+        # What stands before an @ or after a ? may be a secret.
+        shown = re.sub(r"(?<=//)[^/]*@|[?#].*", "…", value)
+        raise ValueError(f"{shown!r} is not https://HOST/PATH without user name, query or fragment")
+    # Such as of a port that there can't be; its message would be of several lines.
+    with suppress(ValidationError):
+        _ANY_URL.validate_python(value)
+        return value
+    raise ValueError(f"{value!r} is no URL")
 
 
 Https = Annotated[str, AfterValidator(_https)]
@@ -33,7 +54,7 @@ class Issuer(Table):
 
     issuer: Https = Field(description="Its identifier, exactly as in the claim iss")
     jwks_url: Https | None = Field(default=None, description="URL of its public keys; default: from its metadata")
-    audience: tuple[str, ...] = Field(default=(), description="Values that mean this server; default: public_url")
+    audience: tuple[_Name, ...] = Field(default=(), description="Values that mean this server; default: public_url")
     audience_claim: str = Field(default="aud", description="Where a token names its audience; Cognito: client_id")
     scope_prefix: str = Field(
         default="", description="Prefix of the requested scopes that its tokens omit; Entra ID: api://ID/"
@@ -60,7 +81,8 @@ def _issuer(value: Any) -> Any:
 class Claims(Table):
     """Which claims of a token name the caller. Of several, the first that the token has counts."""
 
-    subject: tuple[str, ...] = Field(default=("sub",), description="The person or program")
+    # Without one that a token has, all people with one client would be one caller.
+    subject: tuple[_Name, ...] = Field(default=("sub",), min_length=1, description="The person or program")
     client: tuple[str, ...] = Field(default=("client_id", "azp", "cid"), description="The application that they use")
     scopes: tuple[str, ...] = Field(default=("scope", "scp"), description="Scopes, as a text with spaces or as a list")
     groups: tuple[str, ...] = Field(default=("groups", "cognito:groups", "roles"), description="Groups or roles")
@@ -91,8 +113,12 @@ class ServerAuth(Table):
     scopes: Scopes = Field(default=Scopes(), description="The scopes that tools need")
     claims: Claims = Field(default=Claims(), description="Which claims name the caller")
 
-
-_Name = Annotated[str, Field(min_length=1)]
+    @model_validator(mode="after")
+    def _name_each_issuer_once(self) -> Self:
+        names = [issuer.issuer for issuer in self.issuers]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"issuers has twice: {', '.join(twice)}; several audiences go into one table")
+        return self
 
 
 class Allow(Table):

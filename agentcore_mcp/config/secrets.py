@@ -14,6 +14,8 @@ _PLAIN |= {"workload_name", "credential_provider_name", "scopes", "audiences", "
 def may_be_secret(path: tuple[str | int, ...]) -> bool:
     """Tell whether what stands at a path of keys and indices may be a secret."""
     match path[2:]:
+        case () if path[:1] == ("server",):
+            return path[-1] in ("secret", "store")
         case ("auth", *_, key):
             return key not in _PLAIN
         case ("auth" | "headers" | "payload", *_):

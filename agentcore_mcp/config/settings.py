@@ -89,8 +89,11 @@ class Settings(Table):
         if not names and self.discovery is None:
             raise ValueError("no agents are named, and discover is not set")
         for agent in self.agents:
-            if agent.auth.of_caller and self.server.auth is None:
-                raise ValueError(f"agents.{agent.name}.auth needs server.auth: without it, nobody knows who calls")
+            for key, needed in (("auth", agent.auth.of_caller), ("allow", agent.allow is not None)):
+                if needed and self.server.auth is None:
+                    raise ValueError(f"agents.{agent.name}.{key} needs server.auth: without it, nobody knows who calls")
+        if self.discovery is not None and self.discovery.allow is not None and self.server.auth is None:
+            raise ValueError("discover.allow needs server.auth: without it, nobody knows who calls")
         return self
 
     @classmethod

@@ -108,8 +108,9 @@ class Tokens:
     def _principal(self, claims: dict[str, Any], issuer: Issuer) -> Principal:
         names = self._auth.claims
         client = _first(claims, names.client)
-        # A program's own token may have no subject but itself.
-        subject = _first(claims, names.subject) or client
+        # A program's own token may have no subject but itself. A person's that lacks the configured claim has one, and
+        # would share everything with the others who use the client.
+        subject = _first(claims, names.subject) or (client if claims.get("sub") in (None, "", client) else "")
         if not subject:
             raise TokenRefusedError(f"the token has none of the claims {', '.join(names.subject)}")
         scopes = next((_texts(claims[name], split=True) for name in names.scopes if name in claims), [])

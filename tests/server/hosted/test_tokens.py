@@ -193,6 +193,13 @@ async def test_clocks_may_differ_by_half_a_minute(
         {"issuers": ["https://login.example.com"], "algorithms": []},
         {"issuers": ["https://login.example.com"], "clock_skew": 301},
         {"issuers": [{"issuer": "https://login.example.com", "jwks_url": "http://example.com/keys"}]},
+        {"issuers": [{"issuer": "https://login.example.com", "audience": [""]}]},
+        {"issuers": ["https://login.example.com", {"issuer": "https://login.example.com", "audience": ["api"]}]},
+        {"issuers": ["https://login.example.com:99999"]},
+        {"issuers": ["https://login .example.com"]},
+        {"issuers": ["https://login.example.com/a\nb"]},
+        {"issuers": ["https://login.example.com"], "claims": {"subject": []}},
+        {"issuers": ["https://login.example.com"], "claims": {"subject": [""]}},
     ],
 )
 def test_settings_that_would_not_protect_are_refused(auth: dict[str, Any]) -> None:
@@ -260,6 +267,18 @@ async def test_somebody_whose_name_is_half_a_character_is_somebody(
     principal = await tokens_of(issuer, http).principal(issuer.token(URL, sub="\ud800"))
 
     assert len(principal.key) == 32
+
+
+async def test_people_who_lack_the_configured_claim_are_not_one_with_all_others_of_their_client(
+    issuer: TestIssuer, http: httpx2.AsyncClient
+) -> None:
+    tokens = tokens_of(issuer, http, claims={"subject": ["email"]})
+
+    assert (await tokens.principal(issuer.token(URL, email="alice@example.com"))).subject == "alice@example.com"
+    with pytest.raises(TokenRefusedError, match="none of the claims email"):
+        await tokens.principal(issuer.token(URL))
+    for sub in (None, "app"):
+        assert (await tokens.principal(issuer.token(URL, sub=sub))).subject == "app"
 
 
 async def test_each_issuer_has_audiences_of_its_own(issuer: TestIssuer, http: httpx2.AsyncClient) -> None:
