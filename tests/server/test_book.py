@@ -140,6 +140,22 @@ async def test_a_session_is_stopped_for_calls_that_began_before_and_not_for_thos
     assert (await book.ended(after), await ids(book)) == (False, [SESSION])
 
 
+async def test_a_session_ends_with_the_first_stop_that_did_not_fail(
+    book: Book, target: Target, clock: list[float]
+) -> None:
+    session = await book.used(Session(SESSION, target))
+    ended_at = []
+    for change in (1, -1, 1, 1, -1):
+        clock[0] += 10
+        await book.stopping(session, change)
+        known = await book.get(session.key)
+        assert known is not None
+        ended_at.append(known.ends_at)
+
+    idle_at = 1_000 + IDLE_TIMEOUT_S
+    assert ended_at == [1_010, idle_at, 1_030, 1_030, 1_030]
+
+
 async def test_of_too_many_sessions_those_that_were_stopped_are_forgotten_first(
     book: Book, target: Target, clock: list[float]
 ) -> None:

@@ -105,8 +105,8 @@ redis.call('ZADD', index, ends_at(), moved)
 _STOPPING = f"""{_SAME}
 stopping = stopping + ARGV[4]
 if repeated or stopping < 0 then return end
-stopped_at = stopping > 0 and (stopped_at or ARGV[5])
-redis.call('HSET', session, 'did', did, 'stopping', stopping, 'stopped_at', stopped_at or 'inf')
+if stopping == 0 then stopped_at = 'inf' elseif (stopped_at or 'inf') == 'inf' then stopped_at = ARGV[5] end
+redis.call('HSET', session, 'did', did, 'stopping', stopping, 'stopped_at', stopped_at)
 redis.call('ZADD', index, ends_at(), session)
 """
 
