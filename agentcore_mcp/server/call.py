@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agentcore_mcp.server.hosted.accounts import Account
-    from agentcore_mcp.server.hosted.store.record import Stored
+    from agentcore_mcp.server.hosted.store.follower import Follower
     from agentcore_mcp.server.output import Output
     from agentcore_mcp.server.progress import Progress
     from agentcore_mcp.server.sessions import Session
@@ -81,7 +81,7 @@ class Call:
         task: What carries it out.
         deadline: Ends it, unless a request collects it in time.
         account: Of the request that it began with, if somebody wants one.
-        stored: What the store has of it, if a worker read it that any worker may collect it from.
+        stored: Follows it in the store, if another request began it there.
     """
 
     tool: str
@@ -102,7 +102,7 @@ class Call:
     progress: Progress | None = field(default=None, init=False)
     task: asyncio.Task[None] | None = None
     deadline: asyncio.TimerHandle | None = field(default=None, init=False)
-    stored: Stored | None = None
+    stored: Follower | None = None
     account: Account | None = field(default_factory=current_account, init=False)
 
     def __post_init__(self) -> None:

@@ -120,9 +120,9 @@ class Calls:
         Raises:
             Exception: What the call failed with.
         """
-        if call.stored is not None and self._shared is not None:
+        if call.stored is not None:
             call.finished = False
-            self.start(call, partial(self._shared.follow, call))
+            self.start(call, partial(call.stored.run, call))
         progress = Progress(report, first=first, waiting_for=call.waiting_for)
         call.attend(progress)
         wait_s, said_why = handoff_after_s, False

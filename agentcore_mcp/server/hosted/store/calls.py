@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.errors import StreamInterruptedError
 from agentcore_mcp.server.call import Call, Phase
-from agentcore_mcp.server.hosted.store.connection import noting
 from agentcore_mcp.server.hosted.store.follower import Follower
 from agentcore_mcp.server.hosted.store.keys import call_keys, text_key
-from agentcore_mcp.server.hosted.store.record import Record, Stored, Told
-from agentcore_mcp.server.hosted.store.writer import GONE_S, Writer
+from agentcore_mcp.server.hosted.store.record import Record, Told
+from agentcore_mcp.server.hosted.store.writer import Writer
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.sessions import Session
 from agentcore_mcp.server.spool import Spool, part_bytes, part_of
@@ -31,17 +28,6 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.hosted.store.connection import RedisStore
 
 _HANDLE = re.compile(r"[\w-]{8,40}", re.ASCII)
-_LET_GO = """
-redis.call('DEL', KEYS[2], KEYS[1] .. ':text', KEYS[1] .. ':stdout', KEYS[1] .. ':stderr')
-redis.call('HSET', KEYS[1], 'gone', ARGV[1])
-redis.call('HDEL', KEYS[1], 'image')
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-redis.call('ZREM', KEYS[3], KEYS[1])
-"""
-_LEAVE = """
-redis.call('HSET', KEYS[1], 'told', ARGV[1])
-if redis.call('GET', KEYS[2]) == ARGV[2] then redis.call('DEL', KEYS[2]) end
-"""
 
 
 class _StoredText(Spool):
@@ -79,7 +65,7 @@ class SharedCalls:
         """
         if not _HANDLE.fullmatch(handle):
             return None
-        key, claim, _ = self._keys(handle)
+        key, claim, _ = keys = call_keys(self._principal, handle)
         async with self._store.reached() as redis, redis.pipeline(transaction=False) as pipeline:
             pipeline.hmget(key, "record", "told", "gone")
             pipeline.exists(claim)
@@ -102,7 +88,7 @@ class SharedCalls:
             record.max_chars,
             record.timeout_s,
             handle,
-            stored=Stored(record, told, f"{self._store.worker} {secrets.token_hex(8)}"),
+            stored=Follower(self._store, keys, record, told),
         )
         call.finished = record.finished
         call.gone = "" if gone is None else gone.decode()
@@ -121,7 +107,7 @@ class SharedCalls:
             return "", kept
         async with self._store.reached() as redis:
             last = min(offset + part_bytes(max_chars), kept) - 1
-            data = await redis.getrange(text_key(self._keys(call.handle)[0], name), offset, last)
+            data = await redis.getrange(text_key(call_keys(self._principal, call.handle)[0], name), offset, last)
         return part_of(data, offset, max_chars)
 
     async def leave(self, call: Call, done: Callable[[], None]) -> None:
@@ -131,17 +117,10 @@ class SharedCalls:
             call: One that this worker reads, which is written from now on, or one that it followed.
             done: Called when the end of one that it reads is written.
         """
-        if (stored := call.stored) is not None:
-            # Not cancelled: a look that is under way would claim the call after its release.
-            stored.left = True
-            if (heard := self._store.heard.get(stored.claim)) is not None:
-                heard("")
-            await asyncio.wait([task for task in [call.task] if task is not None])
-            for name, output in call.outputs.items():
-                stored.told.said[name] = stored.told.said.get(name, "") + output.held
-            await self._release(call)
-        else:
+        if call.stored is None:
             await self._write(call, done, kept=False)
+        else:
+            await call.stored.leave(call)
 
     async def settle(self, call: Call, why: str, done: Callable[[], None]) -> None:
         """Keep what the results of an ended call left out, or note why nothing of it is kept.
@@ -151,24 +130,20 @@ class SharedCalls:
             why: As in ``Call.let_go``; "" to keep it.
             done: Called when it is kept, if this worker has its texts.
         """
-        if (stored := call.stored) is None:
-            if not why:
-                await self._write(call, done, kept=True)
-        elif stored.claimed and why and stored.record.finished:
-            await self._let_go(call, why)
-        elif stored.claimed:
-            stored.told.kept = stored.record.finished
-            await self._release(call)
+        if call.stored is not None:
+            await call.stored.settle(call, why)
+        elif not why:
+            await self._write(call, done, kept=True)
 
     async def _write(self, call: Call, done: Callable[[], None], *, kept: bool) -> None:
         """Begin to write a call; its handle is good after that or, if Redis can't be reached, a little later."""
-        key = self._keys(call.handle)[0]
-        writer = Writer(self._store, self._keys(call.handle), call, kept=kept, kept_max=self._kept_max)
-        self._store.heard[key] = lambda _: call.cancel()
+        keys = call_keys(self._principal, call.handle)
+        writer = Writer(self._store, keys, call, kept=kept, kept_max=self._kept_max)
+        self._store.heard[keys[0]] = lambda _: call.cancel()
 
         def on_end(task: asyncio.Task[None]) -> None:
             self.tasks.discard(task)
-            del self._store.heard[key]
+            del self._store.heard[keys[0]]
             if call.finished:
                 done()
 
@@ -176,41 +151,3 @@ class SharedCalls:
         self.tasks.add(task)
         task.add_done_callback(on_end)
         await writer.tried.wait()
-
-    async def follow(self, call: Call) -> None:
-        """Do the work of a call that another request began: bring in what is written of it, to its end.
-
-        Raises:
-            Exception: As ``Follower.run``, or what the call failed with.
-        """
-        stored = _stored(call)
-        try:
-            await Follower(self._store, self._keys(call.handle), call, stored).run()
-        except asyncio.CancelledError:
-            if not stored.cancelled:
-                tool, handle = call.tool, call.handle
-                raise StreamInterruptedError(
-                    f"this worker is ending and the call goes on: call {tool} with handle {handle!r} alone"
-                ) from None
-            await self._let_go(call, "was cancelled with its request")
-            await self._store.tell(stored.record.worker, self._keys(call.handle)[0], "cancel")
-            raise
-
-    async def _release(self, call: Call) -> None:
-        """Let another request claim the call."""
-        stored = _stored(call)
-        stored.told.omitted |= {name: output.ever_omitted_chars for name, output in call.outputs.items()}
-        with noting(f"how much of call {call.handle} was told"):
-            await self._store.run(_LEAVE, self._keys(call.handle), stored.told.model_dump_json(), stored.claim)
-
-    async def _let_go(self, call: Call, why: str) -> None:
-        with noting(f"that call {call.handle} {why}"):
-            await self._store.run(_LET_GO, self._keys(call.handle), why, GONE_S)
-
-    def _keys(self, handle: str) -> list[str]:
-        return call_keys(self._principal, handle)
-
-
-def _stored(call: Call) -> Stored:
-    assert call.stored is not None  # noqa: S101 - it came from named()
-    return call.stored

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
 from agentcore_mcp.server.call import waited_for
-from agentcore_mcp.server.hosted.store.connection import BEAT_S, LEASE_S
+from agentcore_mcp.server.hosted.store.connection import BEAT_S, LEASE_S, noting
 from agentcore_mcp.server.hosted.store.keys import text_key, worker_key
 from agentcore_mcp.server.hosted.store.record import Record, error_of
+from agentcore_mcp.server.hosted.store.writer import GONE_S
 
 if TYPE_CHECKING:
     from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.hosted.store.connection import RedisStore
-    from agentcore_mcp.server.hosted.store.record import Stored
+    from agentcore_mcp.server.hosted.store.record import Told
 
 _BATCH_BYTES = 256 * 1024
 # How soon a follower looks without a message: one may be lost.
@@ -42,76 +45,131 @@ for n = 4, #KEYS do
 end
 return found
 """
+_LET_GO = """
+redis.call('DEL', KEYS[2], KEYS[1] .. ':text', KEYS[1] .. ':stdout', KEYS[1] .. ':stderr')
+redis.call('HSET', KEYS[1], 'gone', ARGV[1])
+redis.call('HDEL', KEYS[1], 'image')
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('ZREM', KEYS[3], KEYS[1])
+"""
+_LEAVE = """
+redis.call('HSET', KEYS[1], 'told', ARGV[1])
+if redis.call('GET', KEYS[2]) == ARGV[2] then redis.call('DEL', KEYS[2]) end
+"""
 
 
 class Follower:
-    """Follows one call, and has it to the exclusion of other requests.
+    """Follows a call for one request, to the exclusion of others, which may have it once this one leaves it.
 
     Args:
         store: The connection.
-        keys: The call's own, and its claim's.
-        call: The call, which what is new is added to.
-        stored: What the store had of it.
+        keys: The call's own, its claim's, and that of the caller's ended calls.
+        record: What the worker that reads it wrote.
+        told: How much was told before; what is followed is counted on.
+
+    Attributes:
+        cancelled: Whether the request was cancelled, and the call is to be with it.
     """
 
-    def __init__(self, store: RedisStore, keys: list[str], call: Call, stored: Stored) -> None:
+    def __init__(self, store: RedisStore, keys: list[str], record: Record, told: Told) -> None:
+        self.cancelled = False
         self._store = store
-        self._call = call
-        self._stored = stored
-        self._key = keys[0]
-        texts = [text_key(keys[0], name) for name in call.outputs]
-        self._keys = [*keys[:2], worker_key(stored.record.worker), *texts]
+        self._keys = keys
+        self._record = record
+        self._told = told
+        # Says in Redis that this request has the call.
+        self._claim = f"{store.worker} {secrets.token_hex(8)}"
+        self._claimed = False
+        self._left = False
         self._news = asyncio.Event()
 
-    async def run(self) -> None:
-        """Bring in what is written until the call ends or is left.
+    async def run(self, call: Call) -> None:
+        """Bring in what is written of a call until it ends or is left.
 
         Raises:
             InvalidRequestError: If another request attends to it, or it is gone.
-            StreamInterruptedError: If the worker that read it is gone.
+            StreamInterruptedError: If the worker that read it is gone, or this one is ending.
             StoreError: If Redis can't be reached.
             Exception: What the call failed with.
         """
-        self._store.heard[self._stored.claim] = self._hear
+        self._store.heard[self._claim] = partial(self._hear, call)
         try:
-            while not self._stored.left:
+            while not self._left:
                 self._news.clear()
-                missing_s, more = await self._look()
-                if self._stored.record.finished and not more:
-                    await self._end()
+                missing_s, more = await self._look(call)
+                if self._record.finished and not more:
+                    await self._end(call)
                     return
                 if missing_s > _MISSING_MAX_S:
                     raise StreamInterruptedError(
                         "the worker of the server that read this call is gone, and the rest of its output is lost; the "
                         "work may go on in its session: ask there how far it came"
                     )
-                if not more and not self._stored.left:
+                if not more and not self._left:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(LOOK_S):
                             await self._news.wait()
+        except asyncio.CancelledError:
+            if not self.cancelled:
+                tool, handle = call.tool, call.handle
+                raise StreamInterruptedError(
+                    f"this worker is ending and the call goes on: call {tool} with handle {handle!r} alone"
+                ) from None
+            await self._let_go(call, "was cancelled with its request")
+            await self._store.tell(self._record.worker, self._keys[0], "cancel")
+            raise
         finally:
-            del self._store.heard[self._stored.claim]
+            del self._store.heard[self._claim]
 
-    def _hear(self, message: Any) -> None:
-        if self._call.progress is not None:
-            self._call.progress.add(message)
+    async def leave(self, call: Call) -> None:
+        """Let a later request have the call, which goes on."""
+        # Not cancelled: a look that is under way would claim the call after its release.
+        self._left = True
+        self._news.set()
+        await asyncio.wait([task for task in [call.task] if task is not None])
+        for name, output in call.outputs.items():
+            self._told.said[name] = self._told.said.get(name, "") + output.held
+        await self._release(call)
+
+    async def settle(self, call: Call, why: str) -> None:
+        """Keep an ended call, or note why nothing of it is kept; if following it failed, let another request try."""
+        if self._claimed and why and self._record.finished:
+            await self._let_go(call, why)
+        elif self._claimed:
+            self._told.kept = self._record.finished
+            await self._release(call)
+
+    async def _release(self, call: Call) -> None:
+        self._told.omitted |= {name: output.ever_omitted_chars for name, output in call.outputs.items()}
+        with noting(f"how much of call {call.handle} was told"):
+            await self._store.run(_LEAVE, self._keys, self._told.model_dump_json(), self._claim)
+
+    async def _let_go(self, call: Call, why: str) -> None:
+        with noting(f"that call {call.handle} {why}"):
+            await self._store.run(_LET_GO, self._keys, why, GONE_S)
+
+    def _hear(self, call: Call, message: Any) -> None:
+        if call.progress is not None:
+            call.progress.add(message)
         self._news.set()
 
-    async def _look(self) -> tuple[int, bool]:
+    async def _look(self, call: Call) -> tuple[int, bool]:
         """Take what is new; return how long the worker that reads has been missing, and whether there is more."""
-        call, told = self._call, self._stored.told
+        told = self._told
         offsets = [told.shown[name] for name in call.outputs]
-        found = await self._store.run(_LOOK, self._keys, self._stored.claim, *offsets)
+        texts = [text_key(self._keys[0], name) for name in call.outputs]
+        keys = [*self._keys[:2], worker_key(self._record.worker), *texts]
+        found = await self._store.run(_LOOK, keys, self._claim, *offsets)
         if not found:
             raise waited_for(call.handle)
-        self._stored.claimed = True
-        if self._stored.left:
+        self._claimed = True
+        if self._left:
             # The result that leaves the call was made while this look was under way: the rest is for the next one.
             return 0, True
         written, gone, missing_s, *pieces = found
         if gone:
             raise InvalidRequestError(f"the call {call.handle!r} {gone.decode()}")
-        record = self._stored.record = Record.model_validate_json(written)
+        record = self._record = Record.model_validate_json(written)
         call.session.session_id = record.session_id
         for (name, output), data in zip(call.outputs.items(), pieces, strict=True):
             text, said = data.decode("utf-8", "ignore"), told.said.get(name, "")
@@ -123,16 +181,16 @@ class Follower:
             output.spool.kept_bytes, output.spool.dropped_bytes = record.kept[name], record.dropped[name]
         return missing_s, any(len(data) == _BATCH_BYTES for data in pieces)
 
-    async def _end(self) -> None:
+    async def _end(self, call: Call) -> None:
         """Take how the call ended."""
         # Here and not above: with it comes all that reads answers.
         from agentcore_mcp.wire.pieces import Binary
 
-        record = self._stored.record
-        self._call.stop, self._call.pauses = record.stop, record.pauses
+        record = self._record
+        call.stop, call.pauses = record.stop, record.pauses
         if record.image_type:
             async with self._store.reached() as redis:
-                content = await redis.hget(self._key, "image")
-            self._call.image = Binary.of(content, record.image_type) if content else None
+                content = await redis.hget(self._keys[0], "image")
+            call.image = Binary.of(content, record.image_type) if content else None
         if record.failure is not None:
             raise error_of(record.failure)

@@ -5,7 +5,6 @@ The prompt or command is not: nothing that happens later needs it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -60,27 +59,6 @@ class Told(BaseModel):
     omitted: dict[str, int]
     said: dict[str, str] = {}
     kept: bool = False
-
-
-@dataclass(slots=True)
-class Stored:
-    """A call that one request began and another one follows, through the store.
-
-    Attributes:
-        record: What the worker that reads it wrote.
-        told: How much was told before; what is followed is counted on.
-        claim: What says in Redis that this request has the call, and no other.
-        claimed: Whether it does.
-        left: Whether the request has returned, and the call goes on.
-        cancelled: Whether the request was cancelled, and the call is to be with it.
-    """
-
-    record: Record
-    told: Told
-    claim: str
-    claimed: bool = False
-    left: bool = False
-    cancelled: bool = False
 
 
 def failure_of(error: Exception) -> dict[str, Any]:
