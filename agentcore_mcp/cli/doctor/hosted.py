@@ -25,7 +25,7 @@ async def look_at_server(settings: Settings, report: Report) -> None:
             answer = await http.post(url, json=_PING, headers=_ACCEPT)
         except (httpx2.HTTPError, OSError) as error:
             why = str(error) or type(error).__name__
-            report.add("public_url", "failed", f"{url}: {why}", "is the proxy in front of the server up?")
+            report.add("public_url", "failed", f"{url}: {why}", "are the server and the proxy in front of it up?")
             return
         wrong, step = "", ""
         if answer.is_redirect:
@@ -74,7 +74,11 @@ async def _metadata(url: str, answer: httpx2.Response, http: httpx2.AsyncClient,
         report.add("metadata", "failed", f"{address}: {why}", step)
         return
     same = resource.rstrip("/") == url.rstrip("/")
-    step = "" if same else "clients refuse metadata of another resource: is this another server's?"
+    step = (
+        ""
+        if same
+        else "clients refuse metadata of another resource: has the server another public_url, or is it another server?"
+    )
     report.add("metadata", "ok" if same else "failed", f"{address} is of {resource}", step)
 
 
