@@ -142,7 +142,10 @@ def _refused_credentials(problem: AuthProblem, agent: Agent) -> str:
         case AuthProblem.TOKEN_UNREADABLE:
             return f"What this server sends can't be read as a token: check {auth}."
         case AuthProblem.TOKEN_MISMATCH:
-            return f"The token from {auth} is of another issuer, or for another client, audience or scope: compare it with {_AUTHORIZER}."
+            return (
+                f"The token from {auth} is of another issuer, or for another client, audience or scope: "
+                f"compare it with {_AUTHORIZER}."
+            )
         case AuthProblem.TOKEN_REFUSED:
             return (
                 f"The runtime doesn't accept the token from {auth}: get a fresh one, and compare it with {_AUTHORIZER}."
