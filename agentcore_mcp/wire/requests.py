@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -189,6 +190,12 @@ def check_command(command: str, timeout_s: int) -> None:
         )
 
 
+@lru_cache
+def _segment(arn: RuntimeArn) -> str:
+    # Its colons and slash are encoded too, as botocore does it.
+    return quote(str(arn), safe="")
+
+
 def target_of(runtime: Runtime, operation: Operation, query: Mapping[str, str | None]) -> str:
     """Return path and query of a request; parameters that are None are omitted.
 
@@ -198,8 +205,7 @@ def target_of(runtime: Runtime, operation: Operation, query: Mapping[str, str | 
     if isinstance(runtime, RuntimeId):
         name, query = runtime.runtime_id, {"accountId": runtime.account_id, **query}
     else:
-        # The ARN is one path segment: its colons and slash are encoded too, as botocore does it.
-        name = quote(str(runtime), safe="")
+        name = _segment(runtime)
     given = {name: value for name, value in query.items() if value is not None}
     path = f"/runtimes/{name}/{operation.path}"
     try:

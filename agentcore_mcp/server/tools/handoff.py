@@ -17,7 +17,6 @@ from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.hosted.accounts import current_account
 from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.results import ERROR_MAX_CHARS, Result
-from agentcore_mcp.server.state import caller_of
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_MAX_S
 
 if TYPE_CHECKING:
@@ -78,11 +77,14 @@ async def earlier(caller: Caller, facts: CallFacts, tool: str, agent: str, handl
     return call
 
 
-async def outcome(ctx: ToolContext, facts: CallFacts, call: Call, kind: type[CallResult]) -> CallToolResult:
+async def outcome(
+    ctx: ToolContext, caller: Caller, facts: CallFacts, call: Call, kind: type[CallResult]
+) -> CallToolResult:
     """Wait for a call for as long as the host can, and return its result or, if it goes on, what there is.
 
     Args:
         ctx: Of the request.
+        caller: Who makes it.
         facts: Where is noted what an error has to say.
         call: The call.
         kind: What its result is made as, of its texts by their names.
@@ -90,7 +92,6 @@ async def outcome(ctx: ToolContext, facts: CallFacts, call: Call, kind: type[Cal
     Raises:
         Exception: What the call failed with.
     """
-    caller = caller_of(ctx)
     facts.session_id = call.session.session_id
     try:
         await caller.calls.attend(

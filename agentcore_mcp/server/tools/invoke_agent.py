@@ -112,7 +112,7 @@ async def invoke_agent(
             outputs = {"text": Output(Spool(), max_chars)}
             call = Call("invoke_agent", session, prompt, "the agent", outputs, max_chars)
             caller.calls.start(call, partial(_ask, caller, call, raw_events=raw_events))
-        return await handoff.outcome(ctx, facts, call, InvokeAgentResult)
+        return await handoff.outcome(ctx, caller, facts, call, InvokeAgentResult)
 
 
 async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:

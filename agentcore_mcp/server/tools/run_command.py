@@ -121,7 +121,7 @@ async def run_command(
         check_confirmed(answer)
         if call.phase is Phase.NEW:
             caller.calls.start(call, partial(_run, caller, call))
-        return await handoff.outcome(ctx, facts, call, RunCommandResult)
+        return await handoff.outcome(ctx, caller, facts, call, RunCommandResult)
 
 
 def _permitted(command: str, agent: Agent) -> str:
