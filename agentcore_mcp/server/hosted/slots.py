@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # How soon slots are given back again that Redis could not be told of.
 _AGAIN_S = 1.0
-_AT_ONCE = 500
 # No call lasts longer.
 _KEPT_S = 2 * int(STREAM_MAX_S)
 # KEYS: the workers that hold slots of each name; beside is since when each holds which, and until when an open session
@@ -60,7 +59,7 @@ for _, key in ipairs(take) do
 end
 return 0
 """
-_FREE = "for i, key in ipairs(KEYS) do redis.call('ZREM', key, ARGV[i]) end"
+_FREE = "for _, key in ipairs(KEYS) do redis.call('ZREM', key, ARGV[1]) end"
 
 
 class Slots:
@@ -73,8 +72,7 @@ class Slots:
     def __init__(self, store: RedisStore | None = None) -> None:
         self._store = store
         self._held = Counter[str]()
-        self._to_free: list[tuple[str, int]] = []
-        self._freeing: asyncio.Task[None] | None = None
+        self._freeing = set[asyncio.Task[None]]()
 
     async def take(self, wanted: Mapping[str, int], holder: int, session: str = "") -> str | None:
         """Take a slot of each name, or none and return the first name that has none left.
@@ -92,11 +90,11 @@ class Slots:
         if self._store is not None and names:
             keys = [SLOTS + name for name in names]
             arguments = self._store.worker, holder, worker_key(""), _KEPT_S, session, *wanted.values()
-            freeing = self._freeing
+            freeing = list(self._freeing)
             full = await self._store.run(_TAKE, keys, *arguments)
-            if full and freeing is not None:
+            if full and freeing:
                 # A client that calls again as soon as it has its answer may be faster than this.
-                await asyncio.wait([freeing], timeout=_AGAIN_S)
+                await asyncio.wait(freeing, timeout=_AGAIN_S)
                 full = await self._store.run(_TAKE, keys, *arguments)
             return names[full - 1] if full else None
         full = next((name for name in names if self._held[name] >= wanted[name]), None)
@@ -111,24 +109,20 @@ class Slots:
                 if not self._held[name]:
                     del self._held[name]
         elif names:
-            self._to_free += [(key, holder) for key in self.keys(names)]
-            if self._freeing is None:
-                self._freeing = asyncio.create_task(self._free(self._store))
+            task = asyncio.create_task(self._free(self._store, names, holder))
+            self._freeing.add(task)
+            task.add_done_callback(self._freeing.discard)
 
     def keys(self, names: Collection[str]) -> list[str]:
         """Return where in Redis this worker has what it holds of names."""
         return [] if self._store is None else [f"{SLOTS}{name}:{self._store.worker}" for name in names]
 
-    async def _free(self, store: RedisStore) -> None:
-        try:
-            while batch := self._to_free[:_AT_ONCE]:
-                with suppress(StoreError):
-                    await store.run(_FREE, [key for key, _ in batch], *(holder for _, holder in batch))
-                    del self._to_free[: len(batch)]
-                    continue
-                await asyncio.sleep(_AGAIN_S)
-        finally:
-            self._freeing = None
+    async def _free(self, store: RedisStore, names: Collection[str], holder: int) -> None:
+        while True:
+            with suppress(StoreError):
+                await store.run(_FREE, self.keys(names), holder)
+                return
+            await asyncio.sleep(_AGAIN_S)
 
 
 class Slot:

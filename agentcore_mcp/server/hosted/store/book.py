@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 # Minutes of sessions are counted over a day.
 _KEPT_S = 86_400 + int(SESSION_LIFETIME_S)
 
-# What each script begins with. KEYS: a session, the caller's index, slots to give back. ARGV: the holder of those, and
-# what this step is known by: redis-py repeats one whose answer was lost, and it must not count twice.
+# What each script begins with. KEYS: a session, the caller's index, slots to give back. ARGV: the holder of those, what
+# this step is known by, and the generation that it is about. redis-py repeats a step whose answer was lost, and it must
+# not count twice.
 _STEP = f"""
 local session, index = KEYS[1], KEYS[2]
 for n = 3, #KEYS do redis.call('ZREM', KEYS[n], ARGV[1]) end
@@ -48,7 +49,7 @@ end
 # A session that was stopped is another one from then on, which its generation says to calls that began before.
 _USED = f"""{_STEP}
 if repeated then return redis.call('HGETALL', session) end
-local now = tonumber(ARGV[3])
+local now = tonumber(ARGV[4])
 local earlier = redis.call('HGET', session, 'earlier') or ''
 if opened_at and (stopping > 0 or ends_at() < now) then
   earlier = string.format('%s%s-%.3f ', earlier, opened_at, ends_at())
@@ -59,10 +60,10 @@ if stopping > 0 then
   redis.call('DEL', session)
   generation, calls, stopped_at = generation + 1, 0, false
 end
-opened_at, used_at = opened_at or ARGV[3], ARGV[3]
+opened_at, used_at = opened_at or ARGV[4], ARGV[4]
 redis.call('HSET', session, 'did', did, 'generation', generation, 'calls', calls + 1, 'opened_at', opened_at,
-  'used_at', used_at, 'earlier', earlier, unpack(ARGV, 5))
-local added = redis.call('ZADD', index, ends_at(), session) + redis.call('ZADD', '{PRINCIPALS}', now, ARGV[4])
+  'used_at', used_at, 'earlier', earlier, unpack(ARGV, 6))
+local added = redis.call('ZADD', index, ends_at(), session) + redis.call('ZADD', '{PRINCIPALS}', now, ARGV[5])
 for _, key in ipairs({{index, '{PRINCIPALS}'}}) do
   if added > 0 then redis.call('ZREMRANGEBYSCORE', key, '-inf', now - {_KEPT_S}) end
   redis.call('EXPIRE', key, {_KEPT_S})
@@ -144,7 +145,7 @@ class RedisBook:
         """Tell it from what is written of the session, or if that is another one by now."""
         now = self._now()
         with noting(f"that a call in session {session.session_id} has ended"):
-            if await self._change(session, _ENDED, now if opened else "", giving_back=""):
+            if await self._run(_ENDED, session, now if opened else "", giving_back=""):
                 return True
             session.used_at = now
         return False
@@ -152,7 +153,7 @@ class RedisBook:
     async def moved(self, session: Session, session_id: str) -> None:
         """Keep the session under its other id, opened when that was."""
         with noting(f"that session {session.session_id} is {session_id}"):
-            await self._change(session, _MOVED, session.session_id, session_id)
+            await self._run(_MOVED, session, session.session_id, session_id)
         session.session_id = session_id
 
     async def paused(self, session: Session, pauses: Sequence[Pause]) -> None:
@@ -160,7 +161,7 @@ class RedisBook:
         if pauses or session.pauses:
             session.pauses = pauses
             with noting(f"what session {session.session_id} waits for"):
-                await self._change(session, _PAUSED, json.dumps([asdict(pause) for pause in pauses]))
+                await self._run(_PAUSED, session, json.dumps([asdict(pause) for pause in pauses]))
 
     async def stopping(self, session: Session, change: int) -> None:
         """Count it.
@@ -169,7 +170,7 @@ class RedisBook:
             StoreError: If it can't be written that a stop begins: the calls in the session would not say why they end.
         """
         with nullcontext() if change > 0 else noting(f"that session {session.session_id} was not stopped"):
-            await self._change(session, _STOPPING, change, self._now())
+            await self._run(_STOPPING, session, change, self._now())
 
     async def get(self, key: tuple[str, str]) -> Session | None:
         """Return the session."""
@@ -200,16 +201,14 @@ class RedisBook:
         target = await self._agents.known(fields["agent"], fields["arn"])
         return _fill(Session(fields["session_id"], target, fields["called"]), fields)
 
-    async def _change(self, session: Session, script: str, *args: Any, giving_back: str | None = None) -> Any:
-        return await self._run(script, session, session.generation, *args, giving_back=giving_back)
-
     async def _run(self, script: str, session: Session, *args: Any, giving_back: str | None = None) -> Any:
         """Run one of the scripts, which gives back the call's slots whose names begin with ``giving_back``."""
         keys, slot = [session_key(self._of.key, session.key), sessions_key(self._of.key)], current_slot.get()
+        args = (secrets.token_hex(8), session.generation, *args)
         if slot is None or giving_back is None:
-            return await self._store.run(script, keys, "", secrets.token_hex(8), *args)
+            return await self._store.run(script, keys, "", *args)
         with slot.giving_back(giving_back) as slots:
-            return await self._store.run(script, keys + slots, slot.holder, secrets.token_hex(8), *args)
+            return await self._store.run(script, keys + slots, slot.holder, *args)
 
 
 def _fields(found: dict[bytes, bytes] | list[bytes]) -> dict[str, str]:

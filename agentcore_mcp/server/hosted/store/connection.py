@@ -148,16 +148,14 @@ class RedisStore:
             return bool(await redis.set(once_key(token), self.worker, nx=True, ex=_ONCE_S))
 
     async def tell_cancelled(self, request: str) -> None:
-        """Tell all workers that a request was cancelled; a failure is logged, since nobody waits for it."""
-        with noting("that a request was cancelled"):
-            async with self.reached() as redis:
-                await redis.publish(EVERYBODY, json.dumps({"cancelled": request}))
+        """Tell all workers that a request was cancelled."""
+        await self.tell(EVERYBODY, cancelled=request)
 
-    async def tell(self, worker: str, call: str, what: Any) -> None:
-        """Tell one worker about a call; a failure is logged."""
-        with noting("a message about a call"):
+    async def tell(self, channel: str, **message: str) -> None:
+        """Send a message to the workers on a channel; a failure is logged, since nobody waits for it."""
+        with noting("a message to other workers"):
             async with self.reached() as redis:
-                await redis.publish(worker_key(worker), json.dumps({"call": call, "what": what}))
+                await redis.publish(channel, json.dumps(message))
 
     async def principals(self) -> list[Principal]:
         """Return the callers who have sessions, the last one to call last."""

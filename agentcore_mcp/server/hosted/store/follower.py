@@ -116,7 +116,7 @@ class Follower:
                     f"this worker is ending and the call goes on: call {tool} with handle {handle!r} alone"
                 ) from None
             await self._let_go(call, "was cancelled with its request")
-            await self._store.tell(self._record.worker, self._keys[0], "cancel")
+            await self._store.tell(worker_key(self._record.worker), call=self._keys[0], what="cancel")
             raise
         finally:
             del self._store.heard[self._claim]
