@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.config.file import Key
     from agentcore_mcp.config.loading import Loaded
+    from agentcore_mcp.config.model import Table
 
 # Origins stand in a column, unless a value is longer than this.
 _COLUMN_MAX = 90
@@ -57,9 +58,7 @@ def _lines(loaded: Loaded) -> Iterator[tuple[str, str]]:
     from agentcore_mcp.config.secrets import shown
 
     used = () if loaded.file is None else loaded.file.variables
-    # By the keys of a file.
-    keys = {name: str(field.validation_alias or name) for name, field in type(loaded.settings).model_fields.items()}
-    table = {keys[name]: value for name, value in loaded.settings.model_dump().items()}
+    table = _by_key(loaded.settings, loaded.settings.model_dump())
     agents = {agent.pop("name"): agent for agent in table.pop("agents")}
     for key, value in _leaves({"agents": agents, **table}, ()):
         name = dotted(key)
@@ -68,6 +67,17 @@ def _lines(loaded: Loaded) -> Iterator[tuple[str, str]]:
         else:
             filled = any(place[: len(key)] == key for place in used)
             yield f"{name} = {_toml(shown(key, value, filled=filled))}", loaded.origin(key)
+
+
+def _by_key(table: Table, dumped: dict[str, Any]) -> dict[str, Any]:
+    """Return what was dumped of a table by the keys of a file."""
+    from agentcore_mcp.config.model import Table
+
+    found = {}
+    for name, field in type(table).model_fields.items():
+        inner, value = getattr(table, name), dumped[name]
+        found[str(field.validation_alias or name)] = _by_key(inner, value) if isinstance(inner, Table) else value
+    return found
 
 
 def _leaves(table: dict[str, Any], parents: Key) -> Iterator[tuple[Key, Any]]:
@@ -84,7 +94,8 @@ def _toml(value: Any) -> str:
 
     match value:
         case dict():
-            return f"{{{', '.join(f'{quoted(key)} = {_toml(inner)}' for key, inner in value.items())}}}"
+            pairs = (f"{quoted(key)} = {_toml(inner)}" for key, inner in value.items() if inner is not None)
+            return f"{{{', '.join(pairs)}}}"
         case frozenset():
             return _toml(sorted(value))
         case list() | tuple():

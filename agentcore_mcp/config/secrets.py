@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import SecretStr
+
 HIDDEN = "***"
 # Of an ``auth``. All else there is a secret, or has one in it, or may be one that was put in the wrong place.
 _PLAIN = {"profile", "role_arn", "token_file", "none"}
@@ -33,6 +35,8 @@ def shown(path: tuple[str, ...], value: Any, *, filled: bool) -> Any:
         filled: Variables were put into it.
     """
     match path[2:], value:
+        case _, SecretStr():
+            return HIDDEN
         case ("auth", "token_command"), (program, *arguments):
             return [program, *([HIDDEN] if arguments else [])]
         case ("auth", _, "token_url"), str():

@@ -103,6 +103,34 @@ def test_where_each_value_came_from_is_shown(file: Path) -> None:
     assert origins["handoff_after"] == str(file)
 
 
+def test_a_server_is_shown_by_the_keys_of_a_file_and_without_its_secrets(file: Path) -> None:
+    text = """\
+[server]
+public_url = "https://mcp.example.com/mcp"
+secret = "${TOKEN}-and-so-on-up-to-32-characters"
+store = "redis://:${TOKEN}@127.0.0.1:6379/0"
+drain = 12
+
+[server.auth]
+issuers = ["https://login.example.com", { issuer = "https://id.example.com", audience = ["other"] }]
+clock_skew = 5
+
+"""
+    file.write_text(text + FILE[FILE.index("[agents") :], encoding="utf-8")
+    result = run("config", "show", "--config", str(file), TOKEN=SECRET)
+
+    assert result.exit_code == 0, result.output
+    assert SECRET not in result.output
+    server = tomllib.loads(result.stdout)["server"]
+    assert (server["secret"], server["store"], server["drain"]) == ("***", "***", 12)
+    assert server["auth"]["clock_skew"] == 5
+    assert [one["issuer"] for one in server["auth"]["issuers"]] == [
+        "https://login.example.com",
+        "https://id.example.com",
+    ]
+    assert next(line for line in result.stdout.splitlines() if line.startswith("server.drain")).endswith(str(file))
+
+
 def test_a_flag_says_when_a_call_is_handed_over_whatever_the_file_says(file: Path) -> None:
     shown = run("config", "show", "--config", str(file), "--handoff-after", "7", TOKEN=SECRET).stdout
     refused = run("config", "show", "--config", str(file), "--handoff-after", "0", TOKEN=SECRET)
