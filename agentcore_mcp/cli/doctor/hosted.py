@@ -15,17 +15,22 @@ _TIMEOUT_S = 10.0
 _PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 _ACCEPT = {"Accept": "application/json, text/event-stream"}
 _FAILING = 500
+_UNTRUSTED = "if its certificate is of an authority of your own, name that in SSL_CERT_FILE; clients need it, too"
 
 
 async def look_at_server(settings: Settings, report: Report) -> None:
     """Look at the server from outside, as its public URL leads there."""
     url, auth = str(settings.server.public_url), settings.server.auth
+    if settings.server.store is not None:
+        await _store(settings.server.store.get_secret_value(), report)
     async with httpx2.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=False) as http:
         try:
             answer = await http.post(url, json=_PING, headers=_ACCEPT)
         except (httpx2.HTTPError, OSError) as error:
             why = str(error) or type(error).__name__
-            report.add("public_url", "failed", f"{url}: {why}", "are the server and the proxy in front of it up?")
+            untrusted = "CERTIFICATE_VERIFY_FAILED" in why
+            step = _UNTRUSTED if untrusted else "are the server and the proxy in front of it up?"
+            report.add("public_url", "failed", f"{url}: {why}", step)
             return
         wrong, step = "", ""
         if answer.is_redirect:
@@ -57,6 +62,24 @@ async def look_at_server(settings: Settings, report: Report) -> None:
                 report.add("keys", "failed", str(error), "the server has to reach its issuer over HTTPS")
             else:
                 report.add("keys", "ok", f"{issuer.issuer} gives its keys")
+
+
+async def _store(url: str, report: Report) -> None:
+    """Ask the Redis that workers share for a sign of life; its URL has a password."""
+    from agentcore_mcp.server.hosted.store.connection import RedisStore, StoreError
+
+    try:
+        async with RedisStore(url).reached() as redis:
+            try:
+                await redis.ping()
+            finally:
+                await redis.aclose(close_connection_pool=True)
+    except StoreError as error:
+        why = str(error.__cause__) or type(error.__cause__).__name__
+        step = "until Redis answers at server.store, /readyz is 503 and calls are refused"
+        report.add("store", "failed", why, step)
+    else:
+        report.add("store", "ok", "Redis answers")
 
 
 async def _metadata(url: str, answer: httpx2.Response, http: httpx2.AsyncClient, report: Report) -> None:

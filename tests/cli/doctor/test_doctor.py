@@ -333,3 +333,17 @@ def test_what_clients_of_a_hosted_server_would_meet_is_told(
 
     assert findings[what]["state"] == "failed"
     assert sentence in findings[what]["next_step"]
+
+
+def test_a_store_that_does_not_answer_is_told_without_its_password(
+    doctor: Doctor, tmp_path: Path, local: LocalAgentCore
+) -> None:
+    server = hosted("http://127.0.0.1:9/mcp", "http://127.0.0.1:9")
+    head, table, rest = server.partition("[server]\n")
+    store = 'store = "redis://:not-a-real-password@127.0.0.1:9/0"\n'
+    text = one_agent(local.endpoint_url, auth="{ none = true }").replace(ARN, local.agent_runtime_arn)
+    findings = doctor("--config", written(tmp_path / "c.toml", head + table + store + rest + text), code=1)
+
+    assert findings["store"]["state"] == "failed"
+    assert "server.store" in findings["store"]["next_step"]
+    assert "not-a-real-password" not in str(findings)
