@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -98,6 +99,11 @@ def main(context: click.Context, agent: AgentOptions) -> None:
     OAuth takes AGENTCORE_BEARER_TOKEN. AGENTCORE_QUALIFIER and AGENTCORE_ENDPOINT_URL are read too.
     """
     log_to_stderr()
+    if isinstance(sys.stdout, TextIOWrapper):
+        # An answer may have characters that a terminal's or a locale's encoding lacks.
+        sys.stdout.reconfigure(errors="replace")
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        context.color = False
     if sys.stdout is None and context.invoked_subcommand != "serve":
         raise ConfigurationError("standard output is closed, and what this command has to say goes there")
     if context.invoked_subcommand is not None:

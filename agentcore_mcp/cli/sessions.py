@@ -14,6 +14,7 @@ import click
 
 from agentcore_mcp.cli.options import AgentOptions, agent_options, settings_for
 from agentcore_mcp.errors import ConfigurationError, ConnectError
+from agentcore_mcp.runtime.environment import tls_context
 from agentcore_mcp.wire.characters import visible
 from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S
 from agentcore_mcp.wire.loopback import is_loopback
@@ -135,7 +136,7 @@ def _ask(method: str, address: str, query: Mapping[str, Sequence[str]]) -> list[
     token = os.environ.get(TOKEN_VARIABLE, "").strip()
     local = is_loopback(urlsplit(address).hostname or "")
     try:
-        with httpx2.Client(timeout=_LIMIT_S, trust_env=not local) as client:
+        with httpx2.Client(timeout=_LIMIT_S, trust_env=not local, verify=tls_context()) as client:
             headers = {"Authorization": f"Bearer {token}"} if token else {}
             answer = client.request(method, address, params=query, headers=headers)
     except (httpx2.HTTPError, UnicodeError) as error:

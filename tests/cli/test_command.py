@@ -66,7 +66,7 @@ def test_without_an_agent_it_shows_the_three_ways_to_name_one(args: tuple[str, .
         "agentcore-mcp --runtime-arn arn:aws:bedrock-agentcore:REGION:ACCOUNT:runtime/NAME-ID",
         "or, for several agents, a configuration file:",
         "agentcore-mcp --config FILE",
-        "(or AGENTCORE_CONFIG=FILE, or ~/.config/agentcore-mcp/config.toml)",
+        "(or AGENTCORE_CONFIG=FILE, or ~/.config/agentcore-mcp/config.toml; agentcore-mcp init writes it)",
         "3. the bundled sample agent on this machine, with no account and no network:",
         "agentcore-mcp --local",
     ]

@@ -121,7 +121,12 @@ def _offer_to_stop(settings: Settings, call: OneCall) -> None:
 
     if sys.stdin.isatty():
         click.echo(err=True)
-        if click.confirm(f"The work in session {call.called or call.session_id} goes on. Stop it?", err=True):
+        try:
+            wanted = click.confirm(f"The work in session {call.called or call.session_id} goes on. Stop it?", err=True)
+        except click.Abort:  # Ctrl-C or Ctrl-D: no answer is no
+            click.echo(err=True)
+            wanted = False
+        if wanted:
             anyio.run(stop_here, settings, [call.session_id], [call.target.agent.name])
             return
     click.echo(f"what runs in the session goes on: agentcore-mcp stop {call.session_id}", err=True)

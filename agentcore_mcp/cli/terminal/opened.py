@@ -85,4 +85,6 @@ class OpenedSessions:
                 database.execute(_TABLE)
                 yield database
         except (OSError, sqlite3.Error) as error:
-            raise AgentCoreError(f"can't remember sessions in {self._path}: {error}") from error
+            raise AgentCoreError(
+                f"can't remember sessions in {self._path}: {error}; XDG_STATE_HOME may name another folder"
+            ) from error

@@ -48,7 +48,8 @@ def agents(*, as_json: bool, agent: AgentOptions) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("agent", "what it is for", "commands", "runtime", box=box.SIMPLE)
+    table = Table("agent", "what it is for", "commands", box=box.SIMPLE)
+    table.add_column("runtime", overflow="fold")
     for row in rows:
         table.add_row(*(row[name] for name in ("name", "description", "commands", "arn")))
     Console().print(table)

@@ -166,7 +166,30 @@ def test_the_agents_are_listed(call: Run, local: LocalAgentCore) -> None:
     listed = json.loads(call("agents", "--json").stdout)
 
     assert [agent["arn"] for agent in listed] == [local.agent_runtime_arn]
-    assert "local_agent" in call("agents").stdout
+    in_columns = call("agents").stdout
+    assert "local_agent" in in_columns
+    assert "…" not in in_columns
+
+
+def test_words_that_an_encoding_lacks_are_replaced(environ: dict[str, str]) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "agentcore_mcp", "invoke", "Grüße → you"],
+        env={**os.environ, **environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert result.stdout.decode("latin-1").startswith('You said "Grüße ? you".')
+
+
+def test_a_home_that_can_t_be_written_to_is_told_with_the_variable_to_set(
+    call: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+
+    assert "XDG_STATE_HOME may name another folder" in call("invoke", "hi", code=1).stderr
 
 
 @pytest.mark.parametrize(
@@ -207,7 +230,7 @@ def on_a_terminal(
         stdin=child_end,
         stdout=child_end,
         stderr=child_end,
-        env={**os.environ, **environ, "TERM": "xterm"},
+        env={**os.environ, "TERM": "xterm", **environ},
         start_new_session=True,
     )
     os.close(child_end)
@@ -242,6 +265,27 @@ def test_ctrl_c_offers_to_stop_the_session(environ: dict[str, str]) -> None:
     assert "is stopped" in shown.partition("y\r\n")[2]
     assert code == 130
     assert OpenedSessions().all() == []
+
+
+def test_no_answer_leaves_the_session_and_says_how_to_stop_it(environ: dict[str, str]) -> None:
+    code, shown = on_a_terminal(
+        "invoke", "--session", "left", "slow 60", environ=environ, interrupt_at=b"piece 1", typed=b"\x04"
+    )
+
+    assert "Aborted" not in shown
+    assert "what runs in the session goes on: agentcore-mcp stop left-" in shown
+    assert code == 130
+    assert [one.called for one in OpenedSessions().all()] == ["left"]
+
+
+@pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_a_terminal_that_wants_no_colours_gets_none(environ: dict[str, str], variable: str, value: str) -> None:
+    asked = ("doctor", "--no-invoke", "--no-command")
+    _, coloured = on_a_terminal(*asked, environ=environ)
+    _, plain = on_a_terminal(*asked, environ={**environ, variable: value})
+
+    assert "\x1b[" in coloured
+    assert "\x1b[" not in plain
 
 
 def test_a_terminal_shows_markdown_and_obeys_nothing_that_an_agent_says(environ: dict[str, str]) -> None:
