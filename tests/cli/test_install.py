@@ -163,6 +163,7 @@ def test_a_copy_that_is_lost_loses_no_more(run: Run) -> None:
     path, before = placed("cursor")
     run("install", "cursor", "--local")
     path.with_name(f"{path.name}.before-agentcore-mcp").unlink()
+    run("install", "cursor", "--local", "--read-only")
     run("uninstall", "cursor")
 
     assert path.read_bytes() == before

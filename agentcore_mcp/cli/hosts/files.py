@@ -88,7 +88,7 @@ class Installed:
         self._path, self._keys, self._key = path, keys, f"{path}#{keys[-1]}"
         self._state = state_folder(environ) / "installed.json"
         self._all: dict[str, dict[str, Any]] = {}
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError, ValueError):
             self._all = json.loads(self._state.read_text("utf-8"))
         self.copy = path.with_name(f"{path.name}.before-{keys[-1]}-mcp")
         # Whether nothing has changed the file since.
@@ -97,21 +97,22 @@ class Installed:
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Keep a copy of the file as it is before the block, without an entry of earlier, and note how it is after."""
+        made = bool(self._all.get(self._key, {}).get("made"))
         if not self._as_left:
             self.copy.unlink(missing_ok=True)
-            if self._path.exists():
+            if not (made := not self._path.exists()):
                 write(self.copy, without_entry(self._path, self._keys))
         yield
-        self._all[self._key] = {"sha256": _digest(self._path), "made": not self.copy.exists()}
+        self._all[self._key] = {"sha256": _digest(self._path), "made": made}
         write(self._state, json.dumps(self._all, indent=2))
 
     def put_back(self) -> bool:
         """Put the file back as it was, if nothing else has changed it since; tell whether that was done."""
         known = self._all.pop(self._key, {})
         write(self._state, json.dumps(self._all, indent=2))
-        if not self._as_left or not (known["made"] or self.copy.exists()):
+        if not self._as_left or not (known.get("made") or self.copy.exists()):
             return False
-        if known["made"]:
+        if known.get("made"):
             self._path.unlink()
         else:
             write(self._path, _text(self.copy))
