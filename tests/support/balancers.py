@@ -57,12 +57,6 @@ class Balancer:
     log: Path
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
-
-
 def require(name: str) -> str:
     """Return where a balancer is; skip the test on a machine without, or fail it where one is promised."""
     found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
 from tests.support.mcp_hosts import START_LIMIT_S, http_server
+from tests.support.waiting import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,8 +39,7 @@ async def resource_server(
         agent: More lines of the agent's table.
     """
     # The URL is part of the configuration, so its port has to be known before.
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}/mcp"
     config = folder / "config.toml"
     config.write_text(

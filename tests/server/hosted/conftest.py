@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
+from tests.support.foreign_issuer import require_foreign_issuer
 from tests.support.issuer import TestIssuer, running_issuer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+
+@pytest.fixture(scope="session")
+def oidc_provider() -> None:
+    """Install npm's, or skip the test on a machine without Node."""
+    require_foreign_issuer()
 
 
 @pytest.fixture

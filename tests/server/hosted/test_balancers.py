@@ -17,7 +17,7 @@ import httpx2
 import pytest
 
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
-from tests.support.balancers import BALANCERS, balancer, free_port, require
+from tests.support.balancers import BALANCERS, balancer, require
 from tests.support.hosted import PUBLIC_URL, SCOPES, VERSIONS, HostedServer, message, written
 from tests.support.issuer import running_issuer
 from tests.support.mcp_hosts import http_process
@@ -25,6 +25,7 @@ from tests.support.redis import redis_server
 from tests.support.servers import chunk, chunked, loopback_server, reply
 from tests.support.sse import encode_sse
 from tests.support.tools import EVENT_STREAM
+from tests.support.waiting import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -16,7 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from agentcore_mcp.config.hosted import ServerAuth
 from agentcore_mcp.server.hosted.keys import AGAIN_S
 from agentcore_mcp.server.hosted.tokens import TokenRefusedError, Tokens
-from tests.support.foreign_issuer import foreign_issuer, require_foreign_issuer
+from tests.support.foreign_issuer import foreign_issuer
 from tests.support.issuer import new_key
 from tests.support.mcp_hosts import MODES
 from tests.support.node import INSTALL_LIMIT_S
@@ -34,11 +34,6 @@ INVOKE, COMMAND = "agentcore:invoke", "agentcore:command"
 ASK = call_body("invoke_agent", {"prompt": "count to 3"})
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 RUN = call_body("run_command", {"command": "echo done"})
-
-
-@pytest.fixture(scope="module")
-def oidc_provider() -> None:
-    require_foreign_issuer()
 
 
 @pytest.mark.parametrize("mode", MODES)

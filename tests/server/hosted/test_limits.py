@@ -31,6 +31,7 @@ from tests.support.redis import redis_server
 from tests.support.servers import Exchange, chunk, chunked, loopback_server
 from tests.support.sse import encode_sse
 from tests.support.tools import HANDOFF_S, data_of, say_hello, settings, text_of
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -79,12 +80,6 @@ def over(answer: httpx2.Response, limit: str) -> int:
 
 def limits(**given: Any) -> str:
     return "\n".join(["[server.limits]", *(f"{name} = {value}" for name, value in given.items())])
-
-
-async def until(condition: Any) -> None:
-    with anyio.fail_after(LIMIT_S):
-        while not condition():  # noqa: ASYNC110 - nothing tells it
-            await anyio.sleep(0.01)
 
 
 PROMPT = {"prompt": "hi"}

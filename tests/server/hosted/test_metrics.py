@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 from pathlib import Path
 
 import anyio
@@ -21,14 +20,10 @@ from tests.support.servers import LAST_CHUNK, Exchange, chunk, chunked, loopback
 from tests.support.serving import exchange
 from tests.support.sse import encode_sse
 from tests.support.tools import PREFIX, say_hello
+from tests.support.waiting import free_port
 
 LIMIT_S = 40
 ROOT = Path(__file__).parents[3]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 class Scraped:

@@ -25,7 +25,6 @@ from tests.support.foreign_issuer import (
     SCOPES,
     ForeignIssuer,
     foreign_issuer,
-    require_foreign_issuer,
     signed_in,
 )
 from tests.support.mcp_hosts import MODES
@@ -41,11 +40,6 @@ pytestmark = [pytest.mark.timeout(INSTALL_LIMIT_S + 60), pytest.mark.usefixtures
 
 LIMIT_S = 40
 INVOKE = "agentcore:invoke"
-
-
-@pytest.fixture(scope="module")
-def oidc_provider() -> None:
-    require_foreign_issuer()
 
 
 class Kept:

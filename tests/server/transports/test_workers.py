@@ -16,9 +16,10 @@ import pytest
 from tests.support.mcp_hosts import http_process
 from tests.support.processes import alive, children
 from tests.support.runtimes import ARN
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
 
 LIMIT_S = 40
@@ -45,12 +46,6 @@ def workers_of(pid: int) -> set[int]:
         if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
             found.add(child)
     return found
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    with anyio.fail_after(LIMIT_S):
-        while not condition():  # noqa: ASYNC110 - nobody announces it
-            await anyio.sleep(0.02)
 
 
 @asynccontextmanager

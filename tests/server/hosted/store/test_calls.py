@@ -26,7 +26,7 @@ from agentcore_mcp.server.calls import KEPT_MAX_CALLS
 from agentcore_mcp.server.hosted.store.record import error_of, failure_of
 from agentcore_mcp.server.hosted.store.writer import GONE_S, TEXT_MAX_BYTES
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
-from tests.server.hosted.test_metrics import free_port, scrape
+from tests.server.hosted.test_metrics import scrape
 from tests.support.mcp_hosts import http_process, http_server
 from tests.support.principals import ALICE, BOB, calling_as
 from tests.support.redis import redis_server
@@ -49,6 +49,7 @@ from tests.support.tools import (
     slow_command,
     text_of,
 )
+from tests.support.waiting import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

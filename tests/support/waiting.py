@@ -1,0 +1,27 @@
+"""Free ports, and waiting for what nobody announces."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+UNTIL_LIMIT_S = 40
+
+
+def free_port() -> int:
+    """Return a port of loopback that was free just now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds, within 40 s."""
+    with anyio.fail_after(UNTIL_LIMIT_S):
+        while not condition():  # noqa: ASYNC110 - nobody announces it
+            await anyio.sleep(0.01)
