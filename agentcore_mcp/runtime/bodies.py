@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from agentcore_mcp.errors import TransportError
 from agentcore_mcp.runtime.failures import LINE_FAILURES, failure, reading_errors
-from agentcore_mcp.runtime.readers import Body, command_body, invocation_body
 from agentcore_mcp.runtime.timeouts import ERROR_BODY_TIMEOUT_S
 from agentcore_mcp.runtime.turns import Turns
 from agentcore_mcp.wire.eventstream import CommandEvent
-from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE
 from agentcore_mcp.wire.sse import SSEEvent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
+    from agentcore_mcp.runtime.readers import Body
     from agentcore_mcp.runtime.replies import Reply
 
 # An error's body is a few hundred bytes of JSON, a proxy's HTML page a few thousand.
@@ -71,32 +70,27 @@ CommandRun = Answer[CommandEvent]
 
 
 @asynccontextmanager
-async def invocation_in(reply: Reply) -> AsyncGenerator[Invocation, None]:
-    """Give the answer to InvokeAgentRuntime.
+async def answer_in(
+    reply: Reply, body_of: Callable[[Reply], Body[T]], media: str | None = None
+) -> AsyncGenerator[Answer[T], None]:
+    """Give the answer that a reply is. Leaving the block ends both ways to iterate it.
 
-    Raises:
-        AgentRuntimeError: If it is no success.
-    """
-    await check_success(reply)
-    with reading_errors(reply):
-        body = invocation_body(reply)
-    async with _answer(reply, body) as answer:
-        yield answer
-
-
-@asynccontextmanager
-async def command_run_in(reply: Reply) -> AsyncGenerator[CommandRun, None]:
-    """Give the answer to InvokeAgentRuntimeCommand.
+    Args:
+        reply: The reply.
+        body_of: Returns its body, if it is a success.
+        media: The media type of a success; None is any.
 
     Raises:
         AgentRuntimeError: If it is no success.
         ProtocolError: If it is a success of another kind.
     """
-    await check_success(reply, EVENT_STREAM_TYPE)
+    await check_success(reply, media)
     with reading_errors(reply):
-        body = command_body(reply)
-    async with _answer(reply, body) as run:
-        yield run
+        body = body_of(reply)
+    async with aclosing(_batches(reply, body)) as batches, aclosing(_one_by_one(batches)) as pieces:
+        yield Answer(
+            reply.session_id, reply.content_type, reply.response.status_code, reply.request_id, batches, pieces
+        )
 
 
 async def check_success(reply: Reply, media: str | None = None) -> None:
@@ -110,15 +104,6 @@ async def check_success(reply: Reply, media: str | None = None) -> None:
     if not reply.is_success(media):
         body = b"" if reply.response.has_redirect_location else await _read_some(reply)
         raise failure(reply, body, media)
-
-
-@asynccontextmanager
-async def _answer(reply: Reply, body: Body[T]) -> AsyncGenerator[Answer[T], None]:
-    """Leaving the block ends both ways to iterate it."""
-    async with aclosing(_batches(reply, body)) as batches, aclosing(_one_by_one(batches)) as pieces:
-        yield Answer(
-            reply.session_id, reply.content_type, reply.response.status_code, reply.request_id, batches, pieces
-        )
 
 
 async def _batches(reply: Reply, body: Body[T]) -> AsyncGenerator[list[T], None]:

@@ -11,12 +11,7 @@ from __future__ import annotations
 import socket
 import ssl
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
-
-from agentcore_mcp.runtime.environment import trusts_environment
-
-if TYPE_CHECKING:
-    import httpx2
+from typing import Any
 
 # An agent may be silent for 15 minutes. Routers forget a silent connection sooner, AWS's NAT gateways after 350 s and
 # some at home after one minute. So the kernel says something every 45 s, and gives up on a peer that doesn't answer
@@ -34,16 +29,7 @@ _KEEPALIVE_OPTIONS = [
 ]
 
 # For calls without TLS: httpx2 would read the system's certificates for those, too.
-_NOBODY_TRUSTED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def client_arguments(url: httpx2.URL, certificates: ssl.SSLContext | None) -> dict[str, Any]:
-    """Return what either of httpx2's clients is made with, for one call to a URL; ``certificates`` if it is https."""
-    return {
-        "verify": certificates or _NOBODY_TRUSTED,
-        "trust_env": trusts_environment(url),
-        "follow_redirects": False,
-    }
+NOBODY_TRUSTED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def keep_alive(stream: Any) -> None:

@@ -102,17 +102,18 @@ class Progress:
         """
         if not self._sent:
             await self._send(self._first)
-        last_text_at = anyio.current_time()
+        now = asyncio.get_running_loop().time
+        last_text_at = now()
         while self._has_news or not self._closed:
             if not self._has_news:
                 await self._wait(self._heartbeat_s, for_text=True)
             if self._has_news:
                 if message := self._take():
                     await self._send(message)
-                last_text_at = anyio.current_time()
+                last_text_at = now()
                 await self._wait(self._interval_s, for_text=False)
             elif not self._closed:
-                silent_s = math.floor(anyio.current_time() - last_text_at)
+                silent_s = math.floor(now() - last_text_at)
                 await self._send(f"waiting for {self._waiting_for}: nothing new for {silent_s} s")
 
     async def _wait(self, at_most_s: float, *, for_text: bool) -> None:

@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import uuid
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
-from agentcore_mcp.runtime.blocking.bodies import BlockingCommandRun, BlockingInvocation, check_success, command_run_in, invocation_in
+from agentcore_mcp.runtime.blocking.bodies import BlockingAnswer, BlockingCommandRun, BlockingInvocation, answer_in, check_success
 from agentcore_mcp.runtime.endpoints import endpoints
 from agentcore_mcp.runtime.environment import Certificates
+from agentcore_mcp.runtime.readers import command_body, invocation_body
 from agentcore_mcp.runtime.replies import StoppedSession
 from agentcore_mcp.runtime.requests import RuntimeRequest, new_session_id, parsed_arn
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 from agentcore_mcp.runtime.blocking.sending import Sender
 from agentcore_mcp.runtime.timeouts import COMMAND_GRACE_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S, STOP_TIMEOUT_S
-from agentcore_mcp.wire.headers import JSON_TYPE, SSE_TYPE
+from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE, JSON_TYPE, SSE_TYPE
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S
 from agentcore_mcp.wire.requests import command_request, invoke_request, stop_request
 
@@ -34,7 +35,11 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from agentcore_mcp.runtime.readers import Body
+    from agentcore_mcp.runtime.replies import Reply
     from agentcore_mcp.wire.ids import Runtime
+
+T = TypeVar("T")
 
 
 class BlockingRuntimeClient:
@@ -153,12 +158,8 @@ class BlockingRuntimeClient:
             headers=headers,
         )
         timeout_s = self._read_timeout_s if read_timeout_s is None else read_timeout_s
-        return self._invocation(RuntimeRequest(arn, operation, session_id, timeout_s), auth or self._auth)
-
-    @contextmanager
-    def _invocation(self, request: RuntimeRequest, auth: httpx2.Auth) -> Generator[BlockingInvocation, None, None]:
-        with self._sender.send(request, auth) as reply, invocation_in(reply) as answer:
-            yield answer
+        request = RuntimeRequest(arn, operation, session_id, timeout_s)
+        return self._answer(request, auth or self._auth, invocation_body)
 
     def run_command(
         self,
@@ -194,12 +195,14 @@ class BlockingRuntimeClient:
             arn, command, session_id=session_id, timeout_s=timeout_s, qualifier=qualifier, headers=headers
         )
         request = RuntimeRequest(arn, operation, session_id, timeout_s + self._command_grace_s)
-        return self._command_run(request, auth or self._auth)
+        return self._answer(request, auth or self._auth, command_body, EVENT_STREAM_TYPE)
 
     @contextmanager
-    def _command_run(self, request: RuntimeRequest, auth: httpx2.Auth) -> Generator[BlockingCommandRun, None, None]:
-        with self._sender.send(request, auth) as reply, command_run_in(reply) as run:
-            yield run
+    def _answer(
+        self, request: RuntimeRequest, auth: httpx2.Auth, body_of: Callable[[Reply], Body[T]], media: str | None = None
+    ) -> Generator[BlockingAnswer[T], None, None]:
+        with self._sender.send(request, auth) as reply, answer_in(reply, body_of, media) as answer:
+            yield answer
 
     def stop_session(
         self,

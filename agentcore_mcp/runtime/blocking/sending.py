@@ -14,9 +14,9 @@ from time import sleep
 
 from agentcore_mcp.errors import TransportError
 from agentcore_mcp.runtime.auth.authorization import GuardedAuth
-from agentcore_mcp.runtime.connections import client_arguments, keep_alive
+from agentcore_mcp.runtime.connections import NOBODY_TRUSTED, keep_alive
 from agentcore_mcp.runtime.deadlines import Deadline
-from agentcore_mcp.runtime.environment import Certificates, environment_errors
+from agentcore_mcp.runtime.environment import Certificates, environment_errors, trusts_environment
 from agentcore_mcp.runtime.failures import sending_errors
 from agentcore_mcp.runtime.replies import Reply
 
@@ -90,11 +90,12 @@ class Sender:
     def _client(self, url: httpx2.URL) -> httpx2.Client:
         if self._transport is not None:
             return httpx2.Client(transport=self._transport)
-        certificates = None
+        certificates = NOBODY_TRUSTED
         if url.scheme == "https":
-            certificates = self._certificates.known or self._certificates.read()
+            known = self._certificates.known
+            certificates = self._certificates.read() if known is None else known
         with environment_errors():
-            return httpx2.Client(**client_arguments(url, certificates))
+            return httpx2.Client(verify=certificates, trust_env=trusts_environment(url), follow_redirects=False)
 
     def _head(
         self, http: httpx2.Client, outgoing: httpx2.Request, request: RuntimeRequest, auth: httpx2.Auth
