@@ -1,24 +1,20 @@
-"""Where a ledger's sessions are written down: in this process, or where all workers of a hosted server find them."""
+"""Where a ledger's sessions are written down in this process; those of several workers are in ``hosted.store.book``."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from agentcore_mcp.server.hosted.store.book import RedisBook
     from agentcore_mcp.server.sessions import Session
     from agentcore_mcp.wire.pauses import Pause
 
 # A principal that opens more than this has lost count anyway; the oldest idle out by themselves.
 MAX_SESSIONS = 1_000
-
-
-Book: TypeAlias = "MemoryBook | RedisBook"
 
 
 class MemoryBook:

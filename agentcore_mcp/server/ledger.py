@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from agentcore_mcp.errors import (
     AgentCoreError,
@@ -22,10 +22,11 @@ from agentcore_mcp.wire.limits import SESSION_LIFETIME_S
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from agentcore_mcp.server.book import Book
     from agentcore_mcp.server.call import Call
+    from agentcore_mcp.server.hosted.store.book import RedisBook
     from agentcore_mcp.server.sessions import Session
 
+Book: TypeAlias = "MemoryBook | RedisBook"
 # What the service answers before it looks for a session.
 _REFUSED = frozenset({400, 401, 402, 403, 404, 429})
 

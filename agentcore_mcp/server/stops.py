@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.runtime import StoppedSession
     from agentcore_mcp.server.agents import Agents
-    from agentcore_mcp.server.book import Book
+    from agentcore_mcp.server.ledger import Book
     from agentcore_mcp.server.sessions import Session
 
 # Counted from the signal or the end of stdin. A host kills the server two seconds after that.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from agentcore_mcp.server.agents import Agents, Target
-    from agentcore_mcp.server.book import Book
+    from agentcore_mcp.server.ledger import Book
     from tests.support.redis import RedisServer
 
     MakeBook = Callable[..., Book]
