@@ -368,6 +368,21 @@ async def test_nothing_is_lost_behind_a_balancer_whatever_ends_under_load(name: 
     assert {*here.agents.ran.values()} == {1}
 
 
+@pytest.mark.parametrize("name", BALANCERS)
+async def test_strangers_get_no_probe_through_a_balancer_and_long_tokens_get_through(name: str, tmp_path: Path) -> None:
+    require(name)
+    with anyio.fail_after(LIMIT_S):
+        async with site(name, tmp_path) as here:
+            root, get = here.front.url.removesuffix("/mcp"), here.front.http.get
+            for path in ("/healthz", "/readyz", "/%68ealthz", "/read%79z", "/healthz?x"):
+                assert (await get(f"{root}{path}")).status_code == 404
+            groups = [f"group-{number}" for number in range(700)]
+            listed = await here.front.request("tools/list", {}, here.front.token(groups=groups))
+
+    assert len(listed.request.headers["authorization"]) > 10_000
+    assert listed.status_code == 200
+
+
 async def a_reader_is_killed(here: Site) -> str:
     """Kill a worker that reads a call, and return what is said of that; what the other one reads goes on."""
     token = here.front.issuer.token(audience=PUBLIC_URL, scope=SCOPES, sub="carol")
