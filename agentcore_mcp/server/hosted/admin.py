@@ -55,7 +55,9 @@ class Admin:
             return refusal
         query, stop = request.query_params, request.method == "POST"
         wanted = {name: query.getlist(name) for name in _FILTERS if name in query}
-        if stop and not wanted and "all" not in query:
+        # A filter that is misspelt would let more sessions be stopped than are meant.
+        understood = {*_FILTERS, "all"} >= query.keys() and query.get("all", "true") == "true"
+        if not understood or (stop and not query):
             return _error(400, f"say which sessions in the query: all=true, or {', '.join(_FILTERS)}")
         try:
             found = await self._find(wanted)

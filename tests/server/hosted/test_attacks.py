@@ -615,6 +615,19 @@ async def test_nobody_but_an_operator_sees_or_stops_the_sessions_of_others(serve
     assert len(server.runtime.requests) == before
 
 
+async def test_an_operator_who_misspells_which_sessions_stops_none(server: HostedServer) -> None:
+    await server.post(ASK, server.token(sub="bob"))
+    before = len(server.runtime.requests)
+    url = f"{server.url.removesuffix('/mcp')}/sessions/stop"
+    operator = {"Authorization": f"Bearer {server.token(scope='agentcore:operate')}"}
+    for query in ("", "?all=false", "?all", "?session=x", "?subject=bob&sesion_id=x", "?all=true&agnet=open"):
+        answer = await server.http.post(f"{url}{query}", headers=operator)
+        assert answer.status_code == 400
+        assert "say which sessions in the query: all=true, or session_id" in answer.text
+
+    assert len(server.runtime.requests) == before
+
+
 async def test_a_page_of_another_server_on_this_machine_stops_no_sessions() -> None:
     """Without tokens, programs on the machine are operators. A browser sends such a request without asking first."""
     async with (
