@@ -13,7 +13,7 @@ from agentcore_mcp.server.call import waited_for
 from agentcore_mcp.server.hosted.store.connection import BEAT_S, LEASE_S, noting
 from agentcore_mcp.server.hosted.store.keys import text_key, worker_key
 from agentcore_mcp.server.hosted.store.record import Record, error_of
-from agentcore_mcp.server.hosted.store.writer import GONE_S
+from agentcore_mcp.server.hosted.store.writer import GONE_S, KEPT_S
 
 if TYPE_CHECKING:
     from agentcore_mcp.server.call import Call
@@ -145,8 +145,10 @@ class Follower:
             await self._store.run(_LEAVE, self._keys, self._told.model_dump_json(), self._claim)
 
     async def _let_go(self, call: Call, why: str) -> None:
+        # Of one that goes on, for longer: the worker that reads it may be late to hear that it was cancelled.
+        kept_s = GONE_S if self._record.finished else KEPT_S
         with noting(f"that call {call.handle} {why}"):
-            await self._store.run(_LET_GO, self._keys, why, GONE_S)
+            await self._store.run(_LET_GO, self._keys, why, kept_s)
 
     def _hear(self, call: Call, message: Any) -> None:
         if call.progress is not None:
