@@ -79,7 +79,7 @@ class Agents:
         self._retries = retries
         self._transport = transport
         self._credentials = Credentials()
-        self._clients: dict[str, RuntimeClient] = {}
+        self._clients: dict[tuple[str, RuntimeArn], RuntimeClient] = {}
         self._certificates = Certificates(partial(trusted_certificates, settings.ca_bundle))
         self._targets = {agent.name: self._target(agent) for agent in settings.agents}
         self._discovery = settings.discovery
@@ -115,15 +115,19 @@ class Agents:
         raise InvalidRequestError(f"agent is {name!r}, and has to be one of {known}")
 
     async def known(self, name: str, arn: str) -> Target:
-        """Return the agent that a session was opened with; if none has that name any more, by its ARN alone.
+        """Return the agent that a session was opened with; if that isn't there any more, by its ARN alone.
+
+        Whoever opened it may reach it no longer, and can still stop what they opened.
 
         Raises:
             AgentCoreError: If the agents have to be listed for it, and can't be.
         """
-        try:
-            return await self.named(name)
-        except InvalidRequestError:
-            return self._target(Agent(name=name, arn=RuntimeArn.parse(arn)))
+        if name not in self._targets:
+            await self._discover()
+        target = self._targets.get(name)
+        if target is not None and str(target.agent.arn) == arn:
+            return target
+        return self._target(Agent(name=name, arn=RuntimeArn.parse(arn)))
 
     async def all(self) -> list[Target]:
         """Return all agents: those of the configuration in its order, then those that were found.
@@ -140,19 +144,20 @@ class Agents:
 
     def client_of(self, target: Target) -> RuntimeClient:
         """Return what calls an agent, made at the first call; nothing is connected yet."""
-        name = target.agent.name
-        if name not in self._clients:
+        # An agent may once have had the name of another one.
+        key = target.agent.name, target.agent.arn
+        if key not in self._clients:
             # Here and not above: hosts wait for the start, and it takes 10 ms, with all that reads answers.
             from agentcore_mcp.runtime.client import RuntimeClient
 
-            self._clients[name] = RuntimeClient(
+            self._clients[key] = RuntimeClient(
                 auth=target.auth,
                 endpoint_url=target.endpoint_url,
                 retries=self._retries,
                 tls=self._certificates.read,
                 transport=self._transport,
             )
-        return self._clients[name]
+        return self._clients[key]
 
     async def aclose(self) -> None:
         """Close every connection; a later call makes new ones."""
