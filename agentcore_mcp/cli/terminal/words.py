@@ -35,13 +35,14 @@ class Words:
             from rich.console import Console
             from rich.live import Live
             from rich.markdown import Markdown
+            from rich.segment import Segment, Segments
 
             from agentcore_mcp.server.terminal import PlainText
 
-            self._markdown = Markdown
+            self._markdown, self._segments, self._line_end = Markdown, Segments, Segment.line()
             # What an agent says may have sequences that a terminal obeys.
             self._plain = PlainText()
-            self._live = Live(console=Console(file=self._out), auto_refresh=False, vertical_overflow="visible")
+            self._live = Live(console=Console(file=self._out), auto_refresh=False)
 
     def add(self, text: str) -> None:
         """Show more words."""
@@ -83,7 +84,9 @@ class Words:
         if text.strip():
             live.update(self._markdown(""), refresh=True)
             live.console.print(self._markdown(text))
-        live.update(self._markdown(self._pending), refresh=True)
+        # What has scrolled away can't be rewritten, so of a long paragraph its end is shown until it is settled.
+        lines = live.console.render_lines(self._markdown(self._pending), pad=False)[2 - live.console.height :]
+        live.update(self._segments([part for line in lines for part in (*line, self._line_end)]), refresh=True)
 
     def _finish_line(self) -> None:
         if self._live is not None:

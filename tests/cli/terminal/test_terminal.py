@@ -13,6 +13,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pyte
 import pytest
 from click.testing import CliRunner
 
@@ -296,3 +297,17 @@ def test_a_terminal_shows_markdown_and_obeys_nothing_that_an_agent_says(environ:
     assert "**" not in shown
     assert "\x1b]0;" not in shown
     assert "[session md: --continue goes on in it]" in shown
+
+
+def test_a_paragraph_that_is_higher_than_the_terminal_is_printed_once(environ: dict[str, str]) -> None:
+    """Lines that have scrolled away can't be rewritten: they would be there anew with each word."""
+    prompt = " ".join(f"word{number}" for number in range(400))
+    size = {"COLUMNS": "40", "LINES": "12"}
+    code, shown = on_a_terminal("invoke", "--session", "long", prompt, environ={**environ, **size})
+    screen = pyte.HistoryScreen(40, 12, history=1_000)
+    pyte.Stream(screen).feed(shown)
+    scrolled = ["".join(line[column].data for column in range(40)) for line in screen.history.top]
+    seen = "\n".join([*scrolled, *screen.display])
+
+    assert code == 0
+    assert [seen.count(f"word{number} ") for number in (5, 250, 398)] == [1, 1, 1]
