@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 settings.register_profile("any_machine", deadline=None)
 settings.load_profile("any_machine")
 
+# A shell's background job is started with SIGINT ignored, and would hand that on to what tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # Sessions that tests leave behind end soon, so that a whole run stays below the limit of sessions.
 _IDLE_TIMEOUT_S = 20.0
 

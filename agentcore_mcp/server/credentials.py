@@ -157,7 +157,7 @@ def _exchange(agent: Agent) -> Callable[[str], Token]:
         case config.TokenExchange():
             client = _client(settings)
             # A token for the authorization server itself, so not for what the others are asked for.
-            actor = TokenCache(replace(client, scope=None, extra={})) if settings.actor else None
+            actor = TokenCache(replace(client, scope=None, extra={})).get if settings.actor else None
             return partial(client.exchange, actor=actor)
         case config.AgentCoreIdentity():
             return AgentCoreIdentity(agent.arn.region, **settings.arguments()).exchange

@@ -57,7 +57,8 @@ MCP = (
     Member("mcpMethod", "Mcp-Method", 1, 1024),
     Member("mcpName", "Mcp-Name", 1, 1024),
 )
-_STATE = (Member("traceState", "tracestate", 0, 512), Member("baggage", "baggage", 0, 8192))
+BAGGAGE = "baggage"
+_STATE = (Member("traceState", "tracestate", 0, 512), Member(BAGGAGE, BAGGAGE, 0, 8192))
 TRACE = (Member("traceId", "X-Amzn-Trace-Id", 0, 128), Member("traceParent", "traceparent", 0, 128), *_STATE)
 COMMAND_TRACE = (Member("traceId", "X-Amzn-Trace-Id", 0, 1024), Member("traceParent", "traceparent", 0, 1024), *_STATE)
 

@@ -24,7 +24,8 @@ return found
 _SLOTS = """
 local held = 0
 for _, key in ipairs(redis.call('KEYS', 'agentcore-mcp:slots:*')) do
-  if redis.call('TYPE', key).ok == 'zset' then held = held + redis.call('ZCARD', key) end
+  -- The sessions that are open are counted with the slots, and are none.
+  if redis.call('TYPE', key).ok == 'zset' and key:sub(-5) ~= ':open' then held = held + redis.call('ZCARD', key) end
 end
 return held
 """

@@ -32,6 +32,7 @@ _OF_OTHERS = {
     "Callable",
     "Credentials",
     "Generator",
+    "datetime",
     "InitVar",
     "Iterable",
     "Iterator",

@@ -27,6 +27,7 @@ from agentcore_mcp.runtime.endpoints import endpoint_for
 from agentcore_mcp.runtime.environment import trusts_environment
 from agentcore_mcp.server.credentials import trusted_certificates
 from agentcore_mcp.wire.eventstream import ContentStop
+from agentcore_mcp.wire.operations import STOP
 from agentcore_mcp.wire.requests import stop_request
 
 if TYPE_CHECKING:
@@ -206,13 +207,13 @@ class Examination:
         agent, client = self._agent, self._agents.client_of(self._target)
         session_id = f"doctor-{uuid.uuid4()}"
         stop = partial(client.stop_session, agent.arn, session_id=session_id, qualifier=agent.qualifier)
-        with self._failing("StopRuntimeSession", agent):
+        with self._failing(STOP.name, agent):
             try:
                 await stop(headers=self._target.stop_headers, missing_ok=False)
             except ServiceError as error:
                 if error.status != 404 or _NO_RUNTIME in error.message.lower():
                     raise
-            self._add("StopRuntimeSession", "ok", "allowed")
+            self._add(STOP.name, "ok", "allowed")
         if not invoke:
             step = "agentcore-mcp doctor --invoke tries it"
             self._add("InvokeAgentRuntime", "skipped", "not tried, as it costs", step)

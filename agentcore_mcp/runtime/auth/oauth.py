@@ -16,9 +16,8 @@ from agentcore_mcp.runtime.auth.tokens import SENDABLE, Token, is_sendable
 from agentcore_mcp.wire.headers import JSON_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from agentcore_mcp.runtime.auth.tokens import TokenCache
 
 _OURS = frozenset({"grant_type", "client_id", "client_secret", "scope"})
 _EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -96,13 +95,13 @@ class ClientCredentials:
         tokens = [value for name, value in grant.items() if name.endswith("_token")]
         return self._token(answer, (self.client_secret, self._basic(), *tokens))
 
-    def exchange(self, token: str, *, actor: TokenCache | None = None) -> Token:
-        """Ask for a token for a user's access token, with one of who acts for them if it is wanted.
+    def exchange(self, token: str, *, actor: Callable[[], str] | None = None) -> Token:
+        """Ask for a token for a user's access token; ``actor`` gives one of who acts for them, if that is wanted.
 
         Raises:
             CredentialsError: As for ``fetch``.
         """
-        acting = {} if actor is None else {"actor_token": actor.get(), "actor_token_type": _ACCESS_TOKEN}
+        acting = {} if actor is None else {"actor_token": actor(), "actor_token_type": _ACCESS_TOKEN}
         return self._ask(_EXCHANGE, subject_token=token, subject_token_type=_ACCESS_TOKEN, **acting)
 
     def _basic(self) -> str:

@@ -19,6 +19,7 @@ import httpx2
 
 from agentcore_mcp.config.hosted import Algorithm
 from agentcore_mcp.runtime.environment import tls_context, trusts_environment
+from agentcore_mcp.wire.headers import JSON_TYPE
 from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class IssuerKeys:
 
     async def _document(self, url: str) -> dict[str, Any]:
         received = bytearray()
-        async with self._http.stream("GET", url, headers={"Accept": "application/json"}) as answer:
+        async with self._http.stream("GET", url, headers={"Accept": JSON_TYPE}) as answer:
             if answer.status_code != 200:
                 raise httpx2.HTTPStatusError(
                     f"{url} answers with HTTP {answer.status_code}", request=answer.request, response=answer

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers
 
-from agentcore_mcp.wire.headers import TRACE_HEADERS, VALUE_CHARS
+from agentcore_mcp.wire.headers import BAGGAGE, TRACE_HEADERS, VALUE_CHARS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,10 +44,10 @@ async def keep_baggage(ctx: ServerRequestContext[Any, Any], call_next: CallNext)
     """Keep the baggage of a message that names a trace: middleware, since the SDK takes the trace alone from it."""
     from opentelemetry import context, propagate, trace
 
-    baggage = (ctx.meta or {}).get("baggage")
+    baggage = (ctx.meta or {}).get(BAGGAGE)
     if not isinstance(baggage, str) or not trace.get_current_span().get_span_context().is_valid:
         return await call_next(ctx)
-    before = context.attach(propagate.extract({"baggage": baggage}, context.get_current()))
+    before = context.attach(propagate.extract({BAGGAGE: baggage}, context.get_current()))
     try:
         return await call_next(ctx)
     finally:

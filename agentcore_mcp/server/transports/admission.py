@@ -15,6 +15,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from agentcore_mcp.wire.headers import JSON_TYPE
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable
@@ -76,7 +78,7 @@ def answering_pings(app: ASGIApp, path: str) -> ASGIApp:
         pinged = _pinged(unread[0])
         # As ASCII: half of a surrogate pair in an id is valid JSON, and can't be UTF-8.
         pong = json.dumps({"jsonrpc": "2.0", "id": pinged, "result": {}})
-        answer = app if pinged is None else Response(pong, media_type="application/json")
+        answer = app if pinged is None else Response(pong, media_type=JSON_TYPE)
         await answer(scope, replay, send)
 
     return with_pings
