@@ -26,6 +26,8 @@ AGENT_REQUEST_ID_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Request-Id"
 # Two names for the workload access token: the newer one wins where both came.
 IDENTITY_TOKEN_HEADER = "X-Amz-Bedrock-AgentCore-Identity-WAT"  # noqa: S105 - a header's name
 ACCESS_TOKEN_HEADER = "WorkloadAccessToken"  # noqa: S105 - a header's name
+# The same token as a member of what AgentCore Identity answers.
+ACCESS_TOKEN_MEMBER = "workloadAccessToken"  # noqa: S105 - a member's name
 OAUTH2_CALLBACK_HEADER = "OAuth2CallbackUrl"
 
 EVENT_STREAM_TYPE = "application/vnd.amazon.eventstream"

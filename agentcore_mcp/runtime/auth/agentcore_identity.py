@@ -14,6 +14,7 @@ from agentcore_mcp.runtime.auth.aws_credentials import usable_credentials
 from agentcore_mcp.runtime.auth.token_endpoint import TOKEN_TIMEOUT_S
 from agentcore_mcp.runtime.auth.tokens import Token
 from agentcore_mcp.runtime.timeouts import CONNECT_TIMEOUT_S
+from agentcore_mcp.wire.headers import ACCESS_TOKEN_MEMBER
 from agentcore_mcp.wire.ids import SERVICE
 from agentcore_mcp.wire.masking import masked
 
@@ -46,11 +47,9 @@ class AgentCoreIdentity:
         optional = {"audiences": [*self.audiences], "resources": [*self.resources]}
         try:
             workload = client.get_workload_access_token_for_jwt(workloadName=self.workload_name, userToken=token)
-            # One of the two members of the answer; the other is what boto adds to each.
-            (identity,) = [value for name, value in workload.items() if name != "ResponseMetadata"]
-            secrets.append(identity)
+            secrets.append(workload[ACCESS_TOKEN_MEMBER])
             answer = client.get_resource_oauth2_token(
-                workloadIdentityToken=identity,
+                workloadIdentityToken=workload[ACCESS_TOKEN_MEMBER],
                 resourceCredentialProviderName=self.credential_provider_name,
                 scopes=[*self.scopes],
                 oauth2Flow="ON_BEHALF_OF_TOKEN_EXCHANGE",
