@@ -73,10 +73,12 @@ class Place:
     Attributes:
         file: The configuration file, or "".
         variables: Else the variables or flags, by the keys they stand for.
+        hosted: Whether the file is one that callers, who are told of settings, have no business with.
     """
 
     file: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
+    hosted: bool = False
 
 
 class Agent(Table):
@@ -166,7 +168,8 @@ class Agent(Table):
             keys: As for ``setting``.
         """
         if self._place.file:
-            return f"{' and '.join(f'agents.{self.name}.{key}' for key in keys)} in {self._place.file}"
+            file = "the server's configuration" if self._place.hosted else self._place.file
+            return f"{' and '.join(f'agents.{self.name}.{key}' for key in keys)} in {file}"
         if self._place.variables:
             return " and ".join(self.setting(key) for key in keys)
         return f"{' and '.join(keys)} of the agent {self.name}"

@@ -90,8 +90,13 @@ def read_file(path: Path, environ: Mapping[str, str]) -> ConfigurationFile:
                 location = ("agents", names[index], *rest)
         return f"{path}: {dotted(location)}" if location else str(path)
 
+    match table.get("server"):
+        case {"auth": _}:
+            hosted = True
+        case _:
+            hosted = False
     try:
-        settings = Settings.model_validate(table, context=Place(file=str(path)))
+        settings = Settings.model_validate(table, context=Place(file=str(path), hosted=hosted))
     except ValidationError as error:
         raise configuration_error(error, name_of) from None
     return ConfigurationFile(path, settings, frozenset(reading.keys), reading.variables)

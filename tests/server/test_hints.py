@@ -141,6 +141,25 @@ def test_the_step_names_the_place_in_the_file_that_the_agent_is_from(error: Agen
     assert "AGENTCORE_" not in step
 
 
+def test_callers_of_a_hosted_server_are_not_told_where_its_file_is(tmp_path: Path) -> None:
+    file = tmp_path / "company.toml"
+    file.write_text(
+        f"""
+        [server]
+        public_url = "https://mcp.example.com/mcp"
+        secret = "not-a-real-secret-but-long-enough-for-one"
+        auth = {{ issuers = ["https://login.example.com"] }}
+        [agents.review]
+        arn = "{ARN}"
+        """,
+        encoding="utf-8",
+    )
+    step = next_step(EXPECTED, read_file(file, {}).settings.agents[0])
+
+    assert "agents.review.auth in the server's configuration" in step
+    assert str(tmp_path) not in step
+
+
 @pytest.mark.parametrize(
     ("environ", "arguments", "error", "named"),
     [

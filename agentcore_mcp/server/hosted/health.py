@@ -1,8 +1,9 @@
 """Whether a server takes calls: ``/healthz`` and ``/readyz``, and draining after SIGTERM.
 
 Probes are answered before the checks of hosts and tokens. Alive is a process whose event loop answers; ready is one
-that is not draining and reaches its store. Whether an issuer's keys can be fetched is no part of it: that is the same
-for all workers, so taking each of them out of service would turn refused tokens of one issuer into an outage.
+that is not draining and whose store takes what is written. Whether an issuer's keys can be fetched is no part of it:
+that is the same for all workers, so taking each of them out of service would turn refused tokens of one issuer into an
+outage.
 
 A server that drains keeps its listening socket for a moment if somebody probes, and then closes it: a refused
 connection is what every balancer tries again elsewhere, for POST too, while a 503 or the early end of a long call would
@@ -44,7 +45,7 @@ class Health:
     Args:
         app: What answers them.
         calls: Returns the calls that go on, with or without a request that attends to them.
-        ping: Asks the store whether it is there, and raises if it isn't; None without a store.
+        beat: Writes to the store, and raises if it can't; None without a store.
 
     Attributes:
         draining: Whether the server drains; set when the signal comes, before ``drain``.
@@ -54,11 +55,11 @@ class Health:
         self,
         app: ASGIApp,
         calls: Callable[[], Collection[asyncio.Task[None]]],
-        ping: Callable[[], Awaitable[object]] | None = None,
+        beat: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._app = app
         self._calls = calls
-        self._ping = ping
+        self._beat = beat
         self._probed = False
         self._checked: asyncio.Task[bool] | None = None
         self._checked_at = 0.0
@@ -101,10 +102,10 @@ class Health:
     async def _check(self) -> bool:
         try:
             async with asyncio.timeout(CHECK_LIMIT_S):
-                if self._ping is not None:
-                    await self._ping()
+                if self._beat is not None:
+                    await self._beat()
         except Exception as error:  # noqa: BLE001 - whatever is wrong, it is not ready
-            logger.warning("not ready: the store does not answer (%s)", type(error).__name__)
+            logger.warning("not ready: the store does not answer, or takes nothing (%s)", type(error).__name__)
             return False
         return True
 

@@ -108,7 +108,7 @@ async def serve_http(
             store_errors=lambda: 0 if server.state.store is None else server.state.store.errors,
         )
         known = server.accounts.metrics.watching(known)
-    health = Health(known, server.state.calls, None if server.state.store is None else server.state.store.ping)
+    health = Health(known, server.state.calls, None if server.state.store is None else server.state.store.beat)
     config = uvicorn.Config(
         health,
         http=cast("type[asyncio.Protocol]", partial(TimedProtocol, request_limit_s=request_limit_s)),

@@ -93,7 +93,7 @@ class RedisStore:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Be one of the workers inside the block. It begins also if Redis can't be reached yet."""
-        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._beat())]
+        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._stay_alive())]
         try:
             yield
         finally:
@@ -137,10 +137,14 @@ class RedisStore:
         async with self.reached():
             return await self._scripts[script](keys, args)
 
-    async def ping(self) -> None:
-        """Raise StoreError unless Redis answers."""
+    async def beat(self) -> None:
+        """Write that this worker is alive.
+
+        Raises:
+            StoreError: If Redis doesn't take it, as one that is full or a read-only replica.
+        """
         async with self.reached() as redis:
-            await redis.ping()
+            await redis.set(worker_key(self.worker), 1, ex=LEASE_S)
 
     async def once(self, token: str) -> bool:
         """Tell whether any worker is asked about a text for the first time, within the time that one is valid."""
@@ -184,11 +188,10 @@ class RedisStore:
         elif (listener := self.heard.get(message["call"])) is not None:
             listener(message["what"])
 
-    async def _beat(self) -> None:
+    async def _stay_alive(self) -> None:
         while True:
             with noting("that this worker is alive"):
-                async with self.reached() as redis:
-                    await redis.set(worker_key(self.worker), 1, ex=LEASE_S)
+                await self.beat()
             await asyncio.sleep(BEAT_S)
 
 

@@ -101,3 +101,13 @@ async def test_what_no_version_of_this_writes_is_passed_over_and_all_else_goes_o
         for caller in ('["https://issuer.example", "alice", "app"]', "no JSON", '["alice"]', "5"):
             await client.zadd("agentcore-mcp:principals", {caller: 1})
         assert [caller.subject for caller in await here.principals()] == ["alice"]
+
+
+@pytest.mark.parametrize("command", ["CONFIG SET maxmemory 1", "REPLICAOF 127.0.0.1 1"], ids=["full", "replica"])
+async def test_a_redis_that_takes_nothing_is_not_there_for_a_probe(redis: RedisServer, command: str) -> None:
+    async with worker(redis) as (here, _):
+        await here.beat()
+        redis.ask(command)
+
+        with anyio.fail_after(LIMIT_S), pytest.raises(StoreError):
+            await here.beat()
