@@ -8,31 +8,22 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from generated import ROOT, write_or_check
 
 from agentcore_mcp.config.schema import file_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGE = Path(__file__).parent.parent / "docs" / "options.md"
+PAGE = ROOT / "docs" / "options.md"
 _ABOUT = """\
 # All options
 
 Every key of the [configuration file](configuration.md), written from the code that reads it by `scripts/options.py`.
 `agentcore-mcp config schema` prints the same as a JSON schema, for editors.
 """
-
-
-def main(arguments: list[str]) -> int:
-    """Write the page or check it; return the exit code."""
-    if "--check" not in arguments:
-        PAGE.write_text(options(), encoding="utf-8")
-    elif PAGE.read_text(encoding="utf-8") != options():
-        print(f"{PAGE} is stale: run python scripts/options.py", file=sys.stderr)
-        return 1
-    return 0
 
 
 def options() -> str:
@@ -94,4 +85,4 @@ def _type(value: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check({PAGE: options()}))

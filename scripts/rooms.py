@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ast
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from generated import ROOT, write_or_check
+
 PACKAGE = ROOT / "agentcore_mcp"
 PICTURE = ROOT / "docs" / "rooms.svg"
 # Where a room stands from left to right.
@@ -39,16 +39,6 @@ text { font: 20px sans-serif; text-anchor: middle; fill: #1a2b45; }
 </marker>
 </defs>
 """
-
-
-def main(arguments: list[str]) -> int:
-    """Write the picture or check it; return the exit code."""
-    if "--check" not in arguments:
-        PICTURE.write_text(drawn(), encoding="utf-8")
-    elif PICTURE.read_text(encoding="utf-8") != drawn():
-        print(f"{PICTURE} is stale: run python scripts/rooms.py", file=sys.stderr)
-        return 1
-    return 0
 
 
 def drawn() -> str:
@@ -98,4 +88,4 @@ def _reached(room: str, below: dict[str, set[str]]) -> set[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check({PICTURE: drawn()}))

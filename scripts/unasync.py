@@ -11,9 +11,14 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-RUNTIME = Path(__file__).parent.parent / "agentcore_mcp" / "runtime"
+from generated import ROOT, write_or_check
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUNTIME = ROOT / "agentcore_mcp" / "runtime"
 BLOCKING = RUNTIME / "blocking"
 
 # The async module → the blocking one. Whoever counts lines leaves the latter out: they are all that is in their folder.
@@ -64,21 +69,5 @@ def blocking(source: Path) -> str:
     return f"# Generated from {origin} by scripts/unasync.py: do not edit.\n{text}"
 
 
-def main(arguments: list[str]) -> int:
-    """Write the modules or check them; return the exit code."""
-    stale = [target for source, target in MODULES.items() if not _is(target, blocking(source))]
-    if "--check" in arguments:
-        for target in stale:
-            print(f"{target} is stale: run python scripts/unasync.py", file=sys.stderr)
-        return bool(stale)
-    for source, target in MODULES.items():
-        target.write_text(blocking(source), encoding="utf-8")
-    return 0
-
-
-def _is(path: Path, text: str) -> bool:
-    return path.exists() and path.read_text(encoding="utf-8") == text
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check({target: blocking(source) for source, target in MODULES.items()}))
