@@ -96,6 +96,9 @@ class Agent(Table):
     )
     description: str = Field(default="", description="What the agent is for; a model chooses by it")
     qualifier: str | None = Field(default=None, min_length=1, description="The runtime's endpoint; default: DEFAULT")
+    protocol: Literal["auto", "http", "a2a", "agui", "mcp", "harness"] = Field(
+        default="auto", description="What the agent speaks; auto: found out. A harness's ARN says it already"
+    )
     endpoint_url: str | None = Field(
         default=None, description="Where to send requests instead of AWS: https or loopback http"
     )
@@ -144,6 +147,14 @@ class Agent(Table):
     def _user_goes_with_aws(self) -> Agent:
         if self.user_id is not None and not (self.auth.signs or self.auth.none):
             raise ValueError("user_id needs AWS credentials; with a token, the user is the token's subject")
+        return self
+
+    @model_validator(mode="after")
+    def _protocol_goes_with_arn(self) -> Agent:
+        if self.arn.is_harness and self.protocol not in ("auto", "harness"):
+            raise ValueError(f"{self.arn} is a harness, so protocol can't be {self.protocol!r}; leave it out")
+        if self.protocol == "harness" and not self.arn.is_harness:
+            raise ValueError(f"{self.arn} is a runtime, so protocol can't be 'harness'; give the harness's ARN")
         return self
 
     def model_post_init(self, context: Any) -> None:

@@ -159,6 +159,13 @@ class Agents:
             )
         return self._clients[key]
 
+    async def protocol_of(self, target: Target) -> str:
+        """Return the protocol that an agent speaks."""
+        agent = target.agent
+        if agent.arn.is_harness:
+            return "harness"
+        return "http" if agent.protocol == "auto" else agent.protocol
+
     async def aclose(self) -> None:
         """Close every connection; a later call makes new ones."""
         clients = list(self._clients.values())

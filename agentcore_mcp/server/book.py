@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from agentcore_mcp.server.sessions import Session
     from agentcore_mcp.wire.pauses import Pause
@@ -92,9 +92,9 @@ class MemoryBook:
             session.opened_at = known.opened_at
         self._sessions[session.key] = session
 
-    async def paused(self, session: Session, pauses: Sequence[Pause]) -> None:
-        """Write down what the agent of a session waits for, there and in ``session``."""
-        session.pauses = pauses
+    async def left(self, session: Session, pauses: Sequence[Pause], kept: Mapping[str, Any]) -> None:
+        """Write down where the conversation was left, there and in ``session``: what the next turn is asked with."""
+        session.pauses, session.kept = pauses, dict(kept)
 
     async def stopping(self, session: Session, change: int) -> None:
         """Write down that a stop began (1) or failed (-1). The first that doesn't fail ends the session."""

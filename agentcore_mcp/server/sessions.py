@@ -13,7 +13,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.config.installation import installation_key
 from agentcore_mcp.errors import InvalidRequestError
@@ -21,7 +21,7 @@ from agentcore_mcp.wire.ids import check_session_id
 from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_ID_MIN_CHARS, SESSION_LIFETIME_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from agentcore_mcp.server.agents import Target
     from agentcore_mcp.wire.ids import RuntimeArn
@@ -52,6 +52,7 @@ class Session:
         stopping: How many stops of it go on or succeeded; one that fails is not counted any more.
         stopped_at: When the first of those began.
         pauses: What its agent waits for a person to answer, since its last call.
+        kept: What the agent's protocol keeps from turn to turn: see ``runtime.protocols.turn``.
         earlier: The spans in which it was open before under the same id.
         generation: How many sessions of the same id were stopped before, in a book that all workers share.
     """
@@ -65,6 +66,7 @@ class Session:
     stopping: int = 0
     stopped_at: float = math.inf
     pauses: Sequence[Pause] = ()
+    kept: Mapping[str, Any] = field(default_factory=dict)
     earlier: tuple[tuple[float, float], ...] = ()
     generation: int = 0
 

@@ -15,6 +15,8 @@ from agentcore_mcp.wire.ids import RuntimeArn
 
 ARN = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/code_review-0123456789"
 
+HARNESS = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:harness/helper-0123456789"
+
 
 def agent(**table: Any) -> Agent:
     return Agent.model_validate({"arn": ARN, **table})
@@ -35,6 +37,11 @@ def agent(**table: Any) -> Agent:
 )
 def test_the_prompt_is_put_where_the_payload_says(payload: str | dict[str, Any], sent: dict[str, Any]) -> None:
     assert json.loads(agent(payload=payload).payload_for("hi", "session")) == sent
+
+
+def test_the_arn_of_a_harness_says_what_it_speaks() -> None:
+    assert agent(arn=HARNESS).arn.is_harness
+    assert agent(arn=HARNESS, protocol="harness").protocol == "harness"
 
 
 @pytest.mark.parametrize("prompt", ['{session_id} "quoted" \n {prompt}', "\ud800 \u2028 \x00", '"}], "admin": true'])
@@ -58,6 +65,8 @@ def test_a_prompt_stays_a_text_whatever_is_in_it(prompt: str) -> None:
         ({"name": "-x"}, "is not a name"),
         ({"name": "x" * 49}, "is not a name"),
         ({"arn": "nope"}, "not the ARN of an agent runtime: 'nope'"),
+        ({"arn": HARNESS, "protocol": "a2a"}, "is a harness, so protocol can't be 'a2a'; leave it out"),
+        ({"protocol": "harness"}, "is a runtime, so protocol can't be 'harness'"),
         ({"timeout_s": 0}, "greater than 0"),
         ({"timeout_s": "inf"}, "finite"),
         ({"timeout_s": 86_401}, "less than or equal to 86400"),

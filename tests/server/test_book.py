@@ -81,14 +81,16 @@ async def ids(book: Book) -> list[str]:
 async def test_a_session_is_found_by_agent_and_id_with_what_is_known_of_it(book: Book, target: Target) -> None:
     session = await book.used(Session(SESSION, target, "review"))
     await book.used(Session(SESSION, target, SESSION))
-    await book.paused(session, [QUESTION])
+    await book.left(session, [QUESTION], {"task": "t-1"})
     found = await book.get(session.key)
     assert found is not None
 
     assert (found.session_id, found.target, found.called, found.calls) == (SESSION, target, SESSION, 2)
     assert (found.opened_at, found.used_at, tuple(found.pauses)) == (1_000.0, 1_000.0, (QUESTION,))
-    await book.paused(found, ())
-    assert (await book.used(Session(SESSION, target))).pauses in ((), [])
+    assert found.kept == {"task": "t-1"}
+    await book.left(found, (), {})
+    again = await book.used(Session(SESSION, target))
+    assert (tuple(again.pauses), again.kept) == ((), {})
     assert await book.get((target.agent.name, "another")) is None
 
 

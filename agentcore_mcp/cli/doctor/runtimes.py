@@ -25,7 +25,9 @@ from agentcore_mcp.runtime.auth import NoAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.caller_identity import caller_identity
 from agentcore_mcp.runtime.endpoints import endpoint_for
 from agentcore_mcp.runtime.environment import trusts_environment
+from agentcore_mcp.runtime.protocols.turn import Turn
 from agentcore_mcp.server.credentials import trusted_certificates
+from agentcore_mcp.server.protocols.asking import asked_agent
 from agentcore_mcp.wire.eventstream import ContentStop
 from agentcore_mcp.wire.operations import STOP
 from agentcore_mcp.wire.requests import stop_request
@@ -220,15 +222,9 @@ class Examination:
         else:
             with self._failing("InvokeAgentRuntime", agent):
                 started = time.monotonic()
-                async with client.invoke(
-                    agent.arn,
-                    agent.payload_for("Say hello.", session_id),
-                    session_id=session_id,
-                    qualifier=agent.qualifier,
-                    user_id=agent.user_id,
-                    headers=agent.headers,
-                ) as invocation:
-                    received = [len(batch) async for batch in invocation.batches]
+                asking = await asked_agent(self._agents, self._target, user_id=agent.user_id, headers=agent.headers)
+                async with asking.ask(Turn("Say hello.", session_id)) as turn:
+                    received = [len(batch) async for batch in turn.batches]
                 detail = f"{sum(received)} events after {time.monotonic() - started:.1f} s"
                 self._add("InvokeAgentRuntime", "ok", detail)
         if agent.commands.mode == "off":

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from agentcore_mcp.config import Settings
-    from agentcore_mcp.runtime.client import RuntimeClient
-    from agentcore_mcp.server.agents import Target
+    from agentcore_mcp.server.agents import Agents, Target
 
 _INTERRUPTED = 130
 # After one of these, there is no session that wasn't there before.
@@ -43,7 +42,7 @@ class OneCall:
     """One call, and the session that it is made in."""
 
     target: Target
-    client: RuntimeClient
+    agents: Agents
     session_id: str
     called: str
     opened: OpenedSessions
@@ -102,7 +101,7 @@ async def _opened(settings: Settings, which: str, session: str, *, go_on: bool) 
             )
         session_id = before[-1] if go_on else SessionNames().resolve(session, arn)
         is_new = session_id not in before
-        call = OneCall(target, agents.client_of(target), session_id, session.strip(), opened)
+        call = OneCall(target, agents, session_id, session.strip(), opened)
         call.note()
         try:
             yield call

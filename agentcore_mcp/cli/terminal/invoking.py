@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -11,8 +11,9 @@ from agentcore_mcp.cli.options import AgentOptions, agent_options
 from agentcore_mcp.cli.terminal.calls import OneCall, make, session_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from agentcore_mcp.runtime.protocols.turn import Turn
     from agentcore_mcp.wire.pauses import Pause
 
 
@@ -42,36 +43,31 @@ def invoke(
     words = prompt
 
     async def work(call: OneCall) -> int:
-        pauses: Sequence[Pause] = ()
-        answer = words
+        from agentcore_mcp.runtime.protocols.turn import Turn
+
+        turn = Turn(words, call.session_id)
         while True:
-            pauses = await _ask(call, answer, pauses, as_json=as_json)
+            pauses, kept = await _ask(call, turn, as_json=as_json)
             if not pauses or not sys.stdin.isatty():
                 return 0
-            answer = click.prompt(pauses[0].question or "the agent waits for an answer", err=True)
+            reply = click.prompt(pauses[0].question or "the agent waits for an answer", err=True)
+            turn = Turn(reply, call.session_id, pauses, kept)
 
     make(agent, which, session, work, go_on=go_on)
 
 
-async def _ask(call: OneCall, prompt: str, pauses: Sequence[Pause], *, as_json: bool) -> Sequence[Pause]:
-    """Send a prompt, or the answer to what the agent waits for, and return what it waits for then."""
+async def _ask(call: OneCall, turn: Turn, *, as_json: bool) -> tuple[Sequence[Pause], Mapping[str, Any]]:
+    """Send a prompt, or the answer to what the agent waits for; return what the next turn is asked with."""
     from agentcore_mcp.cli.terminal.words import Words
-    from agentcore_mcp.wire.pauses import reply_to
+    from agentcore_mcp.server.protocols.asking import asked_agent
     from agentcore_mcp.wire.text import AnswerText, event_line
 
     agent, answer = call.target.agent, AnswerText(path=call.target.agent.response)
+    asking = await asked_agent(call.agents, call.target, user_id=agent.user_id, headers=agent.headers)
     with Words() as words:
-        async with call.client.invoke(
-            agent.arn,
-            agent.payload_for(reply_to(pauses, prompt), call.session_id),
-            session_id=call.session_id,
-            qualifier=agent.qualifier,
-            user_id=agent.user_id,
-            headers=agent.headers,
-            read_timeout_s=agent.timeout_s,
-        ) as invocation:
-            call.answered(invocation.session_id)
-            async for pieces in invocation.batches:
+        async with asking.ask(turn) as said_back:
+            call.answered(said_back.session_id)
+            async for pieces in said_back.batches:
                 for piece in pieces:
                     said = answer.feed(piece)
                     if as_json:
@@ -84,4 +80,4 @@ async def _ask(call: OneCall, prompt: str, pauses: Sequence[Pause], *, as_json: 
             words.add(answer.close())
         for pause in answer.pauses:
             words.note(f"the agent waits for an answer: {pause.question}")
-    return answer.pauses
+    return answer.pauses, said_back.kept

@@ -48,7 +48,7 @@ def run(
         from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop
 
         of = call.target.agent
-        async with call.client.run_command(
+        async with call.agents.client_of(call.target).run_command(
             of.arn,
             of.commands.wrapped(" ".join(command)),
             session_id=call.session_id,

@@ -15,6 +15,7 @@ from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.server.hosted.upstream import user_id_of
 from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.output import Output
+from agentcore_mcp.server.protocols.asking import asked_agent
 from agentcore_mcp.server.results import tool_errors
 from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.server.state import ToolContext, caller_of
@@ -118,28 +119,24 @@ async def invoke_agent(
 async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
     """Send the prompt, and add the agent's words, or its events as JSON lines, to the call."""
     # Here and not above: with it comes all that reads answers, and hosts wait for the start.
-    from agentcore_mcp.wire.pauses import reply_to
+    from agentcore_mcp.runtime.protocols.turn import Turn
     from agentcore_mcp.wire.pieces import Binary, Text
     from agentcore_mcp.wire.text import AnswerText, event_line
 
     answer = AnswerText(path=call.session.target.agent.response)
     async with _to_the_last_word(caller, call, answer, raw_events=raw_events), caller.ledger.running(call):
-        session = call.session
-        agent, session_id = session.target.agent, session.session_id
-        client = caller.agents.client_of(call.session.target)
-        async with client.invoke(
-            agent.arn,
-            agent.payload_for(reply_to(session.pauses, call.sent), session_id),
-            session_id=session_id,
-            qualifier=agent.qualifier,
-            user_id=user_id_of(agent, caller.principal),
-            headers=traced(agent.headers),
-            read_timeout_s=agent.timeout_s,
-        ) as invocation:
-            call.answered_as(invocation.request_id)
-            await caller.ledger.answered(call, invocation.session_id)
-            await caller.ledger.book.paused(session, ())
-            async for pieces in invocation.batches:
+        session, book = call.session, caller.ledger.book
+        target, agent = session.target, session.target.agent
+        asking = await asked_agent(
+            caller.agents, target, user_id=user_id_of(agent, caller.principal), headers=traced(agent.headers)
+        )
+        async with asking.ask(Turn(call.sent, session.session_id, session.pauses, session.kept)) as turn:
+            call.answered_as(turn.request_id)
+            await caller.ledger.answered(call, turn.session_id)
+            await book.left(session, (), turn.kept)
+            async for pieces in turn.batches:
+                if turn.kept != session.kept:
+                    await book.left(session, (), turn.kept)
                 if isinstance(pieces[0], Binary) and pieces[0].content_type.startswith("image/"):
                     call.image = pieces[0]
                 if raw_events:
@@ -169,4 +166,4 @@ async def _to_the_last_word(caller: Caller, call: Call, answer: AnswerText, *, r
         last = answer.close()
         call.add("text", "" if raw_events else last)
     call.pauses = tuple(answer.pauses)
-    await caller.ledger.book.paused(call.session, call.pauses)
+    await caller.ledger.book.left(call.session, call.pauses, call.session.kept)

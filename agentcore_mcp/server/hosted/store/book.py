@@ -22,7 +22,7 @@ from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_LIFETIME_S
 from agentcore_mcp.wire.pauses import Pause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from agentcore_mcp.server.agents import Agents
     from agentcore_mcp.server.hosted.principals import Principal
@@ -93,7 +93,7 @@ elseif not repeated then
 end
 return 0
 """
-_PAUSED = f"{_SAME}redis.call('HSET', session, 'pauses', ARGV[4])"
+_LEFT = f"{_SAME}redis.call('HSET', session, 'pauses', ARGV[4], 'kept', ARGV[5])"
 _MOVED = f"""{_SAME}
 local moved = string.sub(session, 1, -1 - #ARGV[4]) .. ARGV[5]
 opened_at = redis.call('HGET', moved, 'opened_at') or opened_at
@@ -156,12 +156,13 @@ class RedisBook:
             await self._run(_MOVED, session, session.session_id, session_id)
         session.session_id = session_id
 
-    async def paused(self, session: Session, pauses: Sequence[Pause]) -> None:
+    async def left(self, session: Session, pauses: Sequence[Pause], kept: Mapping[str, Any]) -> None:
         """Write it down if it has changed."""
-        if pauses or session.pauses:
-            session.pauses = pauses
-            with noting(f"what session {session.session_id} waits for"):
-                await self._run(_PAUSED, session, json.dumps([asdict(pause) for pause in pauses]))
+        if pauses or session.pauses or kept != session.kept:
+            session.pauses, session.kept = pauses, dict(kept)
+            written = json.dumps([asdict(pause) for pause in pauses]), json.dumps(session.kept)
+            with noting(f"where the conversation in session {session.session_id} was left"):
+                await self._run(_LEFT, session, *written)
 
     async def stopping(self, session: Session, change: int) -> None:
         """Count it.
@@ -227,5 +228,6 @@ def _fill(session: Session, fields: dict[str, str]) -> Session:
     session.stopping = int(fields.get("stopping", 0))
     session.stopped_at = float(fields.get("stopped_at", "inf"))
     session.pauses = tuple(Pause(**pause) for pause in json.loads(fields.get("pauses", "[]")))
+    session.kept = json.loads(fields.get("kept", "{}"))
     session.earlier = tuple((float(begin), float(end)) for begin, _, end in spans)
     return session

@@ -1,0 +1,1 @@
+"""How agents are asked: a module for each protocol that a runtime may speak. ``turn`` has what they share."""

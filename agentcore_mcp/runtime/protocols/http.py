@@ -1,0 +1,38 @@
+"""Plain HTTP, the protocol of ``BedrockAgentCoreApp``: a JSON body of the agent's own making, and any answer."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer
+from agentcore_mcp.wire.pauses import reply_to
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+
+def _as_prompt(prompt: Any, _: str) -> bytes:
+    return json.dumps({"prompt": prompt}).encode()
+
+
+class HttpAgent:
+    """An agent that takes a JSON body.
+
+    Args:
+        route: How it is reached.
+        payload: Makes the body of a prompt, or of the value that answers pauses, and the session id; by default
+            ``{"prompt": …}``.
+    """
+
+    def __init__(self, route: Route, payload: Callable[[Any, str], bytes] = _as_prompt) -> None:
+        self._route = route
+        self._payload = payload
+
+    @asynccontextmanager
+    async def ask(self, turn: Turn) -> AsyncGenerator[TurnAnswer, None]:
+        """Ask the agent; it keeps nothing from turn to turn."""
+        payload = self._payload(reply_to(turn.pauses, turn.prompt), turn.session_id)
+        async with self._route.invoke(payload, turn.session_id) as invocation:
+            yield TurnAnswer(invocation.session_id, invocation.request_id, invocation.batches)

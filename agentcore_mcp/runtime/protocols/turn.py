@@ -1,0 +1,108 @@
+"""A turn of a conversation with an agent: what it is asked and what comes back, the same in every protocol.
+
+A protocol is a class with one way to ask, ``ask``, whose ``async with`` block is entered when the head of the answer
+has arrived. Its answers are read in the same way as an ``Invocation``, and by the same ``AnswerText``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from agentcore_mcp.runtime.requests import new_session_id
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from agentcore_mcp.runtime.bodies import Invocation
+    from agentcore_mcp.runtime.client import RuntimeClient
+    from agentcore_mcp.wire.ids import Runtime
+    from agentcore_mcp.wire.pauses import Pause
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What an agent is asked next.
+
+    Attributes:
+        prompt: What to ask it; or the answer to what it waits for.
+        session_id: The session, 33 to 256 visible ASCII characters; a new one by default.
+        pauses: What the agent waits for since the turn before: ``AnswerText.pauses`` of its answer.
+        kept: ``TurnAnswer.kept`` of the turn before.
+    """
+
+    prompt: str
+    session_id: str = field(default_factory=new_session_id)
+    pauses: Sequence[Pause] = ()
+    kept: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class TurnAnswer:
+    """An agent's answer whose head has arrived. Iterate it once for its pieces, inside its ``async with`` block.
+
+    Attributes:
+        session_id: The session that answered: the one asked for, unless the service says otherwise.
+        request_id: The id that AWS support asks for, when there is one.
+        batches: The pieces in lists as they arrive, none of them empty: as ``Invocation.batches``.
+        kept: What the protocol needs to know in the next turn of the session: a small JSON object, such as the id of
+            a task. It has changed by the time that the piece is read which tells it.
+    """
+
+    session_id: str
+    request_id: str | None
+    batches: AsyncIterator[list[str]] = field(repr=False)
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        async for pieces in self.batches:
+            for piece in pieces:
+                yield piece
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How an agent is reached: a client, the runtime, and what goes with every request.
+
+    Attributes:
+        client: Sends the requests.
+        runtime: The runtime's ARN, or a ``RuntimeId``.
+        qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
+        user_id: On whose behalf; as for ``RuntimeClient.invoke``.
+        headers: Further headers.
+        read_timeout_s: For silence, instead of the client's.
+    """
+
+    client: RuntimeClient
+    runtime: Runtime | str
+    _: KW_ONLY
+    qualifier: str | None = None
+    user_id: str | None = None
+    headers: Mapping[str, str] | None = None
+    read_timeout_s: float | None = None
+
+    def invoke(
+        self, payload: bytes, session_id: str, *, headers: Mapping[str, str] | None = None
+    ) -> AbstractAsyncContextManager[Invocation]:
+        """Send a payload, as ``RuntimeClient.invoke`` does; ``headers`` go with this one besides the others."""
+        return self.client.invoke(
+            self.runtime,
+            payload,
+            session_id=session_id,
+            qualifier=self.qualifier,
+            user_id=self.user_id,
+            headers={**(self.headers or {}), **(headers or {})},
+            read_timeout_s=self.read_timeout_s,
+        )
+
+
+class AskedAgent(Protocol):
+    """An agent that is asked in its protocol."""
+
+    def ask(self, turn: Turn) -> AbstractAsyncContextManager[TurnAnswer]:
+        """Ask the agent.
+
+        Raises:
+            AgentCoreError: As ``RuntimeClient.invoke`` does, and if the agent reports in its protocol that it failed.
+        """

@@ -1,0 +1,1 @@
+"""Which protocol an agent speaks, and what asks it in that."""
