@@ -52,7 +52,13 @@ Limits
 @click.option(
     "--agents",
     metavar="FILE",
-    help="Several agents: a TOML file with a table [NAME] for each, and in it app, target or command.",
+    help="Several agents: a TOML file with a table [NAME] for each, and in it app, target or command, and protocol.",
+)
+@click.option(
+    "--protocol",
+    type=click.Choice(["http", "a2a", "agui", "mcp"]),
+    help="What the agent speaks: http (POST /invocations, the default), a2a (POST /, and its card), agui (POST "
+    "/invocations, /ws) or mcp (POST /mcp). Without an agent, that bundled sample is hosted.",
 )
 @click.option(
     "--allow-header",

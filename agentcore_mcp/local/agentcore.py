@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.local.callers.gate import AuthMode
     from agentcore_mcp.local.line.journal import RecordedRequest
+    from agentcore_mcp.local.sandbox.targets import Protocol
     from agentcore_mcp.local.settings import Agents
 
 # Importing it takes half a second on an idle laptop; a loaded CI machine may need many times that. The apps may take
@@ -39,6 +40,7 @@ class LocalAgentCore:
         command: Or a command line for bash that starts an agent for a session, listening on the port ``{port}``.
         agents: Or several agents: the TOML file that names them, or what would be in it, such as
             ``{"orders": {"app": "orders:app"}, "search": {"target": "http://127.0.0.1:8080"}}``.
+        protocol: What it speaks: ``http``, ``a2a``, ``agui`` or ``mcp``. Without an agent, that sample is hosted.
         allowed_headers: Which headers of a caller reach the agents besides ``…-Custom-*``, as by a runtime's allow list
             of headers; such as ``Authorization``.
         auth: What callers have to prove: nothing, a SigV4 signature with `credentials`, or a bearer `token`.
@@ -67,6 +69,7 @@ class LocalAgentCore:
         target: str | None = None,
         command: str | None = None,
         agents: Agents | None = None,
+        protocol: Protocol | None = None,
         allowed_headers: Sequence[str] = (),
         # Who may call
         auth: AuthMode = "none",
@@ -93,7 +96,9 @@ class LocalAgentCore:
 
         need_posix()
         self.settings = LocalSettings(
-            hosted_agents(agents, allowed_headers=allowed_headers, app=app, target=target, command=command),
+            hosted_agents(
+                agents, allowed_headers=allowed_headers, app=app, target=target, command=command, protocol=protocol
+            ),
             AuthSettings.of(auth, access_key_id, secret_access_key),
             Limits(idle_timeout_s, max_lifetime_s, start_timeout_s),
             tuple(Fault.parse(fault) for fault in faults),

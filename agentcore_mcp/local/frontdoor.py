@@ -27,7 +27,6 @@ from agentcore_mcp.local.operations.commands import command
 from agentcore_mcp.local.operations.invocations import agent_card, invoke
 from agentcore_mcp.local.operations.shells import Shells
 from agentcore_mcp.local.operations.stops import Stops
-from agentcore_mcp.wire.headers import SESSION_HEADER
 from agentcore_mcp.wire.loopback import is_loopback
 from agentcore_mcp.wire.operations import CARD, COMMAND, INVOKE, METADATA, SHELL, STOP
 from agentcore_mcp.wire.refusals import CANNOT_PARSE
@@ -161,7 +160,7 @@ class FrontDoor:
         if route.operation == METADATA:
             await self._protected_resource(exchange, hosted, route)
             return
-        session_id = members.get(SESSION_HEADER.lower()) or str(uuid.uuid4())
+        session_id = self._sessions.id_for(hosted, members)
         exchange.in_session(session_id, agent=hosted.name)
         if route.operation == STOP:
             await self._stops.stop(exchange, hosted, session_id)

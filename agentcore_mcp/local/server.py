@@ -78,7 +78,7 @@ async def _serve(
         if until_stdin_closes:
             _signal_at_end_of_stdin()
         async with agent_client() as client, anyio.create_task_group() as tasks:
-            sessions = Sessions(root, tasks, client, settings.limits)
+            sessions = Sessions(root, tasks, client, settings.limits, endpoint_url)
             gate = Gate(settings.auth, endpoint_url)
             door = FrontDoor(settings.agents, sessions, client, gate=gate, faults=Faults(settings.faults), tasks=tasks)
             server = _Server(_config(door))

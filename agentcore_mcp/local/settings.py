@@ -7,6 +7,7 @@ Several agents are named by a TOML file, one table for each::
 
     [search]
     target = "http://127.0.0.1:9000"
+    protocol = "a2a"
 
     [legacy]
     command = "node {folder}/server.js --port {port}"
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.local.sandbox.targets import SAMPLE_APP, AgentApp, AgentCommand, AgentUrl, HostedAgent
+from agentcore_mcp.local.sandbox.targets import SAMPLE_APPS, AgentApp, AgentCommand, AgentUrl, HostedAgent
 
 if TYPE_CHECKING:
     import os
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_NAME: Final = "local_agent"
 _KINDS: Final = ("app", "target", "command")
+_KEYS: Final = (*_KINDS, "protocol")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +76,19 @@ def hosted_agents(
     Args:
         agents: Several agents. The apps of a file are imported from its folder, others from the current one.
         allowed_headers: Which headers they get to see, besides custom ones.
-        named: Or the ``app``, ``target`` or ``command`` of a single agent.
+        named: Or the keys of a single agent's table.
 
     Raises:
         ConfigurationError: If they can't be read, or are not all agents.
     """
-    single = {kind: value for kind, value in named.items() if value is not None}
+    single = {key: value for key, value in named.items() if value is not None}
     if agents is not None and single:
         raise ConfigurationError(f"agents and {', '.join(single)} exclude each other")
     if single:
         agents = {_DEFAULT_NAME: single}
     if agents is None:
-        # From no folder: the MCP server's current folder is whatever project is open, and the sample agent must not
-        # import anything from there.
-        hosted: tuple[HostedAgent, ...] = (HostedAgent(_DEFAULT_NAME, AgentApp(SAMPLE_APP, None)),)
-    else:
-        hosted = _agents_of(agents, Path.cwd()) if isinstance(agents, Mapping) else _agents_in(Path(agents))
+        agents = {_DEFAULT_NAME: {"protocol": "http"}}
+    hosted = _agents_of(agents, Path.cwd()) if isinstance(agents, Mapping) else _agents_in(Path(agents))
     headers = frozenset(name.lower() for name in allowed_headers)
     return tuple(replace(agent, allowed_headers=headers) for agent in hosted)
 
@@ -108,14 +107,25 @@ def _agents_in(file: Path) -> tuple[HostedAgent, ...]:
 def _agents_of(tables: Mapping[str, Any], folder: Path) -> tuple[HostedAgent, ...]:
     if not tables:
         raise ConfigurationError("no agent is named")
-    return tuple(HostedAgent(name, _target(name, table, folder)) for name, table in tables.items())
+    return tuple(_agent(name, table, folder) for name, table in tables.items())
 
 
-def _target(name: str, table: Any, folder: Path) -> Target:
-    members = list(table.items()) if isinstance(table, Mapping) else []
-    unknown = [kind for kind, _ in members if kind not in _KINDS]
+def _agent(name: str, table: Any, folder: Path) -> HostedAgent:
+    members = dict(table) if isinstance(table, Mapping) else {}
+    unknown = [key for key in members if key not in _KEYS]
     if unknown:
-        raise ConfigurationError(f"agent {name!r} has no key {unknown[0]!r}; the keys are {', '.join(_KINDS)}")
+        raise ConfigurationError(f"agent {name!r} has no key {unknown[0]!r}; the keys are {', '.join(_KEYS)}")
+    protocol = members.pop("protocol", None)
+    if protocol not in (None, *SAMPLE_APPS):
+        raise ConfigurationError(f"agent {name!r}: protocol: {protocol!r} is not one of {', '.join(SAMPLE_APPS)}")
+    if protocol and not members:
+        # From no folder: the MCP server's current folder is whatever project is open, and the sample agent must not
+        # import anything from there.
+        return HostedAgent(name, AgentApp(SAMPLE_APPS[protocol], None), protocol)
+    return HostedAgent(name, _target(name, list(members.items()), folder), protocol or "http")
+
+
+def _target(name: str, members: list[tuple[str, Any]], folder: Path) -> Target:
     try:
         match members:
             case [("app", str(value))] if value:

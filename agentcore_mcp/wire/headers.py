@@ -66,10 +66,11 @@ COMMAND_TRACE = (Member("traceId", "X-Amzn-Trace-Id", 0, 1024), Member("tracePar
 
 SESSION_HEADER = SESSION.header
 USER_HEADER = USER.header
+MCP_SESSION_HEADER = MCP[0].header
 # In lower case, as headers are looked up. These are the only ones that a command has, too.
 TRACE_HEADERS = frozenset(member.header.lower() for member in TRACE)
 # Those of an agent's own that its caller gets to see, besides how its answer is framed.
-ANSWER_HEADERS = TRACE_HEADERS | {"content-type", "mcp-session-id", "mcp-protocol-version"}
+ANSWER_HEADERS = TRACE_HEADERS | {"content-type", MCP_SESSION_HEADER.lower(), "mcp-protocol-version"}
 # How many characters their values have. A command may have longer trace ids; X-Ray's and the W3C's own limits are not
 # above these.
 VALUE_CHARS = {member.header.lower(): (member.min_chars, member.max_chars) for member in (USER, *TYPES, *MCP, *TRACE)}

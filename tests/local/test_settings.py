@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.local.sandbox.targets import SAMPLE_APP, AgentApp, AgentCommand, AgentUrl, HostedAgent
+from agentcore_mcp.local.sandbox.targets import SAMPLE_APPS, AgentApp, AgentCommand, AgentUrl, HostedAgent
 from agentcore_mcp.local.settings import hosted_agents, need_posix
 
 if TYPE_CHECKING:
@@ -20,12 +20,16 @@ def test_each_table_is_an_agent_in_the_order_of_the_file(tmp_path: Path) -> None
         '[orders]\napp = "orders.agent:app"\n'
         '[search]\ntarget = "http://127.0.0.1:9000/"\n'
         '[legacy]\ncommand = "node server.js"\n'
+        '[travel]\napp = "travel:app"\nprotocol = "a2a"\n'
+        '[tools]\nprotocol = "mcp"\n'
     )
 
     assert hosted_agents(file) == (
         HostedAgent("orders", AgentApp("orders.agent:app", tmp_path)),
         HostedAgent("search", AgentUrl("http://127.0.0.1:9000")),
         HostedAgent("legacy", AgentCommand("node server.js", tmp_path)),
+        HostedAgent("travel", AgentApp("travel:app", tmp_path), "a2a"),
+        HostedAgent("tools", AgentApp(SAMPLE_APPS["mcp"], None), "mcp"),
     )
 
 
@@ -39,7 +43,16 @@ def test_each_table_is_an_agent_in_the_order_of_the_file(tmp_path: Path) -> None
         ('orders = "orders.agent:app"', "agent 'orders' needs one of"),
         ("[orders]\napp = 5", "agent 'orders' needs one of"),
         ('[orders]\napp = ""', "agent 'orders' needs one of"),
-        ('[orders]\nimage = "orders"', "agent 'orders' has no key 'image'; the keys are app, target, command"),
+        (
+            '[orders]\nimage = "orders"',
+            "agent 'orders' has no key 'image'; the keys are app, target, ",
+        ),
+        (
+            '[orders]\napp = "a:b"\nprotocol = "A2A"',
+            "agent 'orders': protocol: 'A2A' is not one of http, a2a",
+        ),
+        ('[orders]\nprotocol = ["a2a"]', r"agent 'orders': protocol: \['a2a'\] is not one of"),
+        ('[orders]\nprotocol = ""', "agent 'orders': protocol: '' is not one of"),
         ('[orders]\napp = "a:b"\nidle_timeout = 5', "agent 'orders' has no key 'idle_timeout'"),
         ('[orders]\napp = "orders"', "agent 'orders': app: not a module and its attribute: 'orders'"),
         ('[orders]\napp = "a:b"\ntarget = "http://localhost"', "agent 'orders' needs one of"),
@@ -81,8 +94,17 @@ def test_a_single_agent_needs_no_name_and_may_have_any_of_the_kinds() -> None:
         assert hosted_agents(None, **{kind: value}) == hosted_agents({"local_agent": {kind: value}})
 
 
+def test_a_protocol_goes_with_each_of_them_and_alone_it_names_a_sample() -> None:
+    hosted = hosted_agents(None, target="http://127.0.0.1:9000", protocol="a2a")
+
+    assert hosted == (HostedAgent("local_agent", AgentUrl("http://127.0.0.1:9000"), "a2a"),)
+    assert hosted_agents(None, protocol="agui") == (
+        HostedAgent("local_agent", AgentApp(SAMPLE_APPS["agui"], None), "agui"),
+    )
+
+
 def test_without_a_name_it_is_the_sample_agent_imported_from_no_folder() -> None:
-    assert hosted_agents(None, app=None) == (HostedAgent("local_agent", AgentApp(SAMPLE_APP, None)),)
+    assert hosted_agents(None, app=None) == (HostedAgent("local_agent", AgentApp(SAMPLE_APPS["http"], None)),)
 
 
 @pytest.mark.parametrize("named", [{"app": "a:b", "target": "http://localhost"}, {"command": "node", "app": "a:b"}])
@@ -91,6 +113,8 @@ def test_one_kind_of_agent_excludes_another(named: dict[str, str]) -> None:
         hosted_agents(None, **named)
     with pytest.raises(ConfigurationError, match="exclude each other"):
         hosted_agents({"orders": {"app": "a:b"}}, app="a:b")
+    with pytest.raises(ConfigurationError, match="exclude each other"):
+        hosted_agents({"orders": {"app": "a:b"}}, protocol="a2a")
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin", "freebsd14"])

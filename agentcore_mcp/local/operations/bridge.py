@@ -64,7 +64,7 @@ async def bridge(socket: ClientSocket, session: Session, query: Mapping[str, str
                 max_queue=_QUEUED_MESSAGES,
             )
     except InvalidStatus as exc:
-        raise refused_by_agent(exc.response.status_code) from None
+        raise refused_by_agent(exc.response.status_code, session, "a WebSocket at /ws") from None
     except (OSError, EOFError, InvalidHandshake):
         raise Refusal("RuntimeClientError", await session.why_broken()) from None
     async with upstream:

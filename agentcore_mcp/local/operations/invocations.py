@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from agentcore_mcp.local.line.refusals import Refusal
-from agentcore_mcp.wire.headers import AGENT_REQUEST_ID_HEADER, ANSWER_HEADERS, CUSTOM_HEADER_PREFIX, SESSION_HEADER
+from agentcore_mcp.local.sandbox.targets import INVOKE_PATHS
+from agentcore_mcp.wire.headers import (
+    AGENT_REQUEST_ID_HEADER,
+    ANSWER_HEADERS,
+    CUSTOM_HEADER_PREFIX,
+    MCP_SESSION_HEADER,
+    SESSION_HEADER,
+)
 from agentcore_mcp.wire.limits import PAYLOAD_MAX_BYTES
 from agentcore_mcp.wire.operations import INVOKE
 
@@ -26,6 +33,8 @@ if TYPE_CHECKING:
 _PASSED_IN = frozenset({"content-length", *(member.header.lower() for member in INVOKE.members)})
 # What the client gets to see: the members of the service model's response, and how the body is framed.
 _PASSED_OUT = frozenset({"content-length", "content-encoding", *ANSWER_HEADERS})
+# Not found, method not allowed.
+_NOT_SERVED = (404, 405)
 
 
 def agent_client() -> httpx2.AsyncClient:
@@ -51,7 +60,7 @@ async def invoke(exchange: Exchange, session: Session, client: httpx2.AsyncClien
         ClientGoneError: If the client leaves before it has sent its whole payload.
     """
     payload = exchange.body(PAYLOAD_MAX_BYTES, field="payload")
-    await _pass_on(exchange, session, client, "POST", "/invocations", payload)
+    await _pass_on(exchange, session, client, "POST", INVOKE_PATHS[session.hosted.protocol], payload)
 
 
 async def agent_card(exchange: Exchange, session: Session, client: httpx2.AsyncClient) -> None:
@@ -78,13 +87,13 @@ def to_agent(headers: Mapping[str, str], session: Session, request_id: str) -> d
     }
 
 
-def refused_by_agent(status: int) -> Refusal:
+def refused_by_agent(status: int, session: Session, asked: str) -> Refusal:
     """Refuse a request because the agent did; its own words are not for the client."""
-    return Refusal(
-        "RuntimeClientError",
-        f"Received error ({status}) from runtime. Please check the agent's output, which the local AgentCore prints on "
-        "its standard error, for more information.",
-    )
+    message = f"Received error ({status}) from runtime. Please check the agent's output, which the local AgentCore "
+    message += "prints on its standard error, for more information."
+    if status in _NOT_SERVED:
+        message += f" It was asked for {asked}, as an agent with the protocol {session.hosted.protocol!r}."
+    return Refusal("RuntimeClientError", message)
 
 
 async def _pass_on(
@@ -107,10 +116,14 @@ async def _pass_on(
             response = await client.send(request, stream=True)
             try:
                 if not response.is_success:
-                    raise refused_by_agent(response.status_code)
+                    raise refused_by_agent(response.status_code, session, f"{method} {path}")
                 answered = [
                     (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers.raw
                 ]
+                if session.hosted.protocol == "mcp":
+                    name = MCP_SESSION_HEADER.lower()
+                    session.mcp_session_id = response.headers.get(name, session.mcp_session_id)
+                    answered = [*(f for f in answered if f[0] != name), (name, session.mcp_session_id)]
                 await exchange.start(response.status_code, [field for field in answered if field[0] in _PASSED_OUT])
                 async for piece in response.aiter_raw():
                     await exchange.write(piece)

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+# Of the published package: `build_a2a_app` writes the first into the agent's card, and `serve_a2a` reads its port from
+# the last of the others.
+RUNTIME_URL_VARIABLE = "AGENTCORE_RUNTIME_URL"
+_PORT_VARIABLES = ("PORT", "A2A_PORT")
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 # Requests that wait for the agent to be imported.
 _BACKLOG = 128
@@ -57,29 +61,34 @@ class AgentProcess:
         self._lifeline = lifeline
 
     @classmethod
-    async def start(cls, target: AgentApp | AgentCommand, *, cwd: Path) -> AgentProcess:
+    async def start(cls, target: AgentApp | AgentCommand, *, cwd: Path, runtime_url: str) -> AgentProcess:
         """Start one.
+
+        Args:
+            target: What to start.
+            cwd: Where.
+            runtime_url: Where its callers call it, which A2A agents have in their cards.
 
         Raises:
             OSError: If the process can't be started.
         """
+        env = {**os.environ, RUNTIME_URL_VARIABLE: runtime_url}
         if isinstance(target, AgentCommand):
-            return await cls._run_command(target, cwd)
+            return await cls._run_command(target, cwd, env)
         with listen(0, backlog=_BACKLOG) as listener:
             # Our own copy of the listener closes here: with it open, a connection to an agent that died would
             # wait for ever instead of being refused.
-            return await cls._launch(target, cwd, listener)
+            return await cls._launch(target, cwd, env, listener)
 
     @classmethod
-    async def _launch(cls, app: AgentApp, cwd: Path, listener: socket.socket) -> AgentProcess:
+    async def _launch(cls, app: AgentApp, cwd: Path, env: dict[str, str], listener: socket.socket) -> AgentProcess:
         lifeline, lifeline_held = os.pipe()
         output = OutputPipe()
         fds = (lifeline, listener.fileno())
         # -P keeps the session's directory, where anyone may have put a json.py, off the import path.
         argv = [sys.executable, "-P", str(_LAUNCHER), app.target, str(app.folder or ""), *map(str, fds)]
-        env = {**os.environ, "PYTHONUNBUFFERED": "1"}
         try:
-            job = await Job.start(argv, cwd=cwd, env=env, stdout=output, pass_fds=fds)
+            job = await Job.start(argv, cwd=cwd, env={**env, "PYTHONUNBUFFERED": "1"}, stdout=output, pass_fds=fds)
         except BaseException:  # a cancellation, too
             os.close(lifeline_held)
             raise
@@ -88,12 +97,12 @@ class AgentProcess:
         return cls(job, output, listener.getsockname()[1], lifeline_held)
 
     @classmethod
-    async def _run_command(cls, command: AgentCommand, cwd: Path) -> AgentProcess:
+    async def _run_command(cls, command: AgentCommand, cwd: Path, env: dict[str, str]) -> AgentProcess:
         # A port that was free a moment ago: a command takes a port number, not an open socket.
         with listen(0, backlog=1) as listener:
             port = listener.getsockname()[1]
         line = command.line.replace("{port}", str(port)).replace("{folder}", shlex.quote(str(command.folder)))
-        env = {**os.environ, "PORT": str(port)}
+        env |= dict.fromkeys(_PORT_VARIABLES, str(port))
         output = OutputPipe()
         return cls(await Job.start([SHELL, "-c", line], cwd=cwd, env=env, stdout=output), output, port, None)
 

@@ -45,6 +45,7 @@ class Session:
         why: Why it ends, as a sentence for the clients whose requests that breaks.
         ended: Set when its processes and its directory are gone.
         processes: What has been started in it.
+        mcp_session_id: What an MCP server's clients name it by: its own id, or the one that the server gave it.
     """
 
     def __init__(
@@ -55,8 +56,10 @@ class Session:
         tasks: TaskGroup,
         client: httpx2.AsyncClient,
         limits: Limits,
+        *,
+        runtime_url: str,
     ) -> None:
-        self.id = session_id
+        self.id = self.mcp_session_id = session_id
         self.directory = directory
         self.hosted = hosted
         self.active = 0
@@ -70,6 +73,7 @@ class Session:
         self._tasks = tasks
         self._client = client
         self._limits = limits
+        self._runtime_url = runtime_url
         self._starting = anyio.Lock()
         self._calls: set[anyio.CancelScope] = set()
         self._created = self._last_used = time.monotonic()
@@ -199,7 +203,7 @@ class Session:
 
     async def _start(self, target: AgentApp | AgentCommand) -> AgentProcess:
         try:
-            process = await AgentProcess.start(target, cwd=self.directory)
+            process = await AgentProcess.start(target, cwd=self.directory, runtime_url=self._runtime_url)
         except OSError as exc:
             message = f"The agent process could not be started: {exc.strerror}"
             raise Refusal("InternalServerException", message) from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,13 @@ import anyio.to_thread
 from agentcore_mcp.local.line.refusals import Refusal
 from agentcore_mcp.local.sandbox.folders import remove_tree
 from agentcore_mcp.local.sandbox.session import Session
-from agentcore_mcp.local.sandbox.targets import SAMPLE_APP, AgentApp
+from agentcore_mcp.local.sandbox.targets import SAMPLE_APPS, AgentApp
+from agentcore_mcp.wire.headers import MCP_SESSION_HEADER, SESSION_HEADER
+from agentcore_mcp.wire.operations import INVOKE
+from agentcore_mcp.wire.requests import target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import httpx2
@@ -46,11 +50,14 @@ class Sessions:
         closing: Whether they are ending for good.
     """
 
-    def __init__(self, root: Path, tasks: TaskGroup, client: httpx2.AsyncClient, limits: Limits) -> None:
+    def __init__(
+        self, root: Path, tasks: TaskGroup, client: httpx2.AsyncClient, limits: Limits, endpoint_url: str
+    ) -> None:
         self._root = root
         self._tasks = tasks
         self._client = client
         self._limits = limits
+        self._endpoint_url = endpoint_url
         self._sessions: dict[tuple[str, str], Session] = {}
         self.closing = False
         self._numbers = iter(range(1, sys.maxsize))
@@ -70,6 +77,24 @@ class Sessions:
         """Return the agent's session of this id if there is one."""
         return self._sessions.get((hosted.name, session_id))
 
+    def id_for(self, hosted: HostedAgent, headers: Mapping[str, str]) -> str:
+        """Return the id of the session that a request is for: that of its MCP session, its own, or a new one.
+
+        An MCP session comes first, because boto3 gives every request that names no session a new id.
+
+        Raises:
+            Refusal: If its MCP session has ended and it names no other. MCP clients begin another on a 404, which is
+                reported of the service: https://github.com/anthropics/claude-ai-mcp/issues/450
+        """
+        own, mcp_session_id = headers.get(SESSION_HEADER.lower()), headers.get(MCP_SESSION_HEADER.lower())
+        if hosted.protocol == "mcp" and mcp_session_id:
+            for session in self._sessions.values():
+                if session.hosted == hosted and session.mcp_session_id == mcp_session_id:
+                    return session.id
+            if own is None:
+                raise Refusal("ResourceNotFoundException", f"No session with the Mcp-Session-Id '{mcp_session_id}'")
+        return own or str(uuid.uuid4())
+
     async def end(self, session: Session) -> None:
         """End a session, and return when nothing of it is left."""
         # The id is free at once: a request that arrives during the clean-up gets a new session.
@@ -81,8 +106,8 @@ class Sessions:
         """Start the agent of each app once, and return a sentence for each that can't be.
 
         Reported at the start, not to the first caller. Each is started as every session will start it: anything less
-        would be a guess, as that a module can be found does not say that what it imports can. The bundled sample agent
-        is not tried.
+        would be a guess, as that a module can be found does not say that what it imports can. The bundled sample
+        agents are not tried.
         """
         problems: dict[str, str] = {}
         # More at a time would only be in each other's way.
@@ -102,7 +127,7 @@ class Sessions:
 
         async with anyio.create_task_group() as tasks:
             for hosted in agents:
-                if isinstance(hosted.target, AgentApp) and hosted.target.target != SAMPLE_APP:
+                if isinstance(hosted.target, AgentApp) and hosted.target.target not in SAMPLE_APPS.values():
                     tasks.start_soon(try_out, hosted, hosted.target)
         return [problems[hosted.name] for hosted in agents if hosted.name in problems]
 
@@ -139,7 +164,8 @@ class Sessions:
         # Numbered, because an id may hold anything, slashes and dots included.
         directory = self._root / f"session-{next(self._numbers)}"
         directory.mkdir(mode=0o700)
-        session = Session(session_id, directory, hosted, self._tasks, self._client, self._limits)
+        url = f"{self._endpoint_url}{target_of(hosted.arn, INVOKE, {})}"
+        session = Session(session_id, directory, hosted, self._tasks, self._client, self._limits, runtime_url=url)
         self._sessions[hosted.name, session_id] = session
         self._tasks.start_soon(self._live, session)
         return session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 from agentcore_mcp.errors import ConfigurationError
@@ -15,7 +15,17 @@ from agentcore_mcp.wire.loopback import is_loopback
 if TYPE_CHECKING:
     from pathlib import Path
 
-SAMPLE_APP: Final = "agentcore_mcp.hosting.sample:app"
+Protocol = Literal["http", "a2a", "agui", "mcp"]
+
+# Where an agent of each protocol answers InvokeAgentRuntime:
+# https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-service-contract.html
+INVOKE_PATHS: Final[dict[str, str]] = {"http": "/invocations", "a2a": "/", "agui": "/invocations", "mcp": "/mcp"}
+SAMPLE_APPS: Final[dict[str, str]] = {
+    "http": "agentcore_mcp.hosting.sample:app",
+    "a2a": "agentcore_mcp.samples.a2a:app",
+    "agui": "agentcore_mcp.samples.agui:app",
+    "mcp": "agentcore_mcp.samples.mcp:app",
+}
 
 # Account and region are those of AWS's examples. An id is the name and, as the service model wants it, ten more
 # characters, which the service draws at random; here they are always the same, so that an ARN can be written down.
@@ -98,12 +108,14 @@ class HostedAgent:
     """An agent under the name that its ARN is made of.
 
     Attributes:
+        protocol: What it speaks, as a runtime's ``serverProtocol`` has it in capitals.
         allowed_headers: Which headers of a caller it gets to see besides the custom ones, in lower case: what a
             runtime's ``requestHeaderAllowlist`` is.
     """
 
     name: str
     target: Target
+    protocol: Protocol = "http"
     allowed_headers: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:

@@ -195,7 +195,7 @@ async def test_a_start_that_is_cancelled_leaves_no_file_open(folder: Path, tmp_p
     for _ in range(5):
         with anyio.CancelScope() as scope:
             scope.cancel()
-            await AgentProcess.start(target, cwd=tmp_path)
+            await AgentProcess.start(target, cwd=tmp_path, runtime_url="http://127.0.0.1")
         assert scope.cancelled_caught
 
     assert open_files() - before < 5
