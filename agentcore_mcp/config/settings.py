@@ -71,6 +71,18 @@ class Settings(Table):
         le=RESULT_MOST_CHARS,
         description="How many characters a result may have; default: as the host shows, if it is known, else 38,000",
     )
+    live_view: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Whether hosts show calls in the live view. auto: those that know MCP Apps, except where it is "
+        "known not to work; on: there as well; off: none",
+    )
+    live_handoff_after_s: float = Field(
+        default=2.0,
+        validation_alias="live_handoff_after",
+        gt=0,
+        allow_inf_nan=False,
+        description="After how many seconds a call goes on in the live view, in a host that shows it",
+    )
     on_exit: Literal["keep", "stop"] = Field(
         default="keep", description="What becomes of the sessions when the server ends"
     )

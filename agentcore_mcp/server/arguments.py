@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mcp.types import CallToolResult, TextContent
 
 from agentcore_mcp.server.hosts import host_of
+from agentcore_mcp.server.live.page import without_page
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -53,10 +54,11 @@ class ArgumentCheck:
         """Answer a call that can't be carried out, and pass everything else on."""
         params = ctx.params
         view = self._views.current()
-        hands_off = host_of(ctx.session, self._settings).handoff_after_s is not None
-        schemas = view.handing_off if hands_off else view.waiting
+        host = host_of(ctx.session, self._settings)
+        schemas = view.handing_off if host.hands_off else view.waiting
         if ctx.method in _TELLING and isinstance(result := await call_next(ctx), dict):
-            return self._seen(result, view, schemas)
+            seen = self._seen(result, view, schemas)
+            return seen if host.has_live_view else without_page(seen)
         name = params.get("name") if params is not None else None
         # Clients may send anything, also values that are not hashable.
         if ctx.method != "tools/call" or params is None or not isinstance(name, str) or name not in schemas:

@@ -15,6 +15,7 @@ from agentcore_mcp.server.arguments import ArgumentCheck
 from agentcore_mcp.server.hosted.accounts import Accounts
 from agentcore_mcp.server.hosted.tracing import keep_baggage
 from agentcore_mcp.server.hosted.views import Views
+from agentcore_mcp.server.live.page import apps
 from agentcore_mcp.server.state import ServerState
 from agentcore_mcp.server.tools.confirmation import OneTimeCodec
 from agentcore_mcp.server.transports.cancellation import Cancellations
@@ -50,6 +51,7 @@ class AgentCoreServer(MCPServer[ServerState]):
         cancellations = Cancellations(None if store is None else store.tell_cancelled)
         if store is not None:
             store.on_cancelled = cancellations.cancel
+        state.confirmations = confirmations
         accounts = Accounts(views.everything.tools)
         super().__init__(
             "agentcore-mcp",
@@ -60,6 +62,7 @@ class AgentCoreServer(MCPServer[ServerState]):
             log_level="WARNING",
             subscriptions=False,
             tools=list(views.everything.tools.values()),
+            extensions=[] if state.settings.live_view == "off" else [apps()],
             request_state_security=RequestStateSecurity(codec=confirmations),
             middleware=[keep_baggage, confirmations, cancellations, accounts, ArgumentCheck(state.settings, views)],
         )

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
 
-from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
 from agentcore_mcp.server.hosted.accounts import current_account
+from agentcore_mcp.server.live.log import LIVE, NOTES, LiveLog
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.output import Output
     from agentcore_mcp.server.progress import Progress
     from agentcore_mcp.server.sessions import Session
+    from agentcore_mcp.server.spool import Spool
     from agentcore_mcp.wire.eventstream import ContentStop
     from agentcore_mcp.wire.pauses import Pause
     from agentcore_mcp.wire.pieces import Binary
@@ -68,6 +70,9 @@ class Following(Protocol):
     async def run(self, call: Call) -> None:
         """Bring in what comes, to the end of the call."""
 
+    async def cancel(self) -> None:
+        """Have the call ended by the worker that reads it."""
+
     async def leave(self, call: Call) -> None:
         """Let a later request have the call, which goes on."""
 
@@ -100,6 +105,7 @@ class Call:
         deadline: Ends it, unless a request collects it in time.
         account: Of the request that it began with, if somebody wants one.
         stored: Follows it in the store, if another request began it there.
+        live: What the live view shows of it, if that may be shown.
     """
 
     tool: str
@@ -121,6 +127,7 @@ class Call:
     task: asyncio.Task[None] | None = None
     deadline: asyncio.TimerHandle | None = field(default=None, init=False)
     stored: Following | None = None
+    live: Spool | None = None
     account: Account | None = field(default_factory=current_account, init=False)
 
     def __post_init__(self) -> None:
@@ -141,6 +148,8 @@ class Call:
         shown = self.outputs[name].add(text)
         if self.account is not None and text:
             self.account.received(text)
+        if isinstance(self.live, LiveLog):
+            self.live.take(name, text)
         if self.progress is not None:
             self.progress.add(shown, source=name, mark=mark)
 
@@ -151,8 +160,10 @@ class Call:
 
     def note(self, text: str) -> None:
         """Show lines as progress that are no part of the result."""
+        if isinstance(self.live, LiveLog):
+            self.live.take(NOTES, text)
         if self.progress is not None:
-            self.progress.add(text, source="notes")
+            self.progress.add(text, source=NOTES)
 
     def attend(self, progress: Progress) -> None:
         """Let a request have what comes, and the end, which may have come already."""
@@ -196,10 +207,17 @@ class Call:
             output.spool.close()
         self.outputs.clear()
 
-    def cancel(self) -> None:
-        """End the call, if it goes on."""
-        if self.task is not None:
+    def cancel(self, failure: Exception | None = None) -> None:
+        """End the call, if it goes on, with a failure if nothing else says why."""
+        if self.task is not None and not self.finished:
+            self.failure = failure
             self.task.cancel()
+
+    @property
+    def spools(self) -> dict[str, Spool]:
+        """What is kept of the call, by name: its texts, and what the live view shows."""
+        texts = {name: output.spool for name, output in self.outputs.items()}
+        return texts if self.live is None else {**texts, LIVE: self.live}
 
     @property
     def omitted_chars(self) -> int:
@@ -223,6 +241,11 @@ class Call:
         if self.deadline is not None:
             self.deadline.cancel()
             self.deadline = None
+
+
+def cancelled() -> StreamInterruptedError:
+    """Return what a call ends with that was cancelled by its handle."""
+    return StreamInterruptedError("the user cancelled this call; what it has begun in its session may go on there")
 
 
 def waited_for(handle: str) -> InvalidRequestError:

@@ -170,7 +170,7 @@ class Calls:
             AgentCoreError: If it can't be read.
         """
         if self._shared is None:
-            return call.outputs[name].spool.read(offset, max_chars)
+            return call.spools[name].read(offset, max_chars)
         return await self._shared.read(call, name, offset, max_chars)
 
     async def _carry_out(self, call: Call, work: Callable[[], Awaitable[None]]) -> None:
@@ -184,7 +184,8 @@ class Calls:
             call.failure = (
                 StreamInterruptedError("the server is ending, and ended the call")
                 if self.ending
-                else ResponseTimeoutError(
+                else call.failure
+                or ResponseTimeoutError(
                     f"the call went on for {UNATTENDED_MAX_S:g} s without being collected, and was ended"
                 )
             )

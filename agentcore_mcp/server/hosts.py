@@ -10,10 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
+
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
 
 if TYPE_CHECKING:
     from mcp.server.session import ServerSession
+    from mcp.types import ClientCapabilities
 
     from agentcore_mcp.config import Settings
 
@@ -28,10 +31,17 @@ class Host:
     Attributes:
         handoff_after_s: After how many seconds a call is handed over; None if the host waits.
         result_max_chars: How many characters a result may have.
+        has_live_view: Whether it shows the live view beside a result.
     """
 
     handoff_after_s: float | None = None
     result_max_chars: int = RESULT_MAX_CHARS
+    has_live_view: bool = True
+
+    @property
+    def hands_off(self) -> bool:
+        """Whether any call may be handed over."""
+        return self.handoff_after_s is not None or self.has_live_view
 
     @property
     def text_max_chars(self) -> int:
@@ -56,6 +66,8 @@ _HOSTS = {
     # Qwen Code 0.24: 600 s, and then it calls again; 25,000 characters of both contents together, of longer results
     # 2,000. The server's name follows in its own.
     "qwen-cli-mcp-client": Host(handoff_after_s=560, result_max_chars=12_000),
+    # VS Code 1.138 drops the page of a tool that has annotations (microsoft/vscode#336916), and so its results show.
+    "Visual Studio Code": Host(has_live_view=False),
 }
 
 
@@ -64,4 +76,15 @@ def host_of(session: ServerSession, settings: Settings) -> Host:
     params = session.client_params
     name = "" if params is None else params.client_info.name
     known = next((host for beginning, host in _HOSTS.items() if name.startswith(beginning)), Host())
-    return Host(settings.handoff_after_s or known.handoff_after_s, settings.result_max_chars or known.result_max_chars)
+    shows = settings.live_view != "off" and _knows_apps(session.client_capabilities)
+    return Host(
+        settings.handoff_after_s or known.handoff_after_s,
+        settings.result_max_chars or known.result_max_chars,
+        shows and (known.has_live_view or settings.live_view == "on"),
+    )
+
+
+def _knows_apps(capabilities: ClientCapabilities | None) -> bool:
+    """Tell whether a host shows MCP Apps, as ``mcp.server.apps.client_supports_apps`` does of a context."""
+    extensions = (capabilities.extensions if capabilities is not None else None) or {}
+    return APP_MIME_TYPE in (extensions.get(EXTENSION_ID, {}).get("mimeTypes") or ())

@@ -70,14 +70,15 @@ def tool_errors() -> Iterator[CallFacts]:
         if (account := current_account()) is not None:
             account.error = error
         if isinstance(error, AgentCoreError):
-            raise ToolError(_explanation(error, facts)) from error
+            raise ToolError(explanation(error, facts)) from error
         raise
     finally:
         if (account := current_account()) is not None and facts.agent is not None:
             account.agent, account.session_id = facts.agent.name, facts.session_id
 
 
-def _explanation(error: AgentCoreError, facts: CallFacts) -> str:
+def explanation(error: AgentCoreError, facts: CallFacts) -> str:
+    """Return what a failure is, and what to do next."""
     details = []
     if isinstance(error, AgentRuntimeError):
         details += [f"HTTP {error.status}"] if error.status else []

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.runtime.retries import Retries
     from agentcore_mcp.server.hosted.principals import Principal
     from agentcore_mcp.server.hosted.store.connection import RedisStore
+    from agentcore_mcp.server.tools.confirmation import OneTimeCodec
 
 # How many callers are remembered; of more, those that called last.
 MAX_CALLERS = 10_000
@@ -46,11 +47,14 @@ class ServerState:
 
     Attributes:
         store: What this worker shares with others, if the settings say where.
+        confirmations: Seals what a user is asked about; the server sets it.
         policy: What its callers may do.
         agents: All agents; a caller has those that they may reach.
         ends: Whether it is about to end.
         end_by: Until when the end may take that has begun, on the event loop's clock.
     """
+
+    confirmations: OneTimeCodec
 
     def __init__(self, settings: Settings, retries: Retries, transport: httpx2.AsyncBaseTransport | None) -> None:
         self.settings = settings

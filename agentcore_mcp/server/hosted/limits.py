@@ -86,11 +86,14 @@ class Limits:
 
     async def check(self, call: ToolCall) -> Response | None:
         """Return the answer to a call that is over a limit, or whose limits can't be counted."""
-        begins = call.tool in ("invoke_agent", "run_command") and not given_text(call.arguments, "handle")
+        begins = call.tool in ("invoke_agent", "run_command", "decide_command") and not given_text(
+            call.arguments, "handle"
+        )
         try:
             if self._of_slots and begins:
                 await self._take(call)
-            if self._rate is not None:
+            # The page of the live view looks several times a second, and no look reaches an agent.
+            if self._rate is not None and call.tool != "watch_call":
                 await self._count(self._rate, call.principal.key)
         except OverLimitError as error:
             text = f"{error}; try again in {error.after_s} s. Nothing was sent to an agent."

@@ -40,6 +40,8 @@ class Policy:
                 "stop_session": auth.scopes.stop,
             }
             self._of_tool = {tool: scope for tool, scope in scopes.items() if settings.allows(tool)}
+            if "run_command" in self._of_tool:
+                self._of_tool["decide_command"] = auth.scopes.command
         self.all_scopes = sorted({*self._required, *self._of_tool.values()})
         discovered = () if settings.discovery is None else (settings.discovery,)
         rules = [agents.allow for agents in (*discovered, *settings.agents)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agentcore_mcp.server.live import decide_command, watch_call
 from agentcore_mcp.server.tools import invoke_agent, list_agents, read_output, run_command, stop_session
 
 if TYPE_CHECKING:
@@ -25,4 +26,9 @@ _PUBLISHED: dict[ToolName, Callable[[Settings], list[Tool]]] = {
 
 def build_tools(settings: Settings) -> list[Tool]:
     """Return the tools that the settings allow; one that they forbid is neither listed nor callable."""
-    return [tool for name, published in _PUBLISHED.items() if settings.allows(name) for tool in published(settings)]
+    tools = [tool for name, published in _PUBLISHED.items() if settings.allows(name) for tool in published(settings)]
+    if settings.live_view != "off" and (settings.allows("invoke_agent") or settings.allows("run_command")):
+        tools += watch_call.published(settings)
+    if settings.live_view != "off" and settings.allows("run_command"):
+        tools += decide_command.published(settings)
+    return tools

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.elicitation import AcceptedElicitation, CancelledElicitation, ElicitationResult
 from mcp.server.mcpserver import Elicit
-from mcp.server.request_state import AESGCMRequestStateCodec
+from mcp.server.request_state import AESGCMRequestStateCodec, InvalidRequestState
 from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS
 from pydantic import BaseModel, Field
@@ -46,7 +46,13 @@ class Confirmation(BaseModel, json_schema_extra=_as_asked):
     run: Annotated[bool, Field(title="Run it", description="Whether this command may be run.")] = False
 
 
-def question(command: str, session: Session, context: Context[Any, Any]) -> Confirmation | Elicit[Confirmation]:
+class AskedInLiveView(Confirmation):
+    """Not yet answered: the live view asks, after the result."""
+
+
+def question(
+    command: str, session: Session, context: Context[Any, Any], *, has_live_view: bool
+) -> Confirmation | Elicit[Confirmation]:
     """Return the question to the user before a command is run, or the answer if the policy needs no question.
 
     Raises:
@@ -64,6 +70,8 @@ def question(command: str, session: Session, context: Context[Any, Any]) -> Conf
         return Elicit(f"$ {lines}\n\nRun this command in {where} of {agent.name}?", Confirmation)
     if agent.commands.without_elicitation == "allow":
         return Confirmation(run=True)
+    if has_live_view:
+        return AskedInLiveView()
     raise InvalidRequestError(
         "commands have to be confirmed by the user, and this host can't ask; the user may set "
         f"{agent.settings('commands.without_elicitation')} to allow"
@@ -122,6 +130,17 @@ class OneTimeCodec:
         state = self._codec.unseal(token)
         # No other token opens to the same: it is authenticated to its last bit.
         _opened.set(hashlib.sha256(token.encode()).hexdigest())
+        return state
+
+    async def unseal_once(self, token: str) -> bytes:
+        """Return the state of a token, the first time.
+
+        Raises:
+            InvalidRequestState: If it isn't one of ours, or was used before.
+        """
+        state = self.unseal(token)
+        if not await self._once(_opened.get()):
+            raise InvalidRequestState("used")
         return state
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:

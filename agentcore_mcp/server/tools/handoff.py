@@ -14,6 +14,7 @@ from mcp.types import ImageContent
 from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.server.call import Phase
 from agentcore_mcp.server.hosted.accounts import current_account
 from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.results import ERROR_MAX_CHARS, Result
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 # The status of a call that goes on, and of one whose agent waits for an answer; the others are the service's own.
 RUNNING = "RUNNING"
 INPUT_REQUIRED = "INPUT_REQUIRED"
+# Of a command that the user is asked about in the live view, and of one that they did not allow there.
+UNANSWERED = "UNANSWERED"
+DENIED = "DENIED"
 # Where both texts of a command are long: stdout is where it says what it was run for.
 STDERR_SHARE = 0.25
 # In base64 and with all else, below the 1 MiB of an event that the SDK's HTTP client takes.
@@ -93,12 +97,15 @@ async def outcome(
         Exception: What the call failed with.
     """
     facts.session_id = call.session.session_id
+    host = host_of(ctx.session, caller.settings)
+    # A live view shows the rest. Who waits for it by its handle wants it here.
+    shown = host.has_live_view and call.phase is Phase.NEW
     try:
         await caller.calls.attend(
             call,
             ctx.report_progress,
             first=f"session_id: {call.session.session_id}",
-            handoff_after_s=host_of(ctx.session, caller.settings).handoff_after_s,
+            handoff_after_s=caller.settings.live_handoff_after_s if shown else host.handoff_after_s,
         )
     except anyio.get_cancelled_exc_class():
         # What the end of the server does to sessions is for on_exit to say.
@@ -117,7 +124,11 @@ async def outcome(
         for output in call.outputs.values():
             output.show_unfinished()
     _fit(call, call.max_chars)
-    notes = [_going_on(call, caller.settings), _asking(call, caller.settings), _timed_out(call)]
+    notes = [
+        _going_on(call, caller.settings, shown=host.has_live_view),
+        _asking(call, caller.settings),
+        _timed_out(call),
+    ]
     ended = INPUT_REQUIRED if call.pauses else "COMPLETED"
     members = {
         "session_id": call.session.session_id,
@@ -126,7 +137,7 @@ async def outcome(
         "omitted_chars": call.omitted_chars,
         "handle": call.handle if call.ever_omitted_chars or not call.finished else "",
         "note": "; ".join(filter(None, [*notes, _left_out(call, caller.settings)])),
-        "questions": [_question(pause) for pause in call.pauses[:QUESTIONS_MAX]],
+        "questions": questions(call),
     }
     result = kind.model_validate(members | _texts(call)).shown()
     if call.image is not None and len(call.image.content) <= IMAGE_MAX_BYTES:
@@ -148,10 +159,13 @@ def in_one(text: str = "", stdout: str = "", stderr: str = "") -> str:
     return "\n".join(filter(None, [text, stdout, f"[stderr]\n{stderr}" if stderr else ""]))
 
 
-def _going_on(call: Call, settings: Settings) -> str:
+def _going_on(call: Call, settings: Settings, *, shown: bool) -> str:
     if call.finished:
         return ""
-    return f"still running: call {_tool(call, settings)} with handle {call.handle!r} alone to wait for the rest"
+    wait = f"call {_tool(call, settings)} with handle {call.handle!r} alone to wait for the rest"
+    if shown:
+        return f"still running, and the user sees it go on in the live view, which tells how it ends; or {wait}"
+    return f"still running: {wait}"
 
 
 def _asking(call: Call, settings: Settings) -> str:
@@ -166,6 +180,11 @@ def _asking(call: Call, settings: Settings) -> str:
         f"the agent waits: have the user answer, then call {_tool(call, settings)} with session_id "
         f"{call.session.session_id!r} and the answer as the prompt{''.join(schemas)}"
     )
+
+
+def questions(call: Call) -> list[dict[str, str]]:
+    """Return what the agent waits for a person to answer, now that its answer has ended."""
+    return [_question(pause) for pause in call.pauses[:QUESTIONS_MAX]]
 
 
 def _question(pause: Pause) -> dict[str, str]:

@@ -14,6 +14,8 @@ from agentcore_mcp.server.call import Call
 from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.server.hosted.upstream import user_id_of
 from agentcore_mcp.server.hosts import host_of
+from agentcore_mcp.server.live.log import LiveLog
+from agentcore_mcp.server.live.page import SHOWS_PAGE
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.protocols.asking import asked_agent
 from agentcore_mcp.server.results import tool_errors
@@ -65,7 +67,7 @@ def published(settings: Settings) -> list[Tool]:
         description = DESCRIPTION.format(agent=who)
         if only is not None and only.description:
             description += f" What it is for: {only.description}"
-        tools.append(publish(invoke_agent, "Ask the agent", description, settings))
+        tools.append(publish(invoke_agent, "Ask the agent", description, settings, meta=SHOWS_PAGE))
     return tools
 
 
@@ -87,7 +89,7 @@ def _ask_tool(agent: Agent, settings: Settings) -> Tool:
     description = DESCRIPTION.format(agent=f"the agent {agent.name}")
     if agent.description:
         description = f"{agent.description}\n\n{description}"
-    return publish(ask, f"Ask {agent.name}", description, settings, name=f"ask_{agent.name}")
+    return publish(ask, f"Ask {agent.name}", description, settings, name=f"ask_{agent.name}", meta=SHOWS_PAGE)
 
 
 async def invoke_agent(
@@ -109,9 +111,9 @@ async def invoke_agent(
             if not prompt.strip():
                 raise InvalidRequestError("the prompt is empty; say what the agent should do")
             session = await caller.session(target, session_id)
-            max_chars = host_of(ctx.session, caller.settings).text_max_chars
-            outputs = {"text": Output(Spool(), max_chars)}
-            call = Call("invoke_agent", session, prompt, "the agent", outputs, max_chars)
+            host = host_of(ctx.session, caller.settings)
+            outputs, live = {"text": Output(Spool(), host.text_max_chars)}, LiveLog() if host.has_live_view else None
+            call = Call("invoke_agent", session, prompt, "the agent", outputs, host.text_max_chars, live=live)
             caller.calls.start(call, partial(_ask, caller, call, raw_events=raw_events))
         return await handoff.outcome(ctx, caller, facts, call, InvokeAgentResult)
 

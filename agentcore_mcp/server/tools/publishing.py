@@ -52,6 +52,7 @@ def publish(
     read_only: bool = False,
     idempotent: bool = False,
     local: bool = False,
+    meta: dict[str, Any] | None = None,
 ) -> Tool:
     """Make a tool.
 
@@ -64,6 +65,7 @@ def publish(
         read_only: It changes nothing.
         idempotent: A second call changes nothing more.
         local: It has effects in what this server opened alone.
+        meta: What else is told of it to hosts that show the live view, and to no others.
     """
     annotations = ToolAnnotations(
         title=title,
@@ -72,7 +74,9 @@ def publish(
         idempotent_hint=idempotent or read_only,
         open_world_hint=not (read_only or local),
     )
-    tool = Tool.from_function(function, name=name, title=title, description=description, annotations=annotations)
+    tool = Tool.from_function(
+        function, name=name, title=title, description=description, annotations=annotations, meta=meta
+    )
     tool.parameters = _arguments(tool.parameters, settings)
     # Many tools: what each result looks like would be told once for each agent, and a model's context is paid by the
     # token. It is optional, and structured content comes all the same.

@@ -7,7 +7,7 @@ All checks precede the question: the user is not asked about a command that can'
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 from mcp.server.elicitation import ElicitationResult  # noqa: TC002 - the SDK reads it
 from mcp.server.mcpserver import Elicit, Resolve
@@ -18,12 +18,15 @@ from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
 from agentcore_mcp.server.call import Call, Phase
 from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.server.hosts import host_of
+from agentcore_mcp.server.live.approvals import with_question
+from agentcore_mcp.server.live.log import LiveLog
+from agentcore_mcp.server.live.page import SHOWS_PAGE
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.results import tool_errors
 from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.server.state import ToolContext, caller_of
 from agentcore_mcp.server.tools import handoff
-from agentcore_mcp.server.tools.confirmation import Confirmation, check_confirmed, question
+from agentcore_mcp.server.tools.confirmation import AskedInLiveView, Confirmation, check_confirmed, question
 from agentcore_mcp.server.tools.publishing import Handle, SessionId, bounded, publish
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, COMMAND_TIMEOUT_MAX_S, COMMAND_TIMEOUT_MIN_S
 from agentcore_mcp.wire.requests import check_command
@@ -33,12 +36,17 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.config import Agent, Settings
     from agentcore_mcp.server.callers import Caller
+    from agentcore_mcp.server.results import CallFacts
 
 DESCRIPTION = """\
 Run a shell command in the environment of the agent's session and return its stdout, stderr and exit code; the \
 output streams in as progress. Files persist in the session, and are the ones that the agent sees. Each call is a \
 fresh shell: working directory and variables are not kept, so chain with &&. The command has the power of the \
 runtime's IAM role. A non-zero exit code is a result, not an error."""
+
+UNANSWERED_NOTE = (
+    "the user is asked in the live view, which runs it if they approve and tells how it ends; don't repeat it"
+)
 
 Command = Annotated[str, Field(description="The command line, at most 65,536 characters.")]
 TimeoutSeconds = Annotated[
@@ -59,17 +67,22 @@ class RunCommandResult(handoff.CallResult):
     stdout: str
     stderr: str
 
+    @classmethod
+    def not_run(cls, session_id: str, status: str, note: str) -> Self:
+        """Return the result of a command that was not run."""
+        return cls(session_id=session_id, status=status, exit_code=None, stdout="", stderr="", note=note)
+
     def as_text(self) -> str:
         """Show the outcome first, then what was printed, stderr marked."""
-        running = self.status == handoff.RUNNING
-        outcome = "still running" if running else f"exit code {self.exit_code} ({self.status})"
+        going_on = {handoff.RUNNING: "still running", handoff.UNANSWERED: "not run yet", handoff.DENIED: "not run"}
+        outcome = going_on.get(self.status, f"exit code {self.exit_code} ({self.status})")
         printed = handoff.in_one(stdout=self.stdout, stderr=self.stderr) or "(no output)"
         return f"{outcome} {self.trailer()}\n{printed}"
 
 
 def published(settings: Settings) -> list[Tool]:
     """Return the tool."""
-    return [publish(run_command, "Run a shell command", DESCRIPTION, settings)]
+    return [publish(run_command, "Run a shell command", DESCRIPTION, settings, meta=SHOWS_PAGE)]
 
 
 async def check(
@@ -90,9 +103,10 @@ async def check(
         line = _permitted(command, target.agent)
         check_command(line, timeout_seconds)
         session = await caller.session(target, session_id)
-        max_chars = host_of(ctx.session, caller.settings).text_max_chars
+        host = host_of(ctx.session, caller.settings)
+        max_chars, live = host.text_max_chars, LiveLog() if host.has_live_view else None
         outputs = {name: Output(Spool(), max_chars, terminal=True) for name in ("stdout", "stderr")}
-        return Call("run_command", session, line, "the command", outputs, max_chars, timeout_seconds)
+        return Call("run_command", session, line, "the command", outputs, max_chars, timeout_seconds, live=live)
 
 
 async def ask_user(
@@ -101,7 +115,10 @@ async def ask_user(
     """Return the question to the user before a command is sent, or the answer if none is needed."""
     with tool_errors() as facts:
         facts.agent = call.session.target.agent
-        return question(command, call.session, ctx) if call.phase is Phase.NEW else Confirmation(run=True)
+        if call.phase is not Phase.NEW:
+            return Confirmation(run=True)
+        shows = host_of(ctx.session, caller_of(ctx).settings).has_live_view
+        return question(command, call.session, ctx, has_live_view=shows)
 
 
 async def run_command(
@@ -118,10 +135,21 @@ async def run_command(
     caller = caller_of(ctx)
     with tool_errors() as facts:
         facts.agent = call.session.target.agent
+        if isinstance(answer.data if answer.action == "accept" else None, AskedInLiveView):
+            session = call.session
+            asked = RunCommandResult.not_run(session.session_id, handoff.UNANSWERED, UNANSWERED_NOTE).shown()
+            again = {"command": command, "agent": session.agent, "session_id": session.called or session.session_id}
+            codec = ctx.request_context.lifespan_context.confirmations
+            return with_question(asked, codec, caller, {**again, "timeout_seconds": timeout_seconds})
         check_confirmed(answer)
-        if call.phase is Phase.NEW:
-            caller.calls.start(call, partial(_run, caller, call))
-        return await handoff.outcome(ctx, caller, facts, call, RunCommandResult)
+        return await begun(ctx, caller, facts, call)
+
+
+async def begun(ctx: ToolContext, caller: Caller, facts: CallFacts, call: Call) -> CallToolResult:
+    """Begin a call that may run, or go on with one that has begun, and return its result."""
+    if call.phase is Phase.NEW:
+        caller.calls.start(call, partial(_run, caller, call))
+    return await handoff.outcome(ctx, caller, facts, call, RunCommandResult)
 
 
 def _permitted(command: str, agent: Agent) -> str:

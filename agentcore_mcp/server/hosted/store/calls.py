@@ -11,11 +11,12 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.server.call import Call, Phase
+from agentcore_mcp.server.call import Call, Phase, cancelled
 from agentcore_mcp.server.hosted.store.follower import Follower
 from agentcore_mcp.server.hosted.store.keys import call_keys, text_key
 from agentcore_mcp.server.hosted.store.record import Record, Told
 from agentcore_mcp.server.hosted.store.writer import Writer
+from agentcore_mcp.server.live.log import LIVE
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.sessions import Session
 from agentcore_mcp.server.spool import Spool, part_bytes, part_of
@@ -74,11 +75,11 @@ class SharedCalls:
             return None
         record, told = Record.model_validate_json(written), Told.model_validate_json(told_so_far)
         target = await self._agents.known(record.agent, record.arn)
-        outputs = {}
-        for name in record.kept:
-            output = Output(_StoredText(), record.max_chars, omitted_earlier_chars=told.omitted[name])
-            output.spool.kept_bytes, output.spool.dropped_bytes = record.kept[name], record.dropped[name]
-            outputs[name] = output
+        outputs, spools = {}, {name: _StoredText() for name in record.kept}
+        for name, spool in spools.items():
+            spool.kept_bytes, spool.dropped_bytes = record.kept[name], record.dropped[name]
+            if name != LIVE:
+                outputs[name] = Output(spool, record.max_chars, omitted_earlier_chars=told.omitted[name])
         call = Call(
             record.tool,
             Session(record.session_id, target, record.called),
@@ -89,8 +90,10 @@ class SharedCalls:
             record.timeout_s,
             handle,
             stored=Follower(self._store, keys, record, told),
+            live=spools.get(LIVE),
         )
         call.finished = record.finished
+        record.tell(call)
         call.gone = "" if gone is None else gone.decode()
         going_on = Phase.UNCOLLECTED if record.finished else Phase.UNATTENDED
         call.phase = Phase.GONE if gone else Phase.KEPT if told.kept else Phase.ATTENDED if claimed else going_on
@@ -102,7 +105,7 @@ class SharedCalls:
         Raises:
             StoreError: If Redis can't be reached.
         """
-        kept = call.outputs[name].spool.kept_bytes
+        kept = call.spools[name].kept_bytes
         if offset >= kept:
             return "", kept
         async with self._store.reached() as redis:
@@ -139,7 +142,7 @@ class SharedCalls:
         """Begin to write a call; its handle is good after that or, if Redis can't be reached, a little later."""
         keys = call_keys(self._principal, call.handle)
         writer = Writer(self._store, keys, call, kept=kept, kept_max=self._kept_max)
-        self._store.heard[keys[0]] = lambda _: call.cancel()
+        self._store.heard[keys[0]] = lambda _: call.cancel(cancelled())
 
         def on_end(task: asyncio.Task[None]) -> None:
             self.tasks.discard(task)

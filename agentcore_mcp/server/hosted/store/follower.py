@@ -12,7 +12,7 @@ from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
 from agentcore_mcp.server.call import waited_for
 from agentcore_mcp.server.hosted.store.connection import BEAT_S, LEASE_S, noting
 from agentcore_mcp.server.hosted.store.keys import text_key, worker_key
-from agentcore_mcp.server.hosted.store.record import Record, error_of
+from agentcore_mcp.server.hosted.store.record import Record
 from agentcore_mcp.server.hosted.store.writer import GONE_S, KEPT_S
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ end
 return found
 """
 _LET_GO = """
-redis.call('DEL', KEYS[2], KEYS[1] .. ':text', KEYS[1] .. ':stdout', KEYS[1] .. ':stderr')
+redis.call('DEL', KEYS[2])
+for _, name in ipairs({'text', 'stdout', 'stderr', 'live'}) do redis.call('DEL', KEYS[1] .. ':' .. name) end
 redis.call('HSET', KEYS[1], 'gone', ARGV[1])
 redis.call('HDEL', KEYS[1], 'image')
 redis.call('EXPIRE', KEYS[1], ARGV[2])
@@ -116,10 +117,14 @@ class Follower:
                     f"this worker is ending and the call goes on: call {tool} with handle {handle!r} alone"
                 ) from None
             await self._let_go(call, "was cancelled with its request")
-            await self._store.tell(worker_key(self._record.worker), call=self._keys[0], what="cancel")
+            await self.cancel()
             raise
         finally:
             del self._store.heard[self._claim]
+
+    async def cancel(self) -> None:
+        """Have the call ended by the worker that reads it."""
+        await self._store.tell(worker_key(self._record.worker), call=self._keys[0], what="cancel")
 
     async def leave(self, call: Call) -> None:
         """Let a later request have the call, which goes on."""
@@ -189,10 +194,10 @@ class Follower:
         from agentcore_mcp.wire.pieces import Binary
 
         record = self._record
-        call.stop, call.pauses = record.stop, record.pauses
+        record.tell(call)
         if record.image_type:
             async with self._store.reached() as redis:
                 content = await redis.hget(self._keys[0], "image")
             call.image = Binary.of(content, record.image_type) if content else None
-        if record.failure is not None:
-            raise error_of(record.failure)
+        if call.failure is not None:
+            raise call.failure

@@ -5,13 +5,16 @@ The prompt or command is not: nothing that happens later needs it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from agentcore_mcp import errors
 from agentcore_mcp.wire.eventstream import ContentStop  # noqa: TC001 - pydantic reads it
 from agentcore_mcp.wire.pauses import Pause  # noqa: TC001 - pydantic reads it
+
+if TYPE_CHECKING:
+    from agentcore_mcp.server.call import Call
 
 
 class Record(BaseModel):
@@ -43,6 +46,11 @@ class Record(BaseModel):
     pauses: tuple[Pause, ...] = ()
     failure: dict[str, Any] | None = None
     image_type: str = ""
+
+    def tell(self, call: Call) -> None:
+        """Note how the call ended, if it has."""
+        call.stop, call.pauses = self.stop, self.pauses
+        call.failure = None if self.failure is None else error_of(self.failure)
 
 
 class Told(BaseModel):

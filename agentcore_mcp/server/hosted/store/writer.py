@@ -56,7 +56,7 @@ if ARGV[6] ~= '' then
   redis.call('ZADD', KEYS[3], ARGV[6], KEYS[1])
   redis.call('EXPIRE', KEYS[3], ARGV[4])
   for _, old in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1 - ARGV[7])) do
-    redis.call('DEL', old .. ':text', old .. ':stdout', old .. ':stderr')
+    redis.call('DEL', old .. ':text', old .. ':stdout', old .. ':stderr', old .. ':live')
     if redis.call('EXISTS', old) == 1 then redis.call('HSET', old, 'gone', ARGV[8]) end
     redis.call('HDEL', old, 'image')
     redis.call('EXPIRE', old, {GONE_S})
@@ -90,7 +90,7 @@ class Writer:
         self._call = call
         self._kept = kept
         self._kept_max = kept_max
-        self._written = dict.fromkeys(call.outputs, 0)
+        self._written = dict.fromkeys(call.spools, 0)
         self._keys = [*keys, *(text_key(keys[0], name) for name in self._written)]
         shown = {name: output.spool.kept_bytes for name, output in call.outputs.items()}
         omitted = {name: output.ever_omitted_chars for name, output in call.outputs.items()}
@@ -122,7 +122,7 @@ class Writer:
 
     async def _write(self, message: str) -> bool:
         """Write what there is, at most so much of each text; return whether there is more."""
-        spools = {name: output.spool for name, output in self._call.outputs.items()}
+        spools = self._call.spools
         data = {name: self._next(spool, self._written[name]) for name, spool in spools.items()}
         total = {name: self._written[name] + len(each) for name, each in data.items()}
         left = {name: spool.kept_bytes - total[name] for name, spool in spools.items()}

@@ -1,0 +1,47 @@
+"""The tool ``decide_command``: the user's answer to whether a command may be run, as the live view brings it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
+from pydantic import Field
+
+from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.server.live.approvals import approved
+from agentcore_mcp.server.live.page import FOR_PAGE
+from agentcore_mcp.server.results import tool_errors
+from agentcore_mcp.server.state import ToolContext, caller_of
+from agentcore_mcp.server.tools.publishing import publish
+from agentcore_mcp.server.tools.run_command import RunCommandResult, begun, check
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver.tools import Tool
+
+    from agentcore_mcp.config import Settings
+
+DESCRIPTION = "Run or refuse a command that the user was asked about in the live view. Only the view has the approval."
+
+
+def published(settings: Settings) -> list[Tool]:
+    """Return the tool."""
+    return [publish(decide_command, "Answer for a command", DESCRIPTION, settings, meta=FOR_PAGE)]
+
+
+async def decide_command(
+    ctx: ToolContext,
+    approval: Annotated[str, Field(description="What the view was given.")],
+    run: Annotated[bool, Field(description="Whether it may be run.")],
+    agent: str = "",
+) -> Annotated[CallToolResult, RunCommandResult]:
+    """Begin the command that an approval is for, or let it be."""
+    caller = caller_of(ctx)
+    with tool_errors() as facts:
+        arguments = await approved(ctx.request_context.lifespan_context.confirmations, caller, approval)
+        # The agent's scopes were checked by this name.
+        if (await caller.target(agent, "")).agent.name != arguments["agent"]:
+            raise InvalidRequestError(f"the approval is for a command of {arguments['agent']}, not of {agent}")
+        if not run:
+            return RunCommandResult.not_run(str(arguments["session_id"]), "DENIED", "the user did not allow it").shown()
+        call = await check(ctx, **arguments)
+        return await begun(ctx, caller, facts, call)

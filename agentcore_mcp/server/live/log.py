@@ -1,0 +1,43 @@
+"""What a call brings in, in its order and as it came: what the live view shows.
+
+A result shows the texts of a call each by itself and without colours. Here each piece is a line of JSON with its time,
+its kind and its text, so that whoever knows an offset can go on from there.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+from agentcore_mcp.server.spool import Spool
+
+# Of a call, what a person may scroll through; nothing after it is kept, and read_output has more.
+LOG_MAX_BYTES = 4 * 1024 * 1024
+# A part of the log is read as whole lines, and has room for many of these.
+_PIECE_MAX_CHARS = 4_000
+# The name of the log beside a call's texts.
+LIVE = "live"
+# The kinds of pieces besides the names of the texts: what an agent is doing, and when the call began (Unix time).
+NOTES = "notes"
+_BEGAN = "began"
+
+
+class LiveLog(Spool):
+    """The log of one call, bounded like any kept output."""
+
+    def __init__(self) -> None:
+        super().__init__(LOG_MAX_BYTES)
+        self._began = time.monotonic()
+        self.take(_BEGAN, f"{time.time():.3f}")
+
+    def take(self, kind: str, text: str) -> None:
+        """Append a piece: ``text``, ``stdout``, ``stderr`` or ``notes``."""
+        after_s = round(time.monotonic() - self._began, 2)
+        for start in range(0, len(text), _PIECE_MAX_CHARS):
+            self.append(json.dumps([after_s, kind, text[start : start + _PIECE_MAX_CHARS]]) + "\n")
+
+
+def pieces_of(lines: str) -> tuple[list[list[float | str]], int]:
+    """Return the pieces of the whole lines of a text, and how many bytes they are."""
+    whole = lines[: lines.rfind("\n") + 1]
+    return [json.loads(line) for line in whole.split("\n")[:-1]], len(whole.encode())

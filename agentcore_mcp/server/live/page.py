@@ -1,0 +1,60 @@
+"""The page as an MCP App: a resource that tools name, and hosts show beside their results."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from mcp.server.apps import APP_MIME_TYPE, Apps
+from mcp.server.mcpserver.resources import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+URI = "ui://agentcore-mcp/live.html"
+# Of a tool that shows the page; hosts before 2026 know the second key alone.
+SHOWS_PAGE: dict[str, Any] = {"ui": {"resourceUri": URI}, "ui/resourceUri": URI}
+# Of a tool that the page calls; hosts keep it from their models.
+FOR_PAGE: dict[str, Any] = {"ui": {"visibility": ["app"]}}
+
+
+def html() -> str:
+    """Return the page, which ``live/build.mjs`` makes."""
+    return files("agentcore_mcp.server.live").joinpath("page.html").read_text(encoding="utf-8")
+
+
+class _Page(Resource):
+    async def read(self) -> str:
+        """Read it from the package, now that a host asks for it."""
+        return html()
+
+
+def apps() -> Apps:
+    """Return the extension of the MCP server that has the page."""
+    extension = Apps()
+    extension.add_resource(
+        _Page(
+            uri=URI,
+            name="live-view",
+            title="Live view",
+            description="Shows a call while it goes on",
+            mime_type=APP_MIME_TYPE,
+            # It asks no other host for anything.
+            meta={"ui": {"csp": {}, "prefersBorder": True}},
+        )
+    )
+    return extension
+
+
+def without_page(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what a server tells of itself for a host that doesn't show the page."""
+    if "tools" not in told:
+        return told
+    tools = [
+        {key: value for key, value in tool.items() if key != "_meta"} for tool in told["tools"] if not _for_page(tool)
+    ]
+    return {**told, "tools": tools}
+
+
+def _for_page(tool: Mapping[str, Any]) -> bool:
+    return bool(tool.get("_meta") == FOR_PAGE)

@@ -1,0 +1,128 @@
+"""The tool ``watch_call``: how a call is doing, without collecting it. The page of the live view goes on by it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import anyio
+from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
+from pydantic import Field
+
+from agentcore_mcp.errors import AgentCoreError, InvalidRequestError
+from agentcore_mcp.server.call import cancelled
+from agentcore_mcp.server.live.log import LIVE, pieces_of
+from agentcore_mcp.server.live.page import FOR_PAGE
+from agentcore_mcp.server.results import CallFacts, Result, explanation, tool_errors
+from agentcore_mcp.server.state import ToolContext, caller_of
+from agentcore_mcp.server.tools import handoff
+from agentcore_mcp.server.tools.publishing import bounded, publish
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver.tools import Tool
+
+    from agentcore_mcp.config import Settings
+    from agentcore_mcp.server.call import Call
+
+DESCRIPTION = """\
+Look at a call that was handed over, without collecting it: its status, and what has come since an offset. Waits for \
+news. With cancel, the call is ended; its session stays."""
+WAIT_MAX_S = 25
+# A look at a call costs next to nothing here, or a round trip to Redis, and nobody has to know who watches. Well below
+# the 200 ms within which a piece looks live.
+LOOK_S = 0.05
+# In both channels of a result, with JSON's escapes, below the 1 MiB that the SDK's HTTP client takes.
+READ_MAX_CHARS = 100_000
+
+
+class WatchCallResult(Result):
+    """How a call is doing."""
+
+    handle: str
+    tool: str
+    agent: str
+    session_id: str
+    status: Annotated[str, Field(description="RUNNING, COMPLETED, INPUT_REQUIRED, TIMED_OUT or FAILED.")]
+    exit_code: int | None = None
+    pieces: Annotated[list[list[Any]], Field(description="[seconds, kind, text] of each.")]
+    next_offset: int
+    dropped_bytes: int = 0
+    questions: list[dict[str, str]] = Field(default_factory=list)
+    error: str = ""
+
+    def as_text(self) -> str:
+        """Show what came, then how it is doing."""
+        came = "".join(str(text) for _, kind, text in self.pieces if kind != "began")
+        ended = "" if self.exit_code is None else f", exit code {self.exit_code}"
+        state = f"[{self.status}{ended}, session_id: {self.session_id}, next_offset: {self.next_offset}]"
+        questions = [f"[asks: {json.dumps(question, ensure_ascii=False)}]" for question in self.questions]
+        return "\n".join(filter(None, [came, state, *questions, self.error]))
+
+
+def published(settings: Settings) -> list[Tool]:
+    """Return the tool."""
+    return [publish(watch_call, "Watch a call", DESCRIPTION, settings, idempotent=True, local=True, meta=FOR_PAGE)]
+
+
+async def watch_call(
+    ctx: ToolContext,
+    handle: Annotated[str, Field(description="Of the call.")],
+    offset: Annotated[int, bounded("0 (unless given), or next_offset of an earlier result.", 0)] = 0,
+    wait_seconds: Annotated[int, bounded("How long to wait for news: 0 (unless given) to 25.", 0, WAIT_MAX_S)] = 0,
+    cancel: Annotated[bool, Field(description="End the call.")] = False,
+) -> Annotated[CallToolResult, WatchCallResult]:
+    """Return what is new of a call, at once or as soon as there is anything."""
+    calls = caller_of(ctx).calls
+    with tool_errors() as facts:
+        if offset < 0 or not 0 <= wait_seconds <= WAIT_MAX_S:
+            raise InvalidRequestError(f"offset has to be 0 or more, and wait_seconds 0 to {WAIT_MAX_S}")
+        call = await calls.named(handle)
+        facts.agent = call.session.target.agent
+        if cancel and not call.finished:
+            await _cancel(ctx, call)
+        # Without a log, nothing is read, and there may be an end to wait for.
+        with anyio.move_on_after(wait_seconds):
+            while not call.finished and (call.live is None or call.live.kept_bytes <= offset):
+                await anyio.sleep(LOOK_S)
+                # In another worker, what is known of it is as of the look.
+                call = call if call.stored is None else await calls.named(handle)
+        lines = "" if call.live is None else (await calls.read(call, LIVE, offset, READ_MAX_CHARS))[0]
+        pieces, size = pieces_of(lines)
+        more = call.live is not None and offset + size < call.live.kept_bytes and size > 0
+        ended = call.finished and not more
+        return WatchCallResult(
+            handle=handle,
+            tool=call.tool,
+            agent=call.session.agent,
+            session_id=call.session.session_id,
+            status=_status(call) if ended else handoff.RUNNING,
+            exit_code=call.stop.exit_code if call.stop is not None and ended else None,
+            pieces=pieces,
+            next_offset=offset + size,
+            dropped_bytes=0 if call.live is None else call.live.dropped_bytes,
+            questions=handoff.questions(call) if ended else [],
+            error=_error(call, facts) if ended else "",
+        ).shown()
+
+
+def _status(call: Call) -> str:
+    if call.failure is not None:
+        return "FAILED"
+    return call.stop.status if call.stop is not None else handoff.INPUT_REQUIRED if call.pauses else "COMPLETED"
+
+
+def _error(call: Call, facts: CallFacts) -> str:
+    facts.session_id = call.session.session_id
+    if isinstance(call.failure, AgentCoreError):
+        return explanation(call.failure, facts)
+    return "" if call.failure is None else "the call failed inside the server"
+
+
+async def _cancel(ctx: ToolContext, call: Call) -> None:
+    """End a call, here or at the worker that reads it, and its session if the agent is configured so."""
+    if call.stored is None:
+        call.cancel(cancelled())
+    else:
+        await call.stored.cancel()
+    if call.session.target.agent.on_cancel == "stop":
+        caller_of(ctx).begin_stop(call.session)
