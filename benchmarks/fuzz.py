@@ -33,7 +33,7 @@ from agentcore_mcp.wire.eventstream import (
     ContentStop,
     encode_command_event,
 )
-from agentcore_mcp.wire.frames import encode_frame
+from agentcore_mcp.wire.eventstream.frames import encode_frame
 from agentcore_mcp.wire.refusals import error_of_answer
 from agentcore_mcp.wire.sse import SSEDecoder, SSEEvent
 

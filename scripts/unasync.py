@@ -25,6 +25,7 @@ BLOCKING = RUNTIME / "blocking"
 MODULES = {
     RUNTIME / "bodies.py": BLOCKING / "bodies.py",
     RUNTIME / "client.py": BLOCKING / "client.py",
+    RUNTIME / "harnesses.py": BLOCKING / "harnesses.py",
     RUNTIME / "sending.py": BLOCKING / "sending.py",
     RUNTIME / "sdk" / "methods.py": BLOCKING / "methods.py",
 }
@@ -53,7 +54,7 @@ REPLACEMENTS = {
     r"\b(\w+)_async\b": r"\1",
     r"\bAsyncMethods\b": "BlockingMethods",
     r"\b(Answer|Invocation|CommandRun|RuntimeClient)\b": r"Blocking\1",
-    r"\bagentcore_mcp\.runtime\.(bodies|client|sending)\b": r"agentcore_mcp.runtime.blocking.\1",
+    r"\bagentcore_mcp\.runtime\.(bodies|client|harnesses|sending)\b": r"agentcore_mcp.runtime.blocking.\1",
     # Prose
     r"\bThe blocking half is generated from this module: see\b": "Generated from the async half by",
     r"  # noqa: ASYNC109.*": "",

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         ContentStart as ContentStart,
         ContentStop as ContentStop,
     )
+    from agentcore_mcp.wire.eventstream.harnesses import tool_results as tool_results
     from agentcore_mcp.wire.ids import Runtime as Runtime, RuntimeArn as RuntimeArn, RuntimeId as RuntimeId
     from agentcore_mcp.wire.pauses import Pause as Pause
     from agentcore_mcp.wire.pieces import Binary as Binary, Text as Text
@@ -83,6 +84,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "agentcore_mcp.runtime.text": "iter_text parse_sse_data",
         "agentcore_mcp.runtime.websocket.connection": "RuntimeWebSocket connect",
         "agentcore_mcp.wire.eventstream": "CommandDecoder CommandEvent ContentDelta ContentStart ContentStop",
+        "agentcore_mcp.wire.eventstream.harnesses": "tool_results",
         "agentcore_mcp.wire.ids": "Runtime RuntimeArn RuntimeId",
         "agentcore_mcp.wire.pauses": "Pause",
         "agentcore_mcp.wire.pieces": "Binary Text",

@@ -1,4 +1,4 @@
-"""RuntimeClient: the three operations over HTTP, streaming.
+"""RuntimeClient: the operations over HTTP, streaming.
 
 ``wire.requests`` builds a request, ``endpoints`` chooses its host, ``auth`` its credentials, and ``retries`` decides
 whether it is sent again; here they meet. Answers are in ``bodies`` and ``replies``.
@@ -16,6 +16,7 @@ from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
 from agentcore_mcp.runtime.bodies import Answer, CommandRun, Invocation, answer_in, check_success
 from agentcore_mcp.runtime.endpoints import endpoints
 from agentcore_mcp.runtime.environment import Certificates
+from agentcore_mcp.runtime.harnesses import HarnessMethods
 from agentcore_mcp.runtime.readers import command_body, invocation_body
 from agentcore_mcp.runtime.replies import StoppedSession
 from agentcore_mcp.runtime.requests import RuntimeRequest, new_session_id, parsed_arn
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class RuntimeClient:
+class RuntimeClient(HarnessMethods):
     """Calls agent runtimes. It keeps nothing open between calls, and may be shared by everything that calls.
 
     Args:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from agentcore_mcp.errors import AgentError
 from agentcore_mcp.wire.encodings import GzipReader, is_gzip
 from agentcore_mcp.wire.eventstream import CommandDecoder, CommandEvent
+from agentcore_mcp.wire.eventstream.harnesses import HarnessAnswer
 from agentcore_mcp.wire.headers import SSE_TYPE
 from agentcore_mcp.wire.pieces import TextPieces, is_text_type
 from agentcore_mcp.wire.reports import FAILURE_MARK, stream_failure
@@ -199,6 +200,11 @@ def invocation_body(reply: Reply) -> Body[str]:
 def command_body(reply: Reply) -> Body[CommandEvent]:
     """Return the body of a successful answer to a command."""
     return Body(CommandDecoder(), reply)
+
+
+def harness_body(reply: Reply) -> Body[str]:
+    """Return the body of a successful answer of a harness."""
+    return Body(HarnessAnswer().reader, reply)
 
 
 def _charset(content_type: str) -> str | None:

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.wire.limits import SESSION_ID_MAX_CHARS, SESSION_ID_MIN_CHARS, USER_ID_MAX_CHARS
+from agentcore_mcp.wire.limits import (
+    HARNESS_SESSION_ID_MAX_CHARS,
+    SESSION_ID_MAX_CHARS,
+    SESSION_ID_MIN_CHARS,
+    USER_ID_MAX_CHARS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,6 +56,7 @@ SESSION = Member(
     SESSION_ID_MIN_CHARS,
     SESSION_ID_MAX_CHARS,
 )
+HARNESS_SESSION = Member(SESSION.name, SESSION.header, SESSION_ID_MIN_CHARS, HARNESS_SESSION_ID_MAX_CHARS)
 USER = Member("runtimeUserId", "X-Amzn-Bedrock-AgentCore-Runtime-User-Id", 1, USER_ID_MAX_CHARS)
 TYPES = (Member("contentType", "Content-Type", 1, 256), Member("accept", "Accept", 1, 256))
 MCP = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.wire.headers import SESSION_HEADER
-from agentcore_mcp.wire.limits import SESSION_ID_MAX_CHARS, SESSION_ID_MIN_CHARS
+from agentcore_mcp.wire.limits import HARNESS_SESSION_ID_MAX_CHARS, SESSION_ID_MAX_CHARS, SESSION_ID_MIN_CHARS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,9 @@ _ARN = re.compile(
 # The model gives session ids no pattern. A header value can carry visible ASCII without any escaping, so that is
 # what is let through; in particular no CR, LF or space.
 _SESSION_ID = re.compile(rf"[!-~]{{{SESSION_ID_MIN_CHARS},{SESSION_ID_MAX_CHARS}}}")
+HARNESS_SESSION_ID = re.compile(
+    rf"[a-zA-Z0-9][a-zA-Z0-9_-]{{{SESSION_ID_MIN_CHARS - 1},{HARNESS_SESSION_ID_MAX_CHARS - 1}}}"
+)
 # In answers the model has 1 to 100 of fewer characters, but a service that sends more may mean it.
 _ANSWERED_ID = re.compile(rf"[!-~]{{1,{SESSION_ID_MAX_CHARS}}}")
 CLIENT_TOKEN = re.compile(r"(?=.{33,256}$)[a-zA-Z0-9](?:-*[a-zA-Z0-9])*")
@@ -42,7 +45,7 @@ class RuntimeArn:
 
     Commands in a harness are run under its own ARN, says AWS's developer guide ("Environment and filesystem"); the
     runtime behind it refuses them. Asking it is another operation, InvokeHarness. How its sessions are stopped is
-    documented nowhere, so that is left to the service.
+    documented nowhere, so that is left to the service, under the harness's ARN as well.
     """
 
     partition: str
@@ -94,12 +97,19 @@ class RuntimeId:
 Runtime = RuntimeArn | RuntimeId
 
 
-def check_session_id(session_id: str) -> str:
+def check_session_id(session_id: str, *, of_harness: bool = False) -> str:
     """Return a session id that the service accepts and a header can carry.
 
     Raises:
-        InvalidRequestError: If it is not 33 to 256 visible ASCII characters.
+        InvalidRequestError: If it is not 33 to 256 visible ASCII characters; or, for a harness, 33 to 100 letters,
+            digits, dashes and underscores, the first a letter or digit.
     """
+    if of_harness and not HARNESS_SESSION_ID.fullmatch(session_id):
+        raise InvalidRequestError(
+            f"not the session id of a harness: {session_id[:SESSION_ID_MIN_CHARS]!r} ({len(session_id)} characters); "
+            f"it has {SESSION_ID_MIN_CHARS} to {HARNESS_SESSION_ID_MAX_CHARS} letters, digits, '-' and '_', and begins "
+            "with a letter or digit"
+        )
     if not _SESSION_ID.fullmatch(session_id):
         raise InvalidRequestError(
             f"not a session id: {session_id[:SESSION_ID_MAX_CHARS]!r} ({len(session_id)} characters); it "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentcore_mcp.wire.headers import COMMAND_TRACE, MCP, SESSION, TRACE, TYPES, USER, Member
+from agentcore_mcp.wire.headers import COMMAND_TRACE, HARNESS_SESSION, MCP, SESSION, TRACE, TYPES, USER, Member
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +16,11 @@ class Operation:
     """An operation.
 
     Attributes:
-        path: Below ``/runtimes/{runtime}/``.
+        path: Below ``/runtimes/{runtime}/``, or all of it if the ARN is in the query.
         members: Those that travel in headers.
         by_id: Whether a runtime can be named by its id and account, and not only by its ARN.
+        needs_session: Whether the session has to be named.
+        arn_parameter: The query's parameter for the ARN, if that is where it is.
     """
 
     name: str
@@ -26,11 +28,22 @@ class Operation:
     path: str
     members: tuple[Member, ...] = (SESSION,)
     by_id: bool = False
+    needs_session: bool = False
+    arn_parameter: str = ""
 
 
 INVOKE = Operation("InvokeAgentRuntime", "POST", "invocations", (SESSION, *TYPES, *MCP, USER, *TRACE), by_id=True)
 COMMAND = Operation("InvokeAgentRuntimeCommand", "POST", "commands", (SESSION, *TYPES, *COMMAND_TRACE), by_id=True)
-STOP = Operation("StopRuntimeSession", "POST", "stopruntimesession")
+STOP = Operation("StopRuntimeSession", "POST", "stopruntimesession", needs_session=True)
+# The model sets no limits to the user's id here; those are another operation's.
+HARNESS = Operation(
+    "InvokeHarness",
+    "POST",
+    "harnesses/invoke",
+    (HARNESS_SESSION, USER, *COMMAND_TRACE),
+    needs_session=True,
+    arn_parameter="harnessArn",
+)
 CARD = Operation("GetAgentCard", "GET", "invocations/.well-known/agent-card.json")
 SOCKET = Operation("InvokeAgentRuntimeWithWebSocketStream", "GET", "ws")
 SHELL = Operation("InvokeAgentRuntimeCommandShell", "GET", "ws/shells")

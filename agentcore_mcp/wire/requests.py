@@ -206,8 +206,10 @@ def target_of(runtime: Runtime, operation: Operation, query: Mapping[str, str | 
         name, query = runtime.runtime_id, {"accountId": runtime.account_id, **query}
     else:
         name = _segment(runtime)
-    given = {name: value for name, value in query.items() if value is not None}
     path = f"/runtimes/{name}/{operation.path}"
+    if operation.arn_parameter:
+        path, query = f"/{operation.path}", {operation.arn_parameter: str(runtime), **query}
+    given = {name: value for name, value in query.items() if value is not None}
     try:
         return f"{path}?{urlencode(given, quote_via=quote)}" if given else path
     except UnicodeEncodeError as error:

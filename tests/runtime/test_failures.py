@@ -31,10 +31,10 @@ from agentcore_mcp.wire.eventstream import (
     ContentStop,
     encode_command_event,
 )
+from agentcore_mcp.wire.eventstream.events import encode_exception
 from agentcore_mcp.wire.pieces import ANSWER_MAX_BYTES
 from agentcore_mcp.wire.refusals import FOREIGN
 from tests.support.clients import ARN, SESSION_ID, client_of
-from tests.support.frames import encode_exception
 from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked, head, loopback_server, reply
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from botocore.config import Config
 from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
+from agentcore_mcp.wire.eventstream.events import encode_event
 from agentcore_mcp.wire.ids import RuntimeId
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, botocore_authorization, fake_session
 from tests.support.clients import ARN, REGION, SESSION_ID, client_of
@@ -107,6 +108,42 @@ def boto_command_in_a_harness(client: Any) -> None:
     )
 
 
+async def ours_harness(client: RuntimeClient) -> None:
+    async with client.invoke_harness(
+        HARNESS_ARN,
+        "größer",
+        session_id=SESSION_ID,
+        qualifier="blue",
+        user_id="Käthe ☃",
+        options={"maxIterations": 3, "actorId": "käthe"},
+        headers=TRACE,
+    ) as answer:
+        assert [piece async for piece in answer] == ['{"messageStop": {"stopReason": "end_turn"}}']
+
+
+def boto_harness(client: Any) -> None:
+    stream = client.invoke_harness(
+        harnessArn=HARNESS_ARN,
+        qualifier="blue",
+        runtimeSessionId=SESSION_ID,
+        runtimeUserId="Käthe ☃",
+        messages=[{"role": "user", "content": [{"text": "größer"}]}],
+        maxIterations=3,
+        actorId="käthe",
+        traceParent=TRACE["traceparent"],
+        baggage=TRACE["baggage"],
+    )["stream"]
+    assert list(stream) == [{"messageStop": {"stopReason": "end_turn"}}]
+
+
+async def ours_stop_of_a_harness(client: RuntimeClient) -> None:
+    await client.stop_session(HARNESS_ARN, session_id=SESSION_ID, client_token=CLIENT_TOKEN)
+
+
+def boto_stop_of_a_harness(client: Any) -> None:
+    client.stop_runtime_session(agentRuntimeArn=HARNESS_ARN, runtimeSessionId=SESSION_ID, clientToken=CLIENT_TOKEN)
+
+
 async def ours_stop(client: RuntimeClient) -> None:
     await client.stop_session(ARN, session_id=SESSION_ID, qualifier="DEFAULT", client_token=CLIENT_TOKEN)
 
@@ -121,6 +158,9 @@ async def accept(exchange: Exchange) -> None:
     if "/commands" in exchange.request.target:
         body = encode_command_event(ContentStop(0, "COMPLETED"))
         await exchange.send(reply(body=body, content_type="application/vnd.amazon.eventstream"))
+    elif exchange.request.target.startswith("/harnesses"):
+        body = encode_event("messageStop", {"stopReason": "end_turn"})
+        await exchange.send(reply(body=body, content_type="application/vnd.amazon.eventstream"))
     else:
         await exchange.send(reply(body=b"{}", content_type="application/json"))
 
@@ -132,9 +172,11 @@ async def accept(exchange: Exchange) -> None:
         (ours_invoke_by_id, boto_invoke_by_id),
         (ours_command, boto_command),
         (ours_command_in_a_harness, boto_command_in_a_harness),
+        (ours_harness, boto_harness),
         (ours_stop, boto_stop),
+        (ours_stop_of_a_harness, boto_stop_of_a_harness),
     ],
-    ids=["invoke", "invoke by id", "command", "command in a harness", "stop"],
+    ids=["invoke", "invoke by id", "command", "command in a harness", "harness", "stop", "stop of a harness"],
 )
 async def test_requests_and_signatures_are_those_of_boto3(
     ours: Callable[[RuntimeClient], Awaitable[None]], theirs: Callable[[Any], None]

@@ -24,9 +24,9 @@ from agentcore_mcp.wire.eventstream import (
     ContentStop,
     encode_command_event,
 )
-from agentcore_mcp.wire.frames import encode_frame
+from agentcore_mcp.wire.eventstream.events import encode_exception
+from agentcore_mcp.wire.eventstream.frames import encode_frame
 from agentcore_mcp.wire.ids import RuntimeArn
-from tests.support.frames import encode_exception
 from tests.support.runtimes import ARN
 from tests.support.servers import LAST_CHUNK, Exchange, LoopbackServer, chunk, chunked, head, loopback_server, reply
 from tests.support.sse import encode_sse

@@ -1,20 +1,11 @@
-"""The error frames that the service ends a stream with."""
+"""The error frame that the service ends a stream with, if the error is not in its model."""
 
 from __future__ import annotations
 
-import json
-
-from agentcore_mcp.wire.frames import encode_frame
+from agentcore_mcp.wire.eventstream.frames import encode_frame
 
 # The limit that the event-stream specification sets for the value of a header.
 MAX_HEADER_VALUE_BYTES = 32_767
-
-
-def encode_exception(code: str, message: str) -> bytes:
-    """Encode a modelled error, such as ``ThrottlingException``, as the frame that ends a stream."""
-    name = code[:1].lower() + code[1:]
-    headers = {":message-type": "exception", ":exception-type": name, ":content-type": "application/json"}
-    return encode_frame(headers, json.dumps({"message": message}).encode())
 
 
 def encode_error(code: str, message: str) -> bytes:

@@ -102,6 +102,8 @@ async def streaming() -> None:
             assert_type(answer.session_id, str)
             async for piece in answer:
                 assert_type(piece, str)
+        async with client.invoke_harness(ARN, "Hello", options={"maxTokens": 100}) as answer:
+            assert_type(answer, Invocation)
         async with client.invoke(ARN, b"{}") as answer:
             async for pieces in answer.batches:
                 assert_type(pieces, list[str])
@@ -124,6 +126,8 @@ def streaming_without_an_event_loop() -> None:
             assert_type(answer, BlockingInvocation)
             for piece in answer:
                 assert_type(piece, str)
+        with client.invoke_harness(ARN, [{"role": "user", "content": [{"text": "Hello"}]}]) as answer:
+            assert_type(answer, BlockingInvocation)
         with client.run_command(ARN, "ls") as run:
             assert_type(run, BlockingCommandRun)
             for event in run:

@@ -9,6 +9,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import botocore.session
 import pytest
@@ -16,44 +17,53 @@ from hypothesis import given, strategies as st
 
 from agentcore_mcp.wire import headers, ids, limits, operations, refusals, requests
 from agentcore_mcp.wire.eventstream import STATUS_COMPLETED, STATUS_TIMED_OUT
-from agentcore_mcp.wire.operations import CARD, COMMAND, INVOKE, SHELL, SOCKET, STOP, Operation
+from agentcore_mcp.wire.eventstream.harnesses import OPTIONS
+from agentcore_mcp.wire.operations import CARD, COMMAND, HARNESS, INVOKE, SHELL, SOCKET, STOP, Operation
+
+if TYPE_CHECKING:
+    from botocore.model import Shape
 
 MODEL = botocore.session.get_session().get_service_model("bedrock-agentcore", "2024-02-28")
-MODELLED = [INVOKE, COMMAND, STOP, CARD]
+MODELLED = [INVOKE, COMMAND, STOP, CARD, HARNESS]
 # The members that travel elsewhere than in headers.
 ELSEWHERE = {
     INVOKE.name: {"agentRuntimeArn", "qualifier", "accountId", "payload"},
     COMMAND.name: {"agentRuntimeArn", "qualifier", "accountId", "body"},
     STOP.name: {"agentRuntimeArn", "qualifier", "clientToken"},
     CARD.name: {"agentRuntimeArn", "qualifier"},
+    HARNESS.name: {"harnessArn", "qualifier", "messages", *OPTIONS},
 }
+# Where the model sets none.
+LIMITS_OF_OTHERS = {(HARNESS.name, headers.USER.name): (1, limits.USER_ID_MAX_CHARS)}
 # The headers of answers that are AgentCore's own, and not the agent's.
 ANSWERED = {headers.SESSION_HEADER.lower(), "x-amzn-bedrock-agentcore-runtime-session-endpoint-url"}
 # The reasons of a ValidationException that are about memory, not about runtimes.
 REASONS_OF_OTHERS = {"EventInOtherSession", "ResourceConflict"}
 
 
+def limits_of(member: Shape) -> tuple[int, int]:
+    return member.metadata["min"], member.metadata["max"]
+
+
 def bounds(shape: str) -> tuple[int, int]:
-    metadata = MODEL.shape_for(shape).metadata
-    return metadata["min"], metadata["max"]
+    return limits_of(MODEL.shape_for(shape))
 
 
 @pytest.mark.parametrize("operation", MODELLED, ids=lambda operation: operation.name)
 def test_an_operation_is_the_models(operation: Operation) -> None:
     model = MODEL.operation_model(operation.name)
 
-    assert (operation.method, "/runtimes/{agentRuntimeArn}/" + operation.path) == (
-        model.http["method"],
-        model.http["requestUri"],
-    )
+    path = "/" if operation.arn_parameter else "/runtimes/{agentRuntimeArn}/"
+    assert (operation.method, path + operation.path) == (model.http["method"], model.http["requestUri"])
     assert model.http["responseCode"] == 200
 
 
 @pytest.mark.parametrize("operation", MODELLED, ids=lambda operation: operation.name)
 def test_the_members_of_an_input_are_all_known(operation: Operation) -> None:
-    members = MODEL.operation_model(operation.name).input_shape.members
+    model = MODEL.operation_model(operation.name).input_shape
+    members = model.members
     in_headers = {
-        (name, member.serialization["name"], member.metadata["min"], member.metadata["max"])
+        (name, member.serialization["name"], *(LIMITS_OF_OTHERS.get((operation.name, name)) or limits_of(member)))
         for name, member in members.items()
         if member.serialization.get("location") == "header"
     }
@@ -61,6 +71,8 @@ def test_the_members_of_an_input_are_all_known(operation: Operation) -> None:
     assert {(m.name, m.header, m.min_chars, m.max_chars) for m in operation.members} == in_headers
     assert members.keys() - {name for name, *_ in in_headers} == ELSEWHERE[operation.name]
     assert operation.by_id == ("accountId" in members)
+    assert operation.needs_session == ("runtimeSessionId" in model.required_members)
+    assert operation.arn_parameter in ("", *members)
 
 
 @pytest.mark.parametrize("operation", MODELLED, ids=lambda operation: operation.name)
@@ -91,6 +103,8 @@ def test_the_parameters_of_a_query_are_the_models() -> None:
 
 
 def test_the_limits_are_the_models() -> None:
+    in_harness = MODEL.shape_for("InvokeHarnessRequestRuntimeSessionIdString")
+    assert limits_of(in_harness) == (limits.SESSION_ID_MIN_CHARS, limits.HARNESS_SESSION_ID_MAX_CHARS)
     assert bounds("SessionType") == (limits.SESSION_ID_MIN_CHARS, limits.SESSION_ID_MAX_CHARS)
     assert bounds("StringType") == (1, limits.USER_ID_MAX_CHARS)
     assert bounds("Body") == (0, limits.PAYLOAD_MAX_BYTES)
@@ -150,6 +164,15 @@ def test_a_client_token_is_the_models(token: str) -> None:
     pattern = MODEL.shape_for("ClientToken").metadata["pattern"]
 
     assert bool(ids.CLIENT_TOKEN.fullmatch(token)) == bool(fits and re.fullmatch(pattern, token))
+
+
+@given(st.text("aZ0-_.\n", min_size=30, max_size=103))
+def test_a_session_id_of_a_harness_is_the_models(session_id: str) -> None:
+    shape = MODEL.shape_for("InvokeHarnessRequestRuntimeSessionIdString")
+    shortest, longest = limits_of(shape)
+    fits = shortest <= len(session_id) <= longest and re.fullmatch(shape.metadata["pattern"], session_id)
+
+    assert bool(ids.HARNESS_SESSION_ID.fullmatch(session_id)) == bool(fits)
 
 
 def test_the_service_is_the_models() -> None:

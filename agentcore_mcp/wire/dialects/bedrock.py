@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from agentcore_mcp.wire.speech import Speech
 
 _DATA, DELTA = 1, 2
+# Why a message ended before the model was done: Converse's reasons, then those that a harness adds.
+_CUT_SHORT = frozenset(
+    """
+    max_tokens content_filtered guardrail_intervened malformed_model_output malformed_tool_use
+    model_context_window_exceeded
+    interrupted partial_turn max_iterations_exceeded max_output_tokens_exceeded timeout_exceeded hook_stopped
+    """.split()  # noqa: SIM905
+)
 
 
 # --- Converse
@@ -29,12 +37,25 @@ def _content_block_delta(body: dict[str, Any], speech: Speech) -> str | None:
     return ""
 
 
+def _message_stop(body: dict[str, Any], speech: Speech) -> str:
+    speech.turn()
+    reason = body.get("stopReason")
+    return speech.line(f"(the answer ended early: {reason})") if reason in _CUT_SHORT else ""
+
+
+def _hook_event(body: dict[str, Any], speech: Speech) -> str:
+    if body.get("decision") != "deny":
+        return ""
+    return speech.line(f"(the hook {body.get('name')} denied {body.get('type')}: {body.get('reason') or 'no reason'})")
+
+
 _CONVERSE: dict[str, Reader] = {
     "messageStart": TURN,
     "contentBlockStart": Row(fragment="start.toolUse", id="contentBlockIndex"),
     "contentBlockDelta": _content_block_delta,
     "contentBlockStop": Row(id="contentBlockIndex", ends=True),
-    "messageStop": TURN,
+    "messageStop": _message_stop,
+    "hookEvent": _hook_event,
     "metadata": Row(needs="usage"),
 }
 CONVERSE_EVENTS = tuple(_CONVERSE)

@@ -15,7 +15,7 @@ from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.redaction import redacted
 from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 from agentcore_mcp.runtime.websocket.connection import connect
-from agentcore_mcp.wire.frames import encode_frame
+from agentcore_mcp.wire.eventstream.frames import encode_frame
 from tests.support.aws import SESSION_TOKEN, fake_session
 from tests.support.clients import ARN, SESSION_ID
 from tests.support.sdk import Async, Blocking, Manner, sdk_of

@@ -27,9 +27,9 @@ from agentcore_mcp.wire.eventstream import (
     ContentStop,
     encode_command_event,
 )
+from agentcore_mcp.wire.eventstream.events import encode_exception
 from tests.support import servers
 from tests.support.clients import SESSION_ID
-from tests.support.frames import encode_exception
 from tests.support.sdk import Async, Blocking, Manner, sdk_of
 from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked, head, loopback_server
 from tests.support.serving import serving

@@ -12,7 +12,7 @@ from botocore.eventstream import EventStreamBuffer
 from hypothesis import given, strategies as st
 
 from agentcore_mcp.errors import ProtocolError
-from agentcore_mcp.wire.frames import (
+from agentcore_mcp.wire.eventstream.frames import (
     MAX_FRAME_BYTES,
     MAX_HEADERS_BYTES,
     MAX_PAYLOAD_BYTES,

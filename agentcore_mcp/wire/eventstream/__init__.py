@@ -1,28 +1,24 @@
 """A running command as its event stream: bytes in, command events out, and the encoders for the other side.
 
-What the frames say, after the service model's InvokeAgentRuntimeCommandStreamOutput; ``frames`` knows their bytes.
-Strict in what is written, which boto3 reads, and tolerant in what is read, because nothing but the model documents the
-real service's frames: a payload may sit inside the member ``chunk``, headers may be missing, an event's type may be its
-member, and what is unknown is skipped.
+What the frames say, after the service model's InvokeAgentRuntimeCommandStreamOutput; ``events`` has what the streams of
+all operations have in common, and ``frames`` knows their bytes. Strict in what is written, which boto3 reads, and
+tolerant in what is read, because nothing but the model documents the real service's frames: a payload may sit inside
+the member ``chunk``, headers may be missing, an event's type may be its member, and what is unknown is skipped.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from agentcore_mcp.errors import AgentRuntimeError, ProtocolError, StreamInterruptedError
+from agentcore_mcp.errors import ProtocolError
 from agentcore_mcp.wire.characters import WholeCharacters, valid_unicode
-from agentcore_mcp.wire.frames import FrameReader, encode_frame
-from agentcore_mcp.wire.headers import ERROR_TYPE_HEADER, JSON_TYPE
-from agentcore_mcp.wire.refusals import error_of_answer
+from agentcore_mcp.wire.eventstream.events import EventReader, encode_event, json_object, payload_value
 
 STATUS_COMPLETED = "COMPLETED"
 STATUS_TIMED_OUT = "TIMED_OUT"
 
 _MEMBERS = ("contentStart", "contentDelta", "contentStop")
-_EVENT_HEADERS = {":message-type": "event", ":event-type": "chunk", ":content-type": JSON_TYPE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +63,18 @@ class CommandDecoder:
     """
 
     def __init__(self) -> None:
-        self._frames = FrameReader()
+        self._reader = EventReader(self._events, missing="the command's exit code; the command may still be running")
         self._stdout, self._stderr = WholeCharacters(), WholeCharacters()  # an output may be cut within a character
-        self._stopped = False
-        self._error: ProtocolError | AgentRuntimeError | None = None
 
     @property
     def failed(self) -> bool:
         """Whether an error was found; every further call raises it."""
-        return self._error is not None
+        return self._reader.failed
 
     @property
     def finished(self) -> bool:
         """Whether the command's exit code has come. Whatever follows it says nothing."""
-        return self._stopped
+        return self._reader.finished
 
     def feed(self, data: bytes) -> list[CommandEvent]:
         """Take the next bytes and return the events that they complete.
@@ -90,16 +84,7 @@ class CommandDecoder:
             ServiceError: If the stream carries an error of the service.
             AgentError: If the stream carries the error that the runtime's own code failed.
         """
-        if self._error is not None:
-            raise self._error
-        events: list[CommandEvent] = []
-        try:
-            self._take(data, events)
-        except (ProtocolError, AgentRuntimeError) as error:
-            self._error = error
-            if not events:
-                raise
-        return events
+        return self._reader.feed(data)
 
     def close(self) -> list[CommandEvent]:
         """End the stream. There are never events left, so the list is empty.
@@ -108,34 +93,20 @@ class CommandDecoder:
             StreamInterruptedError: If no ``ContentStop`` came. An exit code is never invented.
             ProtocolError: If an error was found before; likewise ServiceError and AgentError.
         """
-        if self._error is not None:
-            raise self._error
-        if self._stopped:
-            return []
-        if self._frames.unfinished:
-            raise StreamInterruptedError(
-                f"the stream broke off after {self._frames.unfinished}, before the command's exit code; the command "
-                "may still be running"
-            )
-        raise StreamInterruptedError("the stream ended without the command's exit code; it may still be running")
+        return self._reader.close()
 
-    def _take(self, data: bytes, events: list[CommandEvent]) -> None:
-        if self._stopped:
-            return
-        for headers, payload in self._frames.feed(data):
-            if error := _error(headers, payload):
-                raise error
-            for event in _events(headers, payload):
-                if isinstance(event, ContentDelta):
-                    events.append(ContentDelta(self._stdout.feed(event.stdout), self._stderr.feed(event.stderr)))
-                    continue
-                if isinstance(event, ContentStop):
-                    self._stopped = True
-                    if (left := ContentDelta(self._stdout.close(), self._stderr.close())) != ContentDelta():
-                        events.append(left)
-                events.append(event)
-            if self._stopped:
-                return
+    def _events(self, headers: dict[str, str], payload: bytes) -> list[CommandEvent]:
+        events: list[CommandEvent] = []
+        for event in _events(headers, payload):
+            if isinstance(event, ContentDelta):
+                events.append(ContentDelta(self._stdout.feed(event.stdout), self._stderr.feed(event.stderr)))
+                continue
+            if isinstance(event, ContentStop):
+                self._reader.finished = True
+                if (left := ContentDelta(self._stdout.close(), self._stderr.close())) != ContentDelta():
+                    events.append(left)
+            events.append(event)
+        return events
 
 
 def command_event_value(event: CommandEvent) -> dict[str, dict[str, Any]]:
@@ -150,7 +121,7 @@ def command_event_value(event: CommandEvent) -> dict[str, dict[str, Any]]:
 
 def encode_command_event(event: CommandEvent) -> bytes:
     """Encode an event as the frame in which the service sends it."""
-    return encode_frame(_EVENT_HEADERS, json.dumps(command_event_value(event)).encode())
+    return encode_event("chunk", command_event_value(event))
 
 
 def _events(headers: dict[str, str], payload: bytes) -> list[CommandEvent]:
@@ -161,10 +132,7 @@ def _events(headers: dict[str, str], payload: bytes) -> list[CommandEvent]:
     event_type = headers.get(":event-type", "chunk")
     if headers.get(":message-type", "event") != "event" or event_type not in ("chunk", *_MEMBERS):
         return []
-    try:
-        value = _object(json.loads(payload.decode()), "a frame's payload")
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"a frame's payload is not JSON: {payload[:100]!r}") from error
+    value = payload_value(payload)
     if isinstance(value.get("chunk"), dict):
         value = value["chunk"]
     if event_type in _MEMBERS and event_type not in value:
@@ -173,37 +141,16 @@ def _events(headers: dict[str, str], payload: bytes) -> list[CommandEvent]:
     if value.get("contentStart") is not None:
         events.append(ContentStart())
     if value.get("contentDelta") is not None:
-        delta = _object(value["contentDelta"], "contentDelta")
+        delta = json_object(value["contentDelta"], "contentDelta")
         events.append(ContentDelta(_output(delta, "stdout"), _output(delta, "stderr")))
     if value.get("contentStop") is not None:
-        stop = _object(value["contentStop"], "contentStop")
+        stop = json_object(value["contentStop"], "contentStop")
         exit_code, status = stop.get("exitCode"), stop.get("status")
         # bool is an int in Python, but not on the wire
         if type(exit_code) is not int or not isinstance(status, str):
             raise ProtocolError(f"contentStop needs an integer exitCode and a text status, not {stop!r:.200}")
         events.append(ContentStop(exit_code, valid_unicode(status)))
     return events
-
-
-def _error(headers: dict[str, str], payload: bytes) -> AgentRuntimeError | None:
-    """Return the error that a frame carries; None if it carries none."""
-    code, body = "", payload
-    match headers.get(":message-type"):
-        case "exception":
-            code = headers.get(":exception-type", "")
-        case "error":
-            code, message = headers.get(":error-code", ""), headers.get(":error-message")
-            body = json.dumps({"message": message}).encode() if message else b""
-        case _:
-            return None
-    # The wire writes it in camelCase and the service model in PascalCase.
-    return error_of_answer(None, {ERROR_TYPE_HEADER: code[:1].upper() + code[1:]}, body)
-
-
-def _object(value: object, what: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ProtocolError(f"{what} is not a JSON object: {value!r:.200}")
-    return value
 
 
 def _output(delta: dict[str, Any], name: str) -> str:

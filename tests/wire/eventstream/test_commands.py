@@ -26,10 +26,11 @@ from agentcore_mcp.wire.eventstream import (
     ContentStop,
     encode_command_event,
 )
-from agentcore_mcp.wire.frames import MAX_FRAME_BYTES, FrameReader, encode_frame
+from agentcore_mcp.wire.eventstream.events import encode_exception
+from agentcore_mcp.wire.eventstream.frames import MAX_FRAME_BYTES, FrameReader, encode_frame
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.support.codecs import cut, decode, decode_every_way
-from tests.support.frames import encode_error, encode_exception
+from tests.support.frames import encode_error
 from tests.support.servers import Exchange, loopback_server, reply
 
 if TYPE_CHECKING:
@@ -370,7 +371,7 @@ def test_a_stream_that_ends_without_a_stop_is_an_error(raw: bytes) -> None:
 
     message = decode_every_way(CommandDecoder, raw, events, error=StreamInterruptedError)
 
-    assert message == "the stream ended without the command's exit code; it may still be running"
+    assert message == "the stream ended without the command's exit code; the command may still be running"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""InvokeHarness, a method of ``RuntimeClient``.
+
+The blocking half is generated from this module: see ``scripts/unasync.py``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp.runtime.readers import harness_body
+from agentcore_mcp.runtime.requests import RuntimeRequest, new_session_id, parsed_arn
+from agentcore_mcp.wire.eventstream.harnesses import harness_request
+from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    import httpx2
+
+    from agentcore_mcp.runtime.bodies import Invocation
+    from agentcore_mcp.wire.ids import RuntimeArn
+
+
+class HarnessMethods:
+    """See ``RuntimeClient``."""
+
+    _auth: httpx2.Auth
+    _read_timeout_s: float
+    _answer: Callable[..., AbstractAsyncContextManager[Any]]
+
+    def invoke_harness(
+        self,
+        arn: RuntimeArn | str,
+        messages: str | Sequence[Mapping[str, Any]],
+        *,
+        session_id: str | None = None,
+        qualifier: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        user_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        read_timeout_s: float | None = None,
+        auth: httpx2.Auth | None = None,
+    ) -> AbstractAsyncContextManager[Invocation]:
+        """Ask a harness, in an ``async with`` block entered as for ``invoke``.
+
+        Each piece of the answer is an event as JSON, such as ``{"contentBlockDelta": {…}}``; ``AnswerText`` reads their
+        words. A last piece ``{"interrupts": [{"id": …, "reason": …, "toolUse": {…}}]}`` has the calls of tools that
+        the harness leaves to its caller; ``tool_results`` makes the messages that answer them. A stream that ends
+        within a message raises StreamInterruptedError.
+
+        Args:
+            arn: The harness's.
+            messages: The prompt, or messages as boto3 takes them.
+            session_id: 33 to 100 letters, digits, dashes and underscores; None begins a new session.
+            qualifier: As for ``invoke``.
+            options: What replaces the harness's own ``model``, ``systemPrompt``, ``tools``, ``skills``,
+                ``allowedTools``, ``maxIterations``, ``maxTokens``, ``timeoutSeconds`` or ``actorId``, as in boto3.
+            user_id: As for ``invoke``.
+            headers: Further headers, such as trace context.
+            read_timeout_s: Instead of the client's.
+            auth: Instead of the client's.
+
+        Raises:
+            InvalidRequestError, CredentialsError, TransportError, ProtocolError, ServiceError, AgentError: As for
+                ``invoke``.
+        """
+        harness = parsed_arn(arn)
+        session_id = new_session_id() if session_id is None else session_id
+        operation = harness_request(
+            harness,
+            messages,
+            session_id=session_id,
+            qualifier=qualifier,
+            options=options,
+            user_id=user_id,
+            headers=headers,
+        )
+        timeout_s = self._read_timeout_s if read_timeout_s is None else read_timeout_s
+        request = RuntimeRequest(harness, operation, session_id, timeout_s)
+        return self._answer(request, auth or self._auth, harness_body, EVENT_STREAM_TYPE)

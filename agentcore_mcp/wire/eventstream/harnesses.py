@@ -1,0 +1,146 @@
+"""Harnesses: the request that asks one, and its answer, an event stream of Converse events.
+
+As in botocore's ``bedrock-agentcore`` 2024-02-28 service model, InvokeHarness. The words of the events are read by
+``wire.dialects.bedrock``.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.wire.eventstream.events import EventReader, payload_value
+from agentcore_mcp.wire.headers import JSON_TYPE, SESSION_HEADER, USER_HEADER, header_fields
+from agentcore_mcp.wire.ids import RuntimeArn, check_session_id
+from agentcore_mcp.wire.operations import HARNESS
+from agentcore_mcp.wire.requests import Request, target_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from agentcore_mcp.wire.ids import Runtime
+
+# What may come besides the messages, instead of what the harness was created with.
+OPTIONS = (
+    "model", "systemPrompt", "tools", "skills", "allowedTools", "maxIterations", "maxTokens", "timeoutSeconds",
+    "actorId",
+)  # fmt: skip
+EVENTS = (
+    "messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata",
+    "hookEvent",
+)  # fmt: skip
+_END = "the end of a message; the agent may still be working"
+
+
+def harness_request(
+    runtime: Runtime,
+    messages: str | Sequence[Mapping[str, Any]],
+    *,
+    session_id: str,
+    qualifier: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    user_id: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Request:
+    """Build InvokeHarness. The arguments are those of ``RuntimeClient.invoke_harness``.
+
+    Raises:
+        InvalidRequestError: If an argument is outside its limits, or the runtime is no harness.
+    """
+    if not (isinstance(runtime, RuntimeArn) and runtime.is_harness):
+        raise InvalidRequestError(f"not the ARN of a harness: {runtime}; InvokeHarness asks nothing else")
+    if unknown := [name for name in options or {} if name not in OPTIONS]:
+        raise InvalidRequestError(f"a harness has no option {unknown[0]!r}, only {', '.join(OPTIONS)}")
+    if not messages or (isinstance(messages, str) and not messages.strip()):
+        raise InvalidRequestError("there is nothing to ask the harness: the prompt is empty, or there are no messages")
+    if isinstance(messages, str):
+        messages = [{"role": "user", "content": [{"text": messages}]}]
+    try:
+        body = json.dumps({"messages": messages, **(options or {})}, default=_base64, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequestError(f"the messages or options can't be sent as JSON: {error}") from error
+    fields = {"Content-Type": JSON_TYPE, SESSION_HEADER: check_session_id(session_id, of_harness=True)}
+    if user_id is not None:
+        fields[USER_HEADER] = user_id
+    return Request(target_of(runtime, HARNESS, {"qualifier": qualifier}), header_fields(fields, headers), body)
+
+
+def _base64(value: object) -> str:
+    """Return bytes as the service model's JSON has them: reasoning content that is redacted."""
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+class HarnessAnswer:
+    """Reads a harness's answer: each piece is an event as JSON, such as ``{"messageStop": {…}}``.
+
+    Kinds of events that are unknown here are skipped, as boto3 does it. If the answer ends with calls of tools that its
+    caller is to run, inline functions, a last piece of our own says so, in the form of ``wire.dialects.waiting``:
+    ``{"interrupts": [{"id": …, "reason": …, "toolUse": {…}}]}``.
+
+    Attributes:
+        reader: Takes the bytes. A stream that ends before its message does, or without one, has broken off.
+    """
+
+    def __init__(self) -> None:
+        self.reader: EventReader[str] = EventReader(self._pieces, missing=_END)
+        self._calls: list[dict[str, Any]] = []  # of the last message
+        self._written: dict[int, dict[str, Any]] = {}  # those whose input comes, by the index of their block
+
+    def _pieces(self, headers: dict[str, str], payload: bytes) -> Iterable[str]:
+        name = headers.get(":event-type", "")
+        if headers.get(":message-type") != "event" or name not in EVENTS:
+            return ()
+        match name, payload_value(payload):
+            case "messageStart", _:
+                self._calls, self._written = [], {}
+                self.reader.missing, self.reader.last = _END, []
+            case "contentBlockStart", {"contentBlockIndex": int(index), "start": {"toolUse": dict(call)}}:
+                # The service was seen to give two calls of one message the same index.
+                self._written[index] = {**call, "input": ""}
+                self._calls.append(self._written[index])
+            case "contentBlockDelta", {"contentBlockIndex": int(index), "delta": {"toolUse": {"input": str(part)}}}:
+                if index in self._written:
+                    self._written[index]["input"] += part
+            case "messageStop", {"stopReason": reason}:
+                self.reader.missing = ""
+                # What follows the calls of the harness's own tools is another message.
+                waits = reason == "tool_use" and self._calls
+                self.reader.last = [json.dumps({"interrupts": list(map(_interrupt, self._calls))})] if waits else []
+        return (f'{{"{name}": {payload.decode()}}}',)
+
+
+def _interrupt(call: dict[str, Any]) -> dict[str, Any]:
+    written = call["input"] or "{}"
+    reason = f"run the tool {call.get('name')} with {written} and answer with its result"
+    return {"id": call.get("toolUseId"), "reason": reason, "toolUse": {**call, "input": _json(written)}}
+
+
+def _json(text: str) -> Any:
+    with suppress(ValueError, RecursionError):
+        return json.loads(text)
+    return text
+
+
+def tool_results(tool_uses: Sequence[Mapping[str, Any]], answer: str) -> list[dict[str, Any]]:
+    """Return the messages that answer a harness's calls of tools.
+
+    The calls go along: the harness itself doesn't keep a turn that ended with calls of inline functions.
+
+    Args:
+        tool_uses: The ``toolUse`` of each interrupt.
+        answer: The result of all of them, or a JSON object with the result of each by its ``toolUseId``.
+    """
+    value = _json(answer) if answer[:1] in ("{", "[") else answer
+    ids = [call["toolUseId"] for call in tool_uses]
+    each = value if isinstance(value, dict) and value.keys() == set(ids) else dict.fromkeys(ids, value)
+    results = [
+        {"toolResult": {"toolUseId": one, "content": [{"text" if isinstance(result, str) else "json": result}]}}
+        for one, result in ((one, each[one]) for one in ids)
+    ]
+    calls = [{"toolUse": call} for call in tool_uses]
+    return [{"role": "assistant", "content": calls}, {"role": "user", "content": results}]
