@@ -21,6 +21,7 @@ ROOMS = {
     "config": 199,
     "hosting": 331,
     "local": 463,
+    "samples": 463,
     "wire": 265,
     "errors": 265,
 }

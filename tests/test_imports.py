@@ -60,6 +60,7 @@ ROOMS = {
     "local.callers": _rule("errors wire local.line", "starlette botocore cryptography jwt"),
     "local.sandbox": _rule("errors wire local.line", "anyio httpx2 uvicorn"),
     "local.operations": _rule("errors wire local.line local.sandbox", "anyio httpx2 websockets"),
+    "samples": _rule("hosting", "mcp pydantic starlette"),
     "config": _rule("errors wire", "pydantic"),
     "server": _rule("errors wire runtime config", "anyio h11 httpx2 mcp pydantic starlette uvicorn"),
     # The libraries of its extras are imported on use.
@@ -291,8 +292,8 @@ def test_an_agent_container_pays_for_nothing_that_hosting_an_agent_does_not_need
     assert _loaded_by(statement, "mcp", "botocore", "pydantic", "httpx2", "uvicorn", "opentelemetry") == set()
 
 
-def test_only_the_server_and_the_command_load_mcp() -> None:
-    assert _loaded_by(_import_all_but("server", "server.hosted", "cli", "__main__"), "mcp") == set()
+def test_only_the_server_the_command_and_the_sample_of_one_load_mcp() -> None:
+    assert _loaded_by(_import_all_but("server", "server.hosted", "samples", "cli", "__main__"), "mcp") == set()
 
 
 def test_no_module_loads_botocore_when_it_is_imported() -> None:

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.hosting.app import BedrockAgentCoreApp
+from agentcore_mcp.hosting.context import RequestContext
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from agentcore_mcp.hosting.context import RequestContext
 
 HELP = """\
 I have no model behind me, but I behave like an agent that has. Tell me:
@@ -91,6 +90,16 @@ async def sample(payload: Any, context: RequestContext) -> Any:
         case _:
             before = f' Before that you said "{earlier[-1]}".' if earlier else ' Say "help" to hear what I can do.'
             return speak(f'You said "{prompt}".{before}')
+
+
+async def pieces(prompt: str, session_id: str | None) -> AsyncIterator[Any]:
+    """Give the words of an answer, or its one JSON value: for the samples that speak other protocols."""
+    answer = await sample({"prompt": prompt}, RequestContext(session_id=session_id))
+    if isinstance(answer, dict):
+        yield answer
+        return
+    async for piece in answer:
+        yield piece
 
 
 async def speak(text: str) -> AsyncIterator[str]:

@@ -65,10 +65,15 @@ def test_the_published_sdks_client_can_be_led_here(folder: Path) -> None:
     )
 
 
-def test_the_example_of_a_file_names_three_agents() -> None:
+def test_the_example_of_a_file_names_four_agents_in_three_protocols() -> None:
     (text,) = _blocks("toml")
 
-    assert [agent.name for agent in hosted_agents(tomllib.loads(text))] == ["orders", "search", "legacy"]
+    assert [(agent.name, agent.protocol) for agent in hosted_agents(tomllib.loads(text))] == [
+        ("orders", "http"),
+        ("search", "a2a"),
+        ("legacy", "http"),
+        ("tools", "mcp"),
+    ]
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
