@@ -13,6 +13,7 @@ The first question is whose failure it is: yours, the line's, or the runtime's::
     │   │   └── SessionStoppedError   because the session was stopped meanwhile
     │   └── WebSocketClosedError      a WebSocket is closed, and why
     ├── ProtocolError                 what arrived is not what the wire allows, or is over a limit
+    │   └── WrongProtocolError        the agent speaks another protocol than it was asked in
     └── AgentRuntimeError             the runtime answered, and the answer is an error
         ├── ServiceError              AgentCore refused the request
         └── AgentError                the agent behind it failed
@@ -95,6 +96,23 @@ class WebSocketClosedError(TransportError):
 
 class ProtocolError(AgentCoreError):
     """Bytes arrived that the wire format does not allow, or more of them than a limit permits."""
+
+
+class WrongProtocolError(ProtocolError):
+    """An agent's answer is in another protocol than it was asked in.
+
+    Attributes:
+        asked: The protocol that it was asked in, as a configuration names it.
+        speaks: The one that its answer looks to be in.
+    """
+
+    def __init__(self, asked: str, speaks: str, answer: str, *, session_id: str | None = None) -> None:
+        super().__init__(
+            f"the agent was asked in the protocol {asked!r}, and its answer is {speaks!r}: {answer[:200]!r}",
+            session_id=session_id,
+        )
+        self.asked = asked
+        self.speaks = speaks
 
 
 class AuthProblem(StrEnum):

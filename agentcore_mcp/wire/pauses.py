@@ -46,12 +46,39 @@ def reply_to(pauses: Sequence[Pause], answer: str) -> Any:
         pauses: The pauses of the answer before.
         answer: The answer to all of them; JSON is passed on as the value that it is.
     """
-    value: Any = answer
-    if answer[:1] in ("{", "["):
-        with suppress(ValueError, RecursionError):
-            value = json.loads(answer)
-    if isinstance(value, list) and value and all(isinstance(one, dict) and "interruptResponse" in one for one in value):
+    value = _value(answer)
+    if _are_all_with(value, "interruptResponse"):
         return value
     if not pauses or not all(pause.takes_response for pause in pauses):
         return answer
     return [{"interruptResponse": {"interruptId": pause.id, "response": value}} for pause in pauses]
+
+
+def resume_of(pauses: Sequence[Pause], answer: str) -> list[Any]:
+    """Return the ``resume`` of AG-UI that answers pauses; empty if they are not of interrupts, which have ids.
+
+    Args:
+        pauses: The pauses of the answer before.
+        answer: As for ``reply_to``, or such a ``resume`` as JSON. A bare number or truth value is one only where the
+            schema of the pause wants no text.
+    """
+    given = _value(answer)
+    if pauses and _are_all_with(given, "interruptId"):
+        return list(given)
+    return [
+        {"interruptId": pause.id, "status": "resolved", "payload": _value(answer, pause.schema)}
+        for pause in pauses
+        if pause.id
+    ]
+
+
+def _value(answer: str, schema: Any = None) -> Any:
+    wants_text = not isinstance(schema, dict) or schema.get("type", "string") == "string"
+    if answer[:1] in ("{", "[") or not wants_text:
+        with suppress(ValueError, RecursionError):
+            return json.loads(answer)
+    return answer
+
+
+def _are_all_with(value: Any, member: str) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) and member in one for one in value)

@@ -30,7 +30,7 @@ from agentcore_mcp.wire.limits import (
     COMMAND_TIMEOUT_MIN_S,
     PAYLOAD_MAX_BYTES,
 )
-from agentcore_mcp.wire.operations import COMMAND, INVOKE, SHELL, SOCKET, STOP, Operation
+from agentcore_mcp.wire.operations import CARD, COMMAND, INVOKE, SHELL, SOCKET, STOP, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,6 +108,19 @@ def command_request(
     body = json.dumps({"command": command, "timeout": timeout_s}).encode()
     fields = {"Content-Type": JSON_TYPE, "Accept": EVENT_STREAM_TYPE, SESSION_HEADER: check_session_id(session_id)}
     return Request(target_of(runtime, COMMAND, {"qualifier": qualifier}), header_fields(fields, headers), body)
+
+
+def card_request(
+    runtime: Runtime, *, session_id: str, qualifier: str | None = None, headers: Mapping[str, str] | None = None
+) -> Request:
+    """Build GetAgentCard.
+
+    Raises:
+        InvalidRequestError: If an argument is outside its limits.
+    """
+    fields = {"Accept": JSON_TYPE, SESSION_HEADER: check_session_id(session_id)}
+    target = target_of(runtime, CARD, {"qualifier": qualifier})
+    return Request(target, header_fields(fields, headers), b"", method=CARD.method, idempotent=True)
 
 
 def stop_request(

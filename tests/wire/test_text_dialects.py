@@ -367,10 +367,43 @@ def test_sentences_about_the_work_are_told_from_pieces_of_the_answer() -> None:
     assert text(*(status("working", part) for part in pieces)) == "He said: well.Then"
 
 
-def test_parts_of_a2a_that_are_no_text_are_passed_as_json() -> None:
-    data = {"kind": "data", "data": {"n": 1}}
+@pytest.mark.parametrize(
+    ("part", "shown"),
+    [
+        ({"kind": "data", "data": {"n": 1}}, '{"n": 1}'),
+        ({"data": [1, 2]}, "[1, 2]"),
+        ({"new": {"n": 1}}, '{"new": {"n": 1}}'),
+        (
+            {"kind": "file", "file": {"name": "a.pdf", "mimeType": "application/pdf", "bytes": "QUJD"}},
+            "(file a.pdf: application/pdf, 4 characters of base64)",
+        ),
+        ({"kind": "file", "file": {"uri": "https://example.com/a"}}, "(file without a name: https://example.com/a)"),
+        (
+            {"raw": "QUJD", "filename": "a.png", "mediaType": "image/png"},
+            "(file a.png: image/png, 4 characters of base64)",
+        ),
+        ({"url": "https://example.com/b", "filename": "b"}, "(file b: https://example.com/b)"),
+    ],
+)
+def test_data_of_a2a_is_shown_as_json_and_a_file_by_its_name(part: dict[str, Any], shown: str) -> None:
+    assert text(status("completed", {"kind": "text", "text": "x"}, part)) == f"x\n{shown}"
 
-    assert text(status("completed", {"kind": "text", "text": "x"}, data)) == 'x\n{"kind": "data", "data": {"n": 1}}'
+
+def test_a_task_of_a2a_that_goes_on_waits_no_more() -> None:
+    answer = AnswerText()
+    for state, *parts in (("auth-required", {"text": "Sign in."}), ("completed", {"text": "done"})):
+        event = {"kind": "status-update", "taskId": "t1", **status(state, *parts)}
+        answer.feed(json.dumps(event))
+
+    assert answer.pauses == []
+
+
+def test_a_run_of_ag_ui_says_that_it_was_cancelled_or_a_subagent_suspended() -> None:
+    suspended = {"type": "SUBAGENT_FINISHED", "subagentRunId": "s1", "outcome": {"type": "suspended"}}
+    cancelled = {"type": "RUN_FINISHED", "threadId": "t", "runId": "r", "outcome": {"type": "cancelled"}}
+
+    assert text(suspended, cancelled) == "(the subagent s1 is suspended)\n(the run was cancelled before it ended)"
+    assert text({**suspended, "outcome": {"type": "success"}}) == ""
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from agentcore_mcp.runtime.blocking.sending import Sender
 from agentcore_mcp.runtime.timeouts import COMMAND_GRACE_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S, STOP_TIMEOUT_S
 from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE, JSON_TYPE, SSE_TYPE
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S
-from agentcore_mcp.wire.requests import command_request, invoke_request, stop_request
+from agentcore_mcp.wire.requests import card_request, command_request, invoke_request, stop_request
 
 if TYPE_CHECKING:
     import ssl
@@ -197,6 +197,22 @@ class BlockingRuntimeClient(HarnessMethods):
         )
         request = RuntimeRequest(arn, operation, session_id, timeout_s + self._command_grace_s)
         return self._answer(request, auth or self._auth, command_body, EVENT_STREAM_TYPE)
+
+    def agent_card(
+        self,
+        arn: Runtime | str,
+        *,
+        session_id: str | None = None,
+        qualifier: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: httpx2.Auth | None = None,
+    ) -> AbstractContextManager[BlockingInvocation]:
+        """Get the card of an agent that speaks A2A, in an ``with`` block; arguments and errors as ``invoke``."""
+        arn = parsed_arn(arn)
+        session_id = new_session_id() if session_id is None else session_id
+        operation = card_request(arn, session_id=session_id, qualifier=qualifier, headers=headers)
+        request = RuntimeRequest(arn, operation, session_id, self._stop_timeout_s)
+        return self._answer(request, auth or self._auth, invocation_body)
 
     @contextmanager
     def _answer(

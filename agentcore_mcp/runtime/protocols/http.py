@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer
+from agentcore_mcp.errors import WrongProtocolError
+from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, looked_at
 from agentcore_mcp.wire.pauses import reply_to
+from agentcore_mcp.wire.protocols import refused_by
+from agentcore_mcp.wire.reports import is_too_much
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -34,5 +37,22 @@ class HttpAgent:
     async def ask(self, turn: Turn) -> AsyncGenerator[TurnAnswer, None]:
         """Ask the agent; it keeps nothing from turn to turn."""
         payload = self._payload(reply_to(turn.pauses, turn.prompt), turn.session_id)
-        async with self._route.invoke(payload, turn.session_id) as invocation:
-            yield TurnAnswer(invocation.session_id, invocation.request_id, invocation.batches)
+        async with (
+            self._route.invoke(payload, turn.session_id) as answer,
+            aclosing(looked_at(answer, _Look())) as batches,
+        ):
+            yield TurnAnswer(answer.session_id, answer.request_id, batches)
+
+
+class _Look:
+    """Looks at the first piece of an answer: whether an agent of another protocol could not read the request."""
+
+    def __init__(self) -> None:
+        self._done = False
+
+    def __call__(self, piece: str) -> None:
+        if not self._done and piece[:1] == "{" and '"error"' in piece and not is_too_much(piece):
+            with suppress(ValueError, RecursionError):
+                if speaks := refused_by(json.loads(piece)):
+                    raise WrongProtocolError("http", speaks, piece)
+        self._done = True

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from agentcore_mcp.errors import AgentCoreError
 from agentcore_mcp.runtime.requests import new_session_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from agentcore_mcp.runtime.bodies import Invocation
@@ -83,9 +84,21 @@ class Route:
     read_timeout_s: float | None = None
 
     def invoke(
-        self, payload: bytes, session_id: str, *, headers: Mapping[str, str] | None = None
+        self,
+        payload: bytes,
+        session_id: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        read_timeout_s: float | None = None,
     ) -> AbstractAsyncContextManager[Invocation]:
-        """Send a payload, as ``RuntimeClient.invoke`` does; ``headers`` go with this one besides the others."""
+        """Send a payload, as ``RuntimeClient.invoke`` does.
+
+        Args:
+            payload: What the agent receives.
+            session_id: The session.
+            headers: Further headers of this request alone.
+            read_timeout_s: For silence, instead of the route's.
+        """
         return self.client.invoke(
             self.runtime,
             payload,
@@ -93,8 +106,12 @@ class Route:
             qualifier=self.qualifier,
             user_id=self.user_id,
             headers={**(self.headers or {}), **(headers or {})},
-            read_timeout_s=self.read_timeout_s,
+            read_timeout_s=read_timeout_s or self.read_timeout_s,
         )
+
+    def card(self) -> AbstractAsyncContextManager[Invocation]:
+        """Get the agent card of an A2A agent, in a session of its own, as ``RuntimeClient.agent_card`` does."""
+        return self.client.agent_card(self.runtime, qualifier=self.qualifier, headers=self.headers)
 
 
 class AskedAgent(Protocol):
@@ -106,3 +123,16 @@ class AskedAgent(Protocol):
         Raises:
             AgentCoreError: As ``RuntimeClient.invoke`` does, and if the agent reports in its protocol that it failed.
         """
+
+
+async def looked_at(invocation: Invocation, look: Callable[[str], None]) -> AsyncGenerator[list[str], None]:
+    """Yield the batches of an answer; what ``look`` raises about a piece comes after the pieces before it."""
+    async for batch in invocation.batches:
+        for position, piece in enumerate(batch):
+            try:
+                look(piece)
+            except AgentCoreError:
+                if position:
+                    yield batch[:position]
+                raise
+        yield batch

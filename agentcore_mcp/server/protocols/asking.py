@@ -46,5 +46,13 @@ async def asked_agent(
                 f"{agent.name} is an MCP server, which has tools and takes no prompt; list_agents shows its tools, and "
                 "call_agent_tool calls one of them"
             )
+        case "a2a":
+            from agentcore_mcp.runtime.protocols.a2a import A2AAgent
+
+            return A2AAgent(route)
+        case "agui":
+            from agentcore_mcp.runtime.protocols.agui import AguiAgent
+
+            return AguiAgent(route)
         case _:
             return HttpAgent(route, agent.payload_for)

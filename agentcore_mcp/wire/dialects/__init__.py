@@ -125,6 +125,7 @@ _BY_MEMBER: dict[str, tuple[Reader, ...]] = {
     "current_agent_name": (frameworks.llamaindex_event,),
     "component_info": (agents.haystack,),
     "content_type": (agents.agno,),
+    "contextId": (a2a.event,),
     "current_tool_use": (strands.tool_in_use,),
     "data": (bedrock.data_event,),
     "error": (openai.error,),

@@ -6,6 +6,7 @@ answer (so does Strands) or a sentence about its progress: only their wording te
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.wire.dialects import waiting
@@ -25,13 +26,75 @@ _PAUSED = ("input-required", "auth-required")
 _FAILED = ("failed", "rejected", "canceled")
 
 
-def event(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read a message, a task, or an update of one."""
-    kind = value.get("kind")
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What an event says of the task.
+
+    Attributes:
+        context_id: The conversation.
+        task_id: The task, "" if the answer is a message.
+        state: Its state, as 0.3 calls it; "" if the event doesn't say.
+        text: What the state's message says.
+    """
+
+    context_id: str
+    task_id: str
+    state: str
+    text: str
+
+    @property
+    def paused(self) -> bool:
+        """Whether it waits for a person."""
+        return self.state in _PAUSED
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has ended without a result."""
+        return self.state in _FAILED
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self.failed or self.state == "completed" or not self.task_id
+
+
+def update_of(value: dict[str, Any]) -> Update | None:
+    """Return what a message, a task, or an update of one says of the task; None for anything else."""
+    kind, value = _kind_of(value)
+    if kind not in _KINDS_OF_1_0.values():
+        return None
+    status = value["status"] if isinstance(value.get("status"), dict) else {}
+    message = status.get("message")
+    context_id, task_id = pick(value, "contextId", "context_id"), pick(value, "taskId", "task_id")
+    if kind == "message":
+        task_id = None
+    elif kind == "task":
+        task_id = value.get("id")
+    return Update(
+        context_id if isinstance(context_id, str) else "",
+        task_id if isinstance(task_id, str) else "",
+        _state(status),
+        _text(message) if isinstance(message, dict) else "",
+    )
+
+
+def _kind_of(value: dict[str, Any]) -> tuple[object, dict[str, Any]]:
     if len(value) == 1:
         ((name, inner),) = value.items()
         if name in _KINDS_OF_1_0 and isinstance(inner, dict):
-            kind, value = _KINDS_OF_1_0[name], inner
+            return _KINDS_OF_1_0[name], inner
+    # GetTask of 1.0 returns a task as it is.
+    return value.get("kind", "task" if "status" in value and "contextId" in value else None), value
+
+
+def _state(status: dict[str, Any]) -> str:
+    state = status.get("state")
+    return state.lower().removeprefix("task_state_").replace("_", "-") if isinstance(state, str) else ""
+
+
+def event(value: dict[str, Any], speech: Speech) -> str | None:
+    """Read a message, a task, or an update of one."""
+    kind, value = _kind_of(value)
     match kind:
         case "message" if isinstance(value.get("parts"), list):
             return _message(value, speech) if value.get("role") in SPEAKERS else ""
@@ -50,8 +113,9 @@ def event(value: dict[str, Any], speech: Speech) -> str | None:
 
 
 def _status(status: dict[str, Any], speech: Speech, task_id: object) -> str:
-    state, message = status.get("state"), status.get("message")
-    state = state.lower().removeprefix("task_state_").replace("_", "-") if isinstance(state, str) else ""
+    state, message = _state(status), status.get("message")
+    if state not in _PAUSED:  # any more
+        speech.pauses[:] = [pause for pause in speech.pauses if pause.id != task_id]
     if state in _FAILED:
         text = _text(message) if isinstance(message, dict) else ""
         return speech.failure(text or f"the task is {state}")
@@ -86,7 +150,20 @@ def _parts(holder: dict[str, Any], speech: Speech, *, message_id: object = None,
 
 def _others(holder: dict[str, Any], speech: Speech) -> str:
     others = [part for part in dicts(holder.get("parts")) if not isinstance(part.get("text"), str)]
-    return "".join(speech.once(as_json(part)) for part in others)
+    return "".join(speech.once(_shown(part)) for part in others)
+
+
+def _shown(part: dict[str, Any]) -> str:
+    """Return data as JSON, and of a file its name, type and address, or how long its base64 is."""
+    file = part["file"] if isinstance(part.get("file"), dict) else part
+    content, address = pick(file, "bytes", "raw"), pick(file, "uri", "url", "fileWithUri")
+    if content is None and address is None:
+        return as_json(part.get("data", part))
+    known = (pick(file, "mimeType", "mime_type", "mediaType", "media_type"), address)
+    told = [text for text in known if isinstance(text, str)]
+    if isinstance(content, str):
+        told.append(f"{len(content):,} characters of base64")
+    return f"(file {pick(file, 'name', 'filename') or 'without a name'!s:.200}: {', '.join(told)})"
 
 
 def _text(holder: dict[str, Any]) -> str:

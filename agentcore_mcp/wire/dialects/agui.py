@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.wire.dialects import waiting
+from agentcore_mcp.wire.dialects.content import pick
 from agentcore_mcp.wire.dialects.langchain import conversation
 from agentcore_mcp.wire.dialects.rows import NOTHING, TURN, Row
 from agentcore_mcp.wire.speech import as_json
@@ -27,8 +28,18 @@ def _finished(value: dict[str, Any], speech: Speech) -> str:
     words = speech.result(result) if isinstance(result, str) else ""
     if result is not None and not isinstance(result, str):
         words = speech.line(as_json(result))
-    pauses = waiting.split(outcome)[1] if isinstance(outcome, dict) else []
+    outcome = outcome if isinstance(outcome, dict) else {}
+    if outcome.get("type") == "cancelled":
+        words += speech.line("(the run was cancelled before it ended)")
+    pauses = waiting.split(outcome)[1]
     return words + "".join(waiting.pause(pause, speech) for pause in pauses)
+
+
+def _subagent_finished(value: dict[str, Any], speech: Speech) -> str:
+    outcome = value.get("outcome")
+    if not (isinstance(outcome, dict) and outcome.get("type") == "suspended"):
+        return ""
+    return speech.line(f"(the subagent {pick(value, 'subagentRunId', 'subagent_run_id')} is suspended)")
 
 
 _PIECE = Row("piece", "delta", id="messageId message_id", turn=True, optional=True)
@@ -42,7 +53,7 @@ EVENTS: dict[str, Reader] = {
         "TOOL_CALL_RESULT", "THINKING_START", "THINKING_END", "THINKING_TEXT_MESSAGE_START",
         "THINKING_TEXT_MESSAGE_CONTENT", "THINKING_TEXT_MESSAGE_END", "REASONING_START", "REASONING_MESSAGE_START",
         "REASONING_MESSAGE_CONTENT", "REASONING_MESSAGE_END", "REASONING_MESSAGE_CHUNK", "REASONING_END",
-        "REASONING_ENCRYPTED_VALUE", "SUBAGENT_STARTED", "SUBAGENT_FINISHED",
+        "REASONING_ENCRYPTED_VALUE", "SUBAGENT_STARTED",
     ), NOTHING),
     "TEXT_MESSAGE_CONTENT": _PIECE,
     "TEXT_MESSAGE_CHUNK": _PIECE,
@@ -53,6 +64,7 @@ EVENTS: dict[str, Reader] = {
     "TOOL_CALL_END": Row(id="toolCallId tool_call_id", ends=True),
     "MESSAGES_SNAPSHOT": _snapshot,
     "RUN_FINISHED": _finished,
+    "SUBAGENT_FINISHED": _subagent_finished,
     "RUN_ERROR": _ERROR,
     "SUBAGENT_ERROR": _ERROR,
 }  # fmt: skip

@@ -1,0 +1,239 @@
+"""A2A: an agent whose answer is a task, which goes on however the stream ends that tells of it.
+
+A message is sent once. After a cut, or an answer that ends before the task does, ``tasks/get`` and
+``tasks/resubscribe`` follow the task. What goes over the line is in ``wire.a2a``.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from contextlib import aclosing, asynccontextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from agentcore_mcp.errors import AgentError, ProtocolError, StreamInterruptedError, TransportError
+from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, looked_at
+from agentcore_mcp.wire.a2a import (
+    UNKNOWN_METHOD,
+    UNKNOWN_TASK,
+    UNSUPPORTED,
+    V0_3,
+    V1_0,
+    Version,
+    request,
+    response,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from agentcore_mcp.runtime.bodies import Invocation
+    from agentcore_mcp.wire.dialects.a2a import Update
+
+# The ways to send a message, in the order in which they are tried: an agent that doesn't know one has run nothing.
+_WAYS = ((V0_3, True), (V1_0, True), (V0_3, False), (V1_0, False))
+# How long a look at a task may take, the pauses after looks that failed, and those between looks, which grow.
+LOOK_TIMEOUT_S = 30.0
+LOOK_AGAIN_S = (0.2, 1.0, 3.0)
+LOOK_PAUSES_S = (0.2, 5.0)
+
+
+class A2AAgent:
+    """An agent that speaks A2A, version 0.3 or 1.0.
+
+    Args:
+        route: How it is reached. An agent of 1.0 alone needs the header ``A2A-Version``, which its runtime has to pass
+            on.
+    """
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+
+    @asynccontextmanager
+    async def ask(self, turn: Turn) -> AsyncGenerator[TurnAnswer, None]:
+        """Send a message, and read what comes of it until its task has ended or waits for a person.
+
+        Kept are the ids of the conversation and, until it has ended, of the task; a turn that answers a pause is sent
+        to that task.
+
+        Raises:
+            AgentError: Also if the agent refuses the message, or the task fails.
+            WrongProtocolError: If the answer is in another protocol.
+        """
+        way = turn.kept.get("way", 0)
+        while True:
+            version, streams = _WAYS[way]
+            ids = {name: turn.kept[name] for name in ("contextId", "taskId") if name in turn.kept}
+            if not turn.pauses:
+                ids.pop("taskId", None)
+            run = _Run(self._route, version, turn.session_id, ids | ({"way": way} if way else {}))
+            method = version.stream if streams else version.send
+            async with run.call(method, version.message(turn.prompt, str(uuid.uuid4()), ids)) as (invocation, pieces):
+                first: list[str] = []
+                refusal: AgentError | None = None
+                try:
+                    first = await anext(pieces, [])
+                except AgentError as error:
+                    refusal = error
+                following = _next_way(way, run.code)
+                if first or following is None:
+                    async with aclosing(run.to_the_end(first, pieces, refusal)) as batches:
+                        yield TurnAnswer(invocation.session_id, invocation.request_id, batches, run.kept)
+                    return
+            way = following
+
+    async def cancel(self, turn: Turn) -> None:
+        """Cancel the task that goes on since a turn, if one does.
+
+        Args:
+            turn: The session, and what the answer before has kept.
+
+        Raises:
+            AgentCoreError: If it can't be cancelled.
+        """
+        if "taskId" in turn.kept:
+            version, _ = _WAYS[turn.kept.get("way", 0)]
+            run = _Run(self._route, version, turn.session_id, dict(turn.kept))
+            await run.look(version.cancel, turn.kept["taskId"])
+
+    async def card(self) -> dict[str, Any]:
+        """Return the agent card: GetAgentCard, for which callers with AWS credentials need the permission of that name.
+
+        Raises:
+            AgentCoreError: If it can't be had.
+        """
+        async with self._route.card() as answer:
+            body = "".join([piece async for piece in answer])
+        with suppress(ValueError, RecursionError):
+            if isinstance(card := json.loads(body), dict):
+                return card
+        raise ProtocolError(f"the agent card is no JSON object: {body[:200]!r}")
+
+
+def _next_way(way: int, code: int) -> int | None:
+    """Return the next way to send a message, if an agent refuses this one because it doesn't know it."""
+    if code == UNKNOWN_METHOD and way + 1 < len(_WAYS):
+        return way + 1
+    return way + 2 if code == UNSUPPORTED and _WAYS[way][1] else None
+
+
+class _Run:
+    """What comes of one message.
+
+    Attributes:
+        kept: The ids, that of the task only until it has ended.
+        code: Of the error that the last answer was, 0 without one.
+    """
+
+    def __init__(self, route: Route, version: Version, session_id: str, kept: dict[str, Any]) -> None:
+        self._route = route
+        self._version = version
+        self._session_id = session_id
+        self.kept = kept
+        self.code = 0
+        self._last: Update | None = None
+
+    @property
+    def _goes_on(self) -> bool:
+        return "taskId" in self.kept and not (self._last is not None and self._last.paused)
+
+    @asynccontextmanager
+    async def call(
+        self, method: str, params: Mapping[str, Any], *, read_timeout_s: float | None = None
+    ) -> AsyncGenerator[tuple[Invocation, AsyncGenerator[list[str], None]], None]:
+        """Call a method, and give the answer with its pieces, of which note is taken.
+
+        Raises:
+            AgentError: While they are read: if the agent refuses it.
+        """
+        request_id, self.code = str(uuid.uuid4()), 0
+        async with (
+            self._route.invoke(
+                request(method, params, request_id),
+                self._session_id,
+                headers=self._version.headers,
+                read_timeout_s=read_timeout_s,
+            ) as invocation,
+            aclosing(looked_at(invocation, partial(self._note, request_id))) as pieces,
+        ):
+            yield invocation, pieces
+
+    async def to_the_end(
+        self, first: list[str], pieces: AsyncGenerator[list[str], None], refusal: AgentError | None
+    ) -> AsyncGenerator[list[str], None]:
+        """Yield the pieces of an answer, and what else comes of a task that they don't see to its end."""
+        if refusal is not None:
+            raise refusal
+        try:
+            if first:
+                yield first
+            async for batch in pieces:
+                yield batch
+        except StreamInterruptedError:
+            if self._last is None and not self._goes_on:
+                raise
+        if self._goes_on:
+            async with aclosing(self._followed(self.kept["taskId"])) as batches:
+                async for batch in batches:
+                    yield batch
+        if self._last is not None and self._last.failed:
+            raise AgentError(self._last.text or f"the task is {self._last.state}", f"A2A task {self._last.state}")
+
+    async def look(self, method: str, task_id: str) -> list[str]:
+        """Call a method about a task, and return the pieces of its answer.
+
+        Raises:
+            AgentError: If the agent refuses it.
+        """
+        async with self.call(method, {"id": task_id}, read_timeout_s=LOOK_TIMEOUT_S) as (_, pieces):
+            return [piece async for batch in pieces for piece in batch]
+
+    async def _followed(self, task_id: str) -> AsyncGenerator[list[str], None]:
+        """Yield what there is of a task, and what comes until it has ended or waits."""
+        pause_s, pause_max_s = LOOK_PAUSES_S
+        while True:
+            was_over = not self._goes_on
+            try:
+                yield await self._seen(task_id)
+            except (AgentError, TransportError):
+                if was_over:
+                    return
+                raise
+            if not self._goes_on:
+                return
+            with suppress(AgentError, TransportError):
+                async with self.call(self._version.follow, {"id": task_id}) as (_, pieces):
+                    async for batch in pieces:
+                        yield batch
+            # If it is over now, it is seen once more: what came before the subscription is nowhere else.
+            if self._goes_on:
+                await anyio.sleep(pause_s)
+                pause_s = min(2 * pause_s, pause_max_s)
+
+    async def _seen(self, task_id: str) -> list[str]:
+        for pause_s in LOOK_AGAIN_S:
+            with suppress(TransportError):
+                return await self.look(self._version.get, task_id)
+            await anyio.sleep(pause_s)
+        return await self.look(self._version.get, task_id)
+
+    def _note(self, request_id: str, piece: str) -> None:
+        answer = response(piece, request_id)
+        if answer.code:
+            self.code = answer.code
+            if answer.code == UNKNOWN_TASK:
+                self.kept.pop("taskId", None)
+            raise answer.failure
+        if (update := answer.update) is None:
+            return
+        if update.context_id:
+            self.kept["contextId"] = update.context_id
+        if update.ended:
+            self.kept.pop("taskId", None)
+        else:
+            self.kept["taskId"] = update.task_id
+        if update.state or not update.task_id:
+            self._last = update
