@@ -14,9 +14,11 @@ import resource
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStart, ContentStop, encode_command_event
+from benchmarks.app import EVENT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -25,13 +27,15 @@ ARN = "arn:aws:bedrock-agentcore:us-west-2:123456789012:runtime/benchmark-AbCdEf
 SESSION_ID = "benchmark-" + "0" * 30
 
 # An event of 92 bytes with what the format puts around it.
-EVENT_TEXT = json.dumps({"event": {"contentBlockDelta": {"delta": {"text": "some words, "}, "index": 1234}}})
+EVENT_TEXT = json.dumps(EVENT)
 
 
 def encode_sse(data: str) -> bytes:
     """Return an event as an agent sends it."""
     return f"data: {data}\n\n".encode()
 
+
+HEAD = "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 # Nothing smaller is handed to the kernel: then sending takes a small part of the time that receiving does.
 _BLOCK_BYTES = 1 << 20
@@ -40,7 +44,7 @@ _BLOCK_BYTES = 1 << 20
 @contextmanager
 def far_side(*program: str) -> Iterator[str]:
     """Run the server, or another program that calls ``run``, in another process, and give its URL."""
-    command = [sys.executable, *(program or (__file__,))]
+    command = [sys.executable, *(program or ("-m", "benchmarks.far_side"))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -56,17 +60,35 @@ def allow_many_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def answer_to(wish: dict[str, Any]) -> tuple[str, bytes, bytes, int, bytes]:
-    """Return an answer's media type, its beginning, a block and how often it follows, and the end.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent: a beginning, a block as often as told, and the end, unless the stream stays open."""
 
-    ``{"events": n, "per_chunk": m}`` is a stream of events, m of them in each chunk of the transfer encoding;
+    media_type: str
+    begin: bytes = b""
+    block: bytes = b""
+    times: int = 0
+    every_s: float = 0.0
+    end: bytes = b""
+    silent_s: float = 0.0
+
+
+def answer_to(wish: dict[str, Any]) -> Answer:
+    """Return the answer to a call.
+
+    ``{"events": n, "per_chunk": m}`` is a stream of events, m of them in each chunk of the transfer encoding; with
+    ``"every_s"`` there are so many seconds between the chunks;
     ``{"frames": n, "frame_bytes": m}`` the output of a command in frames of m bytes of text;
+    ``{"silent_s": s}`` one event after so many seconds without a byte, not even of the head;
     ``{"idle": true}`` a stream that says one word and stays open.
     """
+    one = chunk(encode_sse(EVENT_TEXT))
     if "events" in wish:
         together = chunk(encode_sse(EVENT_TEXT) * wish["per_chunk"])
-        block, times = _blocks(together, wish["events"] // wish["per_chunk"])
-        return "text/event-stream", b"", block, times, chunk(b"")
+        every_s = wish.get("every_s", 0.0)
+        times = wish["events"] // wish["per_chunk"]
+        block, times = (together, times) if every_s else _blocks(together, times)
+        return Answer("text/event-stream", block=block, times=times, every_s=every_s, end=chunk(b""))
     if "frames" in wish:
         # Eight frames in a chunk: a frame is 8 KiB, and much larger pieces are rarely seen on a network.
         together = min(8, wish["frames"])
@@ -74,8 +96,10 @@ def answer_to(wish: dict[str, Any]) -> tuple[str, bytes, bytes, int, bytes]:
         block, times = _blocks(chunk(frame * together), wish["frames"] // together)
         start = chunk(encode_command_event(ContentStart()))
         stop = chunk(encode_command_event(ContentStop(0, "COMPLETED")))
-        return "application/vnd.amazon.eventstream", start, block, times, stop + chunk(b"")
-    return "text/event-stream", chunk(encode_sse(EVENT_TEXT)), b"", 0, b""
+        return Answer("application/vnd.amazon.eventstream", start, block, times, end=stop + chunk(b""))
+    if "silent_s" in wish:
+        return Answer("text/event-stream", one, end=chunk(b""), silent_s=wish["silent_s"])
+    return Answer("text/event-stream", one)
 
 
 def _output(size: int) -> str:
@@ -98,18 +122,26 @@ def chunk(data: bytes) -> bytes:
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with suppress(ConnectionError, asyncio.IncompleteReadError):
         while True:
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
-            wish = json.loads(await reader.readexactly(length))
-            kind, begin, block, times, end = answer_to(json.loads(wish["command"]) if "command" in wish else wish)
-            writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
-            writer.write(begin)
-            for _ in range(times):
-                writer.write(block)
+            wish = await read_wish(reader)
+            answer = answer_to(wish)
+            await asyncio.sleep(answer.silent_s)
+            writer.write(HEAD.format(answer.media_type).encode() + answer.begin)
+            for number in range(answer.times):
+                if number:
+                    await asyncio.sleep(answer.every_s)
+                writer.write(answer.block)
                 await writer.drain()
-            writer.write(end)
+            writer.write(answer.end)
             await writer.drain()
     writer.close()
+
+
+async def read_wish(reader: asyncio.StreamReader) -> dict[str, Any]:
+    """Read a request and return what it asks for."""
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    length = int(head.partition(b"content-length:")[2].split(b"\r\n")[0])
+    wish: dict[str, Any] = json.loads(await reader.readexactly(length))
+    return json.loads(wish["command"]) if "command" in wish else wish
 
 
 async def run(serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:

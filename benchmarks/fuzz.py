@@ -1,6 +1,6 @@
 """Feeds damaged streams to the decoders and damaged answers to the clients, until the time is over; counts and checks.
 
-    nice -n 19 python benchmarks/fuzz.py --seconds 300 --seed 1
+    nice -n 19 python -m benchmarks.fuzz --seconds 300 --seed 1
 
 Each target has its rule: only our own exceptions; the same events however the bytes are cut; the events of the
 standard's own algorithm for server-sent events, written down once more here; no credential in an error. A finding is

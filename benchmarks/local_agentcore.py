@@ -7,9 +7,7 @@ called by way of the local AgentCore and directly. Processor time and memory are
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import socket
 import statistics
 import subprocess
@@ -21,36 +19,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from far_side import EVENT_TEXT, encode_sse, far_side
-from rounds import ROUNDS, medians_s
-
-from agentcore_mcp.hosting import BedrockAgentCoreApp
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.wire.headers import SESSION_HEADER
 from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.requests import invoke_request
+from benchmarks.far_side import EVENT_TEXT, encode_sse, far_side
+from benchmarks.hosted.samples import processor_s
+from benchmarks.rounds import Part, Row, Sizes, medians_s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EVENTS = 100_000
 # One event in a chunk is what a server sends that has only one; more are what a busy network makes of them.
 PER_CHUNK = (1, 10)
-AGENTS_EVENTS = 20_000
-STREAM_BYTES = 1_000_000_000
-GIGABYTE_PER_CHUNK = 625
+LARGE_PER_CHUNK = 625
 _READ_BYTES = 1 << 18
 _END = b"0\r\n\r\n"
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-
-app = BedrockAgentCoreApp()
-
-
-@app.entrypoint
-async def invoke(payload: dict[str, Any]) -> Any:
-    event = json.loads(EVENT_TEXT)
-    for _ in range(payload["events"]):
-        yield event
 
 
 class Caller:
@@ -103,7 +87,7 @@ def new_session_id() -> str:
 @contextmanager
 def agent() -> Iterator[str]:
     """Run the agent in a process of its own, and give its URL."""
-    command = [sys.executable, __file__, "agent"]
+    command = [sys.executable, "-m", "benchmarks.app"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         try:
@@ -112,52 +96,45 @@ def agent() -> Iterator[str]:
             process.kill()
 
 
-def be_the_agent() -> None:
-    import uvicorn
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listener])
-
-
-def processor_s(pid: int | None) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
-
-
 def peak_bytes(pid: int | None) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
-def pass_on(url: str) -> None:
+def pass_on(url: str, sizes: Sizes) -> list[Row]:
+    rates, by_clock = {}, {}
     with LocalAgentCore(target=url) as local:
         caller, session_id = Caller.of(local), new_session_id()
+        assert local.pid is not None
         for per_chunk in PER_CHUNK:
-            rates, taken_s = [], []
-            for _ in range(ROUNDS):
+            used_s, taken_s = [], []
+            for _ in range(sizes.rounds):
                 used, start = processor_s(local.pid), time.perf_counter()
-                caller.call({"events": EVENTS, "per_chunk": per_chunk}, session_id=session_id)
+                caller.call({"events": sizes.events, "per_chunk": per_chunk}, session_id=session_id)
                 taken_s.append(time.perf_counter() - start)
-                rates.append(EVENTS / (processor_s(local.pid) - used))
-            print(
-                f"{EVENTS:,} events, {per_chunk:>2} per chunk: {statistics.median(rates):,.0f} per second of its "
-                f"processor time, {EVENTS / statistics.median(taken_s):,.0f} per second"
-            )
+                # The clock of processor time ticks a hundred times per second.
+                used_s.append(max(0.01, processor_s(local.pid) - used))
+            name = f"{per_chunk} per chunk"
+            rates[name] = sizes.events / statistics.median(used_s) / 1e3
+            by_clock[name] = sizes.events / statistics.median(taken_s) / 1e3
+    return [
+        Row(f"{sizes.events:,} events, by its processor time", "thousand per s", rates),
+        Row(f"{sizes.events:,} events, by the clock", "thousand per s", by_clock),
+    ]
 
 
-def remember_nothing(url: str) -> None:
+def remember_nothing(url: str, sizes: Sizes) -> Row:
+    events = sizes.large_mb * 1_000_000 // len(encode_sse(EVENT_TEXT)) // LARGE_PER_CHUNK * LARGE_PER_CHUNK
     with LocalAgentCore(target=url) as local:
         caller, session_id = Caller.of(local), new_session_id()
-        caller.call({"events": EVENTS, "per_chunk": GIGABYTE_PER_CHUNK}, session_id=session_id)
+        caller.call({"events": LARGE_PER_CHUNK * 16, "per_chunk": LARGE_PER_CHUNK}, session_id=session_id)
         before = peak_bytes(local.pid)
-        times = STREAM_BYTES // len(encode_sse(EVENT_TEXT)) // EVENTS + 1
-        _, size = caller.call({"events": EVENTS * times, "per_chunk": GIGABYTE_PER_CHUNK}, session_id=session_id)
-        assert size > STREAM_BYTES
-        print(f"an answer of 1 GB: {(peak_bytes(local.pid) - before) / 2**20:.1f} MiB more of resident memory")
+        caller.call({"events": events, "per_chunk": LARGE_PER_CHUNK}, session_id=session_id)
+        grown = (peak_bytes(local.pid) - before) / 2**20
+    return Row(f"Growth of memory by an answer of {sizes.large_mb} MB", "MiB", {"local AgentCore": grown})
 
 
-async def beside_the_agent() -> None:
+async def beside_the_agent(sizes: Sizes) -> list[Row]:
     with agent() as url, LocalAgentCore(target=url) as local:
         callers = {"by way of it": Caller.of(local), "directly": Caller(url)}
         session_id = new_session_id()
@@ -168,41 +145,37 @@ async def beside_the_agent() -> None:
 
             return call
 
-        many = await medians_s({name: calling(caller, AGENTS_EVENTS) for name, caller in callers.items()})
-        one = await medians_s({name: calling(caller, 1) for name, caller in callers.items()})
-    there, directly = many.values()
-    print(
-        f"{AGENTS_EVENTS:,} events of a BedrockAgentCoreApp: {there / directly:.2f} times as long as directly "
-        f"({AGENTS_EVENTS / there:,.0f} and {AGENTS_EVENTS / directly:,.0f} per second)"
-    )
-    there, directly = one.values()
-    print(f"one event: {there * 1e3:.1f} ms, {(there - directly) * 1e3:.1f} ms more than directly")
+        async def times_ms(events: int) -> dict[str, float]:
+            calls = {name: calling(caller, events) for name, caller in callers.items()}
+            return {name: taken * 1e3 for name, taken in (await medians_s(calls, sizes.rounds)).items()}
+
+        return [
+            Row(f"{number:,} event{'s' * (number > 1)} of a BedrockAgentCoreApp", "ms", await times_ms(number))
+            for number in (sizes.agents_events, 1)
+        ]
 
 
-def start() -> None:
-    for name, hosted in (("the sample agent", None), ("an app", "local_agentcore:app")):
+def start(sizes: Sizes) -> list[Row]:
+    all_ready, all_first = {}, {}
+    for name, hosted in (("the sample agent", None), ("an app", "benchmarks.app:app")):
         ready, first = [], []
-        for _ in range(ROUNDS):
+        for _ in range(sizes.rounds):
             begun = time.perf_counter()
             with LocalAgentCore(app=hosted, stderr=subprocess.DEVNULL) as local:
-                ready.append(time.perf_counter() - begun)
+                ready.append((time.perf_counter() - begun) * 1e3)
                 payload = {"prompt": "hello"} if hosted is None else {"events": 1}
-                first.append(Caller.of(local).call(payload, session_id=new_session_id())[0])
-        print(
-            f"{name}: ready after {statistics.median(ready) * 1e3:.0f} ms, the first piece of a new session after "
-            f"{statistics.median(first) * 1e3:.0f} ms"
-        )
+                first.append(Caller.of(local).call(payload, session_id=new_session_id())[0] * 1e3)
+        all_ready[name], all_first[name] = statistics.median(ready), statistics.median(first)
+    return [
+        Row("Ready after its start", "ms", all_ready),
+        Row("First piece of a new session, for which it starts the agent", "ms", all_first),
+    ]
 
 
-def main() -> None:
-    # Apps are imported from here.
-    os.chdir(Path(__file__).parent)
+async def measure(sizes: Sizes) -> Part:
+    """Return what the local AgentCore takes."""
+    part = Part("The local AgentCore")
     with far_side() as url:
-        pass_on(url)
-        remember_nothing(url)
-    asyncio.run(beside_the_agent())
-    start()
-
-
-if __name__ == "__main__":
-    be_the_agent() if sys.argv[1:] == ["agent"] else main()
+        part.rows += [*pass_on(url, sizes), remember_nothing(url, sizes)]
+    part.rows += [*await beside_the_agent(sizes), *start(sizes)]
+    return part

@@ -146,5 +146,5 @@ async def bare(*options: str) -> AsyncIterator[Stack]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         agent = stack.enter_context(far_side("-m", "benchmarks.hosted.talker"))
         relay = Path(__file__).parent.parent / "bare_relay.py"
-        server = await stack.enter_async_context(serving(folder / "bare.log", f"{relay}", agent, *options))
+        server = await stack.enter_async_context(serving(folder / "bare.log", f"{relay}", "http", agent, *options))
         yield Stack(server.url, agent, [server], pids={"bare": server.pid})
