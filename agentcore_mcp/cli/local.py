@@ -56,9 +56,10 @@ Limits
 )
 @click.option(
     "--protocol",
-    type=click.Choice(["http", "a2a", "agui", "mcp"]),
+    type=click.Choice(["http", "a2a", "agui", "mcp", "harness"]),
     help="What the agent speaks: http (POST /invocations, the default), a2a (POST /, and its card), agui (POST "
-    "/invocations, /ws) or mcp (POST /mcp). Without an agent, that bundled sample is hosted.",
+    "/invocations, /ws) or mcp (POST /mcp); harness is an http agent in the place of a harness's loop. Without an "
+    "agent, that bundled sample is hosted.",
 )
 @click.option(
     "--allow-header",

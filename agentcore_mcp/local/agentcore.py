@@ -40,7 +40,8 @@ class LocalAgentCore:
         command: Or a command line for bash that starts an agent for a session, listening on the port ``{port}``.
         agents: Or several agents: the TOML file that names them, or what would be in it, such as
             ``{"orders": {"app": "orders:app"}, "search": {"target": "http://127.0.0.1:8080"}}``.
-        protocol: What it speaks: ``http``, ``a2a``, ``agui`` or ``mcp``. Without an agent, that sample is hosted.
+        protocol: What it speaks: ``http``, ``a2a``, ``agui`` or ``mcp``; or ``harness``, for an HTTP agent in the place
+            of a harness's loop. Without an agent, that sample is hosted.
         allowed_headers: Which headers of a caller reach the agents besides ``…-Custom-*``, as by a runtime's allow list
             of headers; such as ``Authorization``.
         auth: What callers have to prove: nothing, a SigV4 signature with `credentials`, or a bearer `token`.

@@ -24,11 +24,12 @@ from agentcore_mcp.local.line.sockets import ClientSocket, SocketClosedError, re
 from agentcore_mcp.local.line.validation import check_members, headers_in
 from agentcore_mcp.local.operations.bridge import bridge
 from agentcore_mcp.local.operations.commands import command
+from agentcore_mcp.local.operations.harnesses import harness
 from agentcore_mcp.local.operations.invocations import agent_card, invoke
 from agentcore_mcp.local.operations.shells import Shells
 from agentcore_mcp.local.operations.stops import Stops
 from agentcore_mcp.wire.loopback import is_loopback
-from agentcore_mcp.wire.operations import CARD, COMMAND, INVOKE, METADATA, SHELL, STOP
+from agentcore_mcp.wire.operations import CARD, COMMAND, HARNESS, INVOKE, METADATA, SHELL, STOP
 from agentcore_mcp.wire.refusals import CANNOT_PARSE
 from agentcore_mcp.wire.requests import target_of
 
@@ -172,6 +173,8 @@ class FrontDoor:
                 await connect(socket, session, route.query)
             elif route.operation == COMMAND:
                 await command(exchange, session)
+            elif route.operation == HARNESS:
+                await harness(exchange, session, self._client)
             elif route.operation == CARD:
                 await agent_card(exchange, session, self._client)
             else:

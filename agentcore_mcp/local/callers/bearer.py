@@ -11,7 +11,7 @@ import base64
 import json
 import time
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qs, quote, unquote
 
 from agentcore_mcp.local.callers.incoming import Incoming, method_mismatch
 from agentcore_mcp.local.callers.issuer import ALGORITHM, CLIENT_ID, Issuer
@@ -19,7 +19,7 @@ from agentcore_mcp.local.line.refusals import Refusal
 from agentcore_mcp.wire.challenges import scheme_of
 from agentcore_mcp.wire.ids import DEFAULT_QUALIFIER
 from agentcore_mcp.wire.limits import TOKEN_MIN_LEFT_S
-from agentcore_mcp.wire.operations import METADATA
+from agentcore_mcp.wire.operations import HARNESS, METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,6 +51,8 @@ class TokenAuthorizer:
         authorization = _authorization(request.headers)
         scheme, token = scheme_of(authorization), authorization.partition(" ")[2].strip()
         if scheme == "sigv4" or "X-Amz-Signature=" in request.query:
+            if _harness_in(request):  # in its own words, which public issues quote
+                raise Refusal("AccessDeniedException", "This harness requires OAuth Bearer token authentication.")
             raise method_mismatch()
         if scheme != "bearer" or not token:
             raise _unauthorized(request, "MissingAuthenticationTokenException", "Missing Authentication Token")
@@ -77,10 +79,14 @@ class TokenAuthorizer:
 
 def challenge(request: Incoming) -> str:
     """Return the challenge that leads a client to the issuer, by way of the runtime's metadata."""
-    runtime = request.path.split("/")[2]
+    runtime = _harness_in(request) or request.path.split("/")[2]
     # One form for every spelling of the same runtime.
     url = f"http://{request.headers.get('host', '')}/runtimes/{quote(unquote(runtime), safe='')}/{METADATA.path}"
     return f'Bearer resource_metadata="{url}?qualifier={DEFAULT_QUALIFIER}"'
+
+
+def _harness_in(request: Incoming) -> str:
+    return parse_qs(request.query).get(HARNESS.arn_parameter, [""])[0]
 
 
 def _authorization(headers: Mapping[str, str]) -> str:

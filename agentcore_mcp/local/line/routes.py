@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.local.line.refusals import Refusal, invalid_fields
 from agentcore_mcp.wire.ids import ACCOUNT_ID, DEFAULT_QUALIFIER, RuntimeArn
-from agentcore_mcp.wire.operations import CARD, COMMAND, INVOKE, METADATA, SHELL, SOCKET, STOP, Operation
+from agentcore_mcp.wire.operations import CARD, COMMAND, HARNESS, INVOKE, METADATA, SHELL, SOCKET, STOP, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +24,8 @@ _OPERATIONS: Final = {
     (WEBSOCKET if operation in _UPGRADES else operation.method, operation.path): operation
     for operation in (INVOKE, COMMAND, STOP, CARD, METADATA, *_UPGRADES)
 }
+# Those that are open to a harness under its ARN.
+_OF_HARNESSES: Final = (HARNESS, COMMAND, STOP, METADATA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,21 @@ class Route:
         Raises:
             Refusal: If the runtime or its endpoint does not exist here, or can't be read.
         """
-        if self.runtime.startswith("arn:"):
+        member = self.operation.arn_parameter or "agentRuntimeArn"
+        if self.runtime.startswith("arn:") or self.operation == HARNESS:
             try:
                 arn = RuntimeArn.parse(self.runtime)
             except InvalidRequestError as exc:
-                raise invalid_fields(("agentRuntimeArn", exc.message)) from None
+                raise invalid_fields((member, exc.message)) from None
+            if self.operation not in _OF_HARNESSES if arn.is_harness else self.operation == HARNESS:
+                what = "a harness" if arn.is_harness else "an agent runtime"
+                raise invalid_fields((member, f"{self.operation.name} does not take the ARN of {what}"))
             found = next((known for known in arns if known == arn), None)
         else:
             # The bare id names its account beside it.
             account = self.query.get("accountId", "")
             if not self.operation.by_id or not ACCOUNT_ID.fullmatch(account):
-                raise invalid_fields(("agentRuntimeArn", "an agent id needs the query parameter accountId (12 digits)"))
+                raise invalid_fields((member, "an agent id needs the query parameter accountId (12 digits)"))
             named = (account, self.runtime)
             found = next((arn for arn in arns if (arn.account_id, arn.runtime_id) == named), None)
         qualifier = self.query.get("qualifier", DEFAULT_QUALIFIER)
@@ -68,8 +74,12 @@ def find_route(method: str, raw_path: bytes, query_string: bytes) -> Route:
     Raises:
         Refusal: If it is not one of the operations.
     """
-    match raw_path.decode("latin-1").split("/", 3):
+    parsed = parse_qs(query_string.decode("latin-1"), keep_blank_values=True)
+    query = {name: values[0] for name, values in parsed.items()}
+    path = raw_path.decode("latin-1")
+    if (method, path) == (HARNESS.method, f"/{HARNESS.path}"):
+        return Route(HARNESS, query.get(HARNESS.arn_parameter, ""), query)
+    match path.split("/", 3):
         case ["", "runtimes", runtime, rest] if operation := _OPERATIONS.get((method, rest)):
-            query = parse_qs(query_string.decode("latin-1"), keep_blank_values=True)
-            return Route(operation, unquote(runtime), {name: values[0] for name, values in query.items()})
+            return Route(operation, unquote(runtime), query)
     raise Refusal("UnknownOperationException", "the operation is unknown; see agentcore-mcp local --help")

@@ -9,9 +9,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.local.line.refusals import Refusal, invalid_fields
-from agentcore_mcp.wire.headers import CUSTOM_HEADER_PREFIX, HEADER_NAME, SESSION_HEADER
-from agentcore_mcp.wire.ids import ACCOUNT_ID
-from agentcore_mcp.wire.operations import STOP
+from agentcore_mcp.wire.headers import CUSTOM_HEADER_PREFIX, HARNESS_SESSION, HEADER_NAME, SESSION_HEADER
+from agentcore_mcp.wire.ids import ACCOUNT_ID, HARNESS_SESSION_ID
 from agentcore_mcp.wire.refusals import CANNOT_PARSE
 
 if TYPE_CHECKING:
@@ -48,12 +47,15 @@ def check_members(operation: Operation, headers: Mapping[str, str], query: Mappi
     for member in operation.members:
         value = headers.get(member.header.lower())
         if value is None:
-            if operation == STOP:
+            if operation.needs_session and member.header == SESSION_HEADER:
                 fields.append((member.name, "Member must not be null"))
         elif len(value) < member.min_chars:
             fields.append((member.name, f"Member must have length greater than or equal to {member.min_chars}"))
         elif len(value) > member.max_chars:
             fields.append((member.name, f"Member must have length less than or equal to {member.max_chars}"))
+        elif member == HARNESS_SESSION and not HARNESS_SESSION_ID.fullmatch(value):
+            pattern = HARNESS_SESSION_ID.pattern
+            fields.append((member.name, f"Member must satisfy regular expression pattern: {pattern}"))
     account_id = query.get("accountId")
     if operation.by_id and account_id is not None and not ACCOUNT_ID.fullmatch(account_id):
         fields.append(("accountId", f"Member must satisfy regular expression pattern: {ACCOUNT_ID.pattern}"))

@@ -15,7 +15,7 @@ from agentcore_mcp.wire.loopback import is_loopback
 if TYPE_CHECKING:
     from pathlib import Path
 
-Protocol = Literal["http", "a2a", "agui", "mcp"]
+Protocol = Literal["http", "a2a", "agui", "mcp", "harness"]
 
 # Where an agent of each protocol answers InvokeAgentRuntime:
 # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-service-contract.html
@@ -25,6 +25,7 @@ SAMPLE_APPS: Final[dict[str, str]] = {
     "a2a": "agentcore_mcp.samples.a2a:app",
     "agui": "agentcore_mcp.samples.agui:app",
     "mcp": "agentcore_mcp.samples.mcp:app",
+    "harness": "agentcore_mcp.hosting.sample:app",
 }
 
 # Account and region are those of AWS's examples. An id is the name and, as the service model wants it, ten more
@@ -108,7 +109,7 @@ class HostedAgent:
     """An agent under the name that its ARN is made of.
 
     Attributes:
-        protocol: What it speaks, as a runtime's ``serverProtocol`` has it in capitals.
+        protocol: What it speaks, as a runtime's ``serverProtocol`` has it in capitals; or ``harness``.
         allowed_headers: Which headers of a caller it gets to see besides the custom ones, in lower case: what a
             runtime's ``requestHeaderAllowlist`` is.
     """
@@ -131,4 +132,5 @@ class HostedAgent:
     @property
     def arn(self) -> RuntimeArn:
         """Return the ARN of its runtime, always the same for a name."""
-        return RuntimeArn(_PARTITION, _REGION, _ACCOUNT, f"{self.name}-{_ID_SUFFIX}")
+        is_harness = self.protocol == "harness"
+        return RuntimeArn(_PARTITION, _REGION, _ACCOUNT, f"{self.name}-{_ID_SUFFIX}", is_harness)
