@@ -17,11 +17,15 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 import click
 
+from agentcore_mcp.cli.options import PROTOCOLS
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from typing import TextIO
 
     from mcp import Client
+    from mcp.client.session import ClientRequestContext
+    from mcp.types import ElicitRequestParams, ElicitResult
     from rich.console import Console
 
 # The steps take a few seconds; a demo that takes a minute has failed.
@@ -31,6 +35,8 @@ STOP_LIMIT_S = 5
 LIVE_S = 0.5
 _EXIT_CODE = 3
 _SHOWN_CHARS = 300
+# The session of an MCP server's tools, whose results carry no session of ours.
+_NAME = "demo"
 # -P: the folder that the demo is started in is no place to import this package from.
 _SERVER = ["-P", "-m", "agentcore_mcp"]
 
@@ -41,7 +47,8 @@ class DemoFailedError(Exception):
 
 @click.command()
 @click.option("--http", "over_http", is_flag=True, help="Talk to the server over streamable HTTP instead of stdio.")
-def demo(*, over_http: bool) -> None:
+@click.option("--protocol", default="http", show_default=True, type=PROTOCOLS, help="What the sample agent speaks.")
+def demo(*, over_http: bool, protocol: str) -> None:
     """Show the main job on this machine: ask an agent, run a command, stop the session.
 
     Needs no account and no network. Exits with 0 only if every step did what it should.
@@ -57,7 +64,7 @@ def demo(*, over_http: bool) -> None:
     with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
         server_log = cast("TextIO", file)
         try:
-            anyio.run(_demo, console, over_http, server_log)
+            anyio.run(_demo, console, over_http, protocol, server_log)
         except Exception as failure:  # noqa: BLE001 - whatever it was, the demo has failed, and says so
             console.print("  [red]✗[/]", end=" ")
             console.print(_reason(failure), markup=False)
@@ -75,28 +82,32 @@ def _reason(failure: BaseException) -> str:
     return str(failure) if isinstance(failure, DemoFailedError) else f"{type(failure).__name__}: {failure}"
 
 
-async def _demo(console: Console, over_http: bool, server_log: TextIO) -> None:
+async def _demo(console: Console, over_http: bool, protocol: str, server_log: TextIO) -> None:
     started = time.monotonic()
     line = "streamable HTTP" if over_http else "stdio"
-    console.print(f"[bold]MCP client → {line} → agentcore-mcp → HTTP → local AgentCore → sample agent")
+    agent = "sample agent" if protocol == "http" else f"sample agent ({protocol})"
+    console.print(f"[bold]MCP client → {line} → agentcore-mcp → HTTP → local AgentCore → {agent}")
+    client_of = _http_client if over_http else _stdio_client
     with anyio.fail_after(TIME_LIMIT_S):
-        async with _http_client(server_log) if over_http else _stdio_client(server_log) as client:
-            await _Conversation(console, client).run()
+        async with client_of(["--local", "--protocol", protocol], server_log) as client:
+            await _Conversation(console, client, protocol).run()
     console.print(f"\n[bold green]✓ every step did what it should, in {time.monotonic() - started:.1f} s")
 
 
 class _Conversation:
-    """The steps, each with what it must show."""
+    """The steps, each with what it must show; the same in every protocol as far as the protocols are the same."""
 
-    def __init__(self, console: Console, client: Client) -> None:
+    def __init__(self, console: Console, client: Client, protocol: str) -> None:
         self._console = console
         self._client = client
+        self._protocol = protocol
         self._steps = 0
 
     async def run(self) -> None:
         await self._list_tools()
         session_id = await self._ask()
         await self._remember(session_id)
+        await self._pause(session_id)
         await self._command(session_id)
         await self._stop(session_id)
 
@@ -110,7 +121,7 @@ class _Conversation:
 
     async def _ask(self) -> str:
         self._title("Ask the agent, and read its words while it works")
-        answer, first_s, total_s = await self._call("invoke_agent", prompt="slow 3")
+        answer, first_s, total_s = await self._say("slow 3")
         self._check(
             total_s - first_s > LIVE_S, f"the first words were here {total_s - first_s:.1f} s before the result"
         )
@@ -119,9 +130,21 @@ class _Conversation:
 
     async def _remember(self, session_id: str) -> None:
         self._title("Go on in the same session, which remembers")
-        await self._call("invoke_agent", prompt="remember the launch code is 4711", session_id=session_id)
-        answer, *_ = await self._call("invoke_agent", prompt="what did I say?", session_id=session_id)
+        await self._say("remember the launch code is 4711", session_id)
+        answer, *_ = await self._say("what did I say?", session_id)
         self._check("4711" in answer["text"], "the agent remembers what was said in its session")
+
+    async def _pause(self, session_id: str) -> None:
+        if self._protocol == "mcp":
+            self._title("Call a tool that asks a person first")
+            done, *_ = await self._call_tool("deploy", {"what": "the launch code"})
+            self._check(done["result"] == "Deployed the launch code.", "the person's answer has reached the tool")
+        elif self._protocol in ("a2a", "agui"):
+            self._title("Answer the agent's question")
+            asked, *_ = await self._say("ask Shall I launch?", session_id)
+            self._check(asked.get("status") == "INPUT_REQUIRED", "the agent's question ends the call")
+            answer, *_ = await self._say("yes", session_id)
+            self._check("You answered" in answer["text"], "the next call in the session has answered it")
 
     async def _command(self, session_id: str) -> None:
         self._title("Run a command in the agent's environment, and watch its output")
@@ -132,7 +155,7 @@ class _Conversation:
             (outcome["stdout"], outcome["stderr"]) == ("one\ntwo\n", "careful\n"), "stdout and stderr are kept apart"
         )
         self._check(outcome["exit_code"] == _EXIT_CODE, f"exit code {_EXIT_CODE} is a result, not an error")
-        answer, *_ = await self._call("invoke_agent", prompt="files", session_id=session_id)
+        answer, *_ = await self._say("files", session_id)
         self._check("found.txt" in answer["text"], "the agent sees the file that the command wrote")
 
     async def _stop(self, session_id: str) -> None:
@@ -143,7 +166,17 @@ class _Conversation:
         self._check(gone["stdout"].strip() == "0", "the same id is a new, empty session now")
         await self._call("stop_session", session_id=session_id)
 
-    async def _call(self, tool: str, **arguments: str) -> tuple[dict[str, Any], float, float]:
+    async def _say(self, prompt: str, session_id: str = "") -> tuple[dict[str, Any], float, float]:
+        """Ask the agent; the sample MCP server has a tool for that."""
+        if self._protocol == "mcp":
+            answer, first_s, total_s = await self._call_tool("ask", {"prompt": prompt})
+            return {"text": answer["result"], "session_id": _NAME}, first_s, total_s
+        return await self._call("invoke_agent", prompt=prompt, **({"session_id": session_id} if session_id else {}))
+
+    async def _call_tool(self, tool: str, arguments: dict[str, str]) -> tuple[dict[str, Any], float, float]:
+        return await self._call("call_agent_tool", tool=tool, arguments=arguments, session_id=_NAME)
+
+    async def _call(self, tool: str, /, **arguments: Any) -> tuple[dict[str, Any], float, float]:
         """Call a tool; return its structured result, and after how many seconds its first words and its end came."""
         self._console.print(f"  → [cyan]{tool}[/] {json.dumps(arguments)}")
         started = time.monotonic()
@@ -179,21 +212,27 @@ def _excerpt(text: str, *, indent: int) -> str:
     return ("\n" + " " * indent).join(lines)
 
 
+async def _approve(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:  # noqa: ARG001
+    from mcp.types import ElicitResult
+
+    return ElicitResult(action="accept", content={"approved": True})
+
+
 @asynccontextmanager
-async def _stdio_client(server_log: TextIO) -> AsyncIterator[Client]:
+async def _stdio_client(options: list[str], server_log: TextIO) -> AsyncIterator[Client]:
     from mcp import Client, StdioServerParameters, stdio_client
 
-    server = StdioServerParameters(command=sys.executable, args=[*_SERVER, "--local"])
-    async with Client(stdio_client(server, errlog=server_log)) as client:
+    server = StdioServerParameters(command=sys.executable, args=[*_SERVER, *options])
+    async with Client(stdio_client(server, errlog=server_log), elicitation_callback=_approve) as client:
         yield client
 
 
 @asynccontextmanager
-async def _http_client(server_log: TextIO) -> AsyncIterator[Client]:
+async def _http_client(options: list[str], server_log: TextIO) -> AsyncIterator[Client]:
     from anyio.streams.buffered import BufferedByteReceiveStream
     from mcp import Client
 
-    command = [sys.executable, *_SERVER, "serve", "--local", "--port", "0"]
+    command = [sys.executable, *_SERVER, "serve", *options, "--port", "0"]
     async with await anyio.open_process(command, stdout=None) as server, anyio.create_task_group() as tasks:
         assert server.stderr is not None  # noqa: S101 - open_process makes a pipe of it
         log = BufferedByteReceiveStream(server.stderr)
@@ -205,7 +244,7 @@ async def _http_client(server_log: TextIO) -> AsyncIterator[Client]:
         try:
             announcement = (await log.receive_until(b"\n", max_bytes=1000)).decode()
             tasks.start_soon(keep_log)
-            async with Client(announcement.split()[-1]) as client:
+            async with Client(announcement.split()[-1], elicitation_callback=_approve) as client:
                 yield client
         finally:
             server.terminate()

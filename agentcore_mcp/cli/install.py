@@ -151,7 +151,8 @@ def _command() -> tuple[str, tuple[str, ...]]:
 
 
 def _flags(agent: AgentOptions) -> tuple[str, ...]:
-    flags = ["--read-only"] if agent.read_only else []
+    flags = ["--protocol", agent.protocol] if agent.protocol else []
+    flags += ["--read-only"] if agent.read_only else []
     for flag, names in (("--agents", agent.agents), ("--tools", agent.tools)):
         flags += [flag, ",".join(names)] if names else []
     return (*flags, *(["--handoff-after", str(agent.handoff_after_s)] if agent.handoff_after_s else []))

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.config import Settings
     from agentcore_mcp.config.loading import Loaded
+    from agentcore_mcp.local.sandbox.targets import Protocol
     from agentcore_mcp.server.assembly import AgentCoreServer
 
+# As ``local.sandbox.targets`` has them, which takes time to import.
+PROTOCOLS = click.Choice(["http", "a2a", "agui", "mcp", "harness"])
 # How long the process may take to end after its server, which has 1.2 s; hosts kill it after 2.
 _LEAVE_S = 0.6
 
@@ -33,6 +36,7 @@ class AgentOptions:
     """What the command line says of agents; None where a flag was not given."""
 
     local: bool = False
+    protocol: Protocol | None = None
     config: str | None = None
     runtime_arn: str | None = None
     qualifier: str | None = None
@@ -48,6 +52,7 @@ def agent_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options to a click command, whose callback gets them as ``agent``."""
 
     @click.option("--local", is_flag=True, help="Use the bundled sample agent on this machine; needs no account.")
+    @click.option("--protocol", type=PROTOCOLS, help="What the sample agent of --local speaks (default: http).")
     @click.option("--config", metavar="FILE", help="Configuration file that names one agent or several (TOML).")
     @click.option("--runtime-arn", metavar="ARN", help="The agent runtime to expose.")
     @click.option("--qualifier", metavar="NAME", help="Endpoint of the runtime (default: the service's DEFAULT).")
@@ -91,8 +96,10 @@ def load_settings(options: AgentOptions) -> Loaded:
     from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
     from agentcore_mcp.server.agents import Agents
 
+    if options.protocol:
+        raise ConfigurationError("--protocol goes with --local; for another agent, set the key protocol in a file")
     drop_unset(os.environ)
-    given = {name: getattr(options, name) for name in AgentOptions.__slots__ if name != "local"}
+    given = {name: getattr(options, name) for name in AgentOptions.__slots__ if name not in ("local", "protocol")}
     loaded = load(os.environ, **given)
     # As the server will, so that bad settings are reported before the slow imports, and by `config show`.
     Agents(loaded.settings, DEFAULT_RETRIES, None)
@@ -150,14 +157,15 @@ def settings_for(options: AgentOptions) -> Iterator[Settings]:
     from agentcore_mcp.local.agentcore import LocalAgentCore
 
     drop_unset(os.environ)
-    local = LocalAgentCore()
+    local = LocalAgentCore(protocol=options.protocol)
     local.start()
     try:
         # Importing the server takes about as long as the local AgentCore takes to start, so both happen at once.
         import_module("agentcore_mcp.server.assembly")
         local.wait_ready()
         arn = RuntimeArn.parse(local.agent_runtime_arn)
-        agent = Agent(name=name_of(arn), arn=arn, endpoint_url=local.endpoint_url, auth=Auth(none=True))
+        place = {"arn": arn, "endpoint_url": local.endpoint_url, "protocol": options.protocol or "http"}
+        agent = Agent.model_validate({"name": name_of(arn), **place, "auth": Auth(none=True)})
         yield Settings(agents=(agent,)).changed(
             read_only=options.read_only,
             agents=options.agents,

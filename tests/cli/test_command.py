@@ -166,13 +166,21 @@ def test_local_needs_no_configuration_and_leaves_nothing_behind() -> None:
     assert (result.returncode, result.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("transport", [(), ("--http",)])
-def test_the_demo_succeeds_on_either_transport(transport: tuple[str, ...]) -> None:
-    result = run("demo", *transport)
+def test_a_protocol_is_that_of_the_local_agent_alone() -> None:
+    result = run("--protocol", "a2a", "--runtime-arn", ARN)
+
+    assert result.returncode == 1
+    assert "--protocol goes with --local; for another agent, set the key protocol in a file" in result.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--http",), ("--protocol", "a2a"), ("--protocol", "agui", "--http")])
+def test_the_demo_succeeds_on_either_transport_and_in_each_protocol(options: tuple[str, ...]) -> None:
+    result = run("demo", *options)
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert "✗" not in result.stdout
     assert "every step did what it should" in result.stdout
+    assert ("the next call in the session has answered it" in result.stdout) == ("--protocol" in options)
 
 
 @pytest.mark.parametrize("transport", [(), ("--http",)])

@@ -129,6 +129,12 @@ def test_a_file_that_was_changed_since_loses_the_entry_alone(run: Run) -> None:
     assert f"as it was before is in {path.name}.before-agentcore-mcp" in said
 
 
+def test_the_sample_agent_is_installed_in_the_protocol_that_is_named(run: Run) -> None:
+    run("install", "cursor", "--local", "--protocol", "a2a", "--read-only")
+
+    assert entry_of("cursor", file_of("cursor"))["args"][-4:] == ["--local", "--protocol", "a2a", "--read-only"]
+
+
 def test_two_servers_of_ours_may_be_there_under_two_names(run: Run) -> None:
     run("install", "codex", "--name", "one", "--local")
     run("install", "codex", "--name", "two", "--runtime-arn", ARN)
