@@ -19,6 +19,7 @@ from pydantic import (
 
 from agentcore_mcp.config.auth import Auth
 from agentcore_mcp.config.commands import CommandPolicy, Commands
+from agentcore_mcp.config.harness import HarnessOptions  # noqa: TC001 - pydantic reads it
 from agentcore_mcp.config.hosted import Allow  # noqa: TC001 - pydantic reads it
 from agentcore_mcp.config.model import Table, text_like
 from agentcore_mcp.wire.headers import header_fields
@@ -99,6 +100,7 @@ class Agent(Table):
     protocol: Literal["auto", "http", "a2a", "agui", "mcp", "harness"] = Field(
         default="auto", description="What the agent speaks; auto: found out. A harness's ARN says it already"
     )
+    harness: HarnessOptions | None = Field(default=None, description="With the ARN of a harness: its options")
     endpoint_url: str | None = Field(
         default=None, description="Where to send requests instead of AWS: https or loopback http"
     )
@@ -153,6 +155,10 @@ class Agent(Table):
     def _protocol_goes_with_arn(self) -> Agent:
         if self.arn.is_harness and self.protocol not in ("auto", "harness"):
             raise ValueError(f"{self.arn} is a harness, so protocol can't be {self.protocol!r}; leave it out")
+        if self.harness is not None and not self.arn.is_harness:
+            raise ValueError(f"{self.arn} is a runtime, so it has no options of a harness")
+        if self.arn.is_harness and "payload" in self.model_fields_set:
+            raise ValueError(f"{self.arn} is a harness, which is sent messages; leave payload out")
         if self.protocol == "harness" and not self.arn.is_harness:
             raise ValueError(f"{self.arn} is a runtime, so protocol can't be 'harness'; give the harness's ARN")
         return self

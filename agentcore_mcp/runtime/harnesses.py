@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from agentcore_mcp.runtime.bodies import Invocation
-    from agentcore_mcp.wire.ids import RuntimeArn
+    from agentcore_mcp.wire.ids import Runtime
 
 
 class HarnessMethods:
@@ -31,7 +31,7 @@ class HarnessMethods:
 
     def invoke_harness(
         self,
-        arn: RuntimeArn | str,
+        arn: Runtime | str,
         messages: str | Sequence[Mapping[str, Any]],
         *,
         session_id: str | None = None,

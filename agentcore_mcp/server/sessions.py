@@ -145,7 +145,7 @@ class SessionNames:
         # Models write "null" for omitted arguments.
         if _SHORT_NAME.fullmatch(text) and text.lower() != "null":
             return self._marked(text, arn)
-        if len(text) >= SESSION_ID_MIN_CHARS and self._may_use(check_session_id(text), arn):
+        if len(text) >= SESSION_ID_MIN_CHARS and self._may_use(check_session_id(text, of_harness=arn.is_harness), arn):
             return text
         if not may_be_new:
             raise InvalidRequestError(

@@ -11,6 +11,7 @@ from pydantic import SecretStr, ValidationError
 from agentcore_mcp.config import Agent, Auth, name_of
 from agentcore_mcp.config.agents import TIMEOUT_MAX_S
 from agentcore_mcp.runtime.timeouts import READ_TIMEOUT_MAX_S
+from agentcore_mcp.wire.eventstream.harnesses import OPTIONS
 from agentcore_mcp.wire.ids import RuntimeArn
 
 ARN = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/code_review-0123456789"
@@ -44,6 +45,38 @@ def test_the_arn_of_a_harness_says_what_it_speaks() -> None:
     assert agent(arn=HARNESS, protocol="harness").protocol == "harness"
 
 
+def test_options_of_a_harness_are_members_of_its_input() -> None:
+    every = agent(
+        arn=HARNESS,
+        harness={
+            "model": "anthropic.claude",
+            "system_prompt": "Be brief.",
+            "allowed_tools": ["*", "shell", "@server/tool", "@server"],
+            "max_iterations": 3,
+            "max_tokens": 100,
+            "timeout_s": 60,
+            "actor_id": "alice",
+        },
+    ).harness
+    other = {"openAiModelConfig": {"modelId": "m", "apiKeyArn": "arn"}}
+    none, some = agent(arn=HARNESS, harness={}).harness, agent(arn=HARNESS, harness={"model": other}).harness
+
+    assert every is not None
+    assert none is not None
+    assert some is not None
+    assert every.members == {
+        "model": {"bedrockModelConfig": {"modelId": "anthropic.claude"}},
+        "systemPrompt": [{"text": "Be brief."}],
+        "allowedTools": ("*", "shell", "@server/tool", "@server"),
+        "maxIterations": 3,
+        "maxTokens": 100,
+        "timeoutSeconds": 60,
+        "actorId": "alice",
+    }
+    assert every.members.keys() <= set(OPTIONS)
+    assert (none.members, some.members) == ({}, {"model": other})
+
+
 @pytest.mark.parametrize("prompt", ['{session_id} "quoted" \n {prompt}', "\ud800 \u2028 \x00", '"}], "admin": true'])
 def test_a_prompt_stays_a_text_whatever_is_in_it(prompt: str) -> None:
     for payload in ("prompt", {"prompt": "{prompt}"}):
@@ -67,6 +100,16 @@ def test_a_prompt_stays_a_text_whatever_is_in_it(prompt: str) -> None:
         ({"arn": "nope"}, "not the ARN of an agent runtime: 'nope'"),
         ({"arn": HARNESS, "protocol": "a2a"}, "is a harness, so protocol can't be 'a2a'; leave it out"),
         ({"protocol": "harness"}, "is a runtime, so protocol can't be 'harness'"),
+        ({"harness": {}}, "is a runtime, so it has no options of a harness"),
+        ({"arn": HARNESS, "payload": "input"}, "is a harness, which is sent messages; leave payload out"),
+        ({"arn": HARNESS, "harness": {"maxIterations": 3}}, "did you mean 'max_iterations'?"),
+        ({"arn": HARNESS, "harness": {"max_iterations": 0}}, "greater than or equal to 1"),
+        ({"arn": HARNESS, "harness": {"timeout_s": 1.5}}, "valid integer"),
+        ({"arn": HARNESS, "harness": {"system_prompt": ""}}, "at least 1"),
+        ({"arn": HARNESS, "harness": {"allowed_tools": ["a/b/c"]}}, "'a/b/c' is not a tool; it looks like"),
+        ({"arn": HARNESS, "harness": {"allowed_tools": ["x" * 65]}}, "is not a tool"),
+        ({"arn": HARNESS, "harness": {"model": ""}}, "has to be the id of a Bedrock model, or a table with one key"),
+        ({"arn": HARNESS, "harness": {"model": {"a": {}, "b": {}}}}, "or a table with one key"),
         ({"timeout_s": 0}, "greater than 0"),
         ({"timeout_s": "inf"}, "finite"),
         ({"timeout_s": 86_401}, "less than or equal to 86400"),

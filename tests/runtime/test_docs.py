@@ -41,13 +41,18 @@ async def test_every_snippet_prints_what_the_page_says(tmp_path: Path, monkeypat
         (tmp_path / name).write_text(code, "utf-8")
     assert set(files) == {"chat.py"}
 
-    agents = {"sample": {"app": "agentcore_mcp.hosting.sample:app"}, "chat": {"app": "chat:app"}}
+    agents = {
+        "sample": {"app": "agentcore_mcp.hosting.sample:app"},
+        "chat": {"app": "chat:app"},
+        "helper": {"protocol": "harness"},
+    }
     with LocalAgentCore(agents=agents) as agentcore, LocalAgentCore(auth="jwt") as guarded:
         names = {
             "agentcore": agentcore,
             "guarded": guarded,
             "arn": agentcore.agents["sample"],
             "chat_arn": agentcore.agents["chat"],
+            "harness_arn": agentcore.agents["helper"],
         }
         for code, expected in BLOCKS:
             if code not in files.values():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from agentcore_mcp.runtime.blocking.bodies import BlockingInvocation
-    from agentcore_mcp.wire.ids import RuntimeArn
+    from agentcore_mcp.wire.ids import Runtime
 
 
 class HarnessMethods:
@@ -32,7 +32,7 @@ class HarnessMethods:
 
     def invoke_harness(
         self,
-        arn: RuntimeArn | str,
+        arn: Runtime | str,
         messages: str | Sequence[Mapping[str, Any]],
         *,
         session_id: str | None = None,

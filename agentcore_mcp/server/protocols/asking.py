@@ -54,5 +54,9 @@ async def asked_agent(
             from agentcore_mcp.runtime.protocols.agui import AguiAgent
 
             return AguiAgent(route)
+        case "harness":
+            from agentcore_mcp.runtime.protocols.harness import HarnessAgent
+
+            return HarnessAgent(route, agent.harness.members if agent.harness else None)
         case _:
             return HttpAgent(route, agent.payload_for)

@@ -32,6 +32,8 @@ EVENTS = (
     "messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata",
     "hookEvent",
 )  # fmt: skip
+# How the piece begins that says which calls of tools are left to the caller.
+INTERRUPTS = '{"interrupts": '
 _END = "the end of a message; the agent may still be working"
 
 

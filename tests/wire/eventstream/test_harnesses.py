@@ -29,6 +29,7 @@ from agentcore_mcp.wire.requests import Request
 from agentcore_mcp.wire.text import AnswerText
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.support.codecs import decode, decode_every_way
+from tests.support.converse import Event, message, stream, text_block, tool_block
 from tests.support.frames import encode_error
 from tests.support.servers import Exchange, loopback_server, reply
 from tests.support.shapes import as_json, samples
@@ -186,11 +187,7 @@ def reader() -> EventReader[str]:
     return HarnessAnswer().reader
 
 
-def stream(*events: tuple[str, dict[str, Any]]) -> bytes:
-    return b"".join(encode_event(name, value) for name, value in events)
-
-
-def pieces(*events: tuple[str, dict[str, Any]]) -> list[str]:
+def pieces(*events: Event) -> list[str]:
     return [json.dumps({name: value}) for name, value in events]
 
 
@@ -202,28 +199,6 @@ def words(read: list[str]) -> tuple[str, list[str], list[Pause]]:
         said += text.feed(piece)
         notes += text.take_notes()
     return said + text.close(), notes + text.take_notes(), text.pauses
-
-
-def text_block(index: int, *parts: str) -> list[tuple[str, dict[str, Any]]]:
-    deltas = [("contentBlockDelta", {"contentBlockIndex": index, "delta": {"text": part}}) for part in parts]
-    return [*deltas, ("contentBlockStop", {"contentBlockIndex": index})]
-
-
-def tool_block(index: int, call_id: str, name: str, *parts: str) -> list[tuple[str, dict[str, Any]]]:
-    start = {"toolUse": {"toolUseId": call_id, "name": name, "type": "tool_use"}}
-    deltas = [
-        ("contentBlockDelta", {"contentBlockIndex": index, "delta": {"toolUse": {"input": part}}}) for part in parts
-    ]
-    begin = ("contentBlockStart", {"contentBlockIndex": index, "start": start})
-    return [begin, *deltas, ("contentBlockStop", {"contentBlockIndex": index})]
-
-
-def message(*blocks: list[tuple[str, dict[str, Any]]], stop: str = "end_turn") -> list[tuple[str, dict[str, Any]]]:
-    return [
-        ("messageStart", {"role": "assistant"}),
-        *(event for block in blocks for event in block),
-        ("messageStop", {"stopReason": stop}),
-    ]
 
 
 USAGE = ("metadata", {"usage": {"inputTokens": 1, "outputTokens": 2, "totalTokens": 3}, "metrics": {"latencyMs": 4}})
@@ -271,7 +246,7 @@ def test_an_answer_is_over_when_the_stream_is() -> None:
     [[], HELLO[:1], HELLO[:-1], [*HELLO, USAGE, ("messageStart", {"role": "assistant"})], [USAGE]],
     ids=["nothing", "start", "no stop", "second message", "metadata"],
 )
-def test_a_stream_that_ends_within_a_message_has_broken_off(events: list[tuple[str, dict[str, Any]]]) -> None:
+def test_a_stream_that_ends_within_a_message_has_broken_off(events: list[Event]) -> None:
     said = decode_every_way(reader, stream(*events), pieces(*events), error=StreamInterruptedError)
 
     assert said == "the stream ended without the end of a message; the agent may still be working"
@@ -312,7 +287,7 @@ def test_a_known_event_that_is_no_object_is_an_error(payload: bytes) -> None:
         ("messageStop", {"stopReason": None}),
     ],
 )
-def test_events_of_another_shape_are_passed_on(event: tuple[str, dict[str, Any]]) -> None:
+def test_events_of_another_shape_are_passed_on(event: Event) -> None:
     events = [*HELLO[:-1], event, HELLO[-1]]
 
     assert decode_every_way(reader, stream(*events), pieces(*events)) == ""
@@ -406,7 +381,7 @@ def test_calls_that_are_left_to_the_caller_are_pauses() -> None:
     [[*CALLS, *HELLO], message(tool_block(0, "t1", "now"), stop="max_tokens"), message(stop="tool_use")],
     ids=["goes on", "another reason", "no call"],
 )
-def test_other_calls_are_none_of_the_callers(events: list[tuple[str, dict[str, Any]]]) -> None:
+def test_other_calls_are_none_of_the_callers(events: list[Event]) -> None:
     assert decode_every_way(reader, stream(*events), pieces(*events)) == ""
 
 

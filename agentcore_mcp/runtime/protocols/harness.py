@@ -1,0 +1,54 @@
+"""Harnesses: InvokeHarness, and the calls of tools that a harness leaves to its caller."""
+
+from __future__ import annotations
+
+import json
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, looked_at
+from agentcore_mcp.wire.eventstream.harnesses import INTERRUPTS, tool_results
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+
+class HarnessAgent:
+    """A harness.
+
+    Args:
+        route: How it is reached.
+        options: As for ``RuntimeClient.invoke_harness``.
+    """
+
+    def __init__(self, route: Route, options: Mapping[str, Any] | None = None) -> None:
+        self._route = route
+        self._options = options
+
+    @asynccontextmanager
+    async def ask(self, turn: Turn) -> AsyncGenerator[TurnAnswer, None]:
+        """Send a message; or, if the turn before ended with calls of tools for its caller, these and their results.
+
+        Those calls are kept.
+        """
+        kept: dict[str, Any] = {}
+
+        def look(piece: str) -> None:
+            if piece.startswith(INTERRUPTS):
+                kept["toolUses"] = [interrupt["toolUse"] for interrupt in json.loads(piece)["interrupts"]]
+
+        route, calls = self._route, turn.kept.get("toolUses")
+        async with (
+            route.client.invoke_harness(
+                route.runtime,
+                tool_results(calls, turn.prompt) if calls and turn.pauses else turn.prompt,
+                session_id=turn.session_id,
+                qualifier=route.qualifier,
+                options=self._options,
+                user_id=route.user_id,
+                headers=route.headers,
+                read_timeout_s=route.read_timeout_s,
+            ) as answer,
+            aclosing(looked_at(answer, look)) as batches,
+        ):
+            yield TurnAnswer(answer.session_id, answer.request_id, batches, kept)
