@@ -102,16 +102,11 @@ class WrongProtocolError(ProtocolError):
     """An agent's answer is in another protocol than it was asked in.
 
     Attributes:
-        asked: The protocol that it was asked in, as a configuration names it.
-        speaks: The one that its answer looks to be in.
+        speaks: The protocol that the answer looks to be in, as a configuration names it.
     """
 
-    def __init__(self, asked: str, speaks: str, answer: str, *, session_id: str | None = None) -> None:
-        super().__init__(
-            f"the agent was asked in the protocol {asked!r}, and its answer is {speaks!r}: {answer[:200]!r}",
-            session_id=session_id,
-        )
-        self.asked = asked
+    def __init__(self, message: str, *, speaks: str = "http", session_id: str | None = None) -> None:
+        super().__init__(message, session_id=session_id)
         self.speaks = speaks
 
 

@@ -1,11 +1,13 @@
-"""Which agent runtimes there are in a region of an account: ListAgentRuntimes of AgentCore's control plane.
+"""Which agent runtimes there are, and what one of them speaks: operations of AgentCore's control plane.
 
-It is a JSON operation like any other of AWS, so botocore's client does it, in a worker thread; botocore is imported
+They are JSON operations like any other of AWS, so botocore's client does them, in a worker thread; botocore is imported
 at the first call. Facts are those of botocore's ``bedrock-agentcore-control`` 2023-06-05 service model.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +25,10 @@ from agentcore_mcp.runtime.requests import user_agent
 from agentcore_mcp.runtime.timeouts import CONNECT_TIMEOUT_S
 from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.masking import masked
+from agentcore_mcp.wire.protocols import NAMES as PROTOCOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
 
@@ -34,6 +37,21 @@ LIST_TIMEOUT_S = 30.0
 # The most that the service gives at once.
 _PAGE_SIZE = 100
 _READY = "READY"
+# How many runtimes are looked at side by side.
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeFacts:
+    """What GetAgentRuntime tells of how to call a runtime.
+
+    Attributes:
+        protocol: As a configuration names it; one that this package doesn't know, as the service does, in lower case.
+        takes_tokens: Whether it takes OAuth tokens, and no AWS credentials.
+    """
+
+    protocol: str
+    takes_tokens: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +62,13 @@ class DiscoveredRuntime:
         name: The name it was created with, unique in its account and region.
         arn: Its ARN.
         description: What its owner says of it; may be empty.
+        facts: How to call it; None if that can't be looked up.
     """
 
     name: str
     arn: RuntimeArn
     description: str
+    facts: RuntimeFacts | None = None
 
 
 async def list_runtimes(
@@ -57,7 +77,8 @@ async def list_runtimes(
     """List the runtimes that can be called, by name.
 
     Args:
-        auth: Whose credentials are used; they need bedrock-agentcore:ListAgentRuntimes.
+        auth: Whose credentials are used; they need bedrock-agentcore:ListAgentRuntimes, and :GetAgentRuntime for the
+            facts of each.
         region: Where to look; None is the region of the environment or the profile.
         profile: The profile of ``~/.aws/config`` whose region and endpoints count.
         endpoint_url: Where to ask, instead of the service's host for the region.
@@ -71,9 +92,78 @@ async def list_runtimes(
     return await anyio.to_thread.run_sync(_list, auth, region, profile, endpoint_url, abandon_on_cancel=True)
 
 
+async def runtime_facts(
+    auth: SigV4Auth, arn: RuntimeArn, *, profile: str | None = None, endpoint_url: str | None = None
+) -> RuntimeFacts:
+    """Return how to call a runtime, as it was last deployed.
+
+    Args:
+        auth: Whose credentials are used; they need bedrock-agentcore:GetAgentRuntime.
+        arn: The runtime's.
+        profile: As for ``list_runtimes``.
+        endpoint_url: As for ``list_runtimes``.
+
+    Raises:
+        CredentialsError, TransportError, ServiceError: As for ``list_runtimes``.
+    """
+    return await anyio.to_thread.run_sync(_facts, auth, arn, profile, endpoint_url, abandon_on_cancel=True)
+
+
 def _list(
     auth: SigV4Auth, region: str | None, profile: str | None, endpoint_url: str | None
 ) -> tuple[DiscoveredRuntime, ...]:
+    with _control_plane("list the runtimes", auth, region, profile, endpoint_url) as client:
+        pages = client.get_paginator("list_agent_runtimes").paginate(PaginationConfig={"PageSize": _PAGE_SIZE})
+        found = {
+            runtime["agentRuntimeName"]: (RuntimeArn.parse(runtime["agentRuntimeArn"]), runtime.get("description", ""))
+            for page in pages
+            for runtime in page["agentRuntimes"]
+            if runtime["status"] == _READY
+        }
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            facts = threads.map(_Look(client), [arn for arn, _ in found.values()])
+            runtimes = [
+                DiscoveredRuntime(name, arn, description, fact)
+                for (name, (arn, description)), fact in zip(found.items(), facts, strict=True)
+            ]
+    return tuple(sorted(runtimes, key=lambda runtime: runtime.name))
+
+
+class _Look:
+    """Looks at runtimes until it is refused for the first time."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._refused = False
+
+    def __call__(self, arn: RuntimeArn) -> RuntimeFacts | None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return None if self._refused else _look_at(self._client, arn)
+        except ClientError:
+            self._refused = True
+        except BotoCoreError:
+            pass
+        return None
+
+
+def _facts(auth: SigV4Auth, arn: RuntimeArn, profile: str | None, endpoint_url: str | None) -> RuntimeFacts:
+    with _control_plane("look at the runtime", auth, arn.region, profile, endpoint_url) as client:
+        return _look_at(client, arn)
+
+
+def _look_at(client: Any, arn: RuntimeArn) -> RuntimeFacts:
+    runtime = client.get_agent_runtime(agentRuntimeId=arn.runtime_id)
+    protocol = runtime.get("protocolConfiguration", {}).get("serverProtocol", "HTTP")
+    return RuntimeFacts(PROTOCOLS.get(protocol, protocol.lower()), "authorizerConfiguration" in runtime)
+
+
+@contextmanager
+def _control_plane(
+    what: str, auth: SigV4Auth, region: str | None, profile: str | None, endpoint_url: str | None
+) -> Iterator[Any]:
+    """Give botocore's client, and translate what is raised while it is asked."""
     import botocore.session
     from botocore.config import Config
     from botocore.exceptions import (
@@ -93,7 +183,7 @@ def _list(
         user_agent_extra=user_agent(),
     )
     try:
-        client = botocore.session.Session(profile=profile).create_client(
+        yield botocore.session.Session(profile=profile).create_client(
             "bedrock-agentcore-control",
             region_name=region,
             endpoint_url=endpoint_url,
@@ -102,17 +192,6 @@ def _list(
             aws_session_token=credentials.token,
             config=config,
         )
-        pages = client.get_paginator("list_agent_runtimes").paginate(PaginationConfig={"PageSize": _PAGE_SIZE})
-        found = [
-            DiscoveredRuntime(
-                runtime["agentRuntimeName"],
-                RuntimeArn.parse(runtime["agentRuntimeArn"]),
-                runtime.get("description", ""),
-            )
-            for page in pages
-            for runtime in page["agentRuntimes"]
-            if runtime["status"] == _READY
-        ]
     except NoRegionError as error:
         raise ConfigurationError(
             "no AWS region to list runtimes in; set region under discover, AWS_REGION, or the profile's region"
@@ -120,14 +199,13 @@ def _list(
     except ClientError as error:
         raise _refusal(error.response, credentials.token) from None
     except ConnectionError as error:
-        raise ConnectError(f"can't list the runtimes: {error}") from error
+        raise ConnectError(f"can't {what}: {error}") from error
     except ReadTimeoutError as error:
-        raise ResponseTimeoutError(f"can't list the runtimes: no answer within {LIST_TIMEOUT_S:g} s") from error
+        raise ResponseTimeoutError(f"can't {what}: no answer within {LIST_TIMEOUT_S:g} s") from error
     except BotoCoreError as error:
-        raise TransportError(f"can't list the runtimes: {error}") from error
-    except (ResponseParserError, KeyError, ValueError) as error:
-        raise ProtocolError("can't list the runtimes: the answer is not that of ListAgentRuntimes") from error
-    return tuple(sorted(found, key=lambda runtime: runtime.name))
+        raise TransportError(f"can't {what}: {error}") from error
+    except (ResponseParserError, KeyError, ValueError, AttributeError) as error:
+        raise ProtocolError(f"can't {what}: the answer is not that of AgentCore") from error
 
 
 def _refusal(response: Mapping[str, Any], session_token: str | None) -> ServiceError:

@@ -11,6 +11,7 @@ import anyio
 
 from agentcore_mcp.config import Agent, Auth
 from agentcore_mcp.errors import CredentialsError, InvalidRequestError
+from agentcore_mcp.runtime.auth import SigV4Auth
 from agentcore_mcp.runtime.environment import Certificates
 from agentcore_mcp.server.credentials import (
     Credentials,
@@ -19,6 +20,7 @@ from agentcore_mcp.server.credentials import (
     trusted_certificates,
     uses_tls,
 )
+from agentcore_mcp.server.protocols.detection import Detection
 from agentcore_mcp.wire.headers import TRACE_HEADERS
 from agentcore_mcp.wire.ids import RuntimeArn
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Settings
     from agentcore_mcp.runtime.client import RuntimeClient
     from agentcore_mcp.runtime.retries import Retries
+    from agentcore_mcp.server.protocols.detection import Spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,16 @@ class Agents:
 
     Raises:
         ConfigurationError: If an agent's endpoint or credentials, or the certificates to trust can't be used.
+
+    Attributes:
+        detection: Finds out what they speak.
     """
 
     def __init__(self, settings: Settings, retries: Retries, transport: httpx2.AsyncBaseTransport | None) -> None:
         self._retries = retries
         self._transport = transport
         self._credentials = Credentials()
+        self.detection = Detection()
         self._clients: dict[tuple[str, RuntimeArn], RuntimeClient] = {}
         self._certificates = Certificates(partial(trusted_certificates, settings.ca_bundle))
         self._targets = {agent.name: self._target(agent) for agent in settings.agents}
@@ -159,12 +166,15 @@ class Agents:
             )
         return self._clients[key]
 
+    async def spoken_by(self, target: Target) -> Spoken:
+        """Return what an agent speaks, looked up at its first use if the configuration doesn't say it."""
+        auth = target.auth
+        signer = auth if isinstance(auth, SigV4Auth) and target.endpoint_url is None else None
+        return await self.detection.of(target.agent, signer)
+
     async def protocol_of(self, target: Target) -> str:
-        """Return the protocol that an agent speaks."""
-        agent = target.agent
-        if agent.arn.is_harness:
-            return "harness"
-        return "http" if agent.protocol == "auto" else agent.protocol
+        """Return the name of the protocol that an agent speaks, as ``spoken_by`` does."""
+        return (await self.spoken_by(target)).protocol
 
     async def aclose(self) -> None:
         """Close every connection; a later call makes new ones."""
@@ -200,6 +210,8 @@ class Agents:
                         allow=discovery.allow,
                     )
                     self._targets[found.name] = self._target(found)
+                    if runtime.facts is not None:
+                        self.detection.looked_up(found, runtime.facts)
             self._discovered.set()
 
     def _target(self, agent: Agent) -> Target:

@@ -19,6 +19,7 @@ from agentcore_mcp.errors import (
     SessionStoppedError,
     StreamInterruptedError,
     TransportError,
+    WrongProtocolError,
 )
 from agentcore_mcp.runtime.auth.aws_credentials import signing_in_with
 from agentcore_mcp.wire.ids import DEFAULT_QUALIFIER, SERVICE
@@ -53,6 +54,8 @@ _WAIT_S = 5
 _THROTTLED_WAIT_S = 10
 # A longer wait is not meant for a model to sit out.
 _ASKED_WAIT_MAX_S = 3_600
+# How AgentCore begins to tell of an agent's own status 4xx, which is how one of another protocol may refuse a request.
+_REFUSED_BY_AGENT = "Received error (4"
 _AUTHORIZER = "the runtime's authorizer configuration (discovery URL, allowed clients, audiences and scopes)"
 
 
@@ -68,8 +71,13 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
     match error:
         case SessionStoppedError():
             return _START_AFRESH
+        case AgentError(error=text) if _REFUSED_BY_AGENT in text:
+            return f"{_agent_failed(agent)} Or it speaks another protocol: then set {agent.settings('protocol')}."
         case AgentError():
             return _agent_failed(agent)
+        case WrongProtocolError(speaks=speaks):
+            learnt = " This server asks it in that from now on." if agent.protocol == "auto" else ""
+            return f"Set {agent.settings('protocol')} to {speaks!r}.{learnt}"
         case ServiceError(status=None):
             # Inside a stream, so the work had begun: none of the advice to call again applies.
             return may_go_on

@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.errors import AgentError, ProtocolError, WrongProtocolError
+from agentcore_mcp.errors import AgentError, ProtocolError
 from agentcore_mcp.wire.dialects.a2a import Update, update_of
-from agentcore_mcp.wire.protocols import spoken_in
+from agentcore_mcp.wire.protocols import spoken_in, wrong_protocol
 from agentcore_mcp.wire.reports import is_too_much, says_nothing
 from agentcore_mcp.wire.speech import as_json
 from agentcore_mcp.wire.sse import NamedData
@@ -94,7 +94,7 @@ def response(piece: str, request_id: str) -> Response:
     with suppress(ValueError, RecursionError):
         value = json.loads(piece)
     if not isinstance(value, dict) or value.get("jsonrpc") != "2.0":
-        raise WrongProtocolError("a2a", spoken_in(value), piece)
+        raise wrong_protocol("a2a", spoken_in(value), piece)
     result, error, answered = value.get("result"), value.get("error"), value.get("id")
     if isinstance(result, dict) == isinstance(error, dict):
         raise ProtocolError(f"the JSON-RPC response has to have either a result or an error: {piece[:200]!r}")

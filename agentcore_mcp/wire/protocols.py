@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agentcore_mcp.errors import WrongProtocolError
 from agentcore_mcp.wire.dialects.agui import EVENTS
 
 # As the service model of the control plane names them (``ServerProtocol``), and as configurations do.
@@ -31,3 +32,9 @@ def refused_by(value: Any) -> str:
     if isinstance(error, dict) and value.get("id") is None and error.get("code") in _UNREADABLE:
         return spoken_in(value)
     return "agui" if error == "Invalid RunAgentInput" else ""
+
+
+def wrong_protocol(asked: str, speaks: str, answer: str) -> WrongProtocolError:
+    """Return the error that an answer in another protocol is."""
+    message = f"the agent was asked in the protocol {asked!r}, and its answer is {speaks!r}: {answer[:200]!r}"
+    return WrongProtocolError(message, speaks=speaks)

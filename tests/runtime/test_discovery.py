@@ -21,7 +21,7 @@ from agentcore_mcp.errors import (
 )
 from agentcore_mcp.runtime.auth import SigV4Auth
 from agentcore_mcp.runtime.auth.roles import ConfiguredSession
-from agentcore_mcp.runtime.discovery import DiscoveredRuntime, list_runtimes
+from agentcore_mcp.runtime.discovery import DiscoveredRuntime, RuntimeFacts, list_runtimes, runtime_facts
 from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, fake_session
 from tests.support.servers import WAIT_S, Exchange, loopback_server, reply
@@ -44,18 +44,44 @@ def summary(name: str, status: str = "READY", description: str = "A runtime") ->
     }
 
 
-class ControlPlane:
-    """Answers with one page after the other."""
+def runtime(name: str, **members: Any) -> dict[str, Any]:
+    """Return what GetAgentRuntime answers."""
+    network = {"networkMode": "PUBLIC"}
+    lifecycle = {"idleRuntimeSessionTimeout": 900, "maxLifetime": 28_800}
+    return {
+        **summary(name),
+        "createdAt": "2026-01-01T00:00:00Z",
+        "roleArn": "arn:aws:iam::123456789012:role/agent",
+        "networkConfiguration": network,
+        "lifecycleConfiguration": lifecycle,
+        **members,
+    }
 
-    def __init__(self, *pages: list[dict[str, Any]]) -> None:
+
+def speaking(protocol: str) -> dict[str, Any]:
+    return {"protocolConfiguration": {"serverProtocol": protocol}}
+
+
+JWT = {"authorizerConfiguration": {"customJWTAuthorizer": {"discoveryUrl": "https://issuer.example/.well-known/x"}}}
+
+
+class ControlPlane:
+    """Lists one page after the other, and refuses to tell of a runtime unless it was given."""
+
+    def __init__(self, *pages: list[dict[str, Any]], **runtimes: dict[str, Any]) -> None:
+        self._runtimes = {f"/runtimes/{name}-0123456789/": runtime(name, **facts) for name, facts in runtimes.items()}
         self._pages = [
             {"agentRuntimes": page, **({"nextToken": f"page {number}"} if number < len(pages) else {})}
             for number, page in enumerate(pages, 1)
         ]
 
     async def __call__(self, exchange: Exchange) -> None:
-        body = json.dumps(self._pages.pop(0)).encode()
-        await exchange.send(reply(body=body, content_type="application/json"))
+        if exchange.request.method == "GET" and exchange.request.target not in self._runtimes:
+            body = b'{"message": "not yours"}'
+            await exchange.send(reply("403 Forbidden", body, x_amzn_errortype="AccessDeniedException"))
+            return
+        answer = self._runtimes.get(exchange.request.target) or self._pages.pop(0)
+        await exchange.send(reply(body=json.dumps(answer).encode(), content_type="application/json"))
 
 
 async def listed(endpoint_url: str, **arguments: Any) -> tuple[DiscoveredRuntime, ...]:
@@ -76,10 +102,41 @@ async def test_every_page_is_read_and_only_what_is_ready_is_kept_by_name() -> No
         ("search", "A runtime"),
     ]
     assert found[1].arn == RuntimeArn.parse(summary("search")["agentRuntimeArn"])
-    assert [request.target for request in server.requests] == [
+    assert [request.target for request in server.requests if request.method == "POST"] == [
         "/runtimes/?maxResults=100",
         "/runtimes/?maxResults=100&nextToken=page%201",
     ]
+
+
+async def test_what_each_runtime_speaks_comes_with_the_list() -> None:
+    page = [summary(name) for name in ("agui", "mine", "mcp", "new", "plain")]
+    facts = {"agui": speaking("AGUI"), "mine": JWT, "mcp": speaking("MCP"), "new": speaking("GRPC"), "plain": {}}
+    async with loopback_server(ControlPlane(page, **facts)) as server:
+        found = await listed(server.endpoint_url)
+        (asked,) = [request for request in server.requests if "mcp-" in request.target]
+        alone = await runtime_facts(SigV4Auth(fake_session()), found[1].arn, endpoint_url=server.endpoint_url)
+
+    assert {runtime.name: runtime.facts for runtime in found} == {
+        "agui": RuntimeFacts("agui", takes_tokens=False),
+        "mcp": RuntimeFacts("mcp", takes_tokens=False),
+        "mine": RuntimeFacts("http", takes_tokens=True),
+        "new": RuntimeFacts("grpc", takes_tokens=False),
+        "plain": RuntimeFacts("http", takes_tokens=False),
+    }
+    assert (asked.method, asked.target) == ("GET", "/runtimes/mcp-0123456789/")
+    assert alone == found[1].facts
+
+
+async def test_callers_who_may_not_look_at_runtimes_still_get_the_list() -> None:
+    page = [summary(f"agent{number:02}") for number in range(40)]
+    async with loopback_server(ControlPlane(page)) as server:
+        found = await listed(server.endpoint_url)
+        with pytest.raises(ServiceError, match="AccessDeniedException"):
+            await runtime_facts(SigV4Auth(fake_session()), found[0].arn, endpoint_url=server.endpoint_url)
+
+    assert len(found) == 40
+    assert {runtime.facts for runtime in found} == {None}
+    assert len(server.requests) < 20
 
 
 async def test_it_is_asked_with_the_same_credentials_and_region_as_the_agents() -> None:
@@ -101,6 +158,10 @@ def test_the_pages_of_these_tests_are_what_the_service_model_says() -> None:
         stub.add_response("list_agent_runtimes", {"agentRuntimes": [summary("a")], "nextToken": "x"})
 
         assert client.list_agent_runtimes()["agentRuntimes"][0]["agentRuntimeName"] == "a"
+        for facts in (JWT, speaking("AGUI"), speaking("A2A"), speaking("MCP"), speaking("HTTP"), {}):
+            stub.add_response("get_agent_runtime", runtime("a", **facts))
+
+            assert facts.items() <= client.get_agent_runtime(agentRuntimeId="a-0123456789").items()
 
 
 @pytest.mark.parametrize(
@@ -116,11 +177,11 @@ def test_the_pages_of_these_tests_are_what_the_service_model_says() -> None:
             ServiceError,
             "AccessDeniedException: no bedrock-agentcore:ListAgentRuntimes for ***",
         ),
-        (reply(body=b"<html>a proxy</html>"), ProtocolError, "not that of ListAgentRuntimes"),
+        (reply(body=b"<html>a proxy</html>"), ProtocolError, "not that of AgentCore"),
         (
             reply(body=json.dumps({"agentRuntimes": [{**summary("a"), "agentRuntimeArn": "x"}]}).encode()),
             ProtocolError,
-            "not that of ListAgentRuntimes",
+            "not that of AgentCore",
         ),
         (b"", TransportError, "can't list the runtimes"),
     ],

@@ -33,7 +33,7 @@ from agentcore_mcp.wire.operations import STOP
 from agentcore_mcp.wire.requests import stop_request
 
 if TYPE_CHECKING:
-    from agentcore_mcp.cli.doctor.findings import Report
+    from agentcore_mcp.cli.doctor.findings import Report, State
     from agentcore_mcp.config import Settings
     from agentcore_mcp.server.agents import Agents, Target
 
@@ -74,6 +74,9 @@ class Examination:
             and await self._connection(has_proxy=bool(proxy))
             and await self._credentials()
         ):
+            spoken = await self._agents.spoken_by(self._target)
+            state: State = "failed" if spoken.obstacle else "skipped" if spoken.assumed else "ok"
+            self._add("protocol", state, f"{spoken.protocol} ({spoken.source})", spoken.obstacle)
             await self._permissions(invoke=invoke, command=command)
 
     async def _host(self) -> bool:

@@ -10,10 +10,10 @@ import uuid
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.errors import AgentError, WrongProtocolError
+from agentcore_mcp.errors import AgentError
 from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, looked_at
 from agentcore_mcp.wire.pauses import resume_of
-from agentcore_mcp.wire.protocols import spoken_in
+from agentcore_mcp.wire.protocols import spoken_in, wrong_protocol
 from agentcore_mcp.wire.reports import is_too_much
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class _Look:
         with suppress(ValueError, RecursionError):
             value = json.loads(piece)
         if not self._knows and spoken_in(value) != "agui":
-            raise WrongProtocolError("agui", spoken_in(value), piece)
+            raise wrong_protocol("agui", spoken_in(value), piece)
         self._knows = True
         if isinstance(value, dict) and value.get("type") == "RUN_ERROR":
             raise AgentError(str(value.get("message")), str(value.get("code") or "RUN_ERROR"))

@@ -6,10 +6,9 @@ import json
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.errors import WrongProtocolError
 from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, looked_at
 from agentcore_mcp.wire.pauses import reply_to
-from agentcore_mcp.wire.protocols import refused_by
+from agentcore_mcp.wire.protocols import refused_by, wrong_protocol
 from agentcore_mcp.wire.reports import is_too_much
 
 if TYPE_CHECKING:
@@ -54,5 +53,5 @@ class _Look:
         if not self._done and piece[:1] == "{" and '"error"' in piece and not is_too_much(piece):
             with suppress(ValueError, RecursionError):
                 if speaks := refused_by(json.loads(piece)):
-                    raise WrongProtocolError("http", speaks, piece)
+                    raise wrong_protocol("http", speaks, piece)
         self._done = True

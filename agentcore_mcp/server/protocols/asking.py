@@ -25,7 +25,7 @@ async def asked_agent(
         headers: Further headers.
 
     Raises:
-        InvalidRequestError: If the agent is no agent to ask, but a server of tools.
+        InvalidRequestError: If the agent is no agent to ask, but a server of tools, or can't be called from here.
     """
     # Here and not above: hosts wait for the start, and with these comes all that reads answers.
     from agentcore_mcp.runtime.protocols.http import HttpAgent
@@ -40,7 +40,10 @@ async def asked_agent(
         headers=headers,
         read_timeout_s=agent.timeout_s,
     )
-    match await agents.protocol_of(target):
+    spoken = await agents.spoken_by(target)
+    if spoken.obstacle:
+        raise InvalidRequestError(f"{agent.name} can't be called: {spoken.obstacle}")
+    match spoken.protocol:
         case "mcp":
             raise InvalidRequestError(
                 f"{agent.name} is an MCP server, which has tools and takes no prompt; list_agents shows its tools, and "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import Field, WithJsonSchema
 
-from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.errors import InvalidRequestError, WrongProtocolError
 from agentcore_mcp.server.call import Call
 from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.server.hosted.upstream import user_id_of
@@ -164,6 +164,9 @@ async def _to_the_last_word(caller: Caller, call: Call, answer: AnswerText, *, r
     """Add what the end of an answer settles, also if it ends with a failure."""
     try:
         yield
+    except WrongProtocolError as error:
+        caller.agents.detection.learnt(call.session.target.agent, error.speaks)
+        raise
     finally:
         last = answer.close()
         call.add("text", "" if raw_events else last)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - pydantic reads it
 
 from agentcore_mcp.errors import AgentCoreError
 from agentcore_mcp.server.results import Result, tool_errors
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
     from agentcore_mcp.config import Settings
+    from agentcore_mcp.server.agents import Target
+    from agentcore_mcp.server.protocols.detection import Spoken
 
 DESCRIPTION = "List the agents, and the sessions that this server has opened and not stopped, with their age."
 # In a result: the ids may have 256 characters each, and a model that has opened so many wants them stopped, not read.
@@ -29,6 +32,14 @@ class AgentInfo(BaseModel):
     name: str
     description: str
     commands: Annotated[str, Field(description="allow, ask (the user confirms each) or off.")]
+    # Without a schema: it would cost every model more tokens than it is worth.
+    protocol: SkipJsonSchema[str] = ""
+    obstacle: SkipJsonSchema[str] = ""
+
+    def as_line(self) -> str:
+        """Show it on one line."""
+        marks = [f"commands: {self.commands}", self.protocol, self.obstacle and f"can't be called: {self.obstacle}"]
+        return " ".join([f"- {self.name}: {self.description or '(no description)'}", *[f"[{m}]" for m in marks if m]])
 
 
 class SessionInfo(BaseModel):
@@ -49,10 +60,7 @@ class ListAgentsResult(Result):
 
     def as_text(self) -> str:
         """Show a line for each."""
-        agents = [
-            f"- {agent.name}: {agent.description or '(no description)'} [commands: {agent.commands}]"
-            for agent in self.agents
-        ]
+        agents = [agent.as_line() for agent in self.agents]
         sessions = [
             f"- {session.session_id}: {session.agent}, opened {session.age_s} s ago, last used {session.idle_s} s ago"
             for session in self.sessions
@@ -82,11 +90,8 @@ async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsR
             if not (targets := caller.agents.known_so_far()):
                 raise
             notes.append(f"there may be more agents: {error.message}")
-    agents = [target.agent for target in targets]
     return ListAgentsResult(
-        agents=[
-            AgentInfo(name=agent.name, description=agent.description, commands=agent.commands.mode) for agent in agents
-        ],
+        agents=[_info(target, caller.agents.detection.known(target.agent)) for target in targets],
         sessions=[
             SessionInfo(
                 session_id=session.session_id,
@@ -98,3 +103,14 @@ async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsR
         ],
         note="; ".join(notes),
     ).shown()
+
+
+def _info(target: Target, spoken: Spoken | None) -> AgentInfo:
+    agent = target.agent
+    return AgentInfo(
+        name=agent.name,
+        description=agent.description,
+        commands=agent.commands.mode,
+        protocol="" if spoken is None or spoken.assumed else spoken.protocol,
+        obstacle=spoken.obstacle if spoken else "",
+    )

@@ -1,0 +1,104 @@
+"""Which protocols agents speak: what the configuration says, else what GetAgentRuntime says, else plain HTTP."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from agentcore_mcp.errors import AgentCoreError, ServiceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agentcore_mcp.config import Agent
+    from agentcore_mcp.runtime.auth import SigV4Auth
+    from agentcore_mcp.runtime.discovery import RuntimeFacts
+    from agentcore_mcp.wire.ids import RuntimeArn
+
+# How long the first use of an agent waits for what it speaks, and for how long a refusal to say so counts.
+LIMIT_S = 5.0
+REFUSED_S = 600.0
+CALLED = frozenset({"http", "a2a", "agui", "mcp", "harness"})
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What an agent speaks, as far as it is known.
+
+    Attributes:
+        protocol: The protocol.
+        source: Where that is from; or why it is only assumed.
+        obstacle: Why the agent can't be called, or "".
+        assumed: Whether nothing says so.
+        until: Until when it counts, on the clock of ``Detection``.
+    """
+
+    protocol: str
+    source: str = "configured"
+    obstacle: str = ""
+    assumed: bool = False
+    until: float = math.inf
+
+
+class Detection:
+    """Finds out what agents speak, once for each runtime; those who ask meanwhile wait for the same answer.
+
+    Args:
+        now: A clock, in seconds.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._found: dict[RuntimeArn, Spoken] = {}
+        self._asking: dict[RuntimeArn, anyio.Lock] = {}
+
+    async def of(self, agent: Agent, signer: SigV4Auth | None) -> Spoken:
+        """Return what an agent speaks.
+
+        Args:
+            agent: The agent.
+            signer: What signs its requests, if it is on AWS and called with AWS credentials; no other is looked up.
+        """
+        async with self._asking.setdefault(agent.arn, anyio.Lock()):
+            if (found := self.known(agent)) is None or found.until < self._now():
+                found = self._found[agent.arn] = await self._asked(agent, signer)
+        return found
+
+    def known(self, agent: Agent) -> Spoken | None:
+        """Return what is known by now of what an agent speaks."""
+        if agent.arn.is_harness:
+            return Spoken("harness")
+        return self._found.get(agent.arn) if agent.protocol == "auto" else Spoken(agent.protocol)
+
+    def looked_up(self, agent: Agent, facts: RuntimeFacts) -> None:
+        """Take note of what a listing has found."""
+        self._found[agent.arn] = _told(facts)
+
+    def learnt(self, agent: Agent, protocol: str) -> None:
+        """Take it that an agent speaks what its answer looks like, if the configuration doesn't say otherwise."""
+        self._found[agent.arn] = Spoken(protocol, "its last answer")
+
+    async def _asked(self, agent: Agent, signer: SigV4Auth | None) -> Spoken:
+        if signer is None:
+            return Spoken("http", "assumed: only AWS credentials on AWS can look it up", assumed=True)
+        # Here and not above: hosts wait for the start.
+        from agentcore_mcp.runtime.discovery import runtime_facts
+
+        why, until = f"no answer within {LIMIT_S:g} s", math.inf
+        with anyio.move_on_after(LIMIT_S):
+            try:
+                return _told(await runtime_facts(signer, agent.arn, profile=agent.auth.profile))
+            except AgentCoreError as error:
+                why, until = error.message, self._now() + REFUSED_S if isinstance(error, ServiceError) else until
+        return Spoken("http", f"assumed: {why}", assumed=True, until=until)
+
+
+def _told(facts: RuntimeFacts) -> Spoken:
+    obstacle = "" if facts.protocol in CALLED else f"it speaks {facts.protocol}, which this server does not"
+    if facts.takes_tokens:
+        obstacle = "it takes OAuth tokens, and no AWS credentials: configure it with auth"
+    return Spoken(facts.protocol, "GetAgentRuntime", obstacle)
