@@ -60,7 +60,7 @@ ROOMS = {
     "local.callers": _rule("errors wire local.line", "starlette botocore cryptography jwt"),
     "local.sandbox": _rule("errors wire local.line", "anyio httpx2 uvicorn"),
     "local.operations": _rule("errors wire local.line local.sandbox", "anyio httpx2 websockets"),
-    "samples": _rule("hosting", "mcp pydantic starlette"),
+    "samples": _rule("hosting wire", "mcp pydantic starlette"),
     "config": _rule("errors wire", "pydantic"),
     "server": _rule("errors wire runtime config", "anyio h11 httpx2 mcp pydantic starlette uvicorn"),
     # The libraries of its extras are imported on use.

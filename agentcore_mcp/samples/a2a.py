@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from agentcore_mcp.hosting import sample
 from agentcore_mcp.hosting.app import BedrockAgentCoreApp
+from agentcore_mcp.wire.headers import JSON_TYPE, SSE_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -113,7 +114,7 @@ async def card(request: Request) -> Response:
     skill = {"id": "sample", "name": "Sample", "description": sample.HELP, "tags": ["sample"]}
     words = {"name": "Sample agent", "description": "Shows every behaviour of an A2A agent without a model."}
     speaks = {"protocolVersion": "0.3.0", "preferredTransport": "JSONRPC", "capabilities": {"streaming": True}}
-    modes = {"defaultInputModes": ["text/plain"], "defaultOutputModes": ["text/plain", "application/json", "text/csv"]}
+    modes = {"defaultInputModes": ["text/plain"], "defaultOutputModes": ["text/plain", JSON_TYPE, "text/csv"]}
     return JSONResponse({**words, "version": "1", "url": url, **speaks, **modes, "skills": [skill]})
 
 
@@ -126,7 +127,7 @@ async def call(request: Request) -> Response:
         return JSONResponse({**envelope, "error": {"code": task, "message": f"can't do {method!r}"}})
     if method in (_STREAM, "tasks/resubscribe"):
         events = (f"data: {json.dumps({**envelope, 'result': update})}\n\n" async for update in task.follow())
-        return StreamingResponse(events, media_type="text/event-stream")
+        return StreamingResponse(events, media_type=SSE_TYPE)
     if method == _SEND:
         async for _ in task.follow():
             pass

@@ -16,10 +16,6 @@ from agentcore_mcp.hosting.app import BedrockAgentCoreApp
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from starlette.websockets import WebSocket
-
-    from agentcore_mcp.hosting.context import RequestContext
-
 app = BedrockAgentCoreApp()
 app.ping(sample.app.get_current_ping_status)
 
@@ -58,12 +54,3 @@ async def run(payload: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
                 yield {"type": "RUN_ERROR", "message": str(error)}
                 return
     yield {"type": "RUN_FINISHED", **ids, **ending}
-
-
-@app.websocket
-async def talk(websocket: WebSocket, _: RequestContext) -> None:
-    """Do the same over a WebSocket, with each event as the published package's ``AGUIApp`` sends it there."""
-    await websocket.accept()
-    async for event in run(await websocket.receive_json()):
-        await websocket.send_text(f"data: {json.dumps(event)}\n\n")
-    await websocket.close()

@@ -170,6 +170,10 @@ class Speech:
         self._break = self._break and not words
         return words
 
+    def reopen(self, message_id: object) -> None:
+        """Let a message that was just said go on, if the last words were its own."""
+        self._break = self._break and message_id != self._latest
+
     @property
     def ends_sentence(self) -> bool:
         """Whether the last words look like a sentence, rather than like a piece of one."""

@@ -9,7 +9,6 @@ import httpx2
 import pytest
 from ag_ui.core import Event, EventType, RunAgentInput
 from pydantic import TypeAdapter
-from websockets.sync.client import connect
 
 from agentcore_mcp.wire.headers import SESSION_HEADER
 from tests.support.agentcore import WAIT_S, new_session_id
@@ -88,12 +87,3 @@ def test_a_tool_call_state_results_and_failures_are_told(urls: dict[str, str], s
     ]
     assert answered[-1].result["prompt"] == "json"
     assert (failed[-1].type, failed[-1].message) == (EventType.RUN_ERROR, "you told me to fail")
-
-
-def test_it_speaks_over_a_websocket_too(urls: dict[str, str], session_id: str) -> None:
-    url = urls["agui"].replace("http", "ws", 1).replace("/invocations", "/ws")
-    with connect(url, additional_headers={SESSION_HEADER: session_id}) as socket:
-        socket.send(json.dumps(run_input("json")))
-        told = [read(str(message)) for message in socket]
-
-    assert [event.type for event in told] == [EventType.RUN_STARTED, EventType.RUN_FINISHED]

@@ -428,6 +428,25 @@ def test_messages_and_tasks_of_a2a_have_their_words(event: dict[str, Any], expec
     assert text(event) == expected
 
 
+def test_an_artifact_goes_on_after_the_task_that_had_its_beginning() -> None:
+    """A task comes first, says A2A, when its updates are asked for, again after a cut: artifacts may go on then."""
+
+    def update(text: str, artifact_id: str = "a", *, append: bool = True) -> dict[str, Any]:
+        artifact = {"artifactId": artifact_id, "parts": [{"text": text}]}
+        return {"kind": "artifact-update", "artifact": artifact, "append": append}
+
+    def task(state: str) -> dict[str, Any]:
+        artifact = {"artifactId": "a", "parts": [{"text": "It's"}]}
+        return {"kind": "task", "id": "t", "contextId": "c", "status": {"state": state}, "artifacts": [artifact]}
+
+    first = update("It's", append=False)
+    assert text(task("working"), update(" 3.")) == "It's 3."
+    assert text(first, task("working"), update(" 3.")) == "It's 3."
+    assert text(first, task("working"), task("working"), update(" 3."), update(" Really.")) == "It's 3. Really."
+    assert text(task("working"), update("4", "b", append=False)) == "It's\n4"
+    assert text(first, task("completed"), update("4", "b", append=False)) == "It's\n4"
+
+
 def test_an_artifact_that_is_sent_again_whole_is_said_once() -> None:
     def artifact(text: str, **members: Any) -> dict[str, Any]:
         return {"kind": "artifact-update", "artifact": {"artifactId": "a", "parts": [{"text": text}]}, **members}

@@ -23,6 +23,7 @@ _KINDS_OF_1_0 = {
     "artifactUpdate": "artifact-update",
 }
 _PAUSED = ("input-required", "auth-required")
+_AT_WORK = ("submitted", "working")
 _FAILED = ("failed", "rejected", "canceled")
 
 
@@ -105,7 +106,11 @@ def event(value: dict[str, Any], speech: Speech) -> str | None:
                 return _artifact(artifact, speech, piecewise=True)
             return speech.opened(_artifact(artifact, speech))
         case "task" if isinstance(status := value.get("status"), dict):
-            words = "".join(_artifact(artifact, speech) for artifact in dicts(value.get("artifacts")))
+            words = ""
+            for artifact in dicts(value.get("artifacts")):
+                words += _artifact(artifact, speech)
+                if _state(status) in _AT_WORK:
+                    speech.reopen(pick(artifact, "artifactId", "artifact_id"))
             words += _status(status, speech, value.get("id"))
             said = [message for message in dicts(value.get("history")) if message.get("role") in SPEAKERS]
             return _message(said[-1], speech) if said and not words and speech.is_silent else words
