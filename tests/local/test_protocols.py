@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -20,6 +24,7 @@ from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.wire.headers import MCP_SESSION_HEADER
 from agentcore_mcp.wire.sse import SSEDecoder
 from tests.support.agentcore import WAIT_S, Boto, connected, error_code, eventually, new_session_id
+from tests.support.waiting import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -273,3 +278,41 @@ def test_the_published_servers_are_hosted_by_a_command_line_too() -> None:
     assert said(answered) == "You said: hi"
     assert card["supportedInterfaces"][0]["url"] == url_of(local, "a2a")
     assert "".join(event.get("delta", "") for event in ran) == "You said: hi"
+
+
+def test_an_agent_that_already_runs_is_called_in_its_protocol() -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "tests.support.agents.published_a2a"]
+    with subprocess.Popen(command, env={**os.environ, "A2A_PORT": str(port)}, stderr=subprocess.DEVNULL) as agent:
+        try:
+            eventually(partial(_answers, port))
+            with (
+                LocalAgentCore(target=f"http://127.0.0.1:{port}", protocol="a2a") as local,
+                boto_of(local, "local_agent") as boto,
+            ):
+                answered = updates(boto.invoke(a2a_message("hi"), new_session_id()))
+                card = boto.client.get_agent_card(agentRuntimeArn=boto.arn)["agentCard"]
+        finally:
+            agent.terminate()
+
+    assert said(answered) == "You said: hi"
+    # It was started by somebody else, who knows where it is called.
+    assert card["supportedInterfaces"][0]["url"] == f"http://localhost:{port}/"
+
+
+def _answers(port: int) -> bool:
+    with suppress(httpx2.TransportError):
+        return httpx2.get(f"http://127.0.0.1:{port}/ping").is_success
+    return False
+
+
+@pytest.mark.parametrize("protocol", ["a2a", "agui"])
+def test_a_sample_that_works_in_the_background_is_not_idle(protocol: Any) -> None:
+    payload = a2a_message("work 3") if protocol == "a2a" else agui_input("work 3")
+    with LocalAgentCore(protocol=protocol, idle_timeout_s=1) as local, boto_of(local, "local_agent") as boto:
+        session_id = new_session_id()
+        began = time.monotonic()
+        boto.invoke(payload, session_id)["response"].read()
+        eventually(partial(_has_ended, boto, session_id))
+
+    assert time.monotonic() - began > 3

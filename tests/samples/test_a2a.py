@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import httpx
 import pytest
 from a2a.client import Client, ClientConfig, ClientFactory
@@ -17,7 +18,6 @@ from a2a.types import (
     Part,
     Role,
     SendMessageRequest,
-    SubscribeToTaskRequest,
     TaskState,
 )
 from a2a.utils.errors import A2AError
@@ -89,13 +89,18 @@ async def test_it_gives_files_and_data(client: Client) -> None:
 
 
 async def test_a_task_goes_on_without_its_caller_who_can_come_back_to_it(client: Client) -> None:
-    async for event in client.send_message(message("slow 3")):
+    """On AgentCore the work of a call goes on when its caller has gone."""
+    async for event in client.send_message(message("slow 2")):
         task_id = event.task.id
         break
-    events = [event async for event in client.subscribe(SubscribeToTaskRequest(id=task_id))]
+    with anyio.fail_after(WAIT_S):
+        while (
+            task := await client.get_task(GetTaskRequest(id=task_id))
+        ).status.state != TaskState.TASK_STATE_COMPLETED:
+            assert task.status.state == TaskState.TASK_STATE_WORKING
+            await anyio.sleep(0.1)
 
-    assert events[-1].status_update.status.state == TaskState.TASK_STATE_COMPLETED
-    assert "piece 3 of 3" in get_artifact_text((await task_after(client, events)).artifacts[0])
+    assert get_artifact_text(task.artifacts[0], "") == "piece 1 of 2\npiece 2 of 2\n"
 
 
 @pytest.mark.parametrize("prompt", ["slow 60", "ask Shall I?"])
