@@ -70,7 +70,7 @@ ROOMS = {
     ),
     "cli": _rule(
         "errors wire runtime hosting local config server _logs",
-        "anyio click httpx2 mcp rich tomlkit",
+        "anyio click httpx2 mcp rich starlette tomlkit uvicorn websockets",
     ),
     "__main__": _rule("cli"),
     # The package itself resolves its names on first use; what it may not do is import a room at the top.

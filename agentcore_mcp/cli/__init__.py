@@ -35,6 +35,7 @@ _COMMANDS = {
     "agents": "terminal.sessions",
     "invoke": "terminal.invoking",
     "run": "terminal.running",
+    "preview": "terminal.previewing",
     "stop": "terminal.sessions",
     "sessions": "sessions",
     "serve": "serve",

@@ -70,6 +70,14 @@ Limits
     "repeated. Without it, only X-Amzn-Bedrock-AgentCore-Runtime-Custom-* headers reach them.",
 )
 @click.option(
+    "--allowed-port",
+    "allowed_ports",
+    multiple=True,
+    metavar="PORT",
+    help="A port of each session that its endpoint reaches, of 8000 to 12000, or a range such as 8010-8019. May be "
+    "repeated. With it, invocations are answered with the endpoint's address; see agentcore-mcp preview.",
+)
+@click.option(
     "--idle-timeout",
     "idle_timeout_s",
     default=IDLE_TIMEOUT_S,

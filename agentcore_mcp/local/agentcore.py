@@ -44,6 +44,7 @@ class LocalAgentCore:
             of a harness's loop. Without an agent, that sample is hosted.
         allowed_headers: Which headers of a caller reach the agents besides ``…-Custom-*``, as by a runtime's allow list
             of headers; such as ``Authorization``.
+        allowed_ports: Which ports of a session its endpoint reaches, such as ``[8000, "8010-8019"]``.
         auth: What callers have to prove: nothing, a SigV4 signature with `credentials`, or a bearer `token`.
         access_key_id: With ``sigv4``, the key to let in instead of the fixed test key.
         secret_access_key: Its secret.
@@ -72,6 +73,7 @@ class LocalAgentCore:
         agents: Agents | None = None,
         protocol: Protocol | None = None,
         allowed_headers: Sequence[str] = (),
+        allowed_ports: Sequence[str | int] = (),
         # Who may call
         auth: AuthMode = "none",
         access_key_id: str | None = None,
@@ -88,7 +90,7 @@ class LocalAgentCore:
     ) -> None:
         from agentcore_mcp.local.callers.gate import AuthSettings
 
-        for name, texts in (("faults", faults), ("allowed_headers", allowed_headers)):
+        for name, texts in (("faults", faults), ("allowed_headers", allowed_headers), ("allowed_ports", allowed_ports)):
             if isinstance(texts, str):
                 raise ConfigurationError(f"{name} is a list of texts, such as [{texts!r}]")
         from agentcore_mcp.local.line.faults import Fault
@@ -96,10 +98,9 @@ class LocalAgentCore:
         from agentcore_mcp.local.settings import LocalSettings, hosted_agents, need_posix
 
         need_posix()
+        one = {"app": app, "target": target, "command": command, "protocol": protocol, "allowed_ports": allowed_ports}
         self.settings = LocalSettings(
-            hosted_agents(
-                agents, allowed_headers=allowed_headers, app=app, target=target, command=command, protocol=protocol
-            ),
+            hosted_agents(agents, allowed_headers=allowed_headers, **one),
             AuthSettings.of(auth, access_key_id, secret_access_key),
             Limits(idle_timeout_s, max_lifetime_s, start_timeout_s),
             tuple(Fault.parse(fault) for fault in faults),

@@ -19,17 +19,18 @@ from agentcore_mcp.local.line.exchange import ClientGoneError, Exchange
 from agentcore_mcp.local.line.faults import FAULT_HEADER, SpoiltSend
 from agentcore_mcp.local.line.journal import Journal
 from agentcore_mcp.local.line.refusals import Refusal
-from agentcore_mcp.local.line.routes import WEBSOCKET, Route, find_route
+from agentcore_mcp.local.line.routes import ENDPOINTS, WEBSOCKET, Route, find_route
 from agentcore_mcp.local.line.sockets import ClientSocket, SocketClosedError, refusing
 from agentcore_mcp.local.line.validation import check_members, headers_in
 from agentcore_mcp.local.operations.bridge import bridge
 from agentcore_mcp.local.operations.commands import command
+from agentcore_mcp.local.operations.endpoints import proxy
 from agentcore_mcp.local.operations.harnesses import harness
 from agentcore_mcp.local.operations.invocations import agent_card, invoke
 from agentcore_mcp.local.operations.shells import Shells
 from agentcore_mcp.local.operations.stops import Stops
 from agentcore_mcp.wire.loopback import is_loopback
-from agentcore_mcp.wire.operations import CARD, COMMAND, HARNESS, INVOKE, METADATA, SHELL, STOP
+from agentcore_mcp.wire.operations import CARD, COMMAND, HARNESS, INVOKE, METADATA, PROXY, SHELL, STOP
 from agentcore_mcp.wire.refusals import CANNOT_PARSE
 from agentcore_mcp.wire.requests import target_of
 
@@ -88,7 +89,7 @@ class FrontDoor:
         else:
             exchange = Exchange(scope, receive, send, request_id=request_id)
         try:
-            _check_head(exchange.headers)
+            _check_head(exchange.headers, scope["path"])
             match scope.get("method", WEBSOCKET), scope["path"]:
                 case "GET", "/ping":
                     await exchange.answer_json(200, {"status": "Healthy"})
@@ -156,6 +157,13 @@ class FrontDoor:
         if socket is not None:
             # A presigned URL has in its query what it can have in no header.
             members = headers_in(route.query) | members
+        if route.operation == PROXY:
+            if (found := self._sessions.at_endpoint(route.runtime)) is None:
+                raise Refusal("ResourceNotFoundException", "There is no such session, or no longer")
+            exchange.in_session(found.id, agent=found.hosted.name)
+            with found.busy():
+                await proxy(exchange, socket, found, self._client, route)
+            return
         check_members(route.operation, members, route.query)
         hosted = self._agents[route.find(self._agents)]
         if route.operation == METADATA:
@@ -189,12 +197,14 @@ class FrontDoor:
         await exchange.answer_json(200, {"resource": resource, "authorization_servers": [self._gate.issuer.url]})
 
 
-def _check_head(headers: dict[str, str]) -> None:
+def _check_head(headers: dict[str, str], path: str) -> None:
     try:
         host = urlsplit(f"//{headers.get('host', '')}").hostname
     except ValueError:
         host = None
-    if not is_loopback(host or "") or "origin" in headers:
+    # A page that a session serves is under this origin, and may call the session's own server.
+    own = f"http://{headers.get('host')}" if path.startswith(ENDPOINTS) else None
+    if not is_loopback(host or "") or headers.get("origin", own) != own:
         raise Refusal("AccessDeniedException", "The local AgentCore does not answer web pages or other hosts' names")
     if "content-length" in headers and "transfer-encoding" in headers:
         # A proxy in between may have seen another end of the request (RFC 9112, 6.3).

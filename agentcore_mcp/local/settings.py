@@ -11,18 +11,20 @@ Several agents are named by a TOML file, one table for each::
 
     [legacy]
     command = "node {folder}/server.js --port {port}"
+    allowed_ports = [8000, "8010-8019"]
 """
 
 from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.local.sandbox.ports import allowed_ports
 from agentcore_mcp.local.sandbox.targets import SAMPLE_APPS, AgentApp, AgentCommand, AgentUrl, HostedAgent
 
 if TYPE_CHECKING:
@@ -34,11 +36,12 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.sandbox.targets import Target
 
     # What a file of agents has in it, or its path.
-    Agents = Mapping[str, Mapping[str, str]] | str | os.PathLike[str]
+    Agents = Mapping[str, Mapping[str, Any]] | str | os.PathLike[str]
 
 _DEFAULT_NAME: Final = "local_agent"
 _KINDS: Final = ("app", "target", "command")
-_KEYS: Final = (*_KINDS, "protocol")
+_PORTS: Final = "allowed_ports"
+_KEYS: Final = (*_KINDS, "protocol", _PORTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def need_posix(platform: str = sys.platform) -> None:
 
 
 def hosted_agents(
-    agents: Agents | None, *, allowed_headers: Iterable[str] = (), **named: str | None
+    agents: Agents | None, *, allowed_headers: Iterable[str] = (), **named: str | Sequence[str | int] | None
 ) -> tuple[HostedAgent, ...]:
     """Return the agents to host; by default the bundled sample agent.
 
@@ -81,13 +84,11 @@ def hosted_agents(
     Raises:
         ConfigurationError: If they can't be read, or are not all agents.
     """
-    single = {key: value for key, value in named.items() if value is not None}
+    single = {key: value for key, value in named.items() if value not in (None, (), [])}
     if agents is not None and single:
         raise ConfigurationError(f"agents and {', '.join(single)} exclude each other")
-    if single:
-        agents = {_DEFAULT_NAME: single}
     if agents is None:
-        agents = {_DEFAULT_NAME: {"protocol": "http"}}
+        agents = {_DEFAULT_NAME: single if single.keys() - {_PORTS} else {"protocol": "http", **single}}
     hosted = _agents_of(agents, Path.cwd()) if isinstance(agents, Mapping) else _agents_in(Path(agents))
     headers = frozenset(name.lower() for name in allowed_headers)
     return tuple(replace(agent, allowed_headers=headers) for agent in hosted)
@@ -115,14 +116,19 @@ def _agent(name: str, table: Any, folder: Path) -> HostedAgent:
     unknown = [key for key in members if key not in _KEYS]
     if unknown:
         raise ConfigurationError(f"agent {name!r} has no key {unknown[0]!r}; the keys are {', '.join(_KEYS)}")
-    protocol = members.pop("protocol", None)
+    protocol, ports = members.pop("protocol", None), members.pop(_PORTS, ())
     if protocol not in (None, *SAMPLE_APPS):
         raise ConfigurationError(f"agent {name!r}: protocol: {protocol!r} is not one of {', '.join(SAMPLE_APPS)}")
     if protocol and not members:
         # From no folder: the MCP server's current folder is whatever project is open, and the sample agent must not
         # import anything from there.
-        return HostedAgent(name, AgentApp(SAMPLE_APPS[protocol], None), protocol)
-    return HostedAgent(name, _target(name, list(members.items()), folder), protocol or "http")
+        target: Target = AgentApp(SAMPLE_APPS[protocol], None)
+    else:
+        target = _target(name, list(members.items()), folder)
+    try:
+        return HostedAgent(name, target, protocol or "http", allowed_ports=allowed_ports(ports))
+    except ConfigurationError as exc:
+        raise ConfigurationError(f"agent {name!r}: {exc.message}") from None
 
 
 def _target(name: str, members: list[tuple[str, Any]], folder: Path) -> Target:

@@ -39,6 +39,8 @@ class Answer(Generic[T]):
         content_type: As the answer's header has it, "" without one.
         status: The HTTP status.
         request_id: The id that AWS support asks for, when there is one.
+        endpoint_url: Where the session's own servers are reached, if the runtime has allowed ports: every request there
+            needs our credentials.
         batches: The pieces in lists as they arrive, none of them empty.
         pieces: The pieces one by one, which is what iterating the answer goes through.
     """
@@ -47,6 +49,7 @@ class Answer(Generic[T]):
     content_type: str
     status: int
     request_id: str | None
+    endpoint_url: str | None
     batches: AsyncGenerator[list[T], None] = field(repr=False)
     pieces: AsyncGenerator[T, None] = field(repr=False)
 
@@ -89,7 +92,13 @@ async def answer_in(
         body = body_of(reply)
     async with aclosing(_batches(reply, body)) as batches, aclosing(_one_by_one(batches)) as pieces:
         yield Answer(
-            reply.session_id, reply.content_type, reply.response.status_code, reply.request_id, batches, pieces
+            reply.session_id,
+            reply.content_type,
+            reply.response.status_code,
+            reply.request_id,
+            reply.endpoint_url,
+            batches,
+            pieces,
         )
 
 

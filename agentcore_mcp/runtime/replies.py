@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from agentcore_mcp.runtime.auth.redaction import redacted
 from agentcore_mcp.runtime.deadlines import Deadline
-from agentcore_mcp.wire.headers import media_type
+from agentcore_mcp.runtime.endpoints import is_safe_for_credentials, url_of
+from agentcore_mcp.wire.headers import ENDPOINT_HEADER, media_type
 from agentcore_mcp.wire.ids import session_in
 from agentcore_mcp.wire.refusals import code_in, is_foreign_page, request_id_in
 
@@ -59,6 +60,12 @@ class Reply:
         """The id that AWS support asks for, when there is one."""
         value = request_id_in(self.response.headers)
         return value and redacted(value, self.request)
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """The URL of the session's endpoint, if there is one that credentials may be sent to."""
+        url = url_of(self.response.headers.get(ENDPOINT_HEADER, ""))
+        return str(url) if url is not None and is_safe_for_credentials(url) else None
 
     @property
     def says_session_is_gone(self) -> bool:

@@ -98,6 +98,7 @@ class Call:
         failure: What it ended with, unless it ended well.
         stop: How a command ended.
         pauses: What the agent waits for a person to answer, now that its answer has ended.
+        endpoint_url: Where servers in the session are reached, if its runtime allows that.
         image: What the agent answered with, if that was a picture.
         finished: Whether nothing more comes.
         progress: What tells the request that attends to it, while one does.
@@ -121,6 +122,7 @@ class Call:
     failure: Exception | None = None
     stop: ContentStop | None = None
     pauses: Sequence[Pause] = ()
+    endpoint_url: str = ""
     image: Binary | None = field(default=None, init=False)
     finished: bool = field(default=False, init=False)
     progress: Progress | None = field(default=None, init=False)

@@ -36,8 +36,8 @@ _STILL_RUNNING = (
 )
 _STOP_AGAIN = "Call stop_session again: stopping a session twice does no harm."
 _START_AFRESH = (
-    "Whatever ran in it has ended, and its files and memory are gone. To do the work after all, begin a new session: "
-    "leave session_id out."
+    "Whatever ran in it has ended, and its memory and own disk are gone. To do the work after all, begin a new "
+    "session: leave session_id out."
 )
 
 # By the codes of the service model that mean the same for every agent: transient errors, with how long to wait.

@@ -73,6 +73,11 @@ COMMAND_TRACE = (Member("traceId", "X-Amzn-Trace-Id", 0, 1024), Member("tracePar
 SESSION_HEADER = SESSION.header
 USER_HEADER = USER.header
 MCP_SESSION_HEADER = MCP[0].header
+# Of an answer to InvokeAgentRuntime, where the runtime has allowed ports.
+ENDPOINT_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Endpoint-Url"
+# Says which port of a session its endpoint is to reach. No source documents that for AgentCore: it is the header of
+# AWS Lambda's microVMs, and one that agents on AgentCore report to get.
+PORT_HEADER = "X-aws-proxy-port"
 # In lower case, as headers are looked up. These are the only ones that a command has, too.
 TRACE_HEADERS = frozenset(member.header.lower() for member in TRACE)
 # Those of an agent's own that its caller gets to see, besides how its answer is framed.
@@ -125,6 +130,21 @@ _NOT_FOR_AGENTS = frozenset(
 )
 
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+# RFC 9110, 7.6.1, and what is about the sender's own connection to a proxy.
+_HOP_BY_HOP = frozenset(
+    """
+    connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade
+    """.split()  # noqa: SIM905
+)
+
+
+def end_to_end(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the headers that a proxy passes on, in their order, names in lower case."""
+    fields = [(name.lower(), value) for name, value in headers]
+    named = {word.strip().lower() for name, value in fields if name == "connection" for word in value.split(",")}
+    return [field for field in fields if field[0] not in _HOP_BY_HOP | named]
 
 
 def media_type(headers: Mapping[str, str]) -> str:

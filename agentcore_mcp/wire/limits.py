@@ -18,6 +18,12 @@ COMMAND_TIMEOUT_MIN_S = 1
 COMMAND_TIMEOUT_MAX_S = 3600
 COMMAND_TIMEOUT_DEFAULT_S = 300
 
+# The ports of a session that its endpoint may reach, but for one (`allowedPorts` of `bedrock-agentcore-control`), in so
+# many entries at most.
+ALLOWED_PORTS = range(8000, 12_001)
+RESERVED_PORT = 8443
+ALLOWED_PORTS_MAX_ENTRIES = 5
+
 # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html: when an answer that is
 # not a stream has to be there, when a stream ends, and when a session ends that is idle, or however busy it is.
 SYNCHRONOUS_MAX_S = 900.0

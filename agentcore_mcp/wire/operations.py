@@ -47,5 +47,7 @@ HARNESS = Operation(
 CARD = Operation("GetAgentCard", "GET", "invocations/.well-known/agent-card.json")
 SOCKET = Operation("InvokeAgentRuntimeWithWebSocketStream", "GET", "ws")
 SHELL = Operation("InvokeAgentRuntimeCommandShell", "GET", "ws/shells")
+# The permission that a request to a session's endpoint needs; any method and path, so it is no operation of the model.
+PROXY = Operation("InvokeAgentRuntimeProxy", "", "", ())
 # Open to everyone, so there is no permission for it.
 METADATA = Operation("ProtectedResourceMetadata", "GET", "invocations/.well-known/oauth-protected-resource", ())

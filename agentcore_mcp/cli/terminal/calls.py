@@ -52,12 +52,14 @@ class OneCall:
         agent = self.target.agent
         self.opened.used(str(agent.arn), self.session_id, agent=agent.name, called=self.called or self.session_id)
 
-    def answered(self, session_id: str) -> None:
-        """Remember the session that answers, if it is another one."""
+    def answered(self, session_id: str, endpoint_url: str | None = None) -> None:
+        """Remember the session that answers, if it is another one, and its endpoint."""
         if session_id != self.session_id:
             self.opened.forget(str(self.target.agent.arn), self.session_id)
             self.session_id = session_id
             self.note()
+        if endpoint_url:
+            self.opened.reached_at(str(self.target.agent.arn), session_id, endpoint_url)
 
 
 def make(

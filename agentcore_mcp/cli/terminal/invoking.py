@@ -66,7 +66,7 @@ async def _ask(call: OneCall, turn: Turn, *, as_json: bool) -> tuple[Sequence[Pa
     asking = await asked_agent(call.agents, call.target, user_id=agent.user_id, headers=agent.headers)
     with Words() as words:
         async with asking.ask(turn) as said_back:
-            call.answered(said_back.session_id)
+            call.answered(said_back.session_id, said_back.endpoint_url)
             async for pieces in said_back.batches:
                 for piece in pieces:
                     said = answer.feed(piece)

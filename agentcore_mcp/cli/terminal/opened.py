@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ _LIFE_MAX_S = 14 * 86_400
 _TABLE = """\
 CREATE TABLE IF NOT EXISTS sessions (
   arn TEXT, session_id TEXT, agent TEXT, called TEXT, place TEXT, opened_at REAL, used_at REAL,
-  PRIMARY KEY (arn, session_id))"""
+  endpoint_url TEXT DEFAULT '', PRIMARY KEY (arn, session_id))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Opened:
         agent: What the agent was called then.
         called: The short name that was given, or the id.
         place: The folder that it was opened from.
+        endpoint_url: Its endpoint's, if it has one.
     """
 
     arn: str
@@ -42,6 +43,7 @@ class Opened:
     place: str
     opened_at: float
     used_at: float
+    endpoint_url: str = ""
 
 
 class OpenedSessions:
@@ -59,9 +61,16 @@ class OpenedSessions:
         now = time.time()
         with self._database() as database:
             database.execute(
-                "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?) "
+                "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, '') "
                 "ON CONFLICT DO UPDATE SET used_at = excluded.used_at, called = excluded.called",
                 (arn, session_id, agent, called, os.getcwd(), now, now),  # noqa: PTH109 - as a user reads it
+            )
+
+    def reached_at(self, arn: str, session_id: str, endpoint_url: str) -> None:
+        """Note the endpoint of a session."""
+        with self._database() as database:
+            database.execute(
+                "UPDATE sessions SET endpoint_url = ? WHERE arn = ? AND session_id = ?", (endpoint_url, arn, session_id)
             )
 
     def forget(self, arn: str, session_id: str) -> None:
@@ -83,6 +92,8 @@ class OpenedSessions:
             self._path.touch(mode=0o600)
             with closing(sqlite3.connect(self._path)) as database, database:
                 database.execute(_TABLE)
+                with suppress(sqlite3.OperationalError):  # it has it, unless an earlier version made the table
+                    database.execute("ALTER TABLE sessions ADD endpoint_url TEXT DEFAULT ''")
                 yield database
         except (OSError, sqlite3.Error) as error:
             raise AgentCoreError(

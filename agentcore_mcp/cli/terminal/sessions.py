@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 @click.option("--all", "every", is_flag=True, help="All sessions that were opened from this machine's terminals.")
 @agent_options
 def stop(session: str, which: str, *, every: bool, agent: AgentOptions) -> None:
-    """Stop a session, by its id or the short name that it was given: what runs in it ends, and its memory is gone."""
+    """Stop a session, by its id or the short name that it was given.
+
+    What runs in it ends, and its memory and own disk are gone; files in storage that its runtime mounts (session
+    storage, EFS, S3) may remain.
+    """
     if bool(session) == every:
         raise click.UsageError("name a session, or pass --all")
     with settings_for(agent) as settings:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from agentcore_mcp.local.line.refusals import Refusal, invalid_fields
+from agentcore_mcp.local.line.refusals import Refusal, at_endpoint, invalid_fields
 from agentcore_mcp.wire.headers import JSON_TYPE, REQUEST_ID_HEADER, SESSION_HEADER
+from agentcore_mcp.wire.operations import PROXY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -35,12 +36,14 @@ class Exchange:
 
     Attributes:
         headers: The request's headers, names in lower case.
+        method: Its method.
         entry: Its line in the journal, or None for requests that are not operations.
         answered: Whether the answer has begun, or the WebSocket is accepted.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, request_id: str) -> None:
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        self.method: str = scope.get("method", "GET")
         self.request_id = request_id
         self.entry: RecordedRequest | None = None
         self.answered = False
@@ -55,6 +58,10 @@ class Exchange:
         self._own_fields.append((SESSION_HEADER, session_id))
         if self.entry is not None:
             self.entry.agent, self.entry.session_id = agent, session_id
+
+    def answer_with(self, name: str, value: str) -> None:
+        """Let the answer have a header."""
+        self._own_fields.append((name, value))
 
     async def body(self, max_bytes: int, *, field: str) -> AsyncIterator[bytes]:
         """Read the request's body piece by piece.
@@ -144,7 +151,12 @@ class Exchange:
 
     async def refuse(self, refusal: Refusal) -> None:
         """Send an error answer, unless an answer has begun, which breaks off then."""
-        if not self.answered:
+        if self.answered:
+            return
+        if self.entry is not None and self.entry.operation == PROXY.name:
+            await self.start(*at_endpoint(refusal))
+            await self.finish()
+        else:
             await self.answer_json(refusal.status, refusal.body(), refusal.headers())
 
     def note(self, state: State) -> None:

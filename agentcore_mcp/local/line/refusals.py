@@ -64,6 +64,16 @@ class Refusal(Exception):  # noqa: N818  it is an answer, and named for what it 
         return members
 
 
+def at_endpoint(refusal: Refusal) -> tuple[int, list[tuple[str, str]]]:
+    """Return status and headers of a refusal at a session's endpoint, which has its code in a header and no body.
+
+    Codes and statuses are those of AWS's developer guide ("Connect to runtime sessions through a session endpoint");
+    which header it is that guide leaves open.
+    """
+    code = {401: "AuthenticationRequired", 403: "AccessDenied"}.get(refusal.status, refusal.code)
+    return refusal.status, [(ERROR_TYPE_HEADER, code), ("content-length", "0")]
+
+
 def invalid_fields(*fields: tuple[str, str]) -> Refusal:
     """Refuse a request because fields of it, each named with the constraint, break the model."""
     found = f"{len(fields)} validation error{'s' if len(fields) > 1 else ''} detected"

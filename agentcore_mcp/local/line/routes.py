@@ -13,12 +13,25 @@ from urllib.parse import parse_qs, unquote
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.local.line.refusals import Refusal, invalid_fields
 from agentcore_mcp.wire.ids import ACCOUNT_ID, DEFAULT_QUALIFIER, RuntimeArn
-from agentcore_mcp.wire.operations import CARD, COMMAND, HARNESS, INVOKE, METADATA, SHELL, SOCKET, STOP, Operation
+from agentcore_mcp.wire.operations import (
+    CARD,
+    COMMAND,
+    HARNESS,
+    INVOKE,
+    METADATA,
+    PROXY,
+    SHELL,
+    SOCKET,
+    STOP,
+    Operation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 WEBSOCKET: Final = "WEBSOCKET"
+# Where the endpoints of sessions are, each below its session's own name.
+ENDPOINTS: Final = "/_local/endpoints/"
 _UPGRADES: Final = (SOCKET, SHELL)
 _OPERATIONS: Final = {
     (WEBSOCKET if operation in _UPGRADES else operation.method, operation.path): operation
@@ -30,7 +43,7 @@ _OF_HARNESSES: Final = (HARNESS, COMMAND, STOP, METADATA)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An operation, and the runtime and endpoint as the client wrote them."""
+    """An operation, and the runtime and endpoint as the client wrote them; for PROXY, a session's endpoint."""
 
     operation: Operation
     runtime: str
@@ -77,6 +90,9 @@ def find_route(method: str, raw_path: bytes, query_string: bytes) -> Route:
     parsed = parse_qs(query_string.decode("latin-1"), keep_blank_values=True)
     query = {name: values[0] for name, values in parsed.items()}
     path = raw_path.decode("latin-1")
+    if path.startswith(ENDPOINTS):
+        name, _, rest = path.removeprefix(ENDPOINTS).partition("/")
+        return Route(PROXY, name, {"path": f"/{rest}", "query": query_string.decode("latin-1")})
     if (method, path) == (HARNESS.method, f"/{HARNESS.path}"):
         return Route(HARNESS, query.get(HARNESS.arn_parameter, ""), query)
     match path.split("/", 3):

@@ -39,19 +39,30 @@ _CLOSE_TIMEOUT_S = 2.0
 
 
 async def bridge(socket: ClientSocket, session: Session, query: Mapping[str, str]) -> None:
+    """Join a client's WebSocket to the agent's; raises as ``join``, and a Refusal if the agent can't be started."""
+    headers = to_agent(headers_in(query) | socket.exchange.headers, session, socket.exchange.request_id)
+    agent = await session.agent()
+    await join(socket, session, f"{agent.base_url}/ws", headers)
+
+
+async def join(socket: ClientSocket, session: Session, url: str, headers: Mapping[str, str]) -> None:
     """Join the WebSockets until either is closed, or the session ends.
 
+    Args:
+        socket: The client's.
+        session: The session.
+        url: Where the session's own is, ``http://…``.
+        headers: What it is opened with.
+
     Raises:
-        Refusal: If the agent can't be started, or does not accept. The client's is not accepted before the agent's.
+        Refusal: If that is not accepted. The client's is not accepted before.
         SocketClosedError: If the client leaves before that.
     """
-    headers = headers_in(query) | socket.exchange.headers
-    agent = await session.agent()
     try:
         with session.until_it_ends():
             upstream = await connect(
-                f"{agent.base_url.replace('http', 'ws', 1)}/ws",
-                additional_headers=to_agent(headers, session, socket.exchange.request_id),
+                url.replace("http", "ws", 1),
+                additional_headers=headers,
                 subprotocols=[Subprotocol(name) for name in socket.subprotocols] or None,
                 user_agent_header=None,
                 compression=None,

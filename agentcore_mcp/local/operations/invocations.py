@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from agentcore_mcp.local.line.refusals import Refusal
+from agentcore_mcp.local.line.routes import ENDPOINTS
 from agentcore_mcp.local.sandbox.targets import INVOKE_PATHS
 from agentcore_mcp.wire.headers import (
     AGENT_REQUEST_ID_HEADER,
     ANSWER_HEADERS,
     CUSTOM_HEADER_PREFIX,
+    ENDPOINT_HEADER,
     MCP_SESSION_HEADER,
     SESSION_HEADER,
 )
@@ -61,6 +63,8 @@ async def invoke(exchange: Exchange, session: Session, client: httpx2.AsyncClien
         ClientGoneError: If the client leaves before it has sent its whole payload.
     """
     payload = exchange.body(PAYLOAD_MAX_BYTES, field="payload")
+    if session.hosted.allowed_ports:
+        exchange.answer_with(ENDPOINT_HEADER, f"http://{exchange.headers['host']}{ENDPOINTS}{session.endpoint}")
     await _pass_on(exchange, session, client, "POST", INVOKE_PATHS[session.hosted.protocol], payload)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.local.sandbox.pipes import OutputPipe
 
-_PROC = Path("/proc")
+PROC = Path("/proc")
 # Names the session's directory to all that is started in it.
 _MARK = "AGENTCORE_LOCAL_DIRECTORY"
 # A member may fork between being listed and being killed; its child is in the next list. More rounds than this only
@@ -112,11 +112,16 @@ class Job:
             self.signal(signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
 
 
-def kill_marked(directory: Path) -> None:
-    """Kill all processes that were started in a session's directory and have kept their environment."""
+def marked(directory: Path) -> list[int]:
+    """Return the pids of all processes that were started in a session's directory and have kept their environment."""
     mark = f"{_MARK}={directory}".encode()
+    return [pid for pid in _pids() if mark in _environment(pid)]
+
+
+def kill_marked(directory: Path) -> None:
+    """Kill all those processes."""
     for _ in range(_KILL_ROUNDS):
-        if not (pids := [pid for pid in _pids() if mark in _environment(pid)]):
+        if not (pids := marked(directory)):
             break
         _signal(pids, signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
 
@@ -129,14 +134,14 @@ def _signal(pids: list[int], number: signal.Signals) -> None:
 
 def _environment(pid: int) -> list[bytes]:
     try:
-        return (_PROC / f"{pid}/environ").read_bytes().split(b"\0")
+        return (PROC / f"{pid}/environ").read_bytes().split(b"\0")
     except OSError:  # it has gone, is another user's, or this system has no /proc
         return []
 
 
 def _pids() -> Iterator[int]:
-    if _PROC.is_dir():
-        return (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdecimal())
+    if PROC.is_dir():
+        return (int(entry.name) for entry in PROC.iterdir() if entry.name.isdecimal())
     listed = subprocess.run(["/bin/ps", "-axo", "pid="], capture_output=True, check=True)
     return map(int, listed.stdout.split())
 

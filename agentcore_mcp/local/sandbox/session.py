@@ -5,6 +5,7 @@ Which sessions there are and when they end is decided in `sessions`.
 
 from __future__ import annotations
 
+import secrets
 import sys
 import time
 from contextlib import contextmanager, suppress
@@ -46,6 +47,7 @@ class Session:
         ended: Set when its processes and its directory are gone.
         processes: What has been started in it.
         mcp_session_id: What an MCP server's clients name it by: its own id, or the one that the server gave it.
+        endpoint: What names it in the address of its endpoint; no other caller can guess it.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Session:
         self.why = ""
         self.ended = anyio.Event()
         self.processes = Processes(directory, tasks)
+        self.endpoint = secrets.token_urlsafe(16)
         self._agent: AgentProcess | AgentUrl | None = None
         self._tasks = tasks
         self._client = client

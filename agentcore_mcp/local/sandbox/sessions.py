@@ -77,6 +77,10 @@ class Sessions:
         """Return the agent's session of this id if there is one."""
         return self._sessions.get((hosted.name, session_id))
 
+    def at_endpoint(self, endpoint: str) -> Session | None:
+        """Return the session whose endpoint has that name, if there is one."""
+        return next((one for one in self._sessions.values() if one.endpoint == endpoint), None)
+
     def id_for(self, hosted: HostedAgent, headers: Mapping[str, str]) -> str:
         """Return the id of the session that a request is for: that of its MCP session, its own, or a new one.
 

@@ -112,12 +112,14 @@ class HostedAgent:
         protocol: What it speaks, as a runtime's ``serverProtocol`` has it in capitals; or ``harness``.
         allowed_headers: Which headers of a caller it gets to see besides the custom ones, in lower case: what a
             runtime's ``requestHeaderAllowlist`` is.
+        allowed_ports: Which ports of a session its endpoint reaches; without one, sessions have none.
     """
 
     name: str
     target: Target
     protocol: Protocol = "http"
     allowed_headers: frozenset[str] = frozenset()
+    allowed_ports: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name in self.allowed_headers:

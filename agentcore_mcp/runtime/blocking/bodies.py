@@ -40,6 +40,8 @@ class BlockingAnswer(Generic[T]):
         content_type: As the answer's header has it, "" without one.
         status: The HTTP status.
         request_id: The id that AWS support asks for, when there is one.
+        endpoint_url: Where the session's own servers are reached, if the runtime has allowed ports: every request there
+            needs our credentials.
         batches: The pieces in lists as they arrive, none of them empty.
         pieces: The pieces one by one, which is what iterating the answer goes through.
     """
@@ -48,6 +50,7 @@ class BlockingAnswer(Generic[T]):
     content_type: str
     status: int
     request_id: str | None
+    endpoint_url: str | None
     batches: Generator[list[T], None, None] = field(repr=False)
     pieces: Generator[T, None, None] = field(repr=False)
 
@@ -90,7 +93,13 @@ def answer_in(
         body = body_of(reply)
     with closing(_batches(reply, body)) as batches, closing(_one_by_one(batches)) as pieces:
         yield BlockingAnswer(
-            reply.session_id, reply.content_type, reply.response.status_code, reply.request_id, batches, pieces
+            reply.session_id,
+            reply.content_type,
+            reply.response.status_code,
+            reply.request_id,
+            reply.endpoint_url,
+            batches,
+            pieces,
         )
 
 

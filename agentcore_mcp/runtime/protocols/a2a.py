@@ -81,7 +81,9 @@ class A2AAgent:
                 following = _next_way(way, run.code)
                 if first or following is None:
                     async with aclosing(run.to_the_end(first, pieces, refusal)) as batches:
-                        yield TurnAnswer(invocation.session_id, invocation.request_id, batches, run.kept)
+                        yield TurnAnswer(
+                            invocation.session_id, invocation.request_id, batches, run.kept, invocation.endpoint_url
+                        )
                     return
             way = following
 

@@ -44,7 +44,9 @@ class AguiAgent:
             self._route.invoke(_run_input(turn), turn.session_id) as invocation,
             aclosing(looked_at(invocation, _Look())) as batches,
         ):
-            yield TurnAnswer(invocation.session_id, invocation.request_id, batches)
+            yield TurnAnswer(
+                invocation.session_id, invocation.request_id, batches, endpoint_url=invocation.endpoint_url
+            )
 
 
 def _run_input(turn: Turn) -> bytes:

@@ -49,12 +49,14 @@ class TurnAnswer:
         batches: The pieces in lists as they arrive, none of them empty: as ``Invocation.batches``.
         kept: What the protocol needs to know in the next turn of the session: a small JSON object, such as the id of
             a task. It has changed by the time that the piece is read which tells it.
+        endpoint_url: Where the session's own servers are reached, if the runtime allows that.
     """
 
     session_id: str
     request_id: str | None
     batches: AsyncIterator[list[str]] = field(repr=False)
     kept: dict[str, Any] = field(default_factory=dict)
+    endpoint_url: str | None = None
 
     async def __aiter__(self) -> AsyncIterator[str]:
         async for pieces in self.batches:

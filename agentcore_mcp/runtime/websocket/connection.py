@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # What an endpoint may close with, of RFC 6455, 7.4, and how much it may say then (5.5).
 _NORMAL_CLOSURE = 1000
-_CLOSE_CODES = frozenset({_NORMAL_CLOSURE, 1001, 1003, *range(1007, 1012), *range(3000, 5000)})
+CLOSE_CODES = frozenset({_NORMAL_CLOSURE, 1001, 1003, *range(1007, 1012), *range(3000, 5000)})
 _REASON_MAX_BYTES = 123
 
 _NO_CLOSE_FRAME = 1006
@@ -150,7 +150,7 @@ class RuntimeWebSocket:
         Raises:
             InvalidRequestError: If they are others.
         """
-        if code not in _CLOSE_CODES:
+        if code not in CLOSE_CODES:
             raise InvalidRequestError(
                 f"the close code is {code!r}, 1000, 1001, 1003, 1007 to 1011 and 3000 to 4999 are allowed"
             )

@@ -13,6 +13,7 @@ import httpx2
 from websockets.asyncio.client import connect as websockets_connect
 from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidProxy, InvalidStatus, InvalidURI, ProxyError
 from websockets.proxy import get_proxy
+from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from agentcore_mcp.errors import (
@@ -35,7 +36,8 @@ from agentcore_mcp.wire.loopback import LOOPBACK_IN_WORDS
 from agentcore_mcp.wire.sse import MAX_EVENT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import ssl
+    from collections.abc import Mapping, Sequence
 
     from websockets.asyncio.client import ClientConnection
     from websockets.http11 import Response
@@ -54,12 +56,18 @@ _OF_THE_LIBRARY = ("host", "upgrade", "connection", "sec-websocket-", "user-agen
 _logger = logging.getLogger(__name__)
 
 
-async def open_connection(url: str, headers: Mapping[str, str], open_timeout_s: float) -> tuple[ClientConnection, str]:
+async def open_connection(
+    url: str,
+    headers: Mapping[str, str],
+    open_timeout_s: float,
+    subprotocols: Sequence[str] = (),
+    tls: ssl.SSLContext | None = None,
+) -> tuple[ClientConnection, str]:
     """Connect, and return the connection and the id of its session. Arguments and exceptions as for ``connect``."""
     check_timeout(open_timeout_s)
     request = _http_request(url, headers)
     session_id = request.headers.get(SESSION_HEADER) or request.url.params.get(SESSION_HEADER, "")
-    connection = await _open(url, request, session_id, open_timeout_s)
+    connection = await _open(url, request, session_id, open_timeout_s, subprotocols, tls)
     if connection.response is not None:
         session_id = session_in(_headers_of(connection.response), session_id)
     return connection, session_id
@@ -94,7 +102,14 @@ def _http_request(url: str, headers: Mapping[str, str]) -> httpx2.Request:
     return request
 
 
-async def _open(url: str, request: httpx2.Request, session_id: str, open_timeout_s: float) -> ClientConnection:
+async def _open(
+    url: str,
+    request: httpx2.Request,
+    session_id: str,
+    open_timeout_s: float,
+    subprotocols: Sequence[str],
+    tls: ssl.SSLContext | None,
+) -> ClientConnection:
     if _logger.level == logging.NOTSET:
         # The library logs every header and message at DEBUG; only setting this logger's own level enables that.
         _logger.setLevel(logging.INFO)
@@ -108,7 +123,8 @@ async def _open(url: str, request: httpx2.Request, session_id: str, open_timeout
             user_agent_header=user_agent(),
             compression=None,  # a frame is as long as what is in it, so that the limit of its length is kept
             proxy=True if proxied else None,
-            ssl=tls_context() if request.url.scheme == "https" else None,
+            ssl=(tls or tls_context()) if request.url.scheme == "https" else None,
+            subprotocols=[Subprotocol(name) for name in subprotocols] or None,
             open_timeout=open_timeout_s,
             ping_interval=PING_INTERVAL_S,
             ping_timeout=PING_TIMEOUT_S,

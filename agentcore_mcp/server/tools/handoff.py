@@ -137,6 +137,7 @@ async def outcome(
         "omitted_chars": call.omitted_chars,
         "handle": call.handle if call.ever_omitted_chars or not call.finished else "",
         "note": "; ".join(filter(None, [*notes, _left_out(call, caller.settings)])),
+        "endpoint_url": call.endpoint_url,
         "questions": questions(call),
     }
     result = kind.model_validate(members | _texts(call)).shown()

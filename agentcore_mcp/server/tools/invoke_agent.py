@@ -49,11 +49,12 @@ class InvokeAgentResult(handoff.CallResult):
     text: str
     # The schema of their members would cost every model more tokens than it is worth.
     questions: list[Annotated[dict[str, str], WithJsonSchema({"type": "object"})]] = Field(default_factory=list)
+    endpoint_url: str = ""
 
     def as_text(self) -> str:
         """Show the words first."""
         said = self.text or ("(nothing new)" if self.status == handoff.RUNNING else "(the agent said nothing)")
-        return f"{said}\n\n{self.trailer()}"
+        return f"{said}\n\n{self.trailer()}" + (f"\n[endpoint_url: {self.endpoint_url}]" if self.endpoint_url else "")
 
 
 def published(settings: Settings) -> list[Tool]:
@@ -134,6 +135,7 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
         )
         async with asking.ask(Turn(call.sent, session.session_id, session.pauses, session.kept)) as turn:
             call.answered_as(turn.request_id)
+            call.endpoint_url = turn.endpoint_url or ""
             await caller.ledger.answered(call, turn.session_id)
             await book.left(session, (), turn.kept)
             async for pieces in turn.batches:

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.sessions import Session
 
 DESCRIPTION = """\
-End a session: whatever runs in it is stopped, and its memory and files are deleted. Call it when a session is no \
-longer needed, since sessions cost money until they have been idle for a while (15 minutes unless set otherwise). \
-Stopping a session that is already gone is fine."""
+End a session: what runs in it is stopped, its memory and own disk are deleted; files in mounted storage may stay. \
+Call it when a session is no longer needed, since sessions cost money until idle for a while (15 minutes unless set \
+otherwise). Stopping one that is gone is fine."""
+GONE = "its memory and own disk are gone, files in mounted storage may remain"
 SESSION_ID = "The session_id of an earlier result, the short name you gave, or 'all' that this server opened."
 
 
@@ -44,9 +45,7 @@ class StopSessionResult(Result):
             return "no session is open that this server opened; nothing was left to stop"
         if not self.stopped:
             return f"session {self.session_id} doesn't exist, or no longer does; nothing was left to stop"
-        return _lines(
-            [f"session {session} is stopped; its files and memory are gone" for session in self.stopped], self.count
-        )
+        return _lines([f"session {session} is stopped; {GONE}" for session in self.stopped], self.count)
 
 
 def published(settings: Settings) -> list[Tool]:

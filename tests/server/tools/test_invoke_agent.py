@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from typing import Literal
 
 import httpx2
 import pytest
@@ -21,6 +22,7 @@ from tests.support.tools import (
     operations,
     say_hello,
     settings,
+    text_of,
 )
 
 
@@ -279,3 +281,25 @@ async def test_questions_of_any_length_fit_into_a_result() -> None:
     assert data_of(result)["status"] == "INPUT_REQUIRED"
     assert len(data_of(result)["questions"]) == 20
     assert len(result.model_dump_json()) < 200_000
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+async def test_where_servers_in_the_session_are_reached_is_part_of_either_channel(
+    mode: Literal["legacy", "auto"],
+) -> None:
+    header = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Endpoint-Url"
+    endpoints = {"https://a.example": "https://a.example", "http://a.example": None, "file:///etc": None, "": None}
+    given = iter(endpoints)
+
+    async def talk(exchange: Exchange) -> None:
+        await exchange.send(reply(body=b'"hi"', **{"Content-Type": "application/json", header: next(given)}))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode=mode) as client,
+    ):
+        for endpoint in endpoints.values():
+            result = await client.call_tool("invoke_agent", {"prompt": "hi"})
+
+            assert data_of(result).get("endpoint_url") == endpoint
+            assert (f"[endpoint_url: {endpoint}]" in text_of(result)) == (endpoint is not None)

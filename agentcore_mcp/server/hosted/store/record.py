@@ -44,12 +44,13 @@ class Record(BaseModel):
     finished: bool = False
     stop: ContentStop | None = None
     pauses: tuple[Pause, ...] = ()
+    endpoint_url: str = ""
     failure: dict[str, Any] | None = None
     image_type: str = ""
 
     def tell(self, call: Call) -> None:
         """Note how the call ended, if it has."""
-        call.stop, call.pauses = self.stop, self.pauses
+        call.stop, call.pauses, call.endpoint_url = self.stop, self.pauses, self.endpoint_url
         call.failure = None if self.failure is None else error_of(self.failure)
 
 

@@ -170,6 +170,7 @@ class Writer:
             finished=ended,
             stop=call.stop,
             pauses=tuple(call.pauses),
+            endpoint_url=call.endpoint_url,
             failure=None if call.failure is None or not ended else failure_of(call.failure),
             image_type="" if call.image is None or not ended else call.image.content_type,
         ).model_dump_json()

@@ -1,0 +1,164 @@
+"""The browser's side of a preview: an ASGI app that lets its own pages in, and passes on what they ask for.
+
+A page that an agent made gets no further than to its own server: pages of other sites are refused, and cookies that
+other servers on this machine have set are not passed on.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import anyio
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from websockets.exceptions import ConnectionClosed
+
+from agentcore_mcp.errors import AgentCoreError, AgentRuntimeError, InvalidRequestError
+from agentcore_mcp.runtime.websocket.connection import CLOSE_CODES
+from agentcore_mcp.wire.headers import ERROR_TYPE_HEADER, end_to_end
+from agentcore_mcp.wire.loopback import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from starlette.types import Receive, Scope, Send
+    from websockets.asyncio.client import ClientConnection
+
+    from agentcore_mcp.runtime.session_endpoint import SessionEndpoint
+
+# They would hold for all servers at this machine's address.
+_NOT_FOR_BROWSERS = ("strict-transport-security", "alt-svc", "clear-site-data")
+_DOMAIN = re.compile(r";\s*domain=[^;]*", re.IGNORECASE)
+_NORMAL_CLOSURE, _GOING_AWAY, _NO_CODE = 1000, 1001, 1005
+
+
+class Preview:
+    """The app.
+
+    Args:
+        endpoint: Where requests go.
+        explain: Returns what a failure means and what to do next, of its HTTP status and its code or text.
+    """
+
+    def __init__(self, endpoint: SessionEndpoint, explain: Callable[[int, str], str]) -> None:
+        self._endpoint = endpoint
+        self._explain = explain
+        self._upstream = f"{endpoint.url.scheme}://{endpoint.url.netloc.decode()}"
+        self._base = endpoint.url.path.rstrip("/")
+        self._cookies: set[str] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or join a WebSocket."""
+        headers = Headers(scope=scope)
+        target = scope["raw_path"].decode("latin-1")
+        target += "?" * bool(scope["query_string"]) + scope["query_string"].decode("latin-1")
+        try:
+            if why := _foreign(headers, scope.get("method", "GET")):
+                await PlainTextResponse(f"{why}\n", 403)(scope, receive, send)
+            elif scope["type"] == "websocket":
+                await self._join(WebSocket(scope, receive, send), target)
+            else:
+                await self._pass_on(Request(scope, receive), target, send)
+        except AgentCoreError as error:
+            if isinstance(error, InvalidRequestError):
+                await PlainTextResponse(f"{error.message}\n", 400)(scope, receive, send)
+                return
+            status = (error.status if isinstance(error, AgentRuntimeError) else None) or 502
+            await self._told(status, error.message)(scope, receive, send)
+
+    def _told(self, status: int, said: str) -> PlainTextResponse:
+        return PlainTextResponse(f"agentcore-mcp preview: {self._explain(status, said)}\n", status)
+
+    async def _pass_on(self, request: Request, target: str, send: Send) -> None:
+        has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+        body = request.stream() if has_body else None
+        async with self._endpoint.send(request.method, target, self._outgoing(request.headers), body) as response:
+            status = response.status_code
+            answer = StreamingResponse(response.aiter_raw(), status)
+            answer.raw_headers = [
+                (name.encode("latin-1"), value.encode("latin-1"))
+                for name, value in self._incoming(response.headers.multi_items())
+            ]
+            if ERROR_TYPE_HEADER in response.headers and response.headers.get("content-length") == "0":
+                await self._told(status, response.headers[ERROR_TYPE_HEADER])(request.scope, request.receive, send)
+            else:
+                await answer(request.scope, request.receive, send)
+
+    async def _join(self, socket: WebSocket, target: str) -> None:
+        fields = [field for field in self._outgoing(socket.headers) if not field[0].startswith("sec-websocket-")]
+        async with await self._endpoint.connect(target, fields, socket.scope["subprotocols"]) as upstream:
+            await socket.accept(upstream.subprotocol)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_to_browser, upstream, socket)
+                with suppress(ConnectionClosed):
+                    while (message := await socket.receive())["type"] == "websocket.receive":
+                        text = message.get("text")
+                        await upstream.send(message["bytes"] if text is None else text)
+                    await upstream.close(*_sendable(message.get("code", _GOING_AWAY), message.get("reason")))
+                    tasks.cancel_scope.cancel()
+
+    def _outgoing(self, headers: Headers) -> list[tuple[str, str]]:
+        own, passed = f"http://{headers['host']}", []
+        for name, value in headers.items():
+            if name == "cookie" and not _host_of(headers).endswith(".localhost"):
+                mine = [part for part in value.split("; ") if part.partition("=")[0] in self._cookies]
+                passed += [(name, "; ".join(mine))] if mine else []
+            elif name in ("origin", "referer"):
+                passed.append((name, self._upstream if name == "origin" else value.replace(own, self._upstream, 1)))
+            else:
+                passed.append((name, value))
+        return passed
+
+    def _incoming(self, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        passed = []
+        for name, value in end_to_end(headers):
+            if name == "location":
+                there = value.removeprefix(self._upstream) if value.startswith(f"{self._upstream}/") else value
+                passed.append((name, there.removeprefix(self._base) if there.startswith(f"{self._base}/") else there))
+            elif name == "set-cookie":
+                self._cookies.add(value.partition("=")[0].strip())
+                passed.append((name, _DOMAIN.sub("", value)))
+            elif name not in _NOT_FOR_BROWSERS:
+                passed.append((name, value))
+        return passed
+
+
+def _foreign(headers: Headers, method: str) -> str:
+    """Say why a request is neither of a page of this preview nor of a user who opens it; "" if it may be."""
+    host, site, own = _host_of(headers), headers.get("sec-fetch-site", "none"), f"http://{headers.get('host')}"
+    opened = headers.get("sec-fetch-dest") == "document" and method in ("GET", "HEAD")
+    if not is_loopback(host) and not host.endswith(".localhost"):
+        return "this preview answers to the names of this machine alone, not to those of other hosts"
+    if headers.get("origin", own) not in (own, "null" if site == "same-origin" else own) or not (
+        opened or site in ("none", "same-origin")
+    ):
+        return "this preview answers its own pages alone, not those of other sites"
+    if "content-length" in headers and "transfer-encoding" in headers:
+        return "the request has both Content-Length and Transfer-Encoding, so where it ends is not clear"
+    return ""
+
+
+def _host_of(headers: Headers) -> str:
+    with suppress(ValueError):
+        return urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    return ""
+
+
+async def _to_browser(upstream: ClientConnection, socket: WebSocket) -> None:
+    with suppress(WebSocketDisconnect):
+        with suppress(ConnectionClosed):
+            async for message in upstream:
+                await (socket.send_text(message) if isinstance(message, str) else socket.send_bytes(message))
+        await socket.close(*_sendable(upstream.close_code or _GOING_AWAY, upstream.close_reason))
+
+
+def _sendable(code: int, reason: str | None) -> tuple[int, str]:
+    """Return what the other side can be told of how a connection ended."""
+    if code == _NO_CODE:
+        return _NORMAL_CLOSURE, ""
+    return (code, reason or "") if code in CLOSE_CODES else (_GOING_AWAY, "")

@@ -1,0 +1,118 @@
+"""``agentcore-mcp preview``: what an agent serves in its session, in a browser on this machine."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import click
+
+from agentcore_mcp.cli.options import AgentOptions, agent_options, settings_for
+from agentcore_mcp.cli.terminal.opened import OpenedSessions
+from agentcore_mcp.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import socket
+
+    from agentcore_mcp.config import Settings
+    from agentcore_mcp.server.agents import Agents, Target
+
+_HOST = "127.0.0.1"
+_STEPS = {
+    401: "the credentials were not accepted; agentcore-mcp doctor says whose they are and until when",
+    403: "either the runtime doesn't allow that port (--to names another), or these credentials lack the permission "
+    "bedrock-agentcore:InvokeAgentRuntimeProxy, or the session has ended",
+    404: "the session has ended, and so has what it served; ask the agent again in it, and start this preview anew",
+    424: "nothing answers in the session; have a server started there, on address 0.0.0.0 and on a port that the "
+    "runtime allows (--to names it)",
+}
+
+
+@click.command()
+@click.argument("session", required=False, default="")
+@click.option("--agent", "which", default="", metavar="NAME", help="Which agent, where there are several.")
+@click.option("--port", default=0, show_default="a free one", type=click.IntRange(0, 65535), help="Port on 127.0.0.1.")
+@click.option(
+    "--to",
+    "to_port",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="Which port of the session; without it, the service's choice.",
+)
+@agent_options
+def preview(session: str, which: str, port: int, to_port: int | None, agent: AgentOptions) -> None:
+    """Show in a browser what an agent serves in its session, if its runtime has allowed ports.
+
+    SESSION is a short name or an id, by default the agent's last session; or the endpoint_url of a result of
+    invoke_agent. Each request is passed on with this command's credentials, until Ctrl-C.
+    """
+    import anyio
+
+    from agentcore_mcp.server.transports.http import bind
+
+    with settings_for(agent) as settings, bind(_HOST, port) as listening:
+        anyio.run(_preview, settings, session, which, to_port, listening)
+
+
+async def _preview(settings: Settings, session: str, which: str, to_port: int | None, listening: socket.socket) -> None:
+    import uvicorn
+
+    from agentcore_mcp.cli.terminal.browser import Preview
+    from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
+    from agentcore_mcp.runtime.websocket.handshake import MESSAGE_MAX_BYTES
+    from agentcore_mcp.server.agents import Agents
+
+    told = set()
+
+    def explain(status: int, said: str) -> str:
+        text = f"AgentCore answered {status} ({said}): {_STEPS[status]}" if status in _STEPS else said
+        if text not in told:
+            told.add(text)
+            click.echo(f"agentcore-mcp: {text}", err=True)
+        return text
+
+    async with aclosing(Agents(settings, DEFAULT_RETRIES, None)) as agents:
+        target, url = await _found(agents, session, which)
+        async with aclosing(agents.session_endpoint(target, url, to_port)) as endpoint:
+            config = uvicorn.Config(
+                Preview(endpoint, explain),
+                lifespan="off",
+                http="h11",
+                ws="websockets-sansio",
+                ws_max_size=MESSAGE_MAX_BYTES,
+                ws_per_message_deflate=False,
+                # A page that is busy answers pings slowly, and is not gone.
+                ws_ping_interval=None,
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                date_header=False,
+                timeout_graceful_shutdown=1,
+            )
+            click.echo(f"http://{_HOST}:{listening.getsockname()[1]}/")
+            await uvicorn.Server(config).serve(sockets=[listening])
+
+
+async def _found(agents: Agents, session: str, which: str) -> tuple[Target, str]:
+    """Return the agent of a session, and its endpoint's URL.
+
+    Raises:
+        ConfigurationError: If that is not known.
+    """
+    if "://" in session:
+        return await agents.named(which), session
+    known = {str(target.agent.arn): target for target in await agents.all() if which in ("", target.agent.name)}
+    ours = [one for one in OpenedSessions().all() if one.arn in known]
+    if session:
+        ours = [one for one in ours if session in (one.session_id, one.called)]
+    if not ours:
+        raise ConfigurationError(f"no session {session!r} is open that was opened here; ask the agent in it first")
+    last = ours[-1]
+    if not last.endpoint_url:
+        raise ConfigurationError(
+            f"session {last.called} has no endpoint: AgentCore names one in an answer to invoke, where the runtime has "
+            "allowedPorts (agentcore-mcp local --allowed-port)"
+        )
+    return known[last.arn], last.endpoint_url

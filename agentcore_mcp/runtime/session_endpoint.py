@@ -1,0 +1,177 @@
+"""The endpoint of a session: servers that an agent started in it, by HTTP and WebSocket with our credentials.
+
+Its URL is in the answer to an invocation. All that is sent goes to its host and below its path; redirects are not
+followed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import aclosing, asynccontextmanager, suppress
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, unquote_to_bytes
+
+import httpx2
+
+from agentcore_mcp.errors import AgentRuntimeError, ConnectError, InvalidRequestError
+from agentcore_mcp.runtime.auth.authorization import GuardedAuth
+from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION, SigV4Auth
+from agentcore_mcp.runtime.endpoints import check_endpoint_url
+from agentcore_mcp.runtime.environment import trusts_environment
+from agentcore_mcp.runtime.timeouts import CONNECT_TIMEOUT_S, OPEN_TIMEOUT_S, WRITE_TIMEOUT_S
+from agentcore_mcp.runtime.websocket.handshake import open_connection
+from agentcore_mcp.wire.headers import PORT_HEADER, end_to_end
+from agentcore_mcp.wire.limits import PAYLOAD_MAX_BYTES, STREAM_MAX_S
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+
+    from websockets.asyncio.client import ClientConnection
+
+# botocore signs this instead of the body, if it is there: it is the body's SHA-256.
+_HASH_HEADER = "x-amz-content-sha256"
+# Of these, the request has its own.
+_OURS = ("host", "authorization", "expect", "x-amz-", "x-aws-proxy-")
+_TIMEOUT = httpx2.Timeout(STREAM_MAX_S, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S, pool=CONNECT_TIMEOUT_S)
+
+
+class SessionEndpoint:
+    """Sends requests to a session's endpoint.
+
+    Args:
+        url: The endpoint's.
+        auth: The auth flow of the requests.
+        region: The region that is signed for.
+        tls: Reads the certificates to trust.
+        port: Which of the session's ports; None leaves the choice to the service.
+
+    Raises:
+        ConfigurationError: If the URL is neither https nor on this machine.
+    """
+
+    def __init__(
+        self, url: str, auth: httpx2.Auth, *, region: str, tls: Callable[[], ssl.SSLContext], port: int | None = None
+    ) -> None:
+        self.url = httpx2.URL(check_endpoint_url(url))
+        self._auth = GuardedAuth(auth)
+        self._signs_bodies = isinstance(auth, SigV4Auth)
+        self._extensions = {REGION_EXTENSION: region, "timeout": _TIMEOUT.as_dict()}
+        self._own = {} if port is None else {PORT_HEADER: str(port)}
+        self._tls = tls() if self.url.scheme == "https" else None
+        self._http = httpx2.AsyncClient(
+            verify=self._tls or False,
+            trust_env=trusts_environment(self.url),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            # A server's connections may close after a few idle seconds, just as a request goes out on one.
+            limits=httpx2.Limits(max_connections=None, keepalive_expiry=2.0),
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    @asynccontextmanager
+    async def send(
+        self, method: str, target: str, headers: Iterable[tuple[str, str]], body: AsyncIterator[bytes] | None
+    ) -> AsyncGenerator[httpx2.Response, None]:
+        """Send a request. The block is entered with the head of the answer, whatever its status.
+
+        Args:
+            method: Its method.
+            target: Path and query, as on a request line.
+            headers: What goes along; what is about a connection or credentials is left out.
+            body: Its body, if it has one. It is sent while it comes, except with SigV4: a signature covers a body and
+                precedes it, so that it is read to its end first, at most 100 MB.
+
+        Raises:
+            InvalidRequestError: If the target leads out of the endpoint, or the body is above that.
+            CredentialsError: If there is nothing to prove ourselves with.
+            ConnectError: If there is no answer.
+        """
+        own: Mapping[str, str] = self._own
+        content: AsyncIterator[bytes] | bytes | None = body
+        if body is not None and self._signs_bodies:
+            content = await _read(body)
+            own = {**own, _HASH_HEADER: hashlib.sha256(content).hexdigest()}
+        request = self._request(method, target, headers, content)
+        try:
+            response = await self._http.send(request, auth=_Bare(self._auth, own), stream=True)
+        except httpx2.TransportError as error:
+            raise ConnectError(f"no answer from {request.url.host}: {error or type(error).__name__}") from None
+        async with aclosing(response):
+            yield response
+
+    async def connect(
+        self, target: str, headers: Iterable[tuple[str, str]], subprotocols: Sequence[str]
+    ) -> ClientConnection:
+        """Open a WebSocket; raises as ``send``, and an AgentRuntimeError if it is refused."""
+        request = self._request("GET", target, headers, None)
+        async with aclosing(_Bare(self._auth, self._own).async_auth_flow(request)) as flow:
+            signed = await anext(flow)
+            while True:
+                url, fields = str(signed.url).replace("http", "ws", 1), dict(signed.headers.items())
+                try:
+                    return (await open_connection(url, fields, OPEN_TIMEOUT_S, subprotocols, self._tls))[0]
+                except AgentRuntimeError as refused:
+                    try:
+                        signed = await flow.asend(httpx2.Response(refused.status or 500, request=signed))
+                    except StopAsyncIteration:
+                        raise refused from None
+
+    def _request(
+        self, method: str, target: str, headers: Iterable[tuple[str, str]], body: AsyncIterator[bytes] | bytes | None
+    ) -> httpx2.Request:
+        path, mark, query = target.partition("?")
+        if not path.startswith("/") or {".", ".."} & set(unquote(path).replace("\\", "/").split("/")):
+            raise InvalidRequestError(f"not a path below the endpoint: {path!r}")
+        if self._signs_bodies:
+            query = _canonical(query)
+        passed = [
+            (name.encode("latin-1"), value.encode("latin-1"))
+            for name, value in end_to_end(headers)
+            if not name.startswith(_OURS)
+        ]
+        return httpx2.Request(
+            method, f"{self.url}{path}{mark}{query}", headers=passed, content=body, extensions=self._extensions
+        )
+
+
+class _Bare(httpx2.Auth):
+    """Lets a flow prove a request by its method, its URL and ``own`` headers: others may change on the way."""
+
+    def __init__(self, auth: httpx2.Auth, own: Mapping[str, str]) -> None:
+        self._auth = auth
+        self._own = own
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        bare = httpx2.Request(request.method, request.url, extensions=request.extensions)
+        known = set(bare.headers)
+        bare.headers.update(self._own)
+        async with aclosing(self._auth.async_auth_flow(bare)) as flow:
+            signed = await anext(flow)
+            with suppress(StopAsyncIteration):
+                while True:
+                    request.headers.update({name: signed.headers[name] for name in set(signed.headers) - known})
+                    signed = await flow.asend((yield request))
+                    if not isinstance(request.stream, httpx2.ByteStream):
+                        return  # it can't be sent twice; the next one has the other token
+
+
+def _canonical(query: str) -> str:
+    """Return a query as it is signed: percent-encoded as AWS decodes and encodes it, not as any browser does."""
+
+    def encoded(part: str) -> str:
+        return quote(unquote_to_bytes(part.replace("+", "%20")), safe="-_.~")
+
+    return "&".join("=".join(map(encoded, pair.split("=", 1))) for pair in query.split("&"))
+
+
+async def _read(body: AsyncIterator[bytes]) -> bytes:
+    read = bytearray()
+    async for piece in body:
+        read += piece
+        if len(read) > PAYLOAD_MAX_BYTES:
+            raise InvalidRequestError(f"the body has more than the {PAYLOAD_MAX_BYTES:,} bytes that can be signed")
+    return bytes(read)
