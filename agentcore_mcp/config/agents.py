@@ -139,8 +139,9 @@ class Agent(Table):
     )
     commands: Commands = Field(default=CommandPolicy(), description="Which commands may be run in the agent's sessions")
     allow: Allow | None = Field(default=None, description="Who may use it on a server with server.auth; default: all")
-    on_cancel: Literal["keep", "stop"] = Field(
-        default="keep", description="What becomes of the session when a call is cancelled"
+    on_cancel: Literal["keep", "cancel", "stop"] = Field(
+        default="keep",
+        description="When a call is cancelled: keep all going, cancel the task of an A2A agent, or stop the session",
     )
 
     _place: Place = PrivateAttr(Place())

@@ -45,7 +45,7 @@ class AgentCoreServer(MCPServer[ServerState]):
             async with state.running():
                 yield state
 
-        views = Views(state.settings, state.policy)
+        views = Views(state.settings, state.policy, state.agents.detection.description_of)
         store = state.store
         confirmations = OneTimeCodec() if store is None else OneTimeCodec(lambda: state.key, store.once)
         cancellations = Cancellations(None if store is None else store.tell_cancelled)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.calls import KEPT_MAX_CALLS, Calls
 from agentcore_mcp.server.hosted.principals import ANYBODY
+from agentcore_mcp.server.hosted.upstream import user_id_of
 from agentcore_mcp.server.ledger import Ledger
 from agentcore_mcp.server.sessions import Session, SessionNames
 
@@ -98,6 +99,10 @@ class Caller:
         """
         return await self._stops.stop(session, self.ledger.book)
 
-    def begin_stop(self, session: Session) -> None:
-        """Begin to stop a session, unless read_only forbids it; a failure is logged: no request waits for it."""
-        self._stops.begin(session, self.ledger.book)
+    def cancelled(self, session: Session) -> None:
+        """Begin what the agent's ``on_cancel`` says, now that a call was cancelled."""
+        agent, book = session.target.agent, self.ledger.book
+        if agent.on_cancel == "stop":
+            self._stops.begin(session, book)
+        elif agent.on_cancel == "cancel":
+            self._stops.begin_cancel(session, book, user_id_of(agent, self.principal))

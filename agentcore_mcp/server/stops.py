@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 
 from agentcore_mcp.errors import AgentCoreError
+from agentcore_mcp.server.protocols.asking import asked_agent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from agentcore_mcp.runtime import StoppedSession
     from agentcore_mcp.server.agents import Agents
@@ -69,10 +71,17 @@ class Stops:
 
     def begin(self, session: Session, book: Book) -> None:
         """Begin to stop a session, unless read_only forbids it; a failure is logged: no request waits for it."""
+        self._begin(session, partial(self.stop, session, book))
+
+    def begin_cancel(self, session: Session, book: Book, user_id: str | None) -> None:
+        """Begin to cancel the task of an A2A agent that goes on in a session, likewise."""
+        self._begin(session, partial(self._cancel_task, session, book, user_id))
+
+    def _begin(self, session: Session, what: Callable[[], Awaitable[object]]) -> None:
         if self._read_only:
             return
         # Not in a task group: those of the request and of the server are being cancelled when this is called.
-        task = asyncio.create_task(self._stop(session, book))
+        task = asyncio.create_task(self._logged(session, what))
         self._going_on[task] = session.session_id
         task.add_done_callback(self._going_on.pop)
 
@@ -89,8 +98,19 @@ class Stops:
         if left := [session_id for task, session_id in begun.items() if task.cancelled()]:
             logger.warning("%d sessions were not stopped in time: %s", len(left), ", ".join(left))
 
-    async def _stop(self, session: Session, book: Book) -> None:
+    async def _cancel_task(self, session: Session, book: Book, user_id: str | None) -> None:
+        from agentcore_mcp.runtime.protocols.a2a import A2AAgent
+        from agentcore_mcp.runtime.protocols.turn import Turn
+
+        target = session.target
+        agent = await asked_agent(self._agents, target, user_id=user_id, headers=target.agent.headers)
+        # Another worker may have read the answer.
+        known = await book.get(session.key)
+        if isinstance(agent, A2AAgent) and known is not None:
+            await agent.cancel(Turn("", session.session_id, kept=known.kept))
+
+    async def _logged(self, session: Session, what: Callable[[], Awaitable[object]]) -> None:
         try:
-            await self.stop(session, book)
+            await what()
         except AgentCoreError as error:
             logger.warning("session %s was not stopped: %s", session.session_id, error)

@@ -118,7 +118,7 @@ def test_a_prompt_stays_a_text_whatever_is_in_it(prompt: str) -> None:
         ({"headers": {"Authorization": "x"}}, "'Authorization' is set by the request itself"),
         ({"headers": {"X-Amz-Date": "x"}}, "reserved for AWS"),
         ({"headers": {"X-Team": "a\nb"}}, "can't carry"),
-        ({"on_cancel": "ask"}, "'keep' or 'stop'"),
+        ({"on_cancel": "ask"}, "'keep', 'cancel' or 'stop'"),
         ({"commands": "maybe"}, "'allow', 'off' or 'ask'"),
         ({"auth": {}, "tokn": "x"}, "unknown key 'tokn'"),
         ({"auth": {"role_arn": "caller"}}, "is not the ARN of a role; it looks like arn:aws:iam::"),

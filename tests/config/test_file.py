@@ -152,7 +152,7 @@ def test_a_file_from_windows_is_read(read: Read) -> None:
         (agent('commands = { allow = "ls" }'), "agents.review.commands.allow: has to be an array, not 'ls'"),
         (agent("commands = 3"), "agents.review.commands: has to be a table, not 3"),
         (agent('headers = "x"'), "agents.review.headers: has to be a table"),
-        (agent('on_cancel = "ask"'), "agents.review.on_cancel: should be 'keep' or 'stop', not 'ask'"),
+        (agent('on_cancel = "ask"'), "agents.review.on_cancel: should be 'keep', 'cancel' or 'stop', not 'ask'"),
         ('expose = "both"\n' + agent(), "expose: should be 'tools' or 'agents', not 'both'"),
         ('tools = ["invoke"]\n' + agent(), "tools[0]: should be 'invoke_agent', 'run_command', "),
         (agent('auth = { token = "x", profile = "y" }'), "agents.review.auth: auth says one of: profile, "),

@@ -81,9 +81,7 @@ class A2AAgent:
                 following = _next_way(way, run.code)
                 if first or following is None:
                     async with aclosing(run.to_the_end(first, pieces, refusal)) as batches:
-                        yield TurnAnswer(
-                            invocation.session_id, invocation.request_id, batches, run.kept, invocation.endpoint_url
-                        )
+                        yield TurnAnswer.of(invocation, batches, run.kept)
                     return
             way = following
 
@@ -101,13 +99,16 @@ class A2AAgent:
             run = _Run(self._route, version, turn.session_id, dict(turn.kept))
             await run.look(version.cancel, turn.kept["taskId"])
 
-    async def card(self) -> dict[str, Any]:
+    async def card(self, session_id: str | None = None) -> dict[str, Any]:
         """Return the agent card: GetAgentCard, for which callers with AWS credentials need the permission of that name.
+
+        Args:
+            session_id: The session that is asked for it; None begins a new one.
 
         Raises:
             AgentCoreError: If it can't be had.
         """
-        async with self._route.card() as answer:
+        async with self._route.card(session_id) as answer:
             body = "".join([piece async for piece in answer])
         with suppress(ValueError, RecursionError):
             if isinstance(card := json.loads(body), dict):

@@ -19,6 +19,9 @@ from agentcore_mcp.wire.reports import is_too_much
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+# Of a prompt; it is stored with the session.
+KEPT_MAX_CHARS = 4_000
+
 
 class AguiAgent:
     """An agent that speaks AG-UI.
@@ -34,38 +37,41 @@ class AguiAgent:
     async def ask(self, turn: Turn) -> AsyncGenerator[TurnAnswer, None]:
         """Begin a run, with the prompt as its only message; or with answers to the interrupts of the run before.
 
-        The thread is the session, in which the agent keeps its messages and its state.
+        The thread is the session, in which the agent keeps its messages and its state. Kept is the message of a run
+        that ends with interrupts: the run that resumes it begins with that, as agents look at the last message.
 
         Raises:
             AgentError: Also if the run ends with RUN_ERROR.
             WrongProtocolError: If the answer is in another protocol.
         """
+        resume, kept = resume_of(turn.pauses, turn.prompt), dict[str, Any]()
+        message = {"id": str(uuid.uuid4()), "role": "user", "content": turn.prompt}
+        if resume:
+            message = turn.kept.get("message", message)
         async with (
-            self._route.invoke(_run_input(turn), turn.session_id) as invocation,
-            aclosing(looked_at(invocation, _Look())) as batches,
+            self._route.invoke(_run_input(turn.session_id, message, resume), turn.session_id) as invocation,
+            aclosing(looked_at(invocation, _Look(message, kept))) as batches,
         ):
-            yield TurnAnswer(
-                invocation.session_id, invocation.request_id, batches, endpoint_url=invocation.endpoint_url
-            )
+            yield TurnAnswer.of(invocation, batches, kept)
 
 
-def _run_input(turn: Turn) -> bytes:
+def _run_input(thread_id: str, message: dict[str, str], resume: list[Any]) -> bytes:
     """Return the RunAgentInput. All members are there that were required before 1.0, and none that it refused."""
-    run = {"threadId": turn.session_id, "runId": str(uuid.uuid4()), "state": {}, "tools": [], "context": []}
-    message = {"id": str(uuid.uuid4()), "role": "user", "content": turn.prompt}
-    resume = resume_of(turn.pauses, turn.prompt)
-    members: dict[str, Any] = {"messages": [], "resume": resume} if resume else {"messages": [message]}
-    return json.dumps({**run, "forwardedProps": {}, **members}).encode()
+    always = {"state": {}, "messages": [message], "tools": [], "context": [], "forwardedProps": {}}
+    run = {"threadId": thread_id, "runId": str(uuid.uuid4()), **always}
+    return json.dumps(run | ({"resume": resume} if resume else {})).encode()
 
 
 class _Look:
-    """Looks at the events of a run: for one that isn't AG-UI's, and for its failure."""
+    """Looks at the events of a run: for one that isn't AG-UI's, for its failure, and for its interrupts."""
 
-    def __init__(self) -> None:
+    def __init__(self, message: dict[str, str], kept: dict[str, Any]) -> None:
+        self._message = message
+        self._kept = kept
         self._knows = False
 
     def __call__(self, piece: str) -> None:
-        if (self._knows and "RUN_ERROR" not in piece) or is_too_much(piece):
+        if (self._knows and '"RUN_' not in piece) or is_too_much(piece):
             return
         value: Any = None
         with suppress(ValueError, RecursionError):
@@ -73,5 +79,8 @@ class _Look:
         if not self._knows and spoken_in(value) != "agui":
             raise wrong_protocol("agui", spoken_in(value), piece)
         self._knows = True
-        if isinstance(value, dict) and value.get("type") == "RUN_ERROR":
-            raise AgentError(str(value.get("message")), str(value.get("code") or "RUN_ERROR"))
+        match value:
+            case {"type": "RUN_ERROR"}:
+                raise AgentError(str(value.get("message")), str(value.get("code") or "RUN_ERROR"))
+            case {"type": "RUN_FINISHED", "outcome": {"type": "interrupt"}}:
+                self._kept["message"] = self._message | {"content": self._message["content"][:KEPT_MAX_CHARS]}

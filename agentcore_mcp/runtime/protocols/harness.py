@@ -51,4 +51,4 @@ class HarnessAgent:
             ) as answer,
             aclosing(looked_at(answer, look)) as batches,
         ):
-            yield TurnAnswer(answer.session_id, answer.request_id, batches, kept)
+            yield TurnAnswer.of(answer, batches, kept)

@@ -40,7 +40,7 @@ class HttpAgent:
             self._route.invoke(payload, turn.session_id) as answer,
             aclosing(looked_at(answer, _Look())) as batches,
         ):
-            yield TurnAnswer(answer.session_id, answer.request_id, batches, endpoint_url=answer.endpoint_url)
+            yield TurnAnswer.of(answer, batches)
 
 
 class _Look:

@@ -58,6 +58,15 @@ class TurnAnswer:
     kept: dict[str, Any] = field(default_factory=dict)
     endpoint_url: str | None = None
 
+    @classmethod
+    def of(
+        cls, invocation: Invocation, batches: AsyncIterator[list[str]], kept: dict[str, Any] | None = None
+    ) -> TurnAnswer:
+        """Return the answer that an invocation is, with its pieces as a protocol has read them."""
+        return cls(
+            invocation.session_id, invocation.request_id, batches, {} if kept is None else kept, invocation.endpoint_url
+        )
+
     async def __aiter__(self) -> AsyncIterator[str]:
         async for pieces in self.batches:
             for piece in pieces:
@@ -111,9 +120,11 @@ class Route:
             read_timeout_s=read_timeout_s or self.read_timeout_s,
         )
 
-    def card(self) -> AbstractAsyncContextManager[Invocation]:
-        """Get the agent card of an A2A agent, in a session of its own, as ``RuntimeClient.agent_card`` does."""
-        return self.client.agent_card(self.runtime, qualifier=self.qualifier, headers=self.headers)
+    def card(self, session_id: str | None) -> AbstractAsyncContextManager[Invocation]:
+        """Get the agent card of an A2A agent, as ``RuntimeClient.agent_card`` does."""
+        return self.client.agent_card(
+            self.runtime, session_id=session_id, qualifier=self.qualifier, headers=self.headers
+        )
 
 
 class AskedAgent(Protocol):

@@ -15,7 +15,9 @@ from agentcore_mcp.server.tools import build_tools
 from agentcore_mcp.server.tools.publishing import without_handoff
 
 if TYPE_CHECKING:
-    from agentcore_mcp.config import Settings
+    from collections.abc import Callable
+
+    from agentcore_mcp.config import Agent, Settings
     from agentcore_mcp.server.hosted.policy import Policy
 
 # Making one takes milliseconds, and there are about as many as groups.
@@ -51,25 +53,34 @@ class Views:
     Args:
         settings: Of all agents.
         policy: Who may reach which.
+        description_of: Returns what an agent is for, as far as it is known by now.
 
     Attributes:
         everything: The view of a caller who may reach all agents.
     """
 
-    def __init__(self, settings: Settings, policy: Policy) -> None:
+    def __init__(self, settings: Settings, policy: Policy, description_of: Callable[[Agent], str]) -> None:
         self._settings = settings
+        self._description_of = description_of
         self._policy = policy
         self._of = lru_cache(KEPT_MAX_VIEWS)(self._make)
-        self.everything = self._of(settings.names, settings.discovery is not None)
+        described = tuple((agent.name, agent.description) for agent in settings.agents)
+        self.everything = self._of(described, settings.discovery is not None)
 
     def current(self) -> View:
         """Return the view of the caller of the current request."""
         caller = current_principal()
-        names = [agent.name for agent in self._settings.agents if self._policy.may_reach(caller, agent.allow)]
+        agents = [agent for agent in self._settings.agents if self._policy.may_reach(caller, agent.allow)]
+        described = tuple((agent.name, self._description_of(agent)) for agent in agents)
         discovery = self._settings.discovery
-        return self._of(tuple(names), discovery is not None and self._policy.may_reach(caller, discovery.allow))
+        return self._of(described, discovery is not None and self._policy.may_reach(caller, discovery.allow))
 
-    def _make(self, names: tuple[str, ...], discovers: bool) -> View:
-        agents = tuple(agent for agent in self._settings.agents if agent.name in names)
+    def _make(self, described: tuple[tuple[str, str], ...], discovers: bool) -> View:
+        told = dict(described)
+        agents = tuple(
+            agent.model_copy(update={"description": told[agent.name]})
+            for agent in self._settings.agents
+            if agent.name in told
+        )
         discovery = self._settings.discovery if discovers else None
         return View(self._settings.model_copy(update={"agents": agents, "discovery": discovery}))

@@ -124,5 +124,4 @@ async def _cancel(ctx: ToolContext, call: Call) -> None:
         call.cancel(cancelled())
     else:
         await call.stored.cancel()
-    if call.session.target.agent.on_cancel == "stop":
-        caller_of(ctx).begin_stop(call.session)
+    caller_of(ctx).cancelled(call.session)

@@ -1,18 +1,21 @@
-"""Which protocols agents speak: what the configuration says, else what GetAgentRuntime says, else plain HTTP."""
+"""What is found out about agents: which protocols they speak, and what their cards say that they are for."""
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from agentcore_mcp.errors import AgentCoreError, ServiceError
+from agentcore_mcp.wire.characters import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from agentcore_mcp.config import Agent
     from agentcore_mcp.runtime.auth import SigV4Auth
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 # How long the first use of an agent waits for what it speaks, and for how long a refusal to say so counts.
 LIMIT_S = 5.0
 REFUSED_S = 600.0
+# Of a card's description: every model pays for it with each request, and anybody may have written it.
+CARD_MAX_CHARS = 200
 CALLED = frozenset({"http", "a2a", "agui", "mcp", "harness"})
 
 
@@ -55,6 +60,8 @@ class Detection:
         self._now = now
         self._found: dict[RuntimeArn, Spoken] = {}
         self._asking: dict[RuntimeArn, anyio.Lock] = {}
+        self._descriptions: dict[RuntimeArn, str] = {}
+        self._reading: set[asyncio.Task[None]] = set()
 
     async def of(self, agent: Agent, signer: SigV4Auth | None) -> Spoken:
         """Return what an agent speaks.
@@ -81,6 +88,23 @@ class Detection:
     def learnt(self, agent: Agent, protocol: str) -> None:
         """Take it that an agent speaks what its answer looks like, if the configuration doesn't say otherwise."""
         self._found[agent.arn] = Spoken(protocol, "its last answer")
+
+    def description_of(self, agent: Agent) -> str:
+        """Return what an agent is for: as the configuration says, or else its card, once that was read."""
+        return agent.description or self._descriptions.get(agent.arn, "")
+
+    def describe(self, agent: Agent, card: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        """Begin to read the card of an agent that has no description; once, whatever comes of it."""
+        if not agent.description and agent.arn not in self._descriptions:
+            self._descriptions[agent.arn] = ""
+            task = asyncio.create_task(self._describe(agent.arn, card))
+            self._reading.add(task)
+            task.add_done_callback(self._reading.discard)
+
+    async def _describe(self, arn: RuntimeArn, card: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        with suppress(AgentCoreError):
+            words = " ".join(visible(str((await card()).get("description") or "")).split())
+            self._descriptions[arn] = words if len(words) <= CARD_MAX_CHARS else f"{words[:CARD_MAX_CHARS]}…"
 
     async def _asked(self, agent: Agent, signer: SigV4Auth | None) -> Spoken:
         if signer is None:

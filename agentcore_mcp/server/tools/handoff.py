@@ -109,8 +109,8 @@ async def outcome(
         )
     except anyio.get_cancelled_exc_class():
         # What the end of the server does to sessions is for on_exit to say.
-        if call.session.target.agent.on_cancel == "stop" and not caller.calls.ending:
-            caller.begin_stop(call.session)
+        if not caller.calls.ending:
+            caller.cancelled(call.session)
         raise
     except Exception as error:
         _fit(call, call.max_chars - min(len(str(error)), ERROR_MAX_CHARS))

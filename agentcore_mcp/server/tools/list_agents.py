@@ -17,9 +17,8 @@ from agentcore_mcp.server.tools.publishing import publish
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
-    from agentcore_mcp.config import Settings
-    from agentcore_mcp.server.agents import Target
-    from agentcore_mcp.server.protocols.detection import Spoken
+    from agentcore_mcp.config import Agent, Settings
+    from agentcore_mcp.server.protocols.detection import Detection
 
 DESCRIPTION = "List the agents, and the sessions that this server has opened and not stopped, with their age."
 # In a result: the ids may have 256 characters each, and a model that has opened so many wants them stopped, not read.
@@ -91,7 +90,7 @@ async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsR
                 raise
             notes.append(f"there may be more agents: {error.message}")
     return ListAgentsResult(
-        agents=[_info(target, caller.agents.detection.known(target.agent)) for target in targets],
+        agents=[_info(target.agent, caller.agents.detection) for target in targets],
         sessions=[
             SessionInfo(
                 session_id=session.session_id,
@@ -105,11 +104,11 @@ async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsR
     ).shown()
 
 
-def _info(target: Target, spoken: Spoken | None) -> AgentInfo:
-    agent = target.agent
+def _info(agent: Agent, detection: Detection) -> AgentInfo:
+    spoken = detection.known(agent)
     return AgentInfo(
         name=agent.name,
-        description=agent.description,
+        description=detection.description_of(agent),
         commands=agent.commands.mode,
         protocol="" if spoken is None or spoken.assumed else spoken.protocol,
         obstacle=spoken.obstacle if spoken else "",

@@ -23,7 +23,6 @@ with warnings.catch_warnings():
 if TYPE_CHECKING:
     from a2a.server.agent_execution import RequestContext
     from a2a.server.events import EventQueue
-    from starlette.requests import Request
 
 # How long "slow" takes for each of its words.
 WORD_S = 0.05
@@ -73,6 +72,9 @@ class Executor(AgentExecutor):
                 await task.failed(new_text_message("the disk is full"))
             case "reject":
                 await task.reject(new_text_message("not my job"))
+            case "runs":
+                await task.add_artifact([new_text_part(", ".join(RUNS))])
+                await task.complete()
             case "raise":
                 raise ValueError("boom")
             case _:
@@ -84,10 +86,6 @@ class Executor(AgentExecutor):
         assert context.context_id
         RUNS.append(f"cancel {context.task_id}")
         await TaskUpdater(event_queue, context.task_id, context.context_id).cancel()
-
-
-async def _ran(_: Request) -> PlainTextResponse:
-    return PlainTextResponse("\n".join(RUNS))
 
 
 def _card(*, streaming: bool = True) -> AgentCard:
@@ -111,6 +109,5 @@ def _strict() -> Starlette:
 
 
 app = build_a2a_app(Executor(), _card())
-app.routes.append(Route("/ran", _ran))
 unstreamed = build_a2a_app(Executor(), _card(streaming=False))
 strict = _strict()
