@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -20,12 +21,13 @@ def end_signals(end: Callable[[], None]) -> Iterator[None]:
 
     A SIGHUP that was to be ignored still is: that is what nohup asks for.
     """
-    loop = asyncio.get_running_loop()
+    loop, context = asyncio.get_running_loop(), contextvars.copy_context()
     before = {}
     for name in _NAMES:
         number = getattr(signal, name, None)
         if number is not None and not (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
-            before[number] = signal.signal(number, lambda *_: loop.call_soon_threadsafe(end))
+            # Not in the context of what the signal interrupts: that of a request is empty, and anyio lost in it.
+            before[number] = signal.signal(number, lambda *_: loop.call_soon_threadsafe(end, context=context))
     try:
         yield
     finally:
