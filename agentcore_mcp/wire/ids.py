@@ -104,16 +104,13 @@ def check_session_id(session_id: str, *, of_harness: bool = False) -> str:
         InvalidRequestError: If it is not 33 to 256 visible ASCII characters; or, for a harness, 33 to 100 letters,
             digits, dashes and underscores, the first a letter or digit.
     """
-    if of_harness and not HARNESS_SESSION_ID.fullmatch(session_id):
-        raise InvalidRequestError(
-            f"not the session id of a harness: {session_id[:SESSION_ID_MIN_CHARS]!r} ({len(session_id)} characters); "
-            f"it has {SESSION_ID_MIN_CHARS} to {HARNESS_SESSION_ID_MAX_CHARS} letters, digits, '-' and '_', and begins "
-            "with a letter or digit"
-        )
-    if not _SESSION_ID.fullmatch(session_id):
+    form, most, characters = _SESSION_ID, SESSION_ID_MAX_CHARS, "letters, digits and punctuation marks, no spaces"
+    if of_harness:
+        form, most, characters = HARNESS_SESSION_ID, HARNESS_SESSION_ID_MAX_CHARS, "letters, digits, '-' and '_'"
+    if not form.fullmatch(session_id):
         raise InvalidRequestError(
             f"not a session id: {session_id[:SESSION_ID_MAX_CHARS]!r} ({len(session_id)} characters); it "
-            f"has {SESSION_ID_MIN_CHARS} to {SESSION_ID_MAX_CHARS} letters, digits and punctuation marks, no spaces"
+            f"has {SESSION_ID_MIN_CHARS} to {most} {characters}"
         )
     return session_id
 

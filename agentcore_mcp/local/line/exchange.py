@@ -17,7 +17,7 @@ from agentcore_mcp.wire.headers import JSON_TYPE, REQUEST_ID_HEADER, SESSION_HEA
 from agentcore_mcp.wire.operations import PROXY
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from starlette.types import Message, Receive, Scope, Send
 
@@ -97,6 +97,11 @@ class Exchange:
         """Read the whole body ahead of the operation, which can read it once more; raises what `body` raises."""
         self._held = await self.read(max_bytes, field=field)
         return self._held
+
+    def replace(self, body: bytes, headers: Mapping[str, str]) -> None:
+        """Put another body in the place of the one that was held, and other headers in the place of theirs."""
+        self._held = body
+        self.headers |= {**headers, "content-length": str(len(body))}
 
     async def watch(self) -> None:
         """Notice when the client leaves early. Runs beside the work, until it is cancelled."""

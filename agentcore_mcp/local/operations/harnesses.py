@@ -7,15 +7,11 @@ It gets the text of the last message as ``{"prompt": …}``. What only a model o
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
-import anyio
-
-from agentcore_mcp.local.line.refusals import Refusal, invalid_fields
+from agentcore_mcp.local.line.refusals import invalid_fields
 from agentcore_mcp.local.line.validation import json_object
-from agentcore_mcp.local.operations.invocations import asked
-from agentcore_mcp.local.sandbox.targets import INVOKE_PATHS
+from agentcore_mcp.local.operations.invocations import invoke
 from agentcore_mcp.wire.eventstream.events import encode_event, encode_exception
 from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE, JSON_TYPE, SSE_TYPE, media_type
 from agentcore_mcp.wire.limits import PAYLOAD_MAX_BYTES
@@ -25,12 +21,15 @@ from agentcore_mcp.wire.sse import SSEDecoder
 from agentcore_mcp.wire.text import AnswerText
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 
     import httpx2
 
     from agentcore_mcp.local.line.exchange import Exchange
     from agentcore_mcp.local.sandbox.session import Session
+
+# There is no model that would count tokens.
+_METADATA = {"usage": dict.fromkeys(("inputTokens", "outputTokens", "totalTokens"), 0), "metrics": {"latencyMs": 0}}
 
 
 async def harness(exchange: Exchange, session: Session, client: httpx2.AsyncClient) -> None:
@@ -40,58 +39,59 @@ async def harness(exchange: Exchange, session: Session, client: httpx2.AsyncClie
         Refusal: If the request is not valid, or the agent fails before its answer has begun.
         ClientGoneError: If the client leaves before it has sent its whole request.
     """
-    body = json_object(await exchange.read(PAYLOAD_MAX_BYTES, field="messages"))
-    payload, timeout_s = json.dumps({"prompt": _prompt(body)}).encode(), _timeout_s(body)
-
-    async def emit(name: str, **members: Any) -> None:
-        await exchange.write(encode_event(name, members))
-
-    async def begin() -> None:
-        await exchange.start(200, [("content-type", EVENT_STREAM_TYPE)])
-        await emit("messageStart", role="assistant")
-
-    begun = time.monotonic()
-    changed = {"content_type": JSON_TYPE, "accept": f"{SSE_TYPE}, {JSON_TYPE}", "content_length": str(len(payload))}
-    try:
-        with anyio.move_on_after(timeout_s) as limit:
-            async with asked(exchange, session, client, "POST", INVOKE_PATHS["http"], payload, **changed) as response:
-                await begin()
-                async for words in _words(response):
-                    await emit("contentBlockDelta", contentBlockIndex=0, delta={"text": words})
-        if not exchange.answered:
-            await begin()
-    except Refusal as refusal:
-        if not exchange.answered:
-            raise
-        await exchange.finish(encode_exception(refusal.code, refusal.message))
-        return
-    await emit("contentBlockStop", contentBlockIndex=0)
-    await emit("messageStop", stopReason="timeout_exceeded" if limit.cancelled_caught else "end_turn")
-    # There is no model that would count tokens.
-    usage = dict.fromkeys(("inputTokens", "outputTokens", "totalTokens"), 0)
-    await emit("metadata", usage=usage, metrics={"latencyMs": int(1000 * (time.monotonic() - begun))})
-    await exchange.finish()
+    prompt = _prompt(json_object(await exchange.hold(PAYLOAD_MAX_BYTES, field="messages")))
+    types = {"content-type": JSON_TYPE, "accept": f"{SSE_TYPE}, {JSON_TYPE}"}
+    exchange.replace(json.dumps({"prompt": prompt}).encode(), types)
+    exchange.wrap_send(_Converse)
+    await invoke(exchange, session, client)
 
 
-async def _words(response: httpx2.Response) -> AsyncIterator[str]:
-    """Yield the words of an agent's answer.
+class _Converse:
+    """Sends an agent's answer as the event stream of a harness; an error answer as it is."""
 
-    Raises:
-        Refusal: If the agent reports that it failed.
-    """
-    events, pieces, text = SSEDecoder(), TextPieces(media_type(response.headers)), AnswerText()
-    is_stream = media_type(response.headers) == SSE_TYPE
-    async for data in response.aiter_bytes():
-        for piece in events.feed_data(data) if is_stream else pieces.feed(data):
-            if failure := stream_failure(piece):
-                raise Refusal("RuntimeClientError", failure[0])
-            if words := text.feed(piece):
-                yield words
-    for piece in events.close_data() if is_stream else pieces.close():
-        if words := text.feed(piece):
-            yield words
-    if words := text.close():
-        yield words
+    def __init__(self, send: Callable[[MutableMapping[str, Any]], Awaitable[None]]) -> None:
+        self._send = send
+        self._text = AnswerText()
+        self._reader: SSEDecoder | TextPieces | None = None
+        self._failed = False
+
+    async def __call__(self, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 200:
+            headers = {name.decode(): value.decode("latin-1") for name, value in message["headers"]}
+            kind = media_type(headers)
+            self._reader = SSEDecoder() if kind == SSE_TYPE else TextPieces(kind)
+            headers["content-type"] = EVENT_STREAM_TYPE
+            headers.pop("content-length", None)
+            await self._send({**message, "headers": [(name.encode(), headers[name].encode()) for name in headers]})
+            message = {"type": "http.response.body", "more_body": True}
+            message["body"] = encode_event("messageStart", {"role": "assistant"})
+        elif self._reader is not None:
+            frames = self._frames(self._reader, message["body"], is_last=not message["more_body"])
+            message = {**message, "body": b"".join(frames)}
+        await self._send(message)
+
+    def _frames(self, reader: SSEDecoder | TextPieces, body: bytes, *, is_last: bool) -> Iterator[bytes]:
+        yield from self._words(reader.feed_data(body) if isinstance(reader, SSEDecoder) else reader.feed(body))
+        if is_last:
+            yield from self._words(reader.close_data() if isinstance(reader, SSEDecoder) else reader.close())
+            if not self._failed:
+                yield from _delta(self._text.close())
+                yield encode_event("contentBlockStop", {"contentBlockIndex": 0})
+                yield encode_event("messageStop", {"stopReason": "end_turn"})
+                yield encode_event("metadata", _METADATA)
+
+    def _words(self, pieces: Iterable[str]) -> Iterator[bytes]:
+        for piece in pieces:
+            if not self._failed and (failure := stream_failure(piece)):
+                self._failed = True
+                yield encode_exception("RuntimeClientError", failure[0])
+            elif not self._failed:
+                yield from _delta(self._text.feed(piece))
+
+
+def _delta(words: str) -> Iterator[bytes]:
+    if words:
+        yield encode_event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": words}})
 
 
 def _prompt(body: dict[str, Any]) -> str:
@@ -112,10 +112,3 @@ def _text(block: Any) -> str:
         case {"json": value}:
             return json.dumps(value)
     return ""
-
-
-def _timeout_s(body: dict[str, Any]) -> float:
-    value = body.get("timeoutSeconds")
-    if value is not None and (type(value) is not int or value <= 0):
-        raise invalid_fields(("timeoutSeconds", "Member must be a positive integer"))
-    return float("inf") if value is None else value

@@ -5,7 +5,6 @@ GetAgentCard is the same with nothing to send.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
@@ -101,49 +100,6 @@ def refused_by_agent(status: int, session: Session, asked: str) -> Refusal:
     return Refusal("RuntimeClientError", message)
 
 
-@asynccontextmanager
-async def asked(
-    exchange: Exchange,
-    session: Session,
-    client: httpx2.AsyncClient,
-    method: str,
-    path: str,
-    content: AsyncIterator[bytes] | bytes | None = None,
-    **changed: str,
-) -> AsyncIterator[httpx2.Response]:
-    """Ask the agent, and give its answer when its head has arrived.
-
-    Args:
-        exchange: The request, for its headers.
-        session: Where the agent is.
-        client: What calls it.
-        method: How it is called.
-        path: Where.
-        content: What it is sent.
-        changed: Headers instead of the request's own, with underscores for dashes.
-
-    Raises:
-        Refusal: If the agent fails, now or later, or the session ends.
-    """
-    agent = await session.agent()
-    passed = to_agent(exchange.headers, session, exchange.request_id)
-    passed |= {name.replace("_", "-"): value for name, value in changed.items()}
-    # As bytes: what is in a header need not be ASCII, and goes on as it came.
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in passed.items()]
-    request = client.build_request(method, f"{agent.base_url}{path}", headers=headers, content=content)
-    try:
-        with session.until_it_ends():
-            response = await client.send(request, stream=True)
-            try:
-                if not response.is_success:
-                    raise refused_by_agent(response.status_code, session, f"{method} {path}")
-                yield response
-            finally:
-                await response.aclose()
-    except httpx2.TransportError:
-        raise Refusal("RuntimeClientError", await session.why_broken()) from None
-
-
 async def _pass_on(
     exchange: Exchange,
     session: Session,
@@ -152,13 +108,31 @@ async def _pass_on(
     path: str,
     content: AsyncIterator[bytes] | None = None,
 ) -> None:
-    async with asked(exchange, session, client, method, path, content) as response:
-        answered = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers.raw]
-        if session.hosted.protocol == "mcp":
-            name = MCP_SESSION_HEADER.lower()
-            session.mcp_session_id = response.headers.get(name, session.mcp_session_id)
-            answered = [*(f for f in answered if f[0] != name), (name, session.mcp_session_id)]
-        await exchange.start(response.status_code, [field for field in answered if field[0] in _PASSED_OUT])
-        async for piece in response.aiter_raw():
-            await exchange.write(piece)
+    agent = await session.agent()
+    # As bytes: what is in a header need not be ASCII, and goes on as it came.
+    headers = [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in to_agent(exchange.headers, session, exchange.request_id).items()
+    ]
+    request = client.build_request(method, f"{agent.base_url}{path}", headers=headers, content=content)
+    try:
+        with session.until_it_ends():
+            response = await client.send(request, stream=True)
+            try:
+                if not response.is_success:
+                    raise refused_by_agent(response.status_code, session, f"{method} {path}")
+                answered = [
+                    (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers.raw
+                ]
+                if session.hosted.protocol == "mcp":
+                    name = MCP_SESSION_HEADER.lower()
+                    session.mcp_session_id = response.headers.get(name, session.mcp_session_id)
+                    answered = [*(f for f in answered if f[0] != name), (name, session.mcp_session_id)]
+                await exchange.start(response.status_code, [field for field in answered if field[0] in _PASSED_OUT])
+                async for piece in response.aiter_raw():
+                    await exchange.write(piece)
+            finally:
+                await response.aclose()
+    except httpx2.TransportError:
+        raise Refusal("RuntimeClientError", await session.why_broken()) from None
     await exchange.finish()

@@ -19,7 +19,8 @@ Protocol = Literal["http", "a2a", "agui", "mcp", "harness"]
 
 # Where an agent of each protocol answers InvokeAgentRuntime:
 # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-service-contract.html
-INVOKE_PATHS: Final[dict[str, str]] = {"http": "/invocations", "a2a": "/", "agui": "/invocations", "mcp": "/mcp"}
+_PATH: Final = "/invocations"
+INVOKE_PATHS: Final = {"http": _PATH, "a2a": "/", "agui": _PATH, "mcp": "/mcp", "harness": _PATH}
 SAMPLE_APPS: Final[dict[str, str]] = {
     "http": "agentcore_mcp.hosting.sample:app",
     "a2a": "agentcore_mcp.samples.a2a:app",

@@ -43,33 +43,21 @@ class HarnessMethods:
         read_timeout_s: float | None = None,
         auth: httpx2.Auth | None = None,
     ) -> AbstractContextManager[BlockingInvocation]:
-        """Ask a harness, in an ``with`` block entered as for ``invoke``.
+        """Ask a harness. What isn't told here is as for ``invoke``.
+
+        ``messages`` are the prompt, or messages as boto3 takes them. ``options`` replace the harness's own ``model``,
+        ``systemPrompt``, ``tools``, ``skills``, ``allowedTools``, ``maxIterations``, ``maxTokens``, ``timeoutSeconds``
+        or ``actorId``. Session ids have 33 to 100 letters, digits, dashes and underscores.
 
         Each piece of the answer is an event as JSON, such as ``{"contentBlockDelta": {…}}``; ``AnswerText`` reads their
         words. A last piece ``{"interrupts": [{"id": …, "reason": …, "toolUse": {…}}]}`` has the calls of tools that
         the harness leaves to its caller; ``tool_results`` makes the messages that answer them. A stream that ends
         within a message raises StreamInterruptedError.
-
-        Args:
-            arn: The harness's.
-            messages: The prompt, or messages as boto3 takes them.
-            session_id: 33 to 100 letters, digits, dashes and underscores; None begins a new session.
-            qualifier: As for ``invoke``.
-            options: What replaces the harness's own ``model``, ``systemPrompt``, ``tools``, ``skills``,
-                ``allowedTools``, ``maxIterations``, ``maxTokens``, ``timeoutSeconds`` or ``actorId``, as in boto3.
-            user_id: As for ``invoke``.
-            headers: Further headers, such as trace context.
-            read_timeout_s: Instead of the client's.
-            auth: Instead of the client's.
-
-        Raises:
-            InvalidRequestError, CredentialsError, TransportError, ProtocolError, ServiceError, AgentError: As for
-                ``invoke``.
         """
-        harness = parsed_arn(arn)
+        arn = parsed_arn(arn)
         session_id = new_session_id() if session_id is None else session_id
         operation = harness_request(
-            harness,
+            arn,
             messages,
             session_id=session_id,
             qualifier=qualifier,
@@ -78,5 +66,5 @@ class HarnessMethods:
             headers=headers,
         )
         timeout_s = self._read_timeout_s if read_timeout_s is None else read_timeout_s
-        request = RuntimeRequest(harness, operation, session_id, timeout_s)
+        request = RuntimeRequest(arn, operation, session_id, timeout_s)
         return self._answer(request, auth or self._auth, harness_body, EVENT_STREAM_TYPE)

@@ -13,14 +13,8 @@ if TYPE_CHECKING:
     from agentcore_mcp.wire.speech import Speech
 
 _DATA, DELTA = 1, 2
-# Why a message ended before the model was done: Converse's reasons, then those that a harness adds.
-_CUT_SHORT = frozenset(
-    """
-    max_tokens content_filtered guardrail_intervened malformed_model_output malformed_tool_use
-    model_context_window_exceeded
-    interrupted partial_turn max_iterations_exceeded max_output_tokens_exceeded timeout_exceeded hook_stopped
-    """.split()  # noqa: SIM905
-)
+# The other reasons, such as max_tokens, end a message before the model is done.
+_WHOLE = ("end_turn", "tool_use", "tool_result", "stop_sequence", None)
 
 
 # --- Converse
@@ -40,7 +34,7 @@ def _content_block_delta(body: dict[str, Any], speech: Speech) -> str | None:
 def _message_stop(body: dict[str, Any], speech: Speech) -> str:
     speech.turn()
     reason = body.get("stopReason")
-    return speech.line(f"(the answer ended early: {reason})") if reason in _CUT_SHORT else ""
+    return "" if reason in _WHOLE else speech.line(f"(the answer ended early: {reason})")
 
 
 def _hook_event(body: dict[str, Any], speech: Speech) -> str:

@@ -77,13 +77,7 @@ class CommandDecoder:
         return self._reader.finished
 
     def feed(self, data: bytes) -> list[CommandEvent]:
-        """Take the next bytes and return the events that they complete.
-
-        Raises:
-            ProtocolError: If the bytes are no frames, a frame is over the limit, or its content makes no sense.
-            ServiceError: If the stream carries an error of the service.
-            AgentError: If the stream carries the error that the runtime's own code failed.
-        """
+        """Take the next bytes and return the events that they complete. Raises what ``EventReader.feed`` raises."""
         return self._reader.feed(data)
 
     def close(self) -> list[CommandEvent]:

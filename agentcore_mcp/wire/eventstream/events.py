@@ -81,8 +81,8 @@ class EventReader(Generic[T]):
         if self._error is not None:
             raise self._error
         if self._frames.unfinished and not self.finished:
-            before = f", before {self.missing}" if self.missing else ""
-            raise StreamInterruptedError(f"the stream broke off after {self._frames.unfinished}{before}")
+            before = self.missing or "it ended"
+            raise StreamInterruptedError(f"the stream broke off after {self._frames.unfinished}, before {before}")
         if self.missing and not self.finished:
             raise StreamInterruptedError(f"the stream ended without {self.missing}")
         return self.last
@@ -102,11 +102,7 @@ def encode_exception(code: str, message: str) -> bytes:
 
 
 def payload_value(payload: bytes) -> dict[str, Any]:
-    """Return the object that the payload of a frame is.
-
-    Raises:
-        ProtocolError: If it isn't one.
-    """
+    """Return the object that the payload of a frame is; raise ProtocolError if it isn't one."""
     try:
         return json_object(json.loads(payload.decode()), "a frame's payload")
     except (ValueError, RecursionError) as error:
@@ -114,11 +110,7 @@ def payload_value(payload: bytes) -> dict[str, Any]:
 
 
 def json_object(value: object, what: str) -> dict[str, Any]:
-    """Return a value that has to be a JSON object.
-
-    Raises:
-        ProtocolError: If it isn't one; ``what`` says what is.
-    """
+    """Return a value that has to be a JSON object; raise ProtocolError if it isn't one."""
     if not isinstance(value, dict):
         raise ProtocolError(f"{what} is not a JSON object: {value!r:.200}")
     return value

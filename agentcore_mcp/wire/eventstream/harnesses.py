@@ -6,8 +6,8 @@ As in botocore's ``bedrock-agentcore`` 2024-02-28 service model, InvokeHarness. 
 
 from __future__ import annotations
 
-import base64
 import json
+from base64 import b64encode
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -60,21 +60,15 @@ def harness_request(
         raise InvalidRequestError("there is nothing to ask the harness: the prompt is empty, or there are no messages")
     if isinstance(messages, str):
         messages = [{"role": "user", "content": [{"text": messages}]}]
-    try:
-        body = json.dumps({"messages": messages, **(options or {})}, default=_base64, allow_nan=False).encode()
+    members = {"messages": messages, **(options or {})}
+    try:  # bytes, which are redacted reasoning, are in base64
+        body = json.dumps(members, default=lambda value: b64encode(value).decode(), allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequestError(f"the messages or options can't be sent as JSON: {error}") from error
     fields = {"Content-Type": JSON_TYPE, SESSION_HEADER: check_session_id(session_id, of_harness=True)}
     if user_id is not None:
         fields[USER_HEADER] = user_id
     return Request(target_of(runtime, HARNESS, {"qualifier": qualifier}), header_fields(fields, headers), body)
-
-
-def _base64(value: object) -> str:
-    """Return bytes as the service model's JSON has them: reasoning content that is redacted."""
-    if isinstance(value, bytes | bytearray):
-        return base64.b64encode(value).decode()
-    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 class HarnessAnswer:
@@ -138,11 +132,10 @@ def tool_results(tool_uses: Sequence[Mapping[str, Any]], answer: str) -> list[di
         answer: The result of all of them, or a JSON object with the result of each by its ``toolUseId``.
     """
     value = _json(answer) if answer[:1] in ("{", "[") else answer
-    ids = [call["toolUseId"] for call in tool_uses]
-    each = value if isinstance(value, dict) and value.keys() == set(ids) else dict.fromkeys(ids, value)
+    each = dict.fromkeys([call["toolUseId"] for call in tool_uses], value)
     results = [
         {"toolResult": {"toolUseId": one, "content": [{"text" if isinstance(result, str) else "json": result}]}}
-        for one, result in ((one, each[one]) for one in ids)
+        for one, result in (value if isinstance(value, dict) and value.keys() == each.keys() else each).items()
     ]
     calls = [{"toolUse": call} for call in tool_uses]
     return [{"role": "assistant", "content": calls}, {"role": "user", "content": results}]

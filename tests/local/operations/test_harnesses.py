@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
+from urllib3.exceptions import ProtocolError
 
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.runtime import BearerAuth, BlockingRuntimeClient, ServiceError
@@ -99,13 +100,13 @@ def test_an_agent_that_fails_at_once_is_a_refusal(boto: Boto) -> None:
     assert caught.value.response["Error"]["Code"] == "RuntimeClientError"
 
 
-def test_a_session_that_is_stopped_ends_the_stream_with_an_exception(boto: Boto) -> None:
+def test_a_session_that_is_stopped_breaks_the_stream_off(boto: Boto) -> None:
     session_id = new_session_id()
     stream = iter(ask(boto, "gate never", session_id))
     next(stream)
     boto.stop(session_id)
 
-    with pytest.raises(EventStreamError, match="runtimeClientError"):
+    with pytest.raises(ProtocolError):
         list(stream)
 
 
@@ -114,13 +115,6 @@ def test_a_json_answer_and_a_long_one_are_words(boto: Boto) -> None:
 
     assert words(list(ask(boto, "json", session_id))).startswith('{"prompt": "json", ')
     assert words(list(ask(boto, "long 2000", session_id))).count("\n") == 2000
-
-
-def test_the_time_that_the_loop_is_given_ends_it(boto: Boto) -> None:
-    events = list(ask(boto, "think 30", new_session_id(), timeoutSeconds=1))
-
-    assert [next(iter(event)) for event in events[-3:]] == ["contentBlockStop", "messageStop", "metadata"]
-    assert events[-2]["messageStop"] == {"stopReason": "timeout_exceeded"}
 
 
 def test_options_and_results_of_tools_are_taken(boto: Boto) -> None:
@@ -153,8 +147,6 @@ def test_options_and_results_of_tools_are_taken(boto: Boto) -> None:
         ({"messages": user({"reasoningContent": {"reasoningText": {"text": "x"}}})}, "messages"),
         ({"messages": [{"role": "assistant", "content": [{"text": "x"}]}]}, "messages"),
         ({"messages": None}, "messages"),
-        ({"timeoutSeconds": 0}, "timeoutSeconds"),
-        ({"timeoutSeconds": "1"}, "timeoutSeconds"),
         ({"runtimeSessionId": "s" * 32}, "runtimeSessionId"),
         ({"runtimeSessionId": "s" * 101}, "runtimeSessionId"),
         ({"runtimeSessionId": "-" + "s" * 40}, "runtimeSessionId"),

@@ -123,7 +123,7 @@ def test_session_ids_of_the_model_are_taken(session_id: str) -> None:
 
 @pytest.mark.parametrize("session_id", ["", "s" * 32, "s" * 101, "-" + "s" * 40, "s" * 40 + ".", "s" * 40 + "\n"])
 def test_other_session_ids_are_not(session_id: str) -> None:
-    with pytest.raises(InvalidRequestError, match=r"^not the session id of a harness: .* it has 33 to 100 letters"):
+    with pytest.raises(InvalidRequestError, match=r"^not a session id: .* it has 33 to 100 letters"):
         harness_request(ARN, "Hi", session_id=session_id)
 
 
@@ -133,7 +133,7 @@ def test_other_session_ids_are_not(session_id: str) -> None:
         ((ARN, ""), "the prompt is empty, or there are no messages"),
         ((ARN, " \n"), "the prompt is empty, or there are no messages"),
         ((ARN, []), "the prompt is empty, or there are no messages"),
-        ((ARN, [{"role": "user", "content": [{"text": object()}]}]), "can't be sent as JSON: object is no JSON"),
+        ((ARN, [{"role": "user", "content": [{"text": object()}]}]), "can't be sent as JSON: a bytes-like object"),
         ((ARN, [{"a": float("nan")}]), "can't be sent as JSON: Out of range"),
         ((ARN, "a\ud800"), None),
         ((RuntimeArn.parse(ARN_TEXT.replace("harness/", "runtime/")), "Hi"), "not the ARN of a harness: arn:aws:"),
