@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -12,12 +12,12 @@ from agentcore_mcp.server.transports.signals import end_signals
 from tests.support.agentcore import WAIT_S
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
     from anyio.abc import TaskGroup
 
 
-def _begin(tasks: TaskGroup, end: Callable[[], Awaitable[None]]) -> None:
+def _begin(tasks: TaskGroup, end: Callable[[], Coroutine[Any, Any, None]]) -> None:
     tasks.start_soon(end)
 
 
