@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         StreamInterruptedError as StreamInterruptedError,
         TransportError as TransportError,
         WebSocketClosedError as WebSocketClosedError,
+        WrongProtocolError as WrongProtocolError,
     )
     from agentcore_mcp.runtime.auth import (
         BearerAuth as BearerAuth,
@@ -42,6 +43,16 @@ if TYPE_CHECKING:
     from agentcore_mcp.runtime.blocking.client import BlockingRuntimeClient as BlockingRuntimeClient
     from agentcore_mcp.runtime.bodies import CommandRun as CommandRun, Invocation as Invocation
     from agentcore_mcp.runtime.client import RuntimeClient as RuntimeClient
+    from agentcore_mcp.runtime.protocols.a2a import A2AAgent as A2AAgent
+    from agentcore_mcp.runtime.protocols.agui import AguiAgent as AguiAgent
+    from agentcore_mcp.runtime.protocols.harness import HarnessAgent as HarnessAgent
+    from agentcore_mcp.runtime.protocols.http import HttpAgent as HttpAgent
+    from agentcore_mcp.runtime.protocols.turn import (
+        AskedAgent as AskedAgent,
+        Route as Route,
+        Turn as Turn,
+        TurnAnswer as TurnAnswer,
+    )
     from agentcore_mcp.runtime.replies import StoppedSession as StoppedSession
     from agentcore_mcp.runtime.retries import Retries as Retries
     from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient as AgentCoreRuntimeClient
@@ -70,13 +81,18 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         "agentcore_mcp.errors": "AgentCoreError AgentError AgentRuntimeError AuthProblem ConfigurationError "
         "ConnectError CredentialsError InvalidRequestError ProtocolError ResponseTimeoutError ServiceError "
-        "StreamInterruptedError TransportError WebSocketClosedError",
+        "StreamInterruptedError TransportError WebSocketClosedError WrongProtocolError",
         "agentcore_mcp.runtime.auth": "BearerAuth ClientCredentials CognitoPassword ConfiguredSession NoAuth "
         "SigV4Auth Token TokenCommand TokenFile TokenSource",
         "agentcore_mcp.runtime.blocking.bodies": "BlockingCommandRun BlockingInvocation",
         "agentcore_mcp.runtime.blocking.client": "BlockingRuntimeClient",
         "agentcore_mcp.runtime.bodies": "CommandRun Invocation",
         "agentcore_mcp.runtime.client": "RuntimeClient",
+        "agentcore_mcp.runtime.protocols.a2a": "A2AAgent",
+        "agentcore_mcp.runtime.protocols.agui": "AguiAgent",
+        "agentcore_mcp.runtime.protocols.harness": "HarnessAgent",
+        "agentcore_mcp.runtime.protocols.http": "HttpAgent",
+        "agentcore_mcp.runtime.protocols.turn": "AskedAgent Route Turn TurnAnswer",
         "agentcore_mcp.runtime.replies": "StoppedSession",
         "agentcore_mcp.runtime.retries": "Retries",
         "agentcore_mcp.runtime.sdk.client": "AgentCoreRuntimeClient",

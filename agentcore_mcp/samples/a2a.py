@@ -35,6 +35,8 @@ tasks: dict[str, dict[str, Any]] = {}
 
 async def work(task: dict[str, Any], prompt: str, *, answers: bool) -> AsyncIterator[dict[str, Any]]:
     """Give the task, then its updates until it ends, or waits for an answer to its question."""
+    if answers:  # so it waits no more
+        become(task, _SENT)
     yield task
     yield become(task, _AT_WORK)
     try:

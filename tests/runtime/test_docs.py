@@ -45,6 +45,8 @@ async def test_every_snippet_prints_what_the_page_says(tmp_path: Path, monkeypat
         "sample": {"app": "agentcore_mcp.hosting.sample:app"},
         "chat": {"app": "chat:app"},
         "helper": {"protocol": "harness"},
+        "a2a": {"protocol": "a2a"},
+        "agui": {"protocol": "agui"},
     }
     with LocalAgentCore(agents=agents) as agentcore, LocalAgentCore(auth="jwt") as guarded:
         names = {
@@ -53,6 +55,8 @@ async def test_every_snippet_prints_what_the_page_says(tmp_path: Path, monkeypat
             "arn": agentcore.agents["sample"],
             "chat_arn": agentcore.agents["chat"],
             "harness_arn": agentcore.agents["helper"],
+            "a2a_arn": agentcore.agents["a2a"],
+            "agui_arn": agentcore.agents["agui"],
         }
         for code, expected in BLOCKS:
             if code not in files.values():
