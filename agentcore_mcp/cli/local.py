@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from agentcore_mcp.cli.options import PROTOCOLS
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_LIFETIME_S
 
@@ -56,7 +57,7 @@ Limits
 )
 @click.option(
     "--protocol",
-    type=click.Choice(["http", "a2a", "agui", "mcp", "harness"]),
+    type=PROTOCOLS,
     help="What the agent speaks: http (POST /invocations, the default), a2a (POST /, and its card), agui (POST "
     "/invocations, /ws) or mcp (POST /mcp); harness is an http agent in the place of a harness's loop. Without an "
     "agent, that bundled sample is hosted.",
