@@ -29,7 +29,7 @@ from agentcore_mcp.runtime.protocols.turn import Turn
 from agentcore_mcp.server.credentials import trusted_certificates
 from agentcore_mcp.server.protocols.asking import asked_agent
 from agentcore_mcp.wire.eventstream import ContentStop
-from agentcore_mcp.wire.operations import STOP
+from agentcore_mcp.wire.operations import HARNESS, INVOKE, STOP
 from agentcore_mcp.wire.requests import stop_request
 
 if TYPE_CHECKING:
@@ -210,6 +210,7 @@ class Examination:
     async def _permissions(self, *, invoke: bool, command: bool) -> None:
         """Try the operations one by one; what runs something only if that was asked for."""
         agent, client = self._agent, self._agents.client_of(self._target)
+        asking_it = (HARNESS if agent.arn.is_harness else INVOKE).name
         session_id = f"doctor-{uuid.uuid4()}"
         stop = partial(client.stop_session, agent.arn, session_id=session_id, qualifier=agent.qualifier)
         with self._failing(STOP.name, agent):
@@ -221,15 +222,15 @@ class Examination:
             self._add(STOP.name, "ok", "allowed")
         if not invoke:
             step = "agentcore-mcp doctor --invoke tries it"
-            self._add("InvokeAgentRuntime", "skipped", "not tried, as it costs", step)
+            self._add(asking_it, "skipped", "not tried, as it costs", step)
         else:
-            with self._failing("InvokeAgentRuntime", agent):
+            with self._failing(asking_it, agent):
                 started = time.monotonic()
                 asking = await asked_agent(self._agents, self._target, user_id=agent.user_id, headers=agent.headers)
                 async with asking.ask(Turn("Say hello.", session_id)) as turn:
                     received = [len(batch) async for batch in turn.batches]
                 detail = f"{sum(received)} events after {time.monotonic() - started:.1f} s"
-                self._add("InvokeAgentRuntime", "ok", detail)
+                self._add(asking_it, "ok", detail)
         if agent.commands.mode == "off":
             self._add("InvokeAgentRuntimeCommand", "skipped", "off")
         elif not command:

@@ -84,8 +84,8 @@ class HarnessAnswer:
 
     def __init__(self) -> None:
         self.reader: EventReader[str] = EventReader(self._pieces, missing=_END)
-        self._calls: list[dict[str, Any]] = []  # of the last message
-        self._written: dict[int, dict[str, Any]] = {}  # those whose input comes, by the index of their block
+        self._calls: list[tuple[dict[str, Any], list[str]]] = []  # of the last message, with the parts of their input
+        self._written: dict[int, list[str]] = {}  # the input that comes, by the index of its block
 
     def _pieces(self, headers: dict[str, str], payload: bytes) -> Iterable[str]:
         name = headers.get(":event-type", "")
@@ -95,25 +95,27 @@ class HarnessAnswer:
             case "messageStart", _:
                 self._calls, self._written = [], {}
                 self.reader.missing, self.reader.last = _END, []
-            case "contentBlockStart", {"contentBlockIndex": int(index), "start": {"toolUse": dict(call)}}:
+            case (
+                "contentBlockStart",
+                {"contentBlockIndex": int(index), "start": {"toolUse": {"toolUseId": str(), "name": str()} as call}},
+            ):
                 # The service was seen to give two calls of one message the same index.
-                self._written[index] = {**call, "input": ""}
-                self._calls.append(self._written[index])
+                self._written[index] = []
+                self._calls.append((call, self._written[index]))
             case "contentBlockDelta", {"contentBlockIndex": int(index), "delta": {"toolUse": {"input": str(part)}}}:
-                if index in self._written:
-                    self._written[index]["input"] += part
+                self._written.setdefault(index, []).append(part)
             case "messageStop", {"stopReason": reason}:
                 self.reader.missing = ""
                 # What follows the calls of the harness's own tools is another message.
-                waits = reason == "tool_use" and self._calls
-                self.reader.last = [json.dumps({"interrupts": list(map(_interrupt, self._calls))})] if waits else []
+                left = [_interrupt(*call) for call in self._calls] if reason == "tool_use" else []
+                self.reader.last = [json.dumps({"interrupts": left})] if left else []
         return (f'{{"{name}": {payload.decode()}}}',)
 
 
-def _interrupt(call: dict[str, Any]) -> dict[str, Any]:
-    written = call["input"] or "{}"
-    reason = f"run the tool {call.get('name')} with {written} and answer with its result"
-    return {"id": call.get("toolUseId"), "reason": reason, "toolUse": {**call, "input": _json(written)}}
+def _interrupt(call: dict[str, Any], parts: list[str]) -> dict[str, Any]:
+    written = "".join(parts) or "{}"
+    reason = f"run the tool {call['name']} with {written} and answer with its result"
+    return {"id": call["toolUseId"], "reason": reason, "toolUse": {**call, "input": _json(written)}}
 
 
 def _json(text: str) -> Any:

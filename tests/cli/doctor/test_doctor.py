@@ -347,3 +347,12 @@ def test_a_store_that_does_not_answer_is_told_without_its_password(
     assert findings["store"]["state"] == "failed"
     assert "server.store" in findings["store"]["next_step"]
     assert "not-a-real-password" not in str(findings)
+
+
+def test_a_harness_is_asked_by_its_own_operation(doctor: Doctor) -> None:
+    with LocalAgentCore(protocol="harness") as local:
+        findings = doctor("--invoke", "--command", environ=local.environ())
+
+    assert failed(findings) == []
+    assert findings["InvokeHarness"]["state"] == findings["InvokeAgentRuntimeCommand"]["state"] == "ok"
+    assert "InvokeAgentRuntime" not in findings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -202,6 +203,7 @@ def words(read: list[str]) -> tuple[str, list[str], list[Pause]]:
 
 
 USAGE = ("metadata", {"usage": {"inputTokens": 1, "outputTokens": 2, "totalTokens": 3}, "metrics": {"latencyMs": 4}})
+CALLED = ("messageStop", {"stopReason": "tool_use"})
 HELLO = message(text_block(0, "Hel", "lo."))
 
 
@@ -279,7 +281,9 @@ def test_a_known_event_that_is_no_object_is_an_error(payload: bytes) -> None:
     "event",
     [
         ("contentBlockStart", {}),
-        ("contentBlockStart", {"contentBlockIndex": [], "start": {"toolUse": {"name": "x"}}}),
+        ("contentBlockStart", {"contentBlockIndex": [], "start": {"toolUse": {"name": "x", "toolUseId": "t"}}}),
+        ("contentBlockStart", {"contentBlockIndex": 0, "start": {"toolUse": {"name": "x"}}}),
+        ("contentBlockStart", {"contentBlockIndex": 0, "start": {"toolUse": {"name": 3, "toolUseId": "t"}}}),
         ("contentBlockStart", {"contentBlockIndex": 0, "start": "toolUse"}),
         ("contentBlockDelta", {"contentBlockIndex": 7, "delta": {"toolUse": {"input": "{}"}}}),
         ("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"toolUse": {"input": 3}}}),
@@ -288,7 +292,7 @@ def test_a_known_event_that_is_no_object_is_an_error(payload: bytes) -> None:
     ],
 )
 def test_events_of_another_shape_are_passed_on(event: Event) -> None:
-    events = [*HELLO[:-1], event, HELLO[-1]]
+    events = [*HELLO[:-1], event, HELLO[-1], *([] if event[0] == "messageStop" else [CALLED])]
 
     assert decode_every_way(reader, stream(*events), pieces(*events)) == ""
 
@@ -422,3 +426,15 @@ def test_results_go_back_with_their_calls_as_botocore_would_send_them(
         {"harnessArn": ARN_TEXT, "runtimeSessionId": SESSION_ID, "messages": messages}, MODEL
     )
     assert same(ours, botocore_request({"messages": messages}))
+
+
+def test_a_long_input_in_small_pieces_is_put_together_in_time_that_grows_with_it() -> None:
+    part = '{"contentBlockIndex": 0, "delta": {"toolUse": {"input": "' + "x" * 10 + '"}}}'
+    frame = encode_frame({":message-type": "event", ":event-type": "contentBlockDelta"}, part.encode())
+    start = tool_block(0, "t", "write")[0]
+    begun = time.process_time()
+    read, error = decode(reader(), [stream(start) + frame * 100_000 + stream(CALLED)])
+
+    assert error is None
+    assert len(json.loads(read[-1])["interrupts"][0]["toolUse"]["input"]) == 1_000_000
+    assert time.process_time() - begun < 30
