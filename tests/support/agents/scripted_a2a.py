@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from a2a.server.events import EventQueue
 
 # How long "slow" takes for each of its words.
-WORD_S = 0.05
+WORD_S = 0.1
 RUNS: list[str] = []
 
 
