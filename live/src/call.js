@@ -180,6 +180,7 @@ export class CallView {
 
   #end(data, tells) {
     this.#handle = "";
+    this.#screen?.close();
     const code = data.exit_code === undefined || data.exit_code === null ? "" : ` · exit code ${data.exit_code}`;
     this.ended(data.status, data.error);
     this.#parts.state.textContent += code;
@@ -222,7 +223,8 @@ export class CallView {
   }
 
   #askQuestions(questions) {
-    const form = make("form", { className: "answer" });
+    // No form: hosts let their frames submit none.
+    const form = make("div", { className: "answer", role: "group", "aria-label": "The agent asks" });
     for (const { question = "", name = "" } of questions) {
       form.append(make("p", { dir: "auto" }, visible(question || name)));
     }
@@ -231,14 +233,12 @@ export class CallView {
       this.#parts.ask.replaceChildren(make("p", { className: "answered", dir: "auto" }, `Answered: ${text}`));
       this.#continue(text);
     };
-    for (const choice of choices) form.append(button(choice, () => answer(choice)));
+    for (const [label, text] of choices) form.append(button(visible(label), () => answer(text)));
     if (!choices.length) {
-      const input = make("textarea", { rows: 2, required: true, "aria-label": "Your answer" });
-      form.append(input, make("button", { type: "submit", className: "primary" }, "Answer"));
-      form.onsubmit = (event) => {
-        event.preventDefault();
-        if (input.value.trim()) answer(input.value);
-      };
+      const input = make("textarea", { rows: 2, "aria-label": "Your answer" });
+      const send = () => input.value.trim() && answer(input.value);
+      input.onkeydown = (event) => event.key === "Enter" && !event.shiftKey && !event.isComposing && (event.preventDefault(), send());
+      form.append(input, button("Answer", send, "primary"));
     }
     this.#parts.ask.replaceChildren(form);
   }
@@ -299,12 +299,14 @@ function fromText(text) {
   return { session_id: /\[?session_id: ([\w-]+)/.exec(text)?.[1], status: handle ? "RUNNING" : "COMPLETED", handle };
 }
 
-// The answers that fit a question, if there are few.
+// The answers that fit a question, if there are few: how each is called, and what the agent gets.
 function choicesOf(answer) {
   try {
     const schema = JSON.parse(answer);
-    if (schema.type === "boolean") return ["true", "false"];
-    return (schema.enum ?? []).slice(0, 10).map(String);
+    const [[name, one] = [], ...others] = Object.entries(schema.properties ?? {});
+    const fitting = ({ type, enum: values }) => (type === "boolean" ? [true, false] : (values ?? []).slice(0, 10));
+    if (one && !others.length) return fitting(one).map((value) => [`${name}: ${value}`, JSON.stringify({ [name]: value })]);
+    return fitting(schema).map((value) => [String(value), String(value)]);
   } catch {
     return [];
   }

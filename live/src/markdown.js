@@ -7,6 +7,7 @@ const LINKS = /^(https?|mailto):/i;
 const TAGS = new Set(
   "p h1 h2 h3 h4 h5 h6 ul ol li blockquote pre code hr br em strong s table thead tbody tr th td a".split(" "),
 );
+const DEEPEST = 90;
 const parser = new MarkdownIt({ html: false, linkify: false, typographer: false });
 parser.validateLink = (url) => LINKS.test(url.trim());
 
@@ -38,7 +39,14 @@ export class Words {
   }
 
   show(text) {
-    const blocks = split(parser.parse(text, {}), text.split("\n"));
+    const tokens = parser.parse(text, {});
+    // What is nested deeper than the parser goes would not be shown, nor what follows it.
+    if (tokens.some(({ level }) => level >= DEEPEST)) {
+      this.#blocks = [];
+      this.element.replaceChildren(code({ content: text }));
+      return;
+    }
+    const blocks = split(tokens, text.split("\n"));
     let same = 0;
     while (same < blocks.length && this.#blocks[same]?.source === blocks[same].source) same++;
     for (const { nodes } of this.#blocks.splice(same)) for (const node of nodes) node.remove();

@@ -8,6 +8,8 @@ const MOST_ROWS = 20;
 const LEAST_COLUMNS = 20;
 const SCROLLBACK = 10_000;
 const FONT_SIZE = 12;
+// Of more, a screen reader is read nothing aloud, and reads it line by line once the command has ended.
+const ALOUD_MAX_CHARS = 20_000;
 const STDERR = "\x1b[3;91m";
 const AFTER_STDERR = "\x1b[23;39m";
 // Where stderr's own colours end, its mark begins anew.
@@ -16,6 +18,7 @@ const RESET = /\x1b\[0*m/g;
 export class Screen {
   #terminal;
   #opened = false;
+  #written = 0;
   #source = "stdout";
 
   constructor(open) {
@@ -27,6 +30,7 @@ export class Screen {
       disableStdin: true,
       screenReaderMode: true,
       cursorInactiveStyle: "none",
+      logLevel: "off",
       scrollback: SCROLLBACK,
       rows: LEAST_ROWS,
       fontSize: FONT_SIZE,
@@ -44,6 +48,8 @@ export class Screen {
 
   write(source, text) {
     if (!this.#opened) this.#open();
+    this.#written += text.length;
+    if (this.#written > ALOUD_MAX_CHARS) this.#terminal.options.screenReaderMode = false;
     const marked = source === "stderr" ? STDERR + text.replace(RESET, `$&${STDERR}`) + AFTER_STDERR : text;
     // What is from the other one begins a line of its own.
     const apart = source !== this.#source && this.#terminal.buffer.active.cursorX > 0 ? "\r\n" : "";
@@ -58,6 +64,10 @@ export class Screen {
     this.#terminal.textarea.readOnly = true;
     this.restyle();
     new ResizeObserver(() => this.#fit()).observe(this.element);
+  }
+
+  close() {
+    this.#terminal.write("", () => (this.#terminal.options.screenReaderMode = true));
   }
 
   restyle() {

@@ -23,7 +23,7 @@ const bundle = await build({ entryPoints: [here("bridge.mjs")], bundle: true, fo
 const hostPage = await readFile(here("host.html"));
 let app = "";
 const web = createServer((request, response) => {
-  const found = { "/": ["text/html", hostPage], "/bridge.js": ["text/javascript", bundle.outputFiles[0].text], "/app": ["text/html", app] };
+  const found = { "/": ["text/html", hostPage], "/bridge.js": ["text/javascript", bundle.outputFiles[0].text], "/app": ["text/html", app], "/favicon.ico": ["image/x-icon", ""] };
   const [type, body] = found[request.url] ?? ["text/plain", ""];
   const headers = { "content-type": `${type}; charset=utf-8` };
   if (request.url === "/app") headers["content-security-policy"] = `${POLICY}; sandbox allow-scripts`;
@@ -105,7 +105,13 @@ const ops = {
   },
   // Waits until the app's text has a text, and returns the moment in Unix time.
   async until({ text }) {
-    await view().waitForFunction((wanted) => document.getElementById("main").innerText.includes(wanted), text, { polling: 5 });
+    const shown = () => document.getElementById("main").textContent;
+    const has = (wanted) => document.getElementById("main").textContent.includes(wanted);
+    await view()
+      .waitForFunction(has, text, { polling: 10 })
+      .catch(async () => {
+        throw new Error(`no ${text} in ${(await view().evaluate(shown)).slice(-2000)}`);
+      });
     return Date.now() / 1000;
   },
   async told({ least = 1 }) {

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp.server.streamable_http import LAST_EVENT_ID_HEADER, MCP_SESSION_ID_HEADER
 from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 
 from agentcore_mcp.server.hosted.principals import current_principal
+from agentcore_mcp.server.hosts import introduced
+from agentcore_mcp.server.transports.introductions import introduction_of, session_id_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_ID_BYTES = 16
+# Of a first request, as much as may say whose it is; real ones have less than 1 KiB.
+_INTRODUCTION_MAX_BYTES = 64 * 1024
 _LAST_EVENT_ID = LAST_EVENT_ID_HEADER.encode()
 _NO_FIRST_REQUEST = {name.encode() for name in (MCP_SESSION_ID_HEADER, MCP_PROTOCOL_VERSION_HEADER)}
 
@@ -86,14 +88,21 @@ def giving_session_ids(app: ASGIApp) -> ASGIApp:
             # No events are kept to go on from, and the SDK would answer nothing.
             scope["headers"] = [header for header in headers if header[0] != _LAST_EVENT_ID]
         if scope["type"] != "http" or names & _NO_FIRST_REQUEST:
+            introduced.set(introduction_of(Headers(scope=scope).get(MCP_SESSION_ID_HEADER, "")))
             await app(scope, receive, send)
             return
+        body = bytearray()
+
+        async def receive_first() -> Message:
+            message = await receive()
+            body.extend(message.get("body", b"")[: _INTRODUCTION_MAX_BYTES - len(body)])
+            return message
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[MCP_SESSION_ID_HEADER] = secrets.token_hex(_ID_BYTES)
+                MutableHeaders(scope=message)[MCP_SESSION_ID_HEADER] = session_id_for(bytes(body))
             await send(message)
 
-        await app(scope, receive, send_with_id)
+        await app(scope, receive_first, send_with_id)
 
     return with_ids

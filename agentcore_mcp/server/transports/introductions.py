@@ -1,0 +1,39 @@
+"""What a client of 2025-11-25 says of itself in its first request over HTTP, kept in the session id that it is given.
+
+The server keeps no sessions, so that any worker answers the next request, which has nothing but that id. A client may
+change it, and could have said the same in the first place.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
+
+from pydantic import ValidationError
+
+from agentcore_mcp.server.hosts import Introduction
+
+_ID_BYTES = 16
+_NAME_MAX_CHARS = 64
+
+
+def session_id_for(first_request: bytes) -> str:
+    """Return a new session id, with what the request says of its client."""
+    try:
+        params: dict[str, Any] = json.loads(first_request)["params"]
+        name = str(params["clientInfo"]["name"])[:_NAME_MAX_CHARS]
+        introduction = Introduction.of(name, params.get("capabilities") or {})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        introduction = Introduction()
+    told = urlsafe_b64encode(introduction.model_dump_json(exclude_defaults=True).encode()).decode()
+    return f"{secrets.token_hex(_ID_BYTES)}.{told}"
+
+
+def introduction_of(session_id: str) -> Introduction:
+    """Return what a session id says of the client; nothing, if another server made it."""
+    try:
+        return Introduction.model_validate_json(urlsafe_b64decode(session_id.partition(".")[2]))
+    except (ValueError, ValidationError):
+        return Introduction()
