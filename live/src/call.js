@@ -149,7 +149,7 @@ export class CallView {
       const steps = this.#parts.output.lastElementChild;
       const list = steps?.tagName === "OL" ? steps : make("ol", { className: "steps", "aria-label": "Steps" });
       for (const line of text.split("\n").filter(Boolean)) {
-        list.append(make("li", {}, make("bdi", {}, visible(line)), make("span", { className: "after" }, duration(after))));
+        list.append(make("li", {}, make("bdi", {}, visible(line.replace(/^\[(.*)\]$/, "$1"))), make("span", { className: "after" }, duration(after))));
       }
       this.#parts.output.append(list);
     } else if (kind === "text") {

@@ -121,6 +121,9 @@ const ops = {
   seen: () => page.evaluate(() => window.seen),
   evaluate: ({ code }) => view().evaluate(code),
   async screenshot({ path }) {
+    // Once the frame is as high as its page.
+    const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    for (const frame of [view(), page, view(), page]) await frame.evaluate(drawn);
     await page.screenshot({ path });
   },
   // Returns the problems that axe-core finds.
