@@ -116,8 +116,8 @@ class _Conversation:
         tools = (await self._client.list_tools()).tools
         for tool in tools:
             self._console.print(f"  {tool.name:12}  [dim]{tool.title}")
-        names = {tool.name for tool in tools}
-        self._check(names >= {"invoke_agent", "run_command", "stop_session"}, "the tools of the main job are there")
+        needed = {"call_agent_tool" if self._protocol == "mcp" else "invoke_agent", "run_command", "stop_session"}
+        self._check({tool.name for tool in tools} >= needed, "the tools of the main job are there")
 
     async def _ask(self) -> str:
         self._title("Ask the agent, and read its words while it works")
@@ -136,6 +136,9 @@ class _Conversation:
 
     async def _pause(self, session_id: str) -> None:
         if self._protocol == "mcp":
+            self._title("List the agent's own tools")
+            listed, *_ = await self._call("list_agents", agent="local_agent")
+            self._check("deploy" in listed["tools"], "the tools of the agent are there, with their arguments")
             self._title("Call a tool that asks a person first")
             done, *_ = await self._call_tool("deploy", {"what": "the launch code"})
             self._check(done["result"] == "Deployed the launch code.", "the person's answer has reached the tool")
@@ -191,7 +194,7 @@ class _Conversation:
 
         result = await self._client.call_tool(tool, arguments, progress_callback=show)
         total_s = time.monotonic() - started
-        text = "".join(block.text for block in result.content if block.type == "text")
+        text = "\n".join(block.text for block in result.content if block.type == "text")
         self._console.print(f"  ← {total_s:5.2f} s  {_excerpt(text, indent=14)}", markup=False)
         if result.is_error or result.structured_content is None:
             raise DemoFailedError(f"{tool} answered with an error")

@@ -173,14 +173,17 @@ def test_a_protocol_is_that_of_the_local_agent_alone() -> None:
     assert "--protocol goes with --local; for another agent, set the key protocol in a file" in result.stderr
 
 
-@pytest.mark.parametrize("options", [(), ("--http",), ("--protocol", "a2a"), ("--protocol", "agui", "--http")])
+@pytest.mark.parametrize(
+    "options", [(), ("--http",), ("--protocol", "a2a"), ("--protocol", "agui", "--http"), ("--protocol", "harness")]
+)
 def test_the_demo_succeeds_on_either_transport_and_in_each_protocol(options: tuple[str, ...]) -> None:
     result = run("demo", *options)
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert "✗" not in result.stdout
     assert "every step did what it should" in result.stdout
-    assert ("the next call in the session has answered it" in result.stdout) == ("--protocol" in options)
+    asks = bool({"a2a", "agui"}.intersection(options))
+    assert ("the next call in the session has answered it" in result.stdout) == asks
 
 
 @pytest.mark.parametrize("transport", [(), ("--http",)])
