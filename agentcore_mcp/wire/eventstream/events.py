@@ -125,7 +125,9 @@ def _error(headers: dict[str, str], payload: bytes) -> AgentRuntimeError | None:
         case "error":
             code, message = headers.get(":error-code", ""), headers.get(":error-message")
             body = json.dumps({"message": message}).encode() if message else b""
-        case _:
-            return None
+        case _:  # AWS's examples look for runtimeClientError among the events, too
+            code = headers.get(":event-type", "")
+            if not code.endswith(("Exception", "Error")):
+                return None
     # The wire writes it in camelCase and the service model in PascalCase.
     return error_of_answer(None, {ERROR_TYPE_HEADER: code[:1].upper() + code[1:]}, body)

@@ -127,17 +127,15 @@ def _json(text: str) -> Any:
 def tool_results(tool_uses: Sequence[Mapping[str, Any]], answer: str) -> list[dict[str, Any]]:
     """Return the messages that answer a harness's calls of tools.
 
-    The calls go along: the harness itself doesn't keep a turn that ended with calls of inline functions.
+    Reported of the service: it refuses results without their calls, which it doesn't keep, and results as ``json``.
 
     Args:
         tool_uses: The ``toolUse`` of each interrupt.
         answer: The result of all of them, or a JSON object with the result of each by its ``toolUseId``.
     """
-    value = _json(answer) if answer[:1] in ("{", "[") else answer
-    each = dict.fromkeys([call["toolUseId"] for call in tool_uses], value)
-    results = [
-        {"toolResult": {"toolUseId": one, "content": [{"text" if isinstance(result, str) else "json": result}]}}
-        for one, result in (value if isinstance(value, dict) and value.keys() == each.keys() else each).items()
-    ]
+    each, value = dict.fromkeys([call["toolUseId"] for call in tool_uses], answer), _json(answer)
+    if isinstance(value, dict) and value.keys() == each.keys():
+        each = {one: result if isinstance(result, str) else json.dumps(result) for one, result in value.items()}
     calls = [{"toolUse": call} for call in tool_uses]
+    results = [{"toolResult": {"toolUseId": one, "content": [{"text": result}]}} for one, result in each.items()]
     return [{"role": "assistant", "content": calls}, {"role": "user", "content": results}]

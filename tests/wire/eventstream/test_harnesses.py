@@ -231,6 +231,13 @@ async def test_every_error_in_the_stream_is_raised_as_boto3_raises_it(name: str)
     assert said == f"{code}: so \u2028 be it"
 
 
+def test_an_error_that_comes_as_an_event_is_raised() -> None:
+    """As AWS's own examples look for it, although boto3 makes no events of exceptions."""
+    raw = stream(*HELLO[:2], ("runtimeClientError", {"message": "throttled"}))
+
+    assert decode_every_way(reader, raw, pieces(*HELLO[:2]), error=AgentError) == "RuntimeClientError: throttled"
+
+
 def test_an_error_that_is_not_in_the_model_is_raised() -> None:
     raw = stream(*HELLO[:2]) + encode_error("InternalFailure", "oops")
 
@@ -405,22 +412,21 @@ def test_input_that_is_no_json_is_left_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("answer", "contents"),
     [
-        ("12 °C", [{"text": "12 °C"}] * 2),
-        ('{"t1": "cold", "t2": {"hour": 7}}', [{"text": "cold"}, {"json": {"hour": 7}}]),
-        ('{"t1": "cold"}', [{"json": {"t1": "cold"}}] * 2),
-        ("[1, 2]", [{"json": [1, 2]}] * 2),
-        ("{nonsense", [{"text": "{nonsense"}] * 2),
-        ("7", [{"text": "7"}] * 2),
+        ("12 °C", ["12 °C"] * 2),
+        ('{"t1": "cold", "t2": {"hour": 7}}', ["cold", '{"hour": 7}']),
+        ('{"t2": [], "t1": null}', ["null", "[]"]),
+        ('{"t1": "cold"}', ['{"t1": "cold"}'] * 2),
+        ("[1, 2]", ["[1, 2]"] * 2),
+        ("{nonsense", ["{nonsense"] * 2),
+        ("7", ["7"] * 2),
     ],
 )
-def test_results_go_back_with_their_calls_as_botocore_would_send_them(
-    answer: str, contents: list[dict[str, Any]]
-) -> None:
+def test_results_go_back_with_their_calls_as_botocore_would_send_them(answer: str, contents: list[str]) -> None:
     messages = tool_results(OPEN, answer)
 
     assert messages[0] == {"role": "assistant", "content": [{"toolUse": call} for call in OPEN]}
-    assert [block["toolResult"]["content"] for block in messages[1]["content"]] == [[one] for one in contents]
-    assert [block["toolResult"]["toolUseId"] for block in messages[1]["content"]] == ["t1", "t2"]
+    results = {block["toolResult"]["toolUseId"]: block["toolResult"]["content"] for block in messages[1]["content"]}
+    assert results == dict(zip(["t1", "t2"], [[{"text": one}] for one in contents], strict=True))
     ours = harness_request(ARN, messages, session_id=SESSION_ID)
     create_serializer(SERVICE.metadata["protocol"], include_validation=True).serialize_to_request(
         {"harnessArn": ARN_TEXT, "runtimeSessionId": SESSION_ID, "messages": messages}, MODEL
