@@ -122,7 +122,9 @@ async def call(request: Request) -> Response:
             code = _UNSUPPORTED if task else _NO_TASK
         case _:
             code = _NO_METHOD if method else _NO_REQUEST
-    return JSONResponse({**envelope, "error": {"code": code, "message": f"can't do {method!r}"}})
+    return JSONResponse(
+        {**envelope, "error": {"code": code, "message": f"can't do {method!r} now" if method else "no method"}}
+    )
 
 
 app.add_route("/", call, methods=["POST"])

@@ -10,6 +10,8 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from starlette.exceptions import HTTPException
+
 from agentcore_mcp.hosting import sample
 from agentcore_mcp.hosting.app import BedrockAgentCoreApp
 
@@ -21,16 +23,23 @@ app.ping(sample.app.get_current_ping_status)
 
 
 @app.entrypoint
+async def answer(payload: Any) -> AsyncIterator[dict[str, Any]]:
+    """Answer a ``RunAgentInput``, and refuse anything else as the published package's ``AGUIApp`` does."""
+    if not isinstance(payload, dict) or not {"threadId", "runId", "messages"} <= payload.keys():
+        raise HTTPException(400, "Invalid RunAgentInput")
+    return run(payload)
+
+
 async def run(payload: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-    """Answer a ``RunAgentInput`` with the events of a run."""
+    """Give the events of a run."""
     ids = {"threadId": payload["threadId"], "runId": payload["runId"]}
     message, call = {"messageId": str(uuid.uuid4())}, {"toolCallId": str(uuid.uuid4())}
     ending: dict[str, Any] = {}
     prompt = str(payload["messages"][-1]["content"]) if payload["messages"] else ""
     yield {"type": "RUN_STARTED", **ids}
     match payload.get("resume") or prompt.split():
-        case [{"status": status, **answer}, *_]:
-            text = f"You answered: {json.dumps(answer.get('payload'))}" if status == "resolved" else "Never mind."
+        case [{"status": status, **reply}, *_]:
+            text = f"You answered: {json.dumps(reply.get('payload'))}" if status == "resolved" else "Never mind."
             yield {"type": "TEXT_MESSAGE_CHUNK", **message, "role": "assistant", "delta": text}
         case ["ask", *question]:
             schema = {"type": "object", "properties": {"approved": {"type": "boolean"}}}

@@ -72,6 +72,13 @@ def test_an_interrupt_is_answered_by_the_next_run(
     assert "".join(getattr(event, "delta", "") for event in resumed) == words
 
 
+def test_another_request_is_refused(urls: dict[str, str], session_id: str) -> None:
+    answer = httpx2.post(urls["agui"], json={"prompt": "hi"}, headers={SESSION_HEADER: session_id}, timeout=WAIT_S)
+
+    assert answer.status_code == 424
+    assert "Received error (400)" in answer.json()["message"]
+
+
 def test_a_tool_call_state_results_and_failures_are_told(urls: dict[str, str], session_id: str) -> None:
     called = events(urls["agui"], session_id, run_input("tool"))
     answered = events(urls["agui"], session_id, run_input("json"))
