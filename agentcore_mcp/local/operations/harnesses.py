@@ -97,18 +97,15 @@ def _delta(words: str) -> Iterator[bytes]:
 def _prompt(body: dict[str, Any]) -> str:
     """Return the text of the last message, which may be the results of tools."""
     match body.get("messages"):
-        case [*_, {"role": "user", "content": [*blocks]}]:
-            if (text := "\n".join(map(_text, blocks))).strip():
-                return text
+        case [*_, {"role": "user", "content": [*blocks]}] if (text := "\n".join(_texts(blocks))).strip():
+            return text
     raise invalid_fields(("messages", "Member must end with a message of the role user that has text or tool results"))
 
 
-def _text(block: Any) -> str:
-    match block:
+def _texts(content: Any) -> Iterator[str]:
+    match content:
         case {"text": str(text)}:
-            return text
-        case {"toolResult": {"content": [*parts]}}:
-            return "\n".join(map(_text, parts))
-        case {"json": value}:
-            return json.dumps(value)
-    return ""
+            yield text
+        case {"toolResult": {"content": [*inner]}} | [*inner]:
+            for part in inner:
+                yield from _texts(part)

@@ -14,6 +14,7 @@ import pytest
 from botocore.awsrequest import prepare_request_dict
 from botocore.config import Config
 from botocore.serialize import create_serializer
+from hypothesis import given, strategies as st
 
 from agentcore_mcp.errors import AgentError, InvalidRequestError, ProtocolError, ServiceError, StreamInterruptedError
 from agentcore_mcp.wire.eventstream.events import EventReader, encode_event, encode_exception
@@ -444,3 +445,21 @@ def test_a_long_input_in_small_pieces_is_put_together_in_time_that_grows_with_it
     assert error is None
     assert len(json.loads(read[-1])["interrupts"][0]["toolUse"]["input"]) == 1_000_000
     assert time.process_time() - begun < 30
+
+
+KEYS = ["role", "contentBlockIndex", "start", "delta", "toolUse", "toolUseId", "name", "input", "text", "stopReason"]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text("a{\ud800é", max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(EVENTS), st.dictionaries(st.sampled_from(KEYS), JSON)), max_size=8))
+def test_events_of_any_content_are_read_and_their_calls_can_be_answered(events: list[Event]) -> None:
+    read, error = decode(reader(), [stream(*events, *HELLO[:-1], CALLED)])
+
+    assert error is None
+    for interrupt in json.loads(read[-1]).get("interrupts", []):
+        harness_request(ARN, tool_results([interrupt["toolUse"]], "fine"), session_id=SESSION_ID)
+    words(read)
