@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-START_LIMIT_S = 30.0
+# Of a machine that is busy with others.
+START_LIMIT_S = 90.0
 STOP_LIMIT_S = 20.0
 
 
