@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from benchmarks.rounds import Part, Row
 
-BEGIN, END = "<!-- figures: python -m benchmarks --write docs -->", "<!-- end of figures -->"
+BEGIN, END = "<!-- written by a program: begin -->", "<!-- written by a program: end -->"
 OURS = ("agentcore-mcp", "RuntimeClient", "AgentCoreRuntimeClient", "memory store", "Redis", "local AgentCore")
 # The background is left out, so that the page's own shows through. Grey of this lightness has a contrast of 4 to white
 # and to the site's dark background, which is enough for large text; the bars differ in lightness, too.
@@ -107,7 +107,13 @@ def write(parts: Mapping[str, Part], about: str, docs: Path) -> None:
     for name, part in parts.items():
         if part.rows:
             draw(part, pictures, name)
-    text = page.read_text(encoding="utf-8") if page.exists() else f"# Benchmarks\n\n{BEGIN}\n{END}\n"
-    figures = f"{BEGIN}\n\n{document(parts, about)}\n\n{END}"
-    marked = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
-    page.write_text(marked.sub(lambda _: figures, text), encoding="utf-8")
+    if not page.exists():
+        page.write_text(f"# Benchmarks\n\n{BEGIN}\n{END}\n", encoding="utf-8")
+    write_between_marks(page, document(parts, about))
+
+
+def write_between_marks(page: Path, text: str) -> None:
+    """Put a text between the marks of a page."""
+    marked = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.DOTALL)
+    written = marked.sub(lambda _: f"{BEGIN}\n\n{text}\n\n{END}", page.read_text(encoding="utf-8"))
+    page.write_text(written, encoding="utf-8")
