@@ -7,8 +7,9 @@ at the first call. Facts are those of botocore's ``bedrock-agentcore-control`` 2
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
@@ -121,7 +122,7 @@ def _list(
             if runtime["status"] == _READY
         }
         with ThreadPoolExecutor(_AT_ONCE) as threads:
-            facts = threads.map(_Look(client), [arn for arn, _ in found.values()])
+            facts = threads.map(partial(_facts_if_allowed, client), [arn for arn, _ in found.values()])
             runtimes = [
                 DiscoveredRuntime(name, arn, description, fact)
                 for (name, (arn, description)), fact in zip(found.items(), facts, strict=True)
@@ -129,23 +130,12 @@ def _list(
     return tuple(sorted(runtimes, key=lambda runtime: runtime.name))
 
 
-class _Look:
-    """Looks at runtimes until it is refused for the first time."""
+def _facts_if_allowed(client: Any, arn: RuntimeArn) -> RuntimeFacts | None:
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._refused = False
-
-    def __call__(self, arn: RuntimeArn) -> RuntimeFacts | None:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            return None if self._refused else _look_at(self._client, arn)
-        except ClientError:
-            self._refused = True
-        except BotoCoreError:
-            pass
-        return None
+    with suppress(BotoCoreError, ClientError):
+        return _look_at(client, arn)
+    return None
 
 
 def _facts(auth: SigV4Auth, arn: RuntimeArn, profile: str | None, endpoint_url: str | None) -> RuntimeFacts:

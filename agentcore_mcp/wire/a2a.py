@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agentcore_mcp.errors import AgentError, ProtocolError
 from agentcore_mcp.wire.dialects.a2a import Update, update_of
@@ -22,14 +21,13 @@ from agentcore_mcp.wire.sse import NamedData
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-UNKNOWN_METHOD = -32601
-UNKNOWN_TASK = -32001
-UNSUPPORTED = -32004
-UNKNOWN_VERSION = -32009
+# Types of AgentErrors: what an agent refuses because it doesn't know it.
+UNKNOWN_METHOD = "A2A -32601"
+UNSUPPORTED = "A2A -32004"
+_UNKNOWN_VERSION = "A2A -32009"
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """A version of the protocol: the names of its methods, and the headers that go with them."""
 
     stream: str
@@ -37,43 +35,20 @@ class Version:
     get: str
     follow: str
     cancel: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str]
 
     def message(self, text: str, message_id: str, ids: Mapping[str, str]) -> dict[str, Any]:
         """Return the parameters that send a text, in the conversation and to the task of these ids."""
         message = {"messageId": message_id, **ids}
         if self.headers:
             return {"message": message | {"role": "ROLE_USER", "parts": [{"text": text}]}}
-        parts = [{"kind": "text", "text": text}]
-        return {"message": message | {"kind": "message", "role": "user", "parts": parts}}
+        return {"message": message | {"kind": "message", "role": "user", "parts": [{"kind": "text", "text": text}]}}
 
 
-V0_3 = Version("message/stream", "message/send", "tasks/get", "tasks/resubscribe", "tasks/cancel")
+V0_3 = Version("message/stream", "message/send", "tasks/get", "tasks/resubscribe", "tasks/cancel", {})
 V1_0 = Version(
     "SendStreamingMessage", "SendMessage", "GetTask", "SubscribeToTask", "CancelTask", {"A2A-Version": "1.0"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One JSON-RPC response.
-
-    Attributes:
-        update: What it says of the task.
-        code: Of its error, 0 without one.
-        error: The error's message, with what else it says.
-    """
-
-    update: Update | None = None
-    code: int = 0
-    error: str = ""
-
-    @property
-    def failure(self) -> AgentError:
-        """The error as an exception."""
-        is_version = self.code == UNKNOWN_VERSION
-        more = "its runtime has to pass the header A2A-Version on to the agent" if is_version else ""
-        return AgentError(self.error, f"A2A {self.code}", more)
 
 
 def request(method: str, params: Mapping[str, Any], request_id: str) -> bytes:
@@ -81,15 +56,16 @@ def request(method: str, params: Mapping[str, Any], request_id: str) -> bytes:
     return json.dumps({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}).encode()
 
 
-def response(piece: str, request_id: str) -> Response:
-    """Read one piece of an answer.
+def update_in(piece: str, request_id: str) -> Update | None:
+    """Return what one piece of an answer says of the task.
 
     Raises:
+        AgentError: If it is an error, of the type ``A2A CODE``.
         WrongProtocolError: If it is no JSON-RPC.
         ProtocolError: If it is no response to the request.
     """
     if is_too_much(piece) or (isinstance(piece, NamedData) and says_nothing(piece)):
-        return Response()
+        return None
     value: Any = None
     with suppress(ValueError, RecursionError):
         value = json.loads(piece)
@@ -102,7 +78,9 @@ def response(piece: str, request_id: str) -> Response:
     if str(answered) != request_id and (answered is not None or error is None):
         raise ProtocolError(f"the JSON-RPC response is to the request {answered!r:.80}, and not to {request_id!r}")
     if isinstance(error, dict):
-        code, data = error.get("code"), error.get("data")
-        more = f" ({as_json(data)[:500]})" if data else ""
-        return Response(code=code if type(code) is int else -32603, error=f"{error.get('message')!s:.1000}{more}")
-    return Response(update_of(result or {}))
+        kind, data = f"A2A {error.get('code')!s:.20}", error.get("data")
+        more = as_json(data)[:500] if data else ""
+        if kind == _UNKNOWN_VERSION:
+            more = "its runtime has to pass the header A2A-Version on to the agent"
+        raise AgentError(f"{error.get('message')!s:.1000}", kind, more)
+    return update_of(result or {})

@@ -136,7 +136,6 @@ async def test_callers_who_may_not_look_at_runtimes_still_get_the_list() -> None
 
     assert len(found) == 40
     assert {runtime.facts for runtime in found} == {None}
-    assert len(server.requests) < 20
 
 
 async def test_it_is_asked_with_the_same_credentials_and_region_as_the_agents() -> None:

@@ -16,16 +16,7 @@ import anyio
 
 from agentcore_mcp.errors import AgentError, ProtocolError, StreamInterruptedError, TransportError
 from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, looked_at
-from agentcore_mcp.wire.a2a import (
-    UNKNOWN_METHOD,
-    UNKNOWN_TASK,
-    UNSUPPORTED,
-    V0_3,
-    V1_0,
-    Version,
-    request,
-    response,
-)
+from agentcore_mcp.wire.a2a import UNKNOWN_METHOD, UNSUPPORTED, V0_3, V1_0, Version, request, update_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -66,24 +57,19 @@ class A2AAgent:
         way = turn.kept.get("way", 0)
         while True:
             version, streams = _WAYS[way]
-            ids = {name: turn.kept[name] for name in ("contextId", "taskId") if name in turn.kept}
-            if not turn.pauses:
-                ids.pop("taskId", None)
-            run = _Run(self._route, version, turn.session_id, ids | ({"way": way} if way else {}))
+            known = ("contextId", "taskId") if turn.pauses else ("contextId",)
+            ids = {name: turn.kept[name] for name in known if name in turn.kept}
+            run = _Run(self._route, version, turn.session_id, {**ids, **({"way": way} if way else {})})
             method = version.stream if streams else version.send
             async with run.call(method, version.message(turn.prompt, str(uuid.uuid4()), ids)) as (invocation, pieces):
-                first: list[str] = []
-                refusal: AgentError | None = None
                 try:
-                    first = await anext(pieces, [])
+                    first = await anext(pieces, list[str]())
                 except AgentError as error:
-                    refusal = error
-                following = _next_way(way, run.code)
-                if first or following is None:
-                    async with aclosing(run.to_the_end(first, pieces, refusal)) as batches:
-                        yield TurnAnswer.of(invocation, batches, run.kept)
-                    return
-            way = following
+                    way = _next_way(way, error)
+                    continue
+                async with aclosing(run.to_the_end(first, pieces)) as batches:
+                    yield TurnAnswer.of(invocation, batches, run.kept)
+                return
 
     async def cancel(self, turn: Turn) -> None:
         """Cancel the task that goes on since a turn, if one does.
@@ -108,7 +94,10 @@ class A2AAgent:
         Raises:
             AgentCoreError: If it can't be had.
         """
-        async with self._route.card(session_id) as answer:
+        route = self._route
+        async with route.client.agent_card(
+            route.runtime, session_id=session_id, qualifier=route.qualifier, headers=route.headers
+        ) as answer:
             body = "".join([piece async for piece in answer])
         with suppress(ValueError, RecursionError):
             if isinstance(card := json.loads(body), dict):
@@ -116,27 +105,27 @@ class A2AAgent:
         raise ProtocolError(f"the agent card is no JSON object: {body[:200]!r}")
 
 
-def _next_way(way: int, code: int) -> int | None:
-    """Return the next way to send a message, if an agent refuses this one because it doesn't know it."""
-    if code == UNKNOWN_METHOD and way + 1 < len(_WAYS):
+def _next_way(way: int, error: AgentError) -> int:
+    """Return the next way to send a message, if an agent refuses this one because it doesn't know it.
+
+    Raises:
+        AgentError: The refusal, if it is another one.
+    """
+    if error.error_type == UNKNOWN_METHOD and way + 1 < len(_WAYS):
         return way + 1
-    return way + 2 if code == UNSUPPORTED and _WAYS[way][1] else None
+    if error.error_type == UNSUPPORTED and _WAYS[way][1]:
+        return way + 2
+    raise error
 
 
 class _Run:
-    """What comes of one message.
-
-    Attributes:
-        kept: The ids, that of the task only until it has ended.
-        code: Of the error that the last answer was, 0 without one.
-    """
+    """What comes of one message. ``kept`` has the id of its task only until that has ended."""
 
     def __init__(self, route: Route, version: Version, session_id: str, kept: dict[str, Any]) -> None:
         self._route = route
         self._version = version
         self._session_id = session_id
         self.kept = kept
-        self.code = 0
         self._last: Update | None = None
 
     @property
@@ -147,12 +136,8 @@ class _Run:
     async def call(
         self, method: str, params: Mapping[str, Any], *, read_timeout_s: float | None = None
     ) -> AsyncGenerator[tuple[Invocation, AsyncGenerator[list[str], None]], None]:
-        """Call a method, and give the answer with its pieces, of which note is taken.
-
-        Raises:
-            AgentError: While they are read: if the agent refuses it.
-        """
-        request_id, self.code = str(uuid.uuid4()), 0
+        """Call a method, and give the answer with its pieces, of which note is taken."""
+        request_id = str(uuid.uuid4())
         async with (
             self._route.invoke(
                 request(method, params, request_id),
@@ -165,11 +150,9 @@ class _Run:
             yield invocation, pieces
 
     async def to_the_end(
-        self, first: list[str], pieces: AsyncGenerator[list[str], None], refusal: AgentError | None
+        self, first: list[str], pieces: AsyncGenerator[list[str], None]
     ) -> AsyncGenerator[list[str], None]:
         """Yield the pieces of an answer, and what else comes of a task that they don't see to its end."""
-        if refusal is not None:
-            raise refusal
         try:
             if first:
                 yield first
@@ -186,11 +169,7 @@ class _Run:
             raise AgentError(self._last.text or f"the task is {self._last.state}", f"A2A task {self._last.state}")
 
     async def look(self, method: str, task_id: str) -> list[str]:
-        """Call a method about a task, and return the pieces of its answer.
-
-        Raises:
-            AgentError: If the agent refuses it.
-        """
+        """Call a method about a task, and return the pieces of its answer."""
         async with self.call(method, {"id": task_id}, read_timeout_s=LOOK_TIMEOUT_S) as (_, pieces):
             return [piece async for batch in pieces for piece in batch]
 
@@ -224,13 +203,7 @@ class _Run:
         return await self.look(self._version.get, task_id)
 
     def _note(self, request_id: str, piece: str) -> None:
-        answer = response(piece, request_id)
-        if answer.code:
-            self.code = answer.code
-            if answer.code == UNKNOWN_TASK:
-                self.kept.pop("taskId", None)
-            raise answer.failure
-        if (update := answer.update) is None:
+        if (update := update_in(piece, request_id)) is None:
             return
         if update.context_id:
             self.kept["contextId"] = update.context_id

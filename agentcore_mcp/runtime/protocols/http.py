@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, looked_at
 from agentcore_mcp.wire.pauses import reply_to
-from agentcore_mcp.wire.protocols import refused_by, wrong_protocol
+from agentcore_mcp.wire.protocols import spoken_in, wrong_protocol
 from agentcore_mcp.wire.reports import is_too_much
 
 if TYPE_CHECKING:
@@ -44,14 +44,18 @@ class HttpAgent:
 
 
 class _Look:
-    """Looks at the first piece of an answer: whether an agent of another protocol could not read the request."""
+    """Looks at the first piece of an answer: whether an A2A agent could not read the request.
+
+    Measured with ``a2a-sdk`` 0.3.26 and 1.3: they answer HTTP 200 with a JSON-RPC error without an id.
+    """
 
     def __init__(self) -> None:
         self._done = False
 
     def __call__(self, piece: str) -> None:
-        if not self._done and piece[:1] == "{" and '"error"' in piece and not is_too_much(piece):
+        if not self._done and '"jsonrpc"' in piece and not is_too_much(piece):
             with suppress(ValueError, RecursionError):
-                if speaks := refused_by(json.loads(piece)):
-                    raise wrong_protocol("http", speaks, piece)
+                value = json.loads(piece)
+                if spoken_in(value) == "a2a" and value.get("id") is None and "error" in value:
+                    raise wrong_protocol("http", "a2a", piece)
         self._done = True

@@ -120,12 +120,6 @@ class Route:
             read_timeout_s=read_timeout_s or self.read_timeout_s,
         )
 
-    def card(self, session_id: str | None) -> AbstractAsyncContextManager[Invocation]:
-        """Get the agent card of an A2A agent, as ``RuntimeClient.agent_card`` does."""
-        return self.client.agent_card(
-            self.runtime, session_id=session_id, qualifier=self.qualifier, headers=self.headers
-        )
-
 
 class AskedAgent(Protocol):
     """An agent that is asked in its protocol."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import Field, WithJsonSchema
 
-from agentcore_mcp.errors import InvalidRequestError, WrongProtocolError
+from agentcore_mcp.errors import AgentError, InvalidRequestError, WrongProtocolError
 from agentcore_mcp.server.call import Call
 from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.server.hosted.upstream import user_id_of
@@ -169,6 +169,10 @@ async def _to_the_last_word(caller: Caller, call: Call, answer: AnswerText, *, r
     """Add what the end of an answer settles, also if it ends with a failure."""
     try:
         yield
+    except AgentError as error:
+        if error.status is None:  # it has the answer to what it waited for, and is to be asked anew
+            await caller.ledger.book.left(call.session, (), call.session.kept)
+        raise
     except WrongProtocolError as error:
         caller.agents.detection.learnt(call.session.target.agent, error.speaks)
         raise

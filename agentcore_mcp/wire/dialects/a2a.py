@@ -6,8 +6,7 @@ answer (so does Strands) or a sentence about its progress: only their wording te
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agentcore_mcp.wire.dialects import waiting
 from agentcore_mcp.wire.dialects.content import SPEAKERS, dicts, pick
@@ -27,14 +26,11 @@ _AT_WORK = ("submitted", "working")
 _FAILED = ("failed", "rejected", "canceled")
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
-    """What an event says of the task.
+class Update(NamedTuple):
+    """What an event says of the task: empty where it says nothing. A message is no part of a task, and has ended.
 
     Attributes:
-        context_id: The conversation.
-        task_id: The task, "" if the answer is a message.
-        state: Its state, as 0.3 calls it; "" if the event doesn't say.
+        state: As 0.3 calls it.
         text: What the state's message says.
     """
 
@@ -42,21 +38,9 @@ class Update:
     task_id: str
     state: str
     text: str
-
-    @property
-    def paused(self) -> bool:
-        """Whether it waits for a person."""
-        return self.state in _PAUSED
-
-    @property
-    def failed(self) -> bool:
-        """Whether it has ended without a result."""
-        return self.state in _FAILED
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has ended."""
-        return self.failed or self.state == "completed" or not self.task_id
+    paused: bool
+    failed: bool
+    ended: bool
 
 
 def update_of(value: dict[str, Any]) -> Update | None:
@@ -65,17 +49,18 @@ def update_of(value: dict[str, Any]) -> Update | None:
     if kind not in _KINDS_OF_1_0.values():
         return None
     status = value["status"] if isinstance(value.get("status"), dict) else {}
-    message = status.get("message")
-    context_id, task_id = pick(value, "contextId", "context_id"), pick(value, "taskId", "task_id")
-    if kind == "message":
-        task_id = None
-    elif kind == "task":
-        task_id = value.get("id")
+    message, state = status.get("message"), _state(status)
+    context_id = pick(value, "contextId", "context_id")
+    task_id = None if kind == "message" else value.get("id") if kind == "task" else pick(value, "taskId", "task_id")
+    has_task, failed = isinstance(task_id, str), state in _FAILED
     return Update(
-        context_id if isinstance(context_id, str) else "",
-        task_id if isinstance(task_id, str) else "",
-        _state(status),
-        _text(message) if isinstance(message, dict) else "",
+        context_id=context_id if isinstance(context_id, str) else "",
+        task_id=str(task_id) if has_task else "",
+        state=state,
+        text=_text(message) if isinstance(message, dict) else "",
+        paused=state in _PAUSED,
+        failed=failed,
+        ended=failed or state == "completed" or not has_task,
     )
 
 
