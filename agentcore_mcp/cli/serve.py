@@ -48,6 +48,7 @@ logger = logging.getLogger(__name__)
     help="For a container on AgentCore Runtime, and nowhere else: listens on 0.0.0.0, answers by any host name, and "
     "answers the platform's pings.",
 )
+@click.option("--ui", is_flag=True, help="Serve a page at /ui that shows sessions and calls live, and begins calls.")
 @click.option("--metrics-port", type=click.IntRange(1, 65535), help="Serve Prometheus metrics on this port.")
 @click.option("--metrics-host", default="127.0.0.1", show_default=True, help="Address of the metrics port.")
 @click.option(
@@ -64,6 +65,7 @@ def serve(
     allowed_hosts: tuple[str, ...],
     workers: int,
     on_agentcore: bool,
+    ui: bool,
     metrics_port: int | None,
     metrics_host: str,
     log_format: str,
@@ -80,6 +82,7 @@ def serve(
         "allowed_hosts": allowed_hosts,
         "on_agentcore": on_agentcore,
         "counted": metrics_port is not None,
+        "ui": ui,
     }
 
     async def serve_there(server: AgentCoreServer) -> None:

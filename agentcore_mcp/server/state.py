@@ -16,6 +16,8 @@ from agentcore_mcp.server.callers import Caller
 from agentcore_mcp.server.calls import End
 from agentcore_mcp.server.hosted.policy import Policy
 from agentcore_mcp.server.hosted.principals import current_principal
+from agentcore_mcp.server.hosts import host_of
+from agentcore_mcp.server.live.log import LiveLog
 from agentcore_mcp.server.stops import EXIT_LIMIT_S, Stops
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class ServerState:
     Attributes:
         store: What this worker shares with others, if the settings say where.
         confirmations: Seals what a user is asked about; the server sets it.
+        has_ui: Whether the live view is served by itself, so that each call may be shown there.
         policy: What its callers may do.
         agents: All agents; a caller has those that they may reach.
         ends: Whether it is about to end.
@@ -65,6 +68,7 @@ class ServerState:
         self.store = _store(settings)
         self._callers: dict[Principal, Caller] = {}
         self.ends = End()
+        self.has_ui = False
         self.end_by = math.inf
 
     @cached_property
@@ -102,7 +106,8 @@ class ServerState:
 
     def calls(self) -> list[asyncio.Task[None]]:
         """Return what carries out the calls of all callers that go on."""
-        return [task for caller in self._callers.values() for task in caller.calls.running]
+        calls = [call for caller in self._callers.values() for call in caller.calls.running]
+        return [call.task for call in calls if call.task is not None]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -144,6 +149,12 @@ def _store(settings: Settings) -> RedisStore | None:
 
 
 ToolContext = Context[ServerState, Any]
+
+
+def live_log(ctx: ToolContext) -> LiveLog | None:
+    """Return where a new call is written down for the live view, if that may be shown."""
+    state = ctx.request_context.lifespan_context
+    return LiveLog() if state.has_ui or host_of(ctx.session, state.settings).has_live_view else None
 
 
 def caller_of(ctx: ToolContext) -> Caller:

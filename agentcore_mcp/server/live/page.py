@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from mcp.server.apps import APP_MIME_TYPE, Apps
 from mcp.server.mcpserver.resources import Resource
+from starlette.responses import HTMLResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
 URI = "ui://agentcore-mcp/live.html"
+# Where the server has the page by itself. It is nobody's secret, and in nobody's frame.
+PATH = "/ui"
+_HEADERS = {
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
 # Of a tool that shows the page; hosts before 2026 know the second key alone.
 SHOWS_PAGE: dict[str, Any] = {"ui": {"resourceUri": URI}, "ui/resourceUri": URI}
 # Of a tool that the page calls; hosts keep it from their models.
@@ -27,6 +38,19 @@ class _Page(Resource):
     async def read(self) -> str:
         """Read it from the package, now that a host asks for it."""
         return html()
+
+
+def with_page(app: ASGIApp) -> ASGIApp:
+    """Return an app that has the page by itself, too; what that does, it does as an MCP client of the app."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] not in ("GET", "HEAD"):
+            await app(scope, receive, send)
+            return
+        page = html().replace("connect-src 'none'", "connect-src 'self'")
+        await HTMLResponse(page, headers=_HEADERS)(scope, receive, send)
+
+    return answer
 
 
 def apps() -> Apps:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - pydantic reads it
 
 from agentcore_mcp.errors import AgentCoreError
+from agentcore_mcp.server.call import Phase
 from agentcore_mcp.server.results import Result, tool_errors
 from agentcore_mcp.server.state import ToolContext, caller_of
 from agentcore_mcp.server.tools.publishing import publish
@@ -48,6 +49,8 @@ class SessionInfo(BaseModel):
     agent: str
     age_s: int
     idle_s: int
+    # Handles of those that the live view may show; a schema would cost each model more than it is worth.
+    calls: SkipJsonSchema[list[str]] = Field(default_factory=list)
 
 
 class ListAgentsResult(Result):
@@ -62,6 +65,7 @@ class ListAgentsResult(Result):
         agents = [agent.as_line() for agent in self.agents]
         sessions = [
             f"- {session.session_id}: {session.agent}, opened {session.age_s} s ago, last used {session.idle_s} s ago"
+            + (f", with calls {', '.join(session.calls)}" if session.calls else "")
             for session in self.sessions
         ]
         note = [f"[{self.note}]"] if self.note else []
@@ -78,6 +82,9 @@ async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsR
     caller = caller_of(ctx)
     now = time.time()
     opened = await caller.ledger.open()
+    # Another worker may have what is not handed over, and a watcher can't find it there.
+    shared = caller.settings.server.store is not None
+    shown = [call for call in caller.calls.running if call.live and (not shared or call.phase is Phase.UNATTENDED)]
     notes = []
     if len(opened) > LISTED_MAX_SESSIONS:
         notes.append(f"{len(opened)} sessions are open; listed are the {LISTED_MAX_SESSIONS} used last")
@@ -97,6 +104,7 @@ async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsR
                 agent=session.agent,
                 age_s=round(now - session.opened_at),
                 idle_s=round(now - session.used_at),
+                calls=[call.handle for call in shown if call.session.key == session.key],
             )
             for session in opened[-LISTED_MAX_SESSIONS:]
         ],

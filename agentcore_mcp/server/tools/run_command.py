@@ -19,12 +19,11 @@ from agentcore_mcp.server.call import Call, Phase
 from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.live.approvals import with_question
-from agentcore_mcp.server.live.log import LiveLog
 from agentcore_mcp.server.live.page import SHOWS_PAGE
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.results import tool_errors
 from agentcore_mcp.server.spool import Spool
-from agentcore_mcp.server.state import ToolContext, caller_of
+from agentcore_mcp.server.state import ToolContext, caller_of, live_log
 from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.confirmation import AskedInLiveView, Confirmation, check_confirmed, question
 from agentcore_mcp.server.tools.publishing import Handle, SessionId, bounded, publish
@@ -103,10 +102,11 @@ async def check(
         line = _permitted(command, target.agent)
         check_command(line, timeout_seconds)
         session = await caller.session(target, session_id)
-        host = host_of(ctx.session, caller.settings)
-        max_chars, live = host.text_max_chars, LiveLog() if host.has_live_view else None
+        max_chars = host_of(ctx.session, caller.settings).text_max_chars
         outputs = {name: Output(Spool(), max_chars, terminal=True) for name in ("stdout", "stderr")}
-        return Call("run_command", session, line, "the command", outputs, max_chars, timeout_seconds, live=live)
+        return Call(
+            "run_command", session, line, "the command", outputs, max_chars, timeout_seconds, live=live_log(ctx)
+        )
 
 
 async def ask_user(

@@ -19,6 +19,7 @@ from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.server.hosted.entrance import entrance
 from agentcore_mcp.server.hosted.health import Health
 from agentcore_mcp.server.hosted.tracing import continuing
+from agentcore_mcp.server.live.page import with_page
 from agentcore_mcp.server.transports.admission import REQUEST_LIMIT_S, KnownHosts, TimedProtocol, answering_pings
 from agentcore_mcp.server.transports.cancellation import giving_session_ids
 from agentcore_mcp.server.transports.signals import end_signals
@@ -48,6 +49,7 @@ async def serve_http(
     listening: socket.socket | None = None,
     allowed_hosts: Sequence[str] = (),
     counted: bool = False,
+    ui: bool = False,
     announce: Callable[[str], None],
     request_limit_s: float = REQUEST_LIMIT_S,
     on_agentcore: bool = False,
@@ -65,6 +67,7 @@ async def serve_http(
             ``mcp.example.com``, with any port. Needed when ``host`` is not loopback and tokens are not checked: without
             either, any web page could reach the server by DNS rebinding.
         counted: Count calls and requests for Prometheus.
+        ui: Serve the live view at /ui, too.
         announce: Called with the URL once the socket is bound.
         request_limit_s: After how long a connection is closed on which no whole request has arrived.
         on_agentcore: Answer by any host name, and the pings of AgentCore Runtime, which hosts this server. Nothing but
@@ -98,6 +101,9 @@ async def serve_http(
     app.router.routes += [Route(f"{PATH}/", route.endpoint) for route in app.routes if isinstance(route, Route)]
     drain_s = hosted.drain_s if "server" in server.state.settings.model_fields_set else 0.0
     guarded = entrance(continuing(giving_session_ids(app)), app, server.state)
+    server.state.has_ui = ui
+    if ui:
+        guarded = with_page(guarded)
     known: ASGIApp = answering_pings(guarded, PATH) if on_agentcore else KnownHosts(guarded, names)
     if counted:
         from agentcore_mcp.server.hosted.metrics import Metrics
