@@ -124,7 +124,8 @@ const ops = {
     // Once the frame is as high as its page.
     const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     for (const frame of [view(), page, view(), page]) await frame.evaluate(drawn);
-    await page.screenshot({ path });
+    const { width, height } = await page.evaluate(() => ({ width: innerWidth, height: document.body.scrollHeight }));
+    await page.screenshot({ path, clip: { x: 0, y: 0, width, height } });
   },
   // Returns the problems that axe-core finds.
   async axe() {

@@ -13,6 +13,7 @@ from mcp import Client
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop
 from tests.browser.test_live_view import Agent, config
 from tests.support.browser import Browser, browser, require_browser
+from tests.support.hosted import hosted_server
 from tests.support.mcp_hosts import http_server
 from tests.support.servers import loopback_server
 
@@ -93,3 +94,24 @@ async def test_a_command_that_needs_approval_gets_it_there(host: Browser, tmp_pa
         agent.say(ContentStop(0, "COMPLETED"), None)
         await host.do("click", name="Run it")
         await host.do("until", text="exit code 0")
+
+
+async def test_where_tokens_are_asked_for_its_user_pastes_one(host: Browser, tmp_path: Path) -> None:
+    agent = Agent()
+    async with hosted_server(tmp_path, agents={"solo": ""}, answer=agent, flags=("--ui",)) as server:
+        await host.do("goto", url=server.url.replace("/mcp", "/ui"))
+        await host.do("until", text="The server asks for an access token.")
+        await host.do("fill", label="Access token", text="not-a-real-token")
+        await host.do("click", name="Use it")
+        await host.do("until", text="The server did not take this access token.")
+        await host.do("fill", label="Access token", text=server.token())
+        await host.do("click", name="Use it")
+        await host.do("until", text="none")
+        await host.do("fill", label="Prompt", text="hello?")
+        await host.do("press", key="Enter")
+        agent.say("hello", None)
+        await host.do("until", text="Done")
+        kept = await host.do("evaluate", code="[document.cookie, localStorage.length, sessionStorage.length]")
+
+    assert [operation for operation, _ in agent.requests] == ["invocations"]
+    assert kept == ["", 0, 0]

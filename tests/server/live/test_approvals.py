@@ -12,12 +12,16 @@ from mcp.types import ElicitResult
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.live import approvals
 from tests.support.apps import app_host
+from tests.support.hosted import hosted_server
 from tests.support.mcp_hosts import MODES
 from tests.support.principals import ALICE, BOB, calling_as
+from tests.support.redis import redis_server
 from tests.support.servers import loopback_server
 from tests.support.tools import data_of, operations, say_hello, settings, text_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mcp.types import CallToolResult
 
 ASK = {"commands": {"mode": "ask", "deny": ["curl *"]}}
@@ -165,3 +169,30 @@ async def test_a_command_that_may_not_run_is_asked_about_nowhere() -> None:
 
     assert refused.is_error
     assert not refused.meta
+
+
+async def test_an_approval_is_good_at_any_worker_and_once_at_all_of_them(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as redis:
+        async with loopback_server(say_hello) as runtime:
+            chosen = settings(runtime.endpoint_url, agent=ASK, server={"store": redis.url})
+            async with app_host(create_server(chosen)) as a, app_host(create_server(chosen)) as b:
+                arguments = question(await a.call_tool("run_command", {"command": "ls"}))["arguments"]
+                ran = await b.call_tool("decide_command", {**arguments, "run": True})
+                again = await a.call_tool("decide_command", {**arguments, "run": True})
+
+    assert data_of(ran)["exit_code"] == 0
+    assert again.is_error
+    assert operations(runtime) == ["commands"]
+
+
+async def test_approving_needs_the_scope_of_commands(tmp_path: Path) -> None:
+    async with hosted_server(tmp_path, agents={"one": 'commands = "ask"'}) as server:
+        arguments = {"approval": "x", "run": True, "agent": "one"}
+        token = server.token(scope="agentcore:invoke")
+        refused = await server.call("decide_command", arguments, token)
+        let_in = await server.call("decide_command", arguments, server.token())
+        watching = await server.call("watch_call", {"handle": "x" * 12}, token)
+
+    assert refused.status_code == 403
+    assert 'scope="agentcore:command agentcore:invoke"' in refused.headers["www-authenticate"]
+    assert let_in.status_code == watching.status_code == 200
