@@ -42,11 +42,15 @@ class CommandPolicy(Table):
 
     def wrapped(self, command: str) -> str:
         """Return a command in a shell and a folder, if the policy says so."""
-        if self.working_directory is not None:
-            command = f"cd {shlex.quote(self.working_directory)} && {{ {command}\n}}"
+        command = self.first(command)
         if self.shell or self.working_directory is not None:
             return f"/bin/bash {'-lc' if self.shell else '-c'} {shlex.quote(command)}"
         return command
+
+    def first(self, command: str) -> str:
+        """Return the first command of a shell that stays, in the folder that the policy names."""
+        folder = self.working_directory
+        return command if folder is None else f"cd {shlex.quote(folder)} && {{ {command}\n}}"
 
     def refusal(self, command: str) -> str:
         """Return why the patterns don't let a command pass, "" if they do. ``mode`` is another question."""

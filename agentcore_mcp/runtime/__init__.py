@@ -62,6 +62,12 @@ if TYPE_CHECKING:
     )
     from agentcore_mcp.runtime.text import iter_text as iter_text, parse_sse_data as parse_sse_data
     from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket as RuntimeWebSocket, connect as connect
+    from agentcore_mcp.runtime.websocket.opening import open_shell as open_shell
+    from agentcore_mcp.runtime.websocket.shells import (
+        RuntimeShell as RuntimeShell,
+        ShellEvent as ShellEvent,
+        ShellPrompt as ShellPrompt,
+    )
     from agentcore_mcp.wire.eventstream import (
         CommandDecoder as CommandDecoder,
         CommandEvent as CommandEvent,
@@ -99,6 +105,8 @@ __getattr__, __dir__, __all__ = lazy_names(
         "agentcore_mcp.runtime.sdk.results": "CommandResult StoppedSessionResult",
         "agentcore_mcp.runtime.text": "iter_text parse_sse_data",
         "agentcore_mcp.runtime.websocket.connection": "RuntimeWebSocket connect",
+        "agentcore_mcp.runtime.websocket.opening": "open_shell",
+        "agentcore_mcp.runtime.websocket.shells": "RuntimeShell ShellEvent ShellPrompt",
         "agentcore_mcp.wire.eventstream": "CommandDecoder CommandEvent ContentDelta ContentStart ContentStop",
         "agentcore_mcp.wire.eventstream.harnesses": "tool_results",
         "agentcore_mcp.wire.ids": "Runtime RuntimeArn RuntimeId",

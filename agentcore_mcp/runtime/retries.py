@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from agentcore_mcp.errors import ConnectError, ResponseTimeoutError
+from agentcore_mcp.errors import ConnectError, ResponseTimeoutError, TransportError
 from agentcore_mcp.wire.refusals import code_in, retry_after_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from agentcore_mcp.errors import TransportError
+    from agentcore_mcp.errors import ServiceError
     from agentcore_mcp.wire.requests import Request
 
 # With these, the pauses of one call are 8 to 15 s together: as long as a session takes to start, and not so long that
@@ -97,6 +97,19 @@ class Retries:
         else:
             again = request.idempotent and not isinstance(error, ResponseTimeoutError)
         return self._pause_s(attempt, 0.0) if again else None
+
+    def after_upgrade(self, attempt: int, error: ServiceError | TransportError, *, cut: bool) -> float | None:
+        """Return after how many seconds an upgrade to a WebSocket is sent again, None if it isn't.
+
+        Args:
+            attempt: How often it was sent so far.
+            error: What it failed with.
+            cut: Whether it is to replace a connection that was cut, so that the address is right.
+        """
+        if isinstance(error, TransportError):
+            return self._pause_s(attempt, 0.0) if cut else None
+        early = error.status == _TOO_MANY_REQUESTS or error.code == _CONFLICT_CODE
+        return self._pause_s(attempt, error.retry_after_s or 0.0) if early else None
 
     def _pause_s(self, attempt: int, asked_s: float) -> float | None:
         if attempt >= self.max_attempts or asked_s > self.longest_pause_s:

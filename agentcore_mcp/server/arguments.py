@@ -123,7 +123,7 @@ def check(
                 complaints.append(f"{name} is {_shown(value)}, and has to be {error}")
     complaints += [f"{name} is missing" for name in required if name not in arguments]
     if "handle" not in required and checked.get("handle"):
-        begins = {name: value for name, value in checked.items() if name not in ("handle", "agent")}
+        begins = {name: value for name, value in checked.items() if name not in ("handle", "agent", "input")}
         if unheeded := [name for name, value in begins.items() if value != properties[name].get("default")]:
             complaints.append(
                 f"a handle only waits for its call, so {', '.join(unheeded)} can't be combined with it; "

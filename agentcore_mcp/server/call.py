@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from agentcore_mcp.server.hosted.accounts import Account
+    from agentcore_mcp.server.hosted.shells import InShell
     from agentcore_mcp.server.output import Output
     from agentcore_mcp.server.progress import Progress
     from agentcore_mcp.server.sessions import Session
@@ -92,6 +93,7 @@ class Call:
         outputs: Its texts by name, the first being the one that is meant without a name.
         max_chars: How many characters of its texts a result shows.
         timeout_s: After how many seconds the service ends it, if it is a command.
+        shell: What runs it, if it is a command in a shell that stays.
         handle: What a later request names it by.
         phase: Its phase; the methods change it.
         gone: Why its texts were deleted, once it is GONE.
@@ -116,6 +118,7 @@ class Call:
     outputs: dict[str, Output]
     max_chars: int = RESULT_MAX_CHARS
     timeout_s: int | None = None
+    shell: InShell | None = None
     handle: str = field(default_factory=lambda: secrets.token_urlsafe(_HANDLE_BYTES))
     phase: Phase = field(default=Phase.NEW, init=False)
     gone: str = field(default="", init=False)

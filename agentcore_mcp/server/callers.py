@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.calls import KEPT_MAX_CALLS, Calls
 from agentcore_mcp.server.hosted.principals import ANYBODY
+from agentcore_mcp.server.hosted.shells import Shells
 from agentcore_mcp.server.hosted.upstream import user_id_of
 from agentcore_mcp.server.ledger import Ledger
 from agentcore_mcp.server.sessions import Session, SessionNames
@@ -54,15 +55,17 @@ class Caller:
         self.sessions = SessionNames(key, owner=owner, foreign=settings.server.foreign_sessions)
         limit_s = settings.server.limits.call_s
         if store is None:
-            self.ledger, self.calls = Ledger(), Calls(end, limit_s=limit_s)
+            self.ledger, self.calls, self.shells = Ledger(), Calls(end, limit_s=limit_s), Shells()
         else:
             # Here and not above: it is for servers that have one.
             from agentcore_mcp.server.hosted.store.book import RedisBook
             from agentcore_mcp.server.hosted.store.calls import SharedCalls
+            from agentcore_mcp.server.hosted.store.shells import SharedShells
 
             self.ledger = Ledger(RedisBook(store, principal, agents))
             shared = SharedCalls(store, principal, agents, kept_max=KEPT_MAX_CALLS)
             self.calls = Calls(end, shared, limit_s=limit_s)
+            self.shells = SharedShells(store, principal)
 
     async def target(self, agent: str, session_id: str) -> Target:
         """Return the agent that a call means: the one it names, or that of the session it names.

@@ -18,6 +18,7 @@ import anyio
 
 from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError, StreamInterruptedError
 from agentcore_mcp.server.call import Call, Phase, waited_for
+from agentcore_mcp.server.hosted.shells import ASKED_AGAIN_S
 from agentcore_mcp.server.hosted.slots import current_slot
 from agentcore_mcp.server.hosted.tracing import span
 from agentcore_mcp.server.progress import Progress
@@ -125,7 +126,7 @@ class Calls:
             self.start(call, partial(call.stored.run, call))
         progress = Progress(report, first=first, waiting_for=call.waiting_for)
         call.attend(progress)
-        wait_s, said_why = handoff_after_s, False
+        wait_s, said_why = ASKED_AGAIN_S if call.shell and call.shell.asks else handoff_after_s, False
         try:
             while True:
                 # Without a scope where it takes as long as it takes: it is a good part of what a call that waits holds.

@@ -62,6 +62,7 @@ class Progress:
         self._last_char = "\n"
         self._skipped_chars = 0
         self._closed = False
+        self._let_go = False
         self._waiting: asyncio.Future[None] | None = None
         self._waits_for_text = False
         self._sent = 0
@@ -95,8 +96,13 @@ class Progress:
         self._closed = True
         self._wake()
 
+    def let_go(self) -> None:
+        """Let ``run`` pass on what there is, and return though the call goes on."""
+        self._let_go = True
+        self._wake()
+
     async def run(self) -> None:
-        """Send until closed, even if the host has disconnected: returning means that the call has ended.
+        """Send until closed or let go, even if the host has disconnected.
 
         If it is cancelled, it may be run again.
         """
@@ -104,7 +110,7 @@ class Progress:
             await self._send(self._first)
         now = asyncio.get_running_loop().time
         last_text_at = now()
-        while self._has_news or not self._closed:
+        while self._has_news or not (self._closed or self._let_go):
             if not self._has_news:
                 await self._wait(self._heartbeat_s, for_text=True)
             if self._has_news:
@@ -112,16 +118,17 @@ class Progress:
                     await self._send(message)
                 last_text_at = now()
                 await self._wait(self._interval_s, for_text=False)
-            elif not self._closed:
+            elif not (self._closed or self._let_go):
                 silent_s = math.floor(now() - last_text_at)
                 await self._send(f"waiting for {self._waiting_for}: nothing new for {silent_s} s")
+        self._let_go = False
 
     async def _wait(self, at_most_s: float, *, for_text: bool) -> None:
         """Wait for the end, or also for text, up to a timeout.
 
         A future and a timer: each of a thousand silent calls waits here, and an event and a scope hold 1.5 KiB more.
         """
-        if self._closed:
+        if self._closed or self._let_go:
             return
         loop = asyncio.get_running_loop()
         self._waiting, self._waits_for_text = loop.create_future(), for_text

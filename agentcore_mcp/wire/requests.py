@@ -172,11 +172,8 @@ def websocket_request(
     Raises:
         InvalidRequestError: If an argument is outside its limits.
     """
-    if shell_id is not None and not SHELL_ID.fullmatch(shell_id):
-        raise InvalidRequestError(
-            f"not a shell id: {shell_id!r}; it has 1 to 128 letters, digits, dashes and underscores, and begins with "
-            "a letter or digit"
-        )
+    if shell_id is not None:
+        check_shell_id(shell_id)
     for name in headers or {}:
         if name.lower().startswith(_RESERVED):
             raise InvalidRequestError(f"the parameter {name!r} is set by the request itself")
@@ -184,6 +181,19 @@ def websocket_request(
     query = {"qualifier": qualifier, "shellId": shell_id} | dict(fields if in_query else ())
     target = target_of(arn, SOCKET if shell_id is None else SHELL, query)
     return Request(target, () if in_query else fields, b"", method="GET")
+
+
+def check_shell_id(shell_id: str) -> None:
+    """Check what names an interactive shell.
+
+    Raises:
+        InvalidRequestError: If it is not valid.
+    """
+    if not SHELL_ID.fullmatch(shell_id):
+        raise InvalidRequestError(
+            f"not a shell id: {shell_id!r}; it has 1 to 128 letters, digits, dashes and underscores, and begins with "
+            "a letter or digit"
+        )
 
 
 def check_command(command: str, timeout_s: int) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Called and made by the clients alone.
-_NOT_FOR_USERS = {"Retries.after_answer", "Retries.after_failure", "RuntimeWebSocket.__init__"}
+_NOT_FOR_USERS = {"Retries.after_answer", "Retries.after_failure", "Retries.after_upgrade", "RuntimeWebSocket.__init__"}
 
 # What annotations may name besides: the standard library's and httpx2's own.
 _OF_OTHERS = {
@@ -29,6 +29,7 @@ _OF_OTHERS = {
     "Any",
     "AsyncGenerator",
     "AsyncIterator",
+    "Awaitable",
     "Callable",
     "Credentials",
     "Generator",

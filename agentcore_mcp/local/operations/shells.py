@@ -1,7 +1,7 @@
 """InvokeAgentRuntimeCommandShell: interactive shells in a session, which a client can leave and come back to.
 
 As AWS's developer guide has it ("Interactive Shells (Terminals)"), and the published SDK, which is the judge of the
-frames in `shell_frames`. Not limited here are the duration of a connection and its frames per second.
+frames in `wire.shells`. Not limited here are the duration of a connection and its frames per second.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from agentcore_mcp.local.line.sockets import (
     ClientSocket,
     SocketClosedError,
 )
-from agentcore_mcp.local.operations import shell_frames as frames
 from agentcore_mcp.local.sandbox.terminal import SIZE_MAX, Terminal
 from agentcore_mcp.wire.headers import SHELL_ID_HEADER
 from agentcore_mcp.wire.ids import SHELL_ID
 from agentcore_mcp.wire.limits import SHELL_FRAME_MAX_BYTES, SHELL_REPLAY_BYTES, SHELL_TEXT_FRAMES_MAX, SHELLS_MAX
+from agentcore_mcp.wire.shells import frames
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping

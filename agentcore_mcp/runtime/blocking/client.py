@@ -84,11 +84,11 @@ class BlockingRuntimeClient(HarnessMethods):
         # Escape hatch
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
-        self._auth = SigV4Auth() if auth is None else auth
+        self.auth = SigV4Auth() if auth is None else auth
         self._read_timeout_s = read_timeout_s
         self._command_grace_s = command_grace_s
         self._stop_timeout_s = stop_timeout_s
-        self._sender = Sender(
+        self.sender = Sender(
             endpoints(endpoint_url, use_fips=use_fips, use_dualstack=use_dualstack),
             retries,
             certificates=Certificates(tls),
@@ -106,7 +106,7 @@ class BlockingRuntimeClient(HarnessMethods):
 
     def close(self) -> None:
         """Close the transport that the client was given. There is nothing else to close."""
-        self._sender.close()
+        self.sender.close()
 
     def invoke(
         self,
@@ -160,7 +160,7 @@ class BlockingRuntimeClient(HarnessMethods):
         )
         timeout_s = self._read_timeout_s if read_timeout_s is None else read_timeout_s
         request = RuntimeRequest(arn, operation, session_id, timeout_s)
-        return self._answer(request, auth or self._auth, invocation_body)
+        return self._answer(request, auth or self.auth, invocation_body)
 
     def run_command(
         self,
@@ -196,7 +196,7 @@ class BlockingRuntimeClient(HarnessMethods):
             arn, command, session_id=session_id, timeout_s=timeout_s, qualifier=qualifier, headers=headers
         )
         request = RuntimeRequest(arn, operation, session_id, timeout_s + self._command_grace_s)
-        return self._answer(request, auth or self._auth, command_body, EVENT_STREAM_TYPE)
+        return self._answer(request, auth or self.auth, command_body, EVENT_STREAM_TYPE)
 
     def agent_card(
         self,
@@ -218,7 +218,7 @@ class BlockingRuntimeClient(HarnessMethods):
     def _answer(
         self, request: RuntimeRequest, auth: httpx2.Auth, body_of: Callable[[Reply], Body[T]], media: str | None = None
     ) -> Generator[BlockingAnswer[T], None, None]:
-        with self._sender.send(request, auth) as reply, answer_in(reply, body_of, media) as answer:
+        with self.sender.send(request, auth) as reply, answer_in(reply, body_of, media) as answer:
             yield answer
 
     def stop_session(
@@ -253,7 +253,7 @@ class BlockingRuntimeClient(HarnessMethods):
         operation = stop_request(arn, session_id=session_id, client_token=token, qualifier=qualifier, headers=headers)
         timeout_s = self._stop_timeout_s if read_timeout_s is None else read_timeout_s
         request = RuntimeRequest(arn, operation, session_id, timeout_s)
-        with self._sender.send(request, auth or self._auth) as reply:
+        with self.sender.send(request, auth or self.auth) as reply:
             already_gone = missing_ok and reply.says_session_is_gone
             if not already_gone:
                 check_success(reply)

@@ -48,9 +48,9 @@ class Sender:
         connect_timeout_s: float,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
-        self._url_for = url_for
-        self._retries = retries
-        self._certificates = certificates
+        self.url_for = url_for
+        self.retries = retries
+        self.certificates = certificates
         self._connect_timeout_s = connect_timeout_s
         self._transport = transport
 
@@ -65,18 +65,18 @@ class Sender:
         attempt = 0
         while True:
             attempt += 1
-            outgoing = request.to_http(self._url_for(request.runtime), self._connect_timeout_s)
+            outgoing = request.to_http(self.url_for(request.runtime), self._connect_timeout_s)
             http = self._client(outgoing.url)
             try:
                 reply = self._head(http, outgoing, request, GuardedAuth(auth))
             except TransportError as error:
-                pause_s = self._retries.after_failure(request.operation, attempt, error)
+                pause_s = self.retries.after_failure(request.operation, attempt, error)
                 if pause_s is None:
                     raise
             else:
                 response = reply.response
                 with closing(response):
-                    pause_s = self._retries.after_answer(
+                    pause_s = self.retries.after_answer(
                         request.operation, attempt, response.status_code, response.headers
                     )
                     if pause_s is None:
@@ -92,8 +92,8 @@ class Sender:
             return httpx2.Client(transport=self._transport)
         certificates = NOBODY_TRUSTED
         if url.scheme == "https":
-            known = self._certificates.known
-            certificates = self._certificates.read() if known is None else known
+            known = self.certificates.known
+            certificates = self.certificates.read() if known is None else known
         with environment_errors():
             return httpx2.Client(verify=certificates, trust_env=trusts_environment(url), follow_redirects=False)
 

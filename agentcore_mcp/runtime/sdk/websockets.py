@@ -5,21 +5,18 @@ Each is for the agent's own ``/ws``, or, with a ``shell_id``, for an interactive
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
-import anyio.to_thread
-
-from agentcore_mcp.errors import ServiceError
 from agentcore_mcp.runtime.requests import new_session_id, parsed_arn
 from agentcore_mcp.runtime.sdk.results import auth_of
 from agentcore_mcp.runtime.timeouts import OPEN_TIMEOUT_S
-from agentcore_mcp.runtime.websocket.signing import Handshake, handshakes, presigned_url
+from agentcore_mcp.runtime.websocket.signing import Handshake, handshake, presigned_url, upgrade
 from agentcore_mcp.wire.limits import PRESIGNED_MAX_S
 from agentcore_mcp.wire.requests import websocket_request
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     import httpx2
 
@@ -51,7 +48,7 @@ class WebSocketMethods:
         WebSocket library that makes its own must not be given those, or servers refuse what then comes twice.
         ``agentcore_mcp.runtime.connect`` takes them out.
         """
-        return next(self._handshakes(runtime_arn, None, session_id, endpoint_name, shell_id, headers))
+        return self._handshake(runtime_arn, None, session_id, endpoint_name, shell_id, headers)
 
     def generate_ws_connection_oauth(
         self,
@@ -64,7 +61,7 @@ class WebSocketMethods:
         headers: Mapping[str, str] | None = None,
     ) -> tuple[str, dict[str, str]]:
         """Return what ``generate_ws_connection`` does, with a bearer token instead of a signature."""
-        return next(self._handshakes(runtime_arn, bearer_token or "", session_id, endpoint_name, shell_id, headers))
+        return self._handshake(runtime_arn, bearer_token or "", session_id, endpoint_name, shell_id, headers)
 
     def generate_presigned_url(
         self,
@@ -100,23 +97,17 @@ class WebSocketMethods:
 
         ``timeout`` is for the connection and the answer to the upgrade, a cold start of the agent included.
         """
-        from agentcore_mcp.runtime.websocket.connection import connect
+        from agentcore_mcp.runtime.websocket.opening import connect_as
 
-        handshakes = self._handshakes(runtime_arn, bearer_token, session_id, endpoint_name, shell_id, headers)
-        # In a thread: credentials may need a refresh.
-        first = await anyio.to_thread.run_sync(next, handshakes, abandon_on_cancel=True)
-        async with AsyncExitStack() as stack:
-            try:
-                websocket = await stack.enter_async_context(connect(*first, open_timeout_s=timeout))
-            except ServiceError as error:
-                # Nothing has run: it was the upgrade that was refused.
-                another = await anyio.to_thread.run_sync(_after, handshakes, error.status, abandon_on_cancel=True)
-                if another is None:
-                    raise
-                websocket = await stack.enter_async_context(connect(*another, open_timeout_s=timeout))
+        auth, request = self._upgrade(runtime_arn, bearer_token, session_id, endpoint_name, shell_id, headers)
+        async with connect_as(auth, request, open_timeout_s=timeout) as websocket:
             yield websocket
 
-    def _handshakes(
+    def _handshake(self, *asked: Any) -> Handshake:
+        auth, request = self._upgrade(*asked)
+        return handshake(next(auth.sync_auth_flow(request)))
+
+    def _upgrade(
         self,
         runtime_arn: str,
         bearer_token: str | None,
@@ -124,9 +115,9 @@ class WebSocketMethods:
         endpoint_name: str | None,
         shell_id: str | None,
         headers: Mapping[str, str] | None,
-    ) -> Generator[Handshake, int, None]:
+    ) -> tuple[httpx2.Auth, httpx2.Request]:
         arn, asked = _asked(runtime_arn, session_id, endpoint_name, shell_id, headers)
-        yield from handshakes(self._url_for(arn), asked, auth_of(bearer_token) or self._auth, region=arn.region)
+        return auth_of(bearer_token) or self._auth, upgrade(self._url_for(arn), asked, region=arn.region)
 
 
 def _asked(
@@ -147,11 +138,3 @@ def _asked(
         headers=headers,
         in_query=in_query,
     )
-
-
-def _after(handshakes: Generator[Handshake, int, None], status: int | None) -> Handshake | None:
-    """Return what to try after a refusal; None if that was all."""
-    try:
-        return None if status is None else handshakes.send(status)
-    except StopIteration:
-        return None

@@ -27,21 +27,22 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
 # What an endpoint may close with, of RFC 6455, 7.4, and how much it may say then (5.5).
-_NORMAL_CLOSURE = 1000
-CLOSE_CODES = frozenset({_NORMAL_CLOSURE, 1001, 1003, *range(1007, 1012), *range(3000, 5000)})
+NORMAL_CLOSURE = 1000
+REPLACED = 4000
+CLOSE_CODES = frozenset({NORMAL_CLOSURE, 1001, 1003, *range(1007, 1012), *range(3000, 5000)})
 _REASON_MAX_BYTES = 123
 
 _NO_CLOSE_FRAME = 1006
 _MESSAGE_TOO_BIG = 1009
 _MEANINGS = {
-    _NORMAL_CLOSURE: "the other side has ended the conversation",
+    NORMAL_CLOSURE: "the other side has ended the conversation",
     1001: "the other side is going away",
     1003: "the other side doesn't take messages of this kind",
     _NO_CLOSE_FRAME: "the connection broke off",
     1008: "a limit of AgentCore was reached, such as an hour of connection or 250 frames a second",
     _MESSAGE_TOO_BIG: "a message or frame was too big for the other side",
     1011: "the agent failed",
-    4000: "another client has connected to this shell",
+    REPLACED: "another client has connected to this shell",
 }
 
 
@@ -139,7 +140,7 @@ class RuntimeWebSocket:
             raise ProtocolError("a text arrived where bytes were expected", session_id=self.session_id)
         return message
 
-    async def close(self, code: int = _NORMAL_CLOSURE, reason: str = "") -> None:
+    async def close(self, code: int = NORMAL_CLOSURE, reason: str = "") -> None:
         """End the conversation. Leaving the block of ``connect`` does it too.
 
         Args:
@@ -219,10 +220,16 @@ async def connect(
         AgentRuntimeError: If it was refused.
         TransportError, ProtocolError: If the answer broke off, or is not HTTP.
     """
-    connection, session_id = await open_connection(url, headers or {}, open_timeout_s)
+    async with entered(await open_connection(url, headers or {}, open_timeout_s)) as websocket:
+        yield websocket
+
+
+@asynccontextmanager
+async def entered(opened: tuple[ClientConnection, str]) -> AsyncGenerator[RuntimeWebSocket, None]:
+    """Give what ``open_connection`` opened to a block, and close it at its end."""
     try:
-        yield RuntimeWebSocket(connection, session_id)
+        yield RuntimeWebSocket(*opened)
     finally:
         # A cancelled block says goodbye too, which takes the other side a moment or CLOSE_TIMEOUT_S.
         with anyio.CancelScope(shield=True):
-            await connection.close()
+            await opened[0].close()

@@ -17,8 +17,6 @@ from agentcore_mcp.runtime.requests import user_agent
 from agentcore_mcp.wire.limits import PRESIGNED_MAX_S
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from agentcore_mcp.wire.requests import Request
 
 # A URL to connect to, and the headers to do it with.
@@ -28,32 +26,25 @@ Handshake = tuple[str, dict[str, str]]
 _KEY_BYTES = 16
 
 
-def handshakes(url: str, asked: Request, auth: httpx2.Auth, *, region: str) -> Generator[Handshake, int, None]:
-    """Yield the URL to connect to, and all headers of the request that does it; and again if sent a refusal's status.
-
-    That is, if its sender has something else to prove itself with than what was refused. The session id is among the
-    headers, and a signature covers it.
+def upgrade(url: str, asked: Request, *, region: str) -> httpx2.Request:
+    """Return the request that is upgraded, for an auth flow to add to.
 
     Args:
         url: Where the service's paths begin.
-        asked: The request that is upgraded.
-        auth: The auth flow of the requests.
+        asked: The request.
         region: The region that is signed for.
-
-    Raises:
-        CredentialsError: If there are no usable credentials.
     """
-    request = httpx2.Request(
+    return httpx2.Request(
         asked.method, url + asked.target, headers=asked.raw_headers, extensions={REGION_EXTENSION: region}
     )
-    flow = auth.sync_auth_flow(request)
-    request = next(flow)
-    while True:
-        status = yield _websocket_url(str(request.url)), _upgrade_headers(request)
-        try:
-            request = flow.send(httpx2.Response(status, request=request))
-        except StopIteration:
-            return
+
+
+def handshake(request: httpx2.Request) -> Handshake:
+    """Return the URL to connect to, and all headers of an authorized upgrade.
+
+    The session id is among the headers, and a signature covers it.
+    """
+    return _websocket_url(str(request.url)), _upgrade_headers(request)
 
 
 def presigned_url(url: str, asked: Request, auth: SigV4Auth, *, region: str, expires_s: int) -> str:

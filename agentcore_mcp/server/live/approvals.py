@@ -47,7 +47,7 @@ def with_question(
     """
     approval = _Approval(principal=caller.principal.key, until=time.time() + _VALID_S, arguments=arguments)
     token = codec.seal(_PURPOSE + approval.model_dump_json().encode())
-    shown = "\n".join(map(visible, str(arguments["command"]).split("\n")))
+    shown = "\n".join(map(visible, str(arguments["command"] or arguments["input"]).split("\n")))
     only = caller.settings.discovery is None and len(caller.settings.agents) == 1
     answer = {"approval": token} | ({} if only else {"agent": arguments["agent"]})
     result.meta = {META: {"arguments": answer, "command": shown, "agent": arguments["agent"]}}

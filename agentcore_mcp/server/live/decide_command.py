@@ -44,4 +44,4 @@ async def decide_command(
         if not run:
             return RunCommandResult.not_run(str(arguments["session_id"]), "DENIED", "the user did not allow it").shown()
         call = await check(ctx, **arguments)
-        return await begun(ctx, caller, facts, call)
+        return await begun(ctx, caller, facts, call, str(arguments.get("input", "")))

@@ -51,9 +51,16 @@ class AskedInLiveView(Confirmation):
 
 
 def question(
-    command: str, session: Session, context: Context[Any, Any], *, has_live_view: bool
+    command: str, session: Session, context: Context[Any, Any], *, has_live_view: bool, typed_into: str = ""
 ) -> Confirmation | Elicit[Confirmation]:
     """Return the question to the user before a command is run, or the answer if the policy needs no question.
+
+    Args:
+        command: The command, or what is typed into one that runs.
+        session: The session.
+        context: Of the request.
+        has_live_view: Whether the host shows the live view.
+        typed_into: The shell that it is typed into, if it is.
 
     Raises:
         InvalidRequestError: If the user has to be asked, and the host can't.
@@ -67,7 +74,8 @@ def question(
         where = f"session {session.called}" if session.called else "a new session"
         # Each line is marked, so that none can pass for the question.
         lines = "\\n\n> ".join(map(visible, command.split("\n")))
-        return Elicit(f"$ {lines}\n\nRun this command in {where} of {agent.name}?", Confirmation)
+        what = f"Type this into what runs in the shell {typed_into}, in" if typed_into else "Run this command in"
+        return Elicit(f"$ {lines}\n\n{what} {where} of {agent.name}?", Confirmation)
     if agent.commands.without_elicitation == "allow":
         return Confirmation(run=True)
     if has_live_view:

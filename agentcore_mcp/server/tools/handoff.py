@@ -125,14 +125,18 @@ async def outcome(
             output.show_unfinished()
     _fit(call, call.max_chars)
     notes = [
+        _waiting(call),
         _going_on(call, caller.settings, shown=host.has_live_view),
         _asking(call, caller.settings),
         _timed_out(call),
     ]
     ended = INPUT_REQUIRED if call.pauses else "COMPLETED"
+    goes_on = INPUT_REQUIRED if call.shell and call.shell.asks else RUNNING
     members = {
         "session_id": call.session.session_id,
-        "status": call.stop.status if call.stop else ended if call.finished else RUNNING,
+        "status": call.stop.status if call.stop else ended if call.finished else goes_on,
+        # A terminal has no stderr of its own.
+        "stderr": "",
         "exit_code": call.stop.exit_code if call.stop else None,
         "omitted_chars": call.omitted_chars,
         "handle": call.handle if call.ever_omitted_chars or not call.finished else "",
@@ -163,10 +167,23 @@ def in_one(text: str = "", stdout: str = "", stderr: str = "") -> str:
 def _going_on(call: Call, settings: Settings, *, shown: bool) -> str:
     if call.finished:
         return ""
-    wait = f"call {_tool(call, settings)} with handle {call.handle!r} alone to wait for the rest"
+    named = f"handle {call.handle!r}"
+    if call.shell:
+        # Also in hosts that wait, whose tools take no handle.
+        named = f"session_id {call.session.session_id!r} and shell {call.shell.name!r}"
+    wait = f"call {_tool(call, settings)} with {named} alone to wait for the rest"
     if shown:
         return f"still running, and the user sees it go on in the live view, which tells how it ends; or {wait}"
     return f"still running: {wait}"
+
+
+def _waiting(call: Call) -> str:
+    if call.finished or not call.shell or not call.shell.asks:
+        return ""
+    return (
+        f"it waits for input: {_cut(call.shell.asks)!r}; pass session_id, shell and the answer as input, or ^C to "
+        "interrupt it"
+    )
 
 
 def _asking(call: Call, settings: Settings) -> str:
@@ -233,5 +250,6 @@ def _fit(call: Call, max_chars: int) -> None:
         case {"stdout": stdout, "stderr": stderr}:
             stderr.fit(max(int(max_chars * STDERR_SHARE), max_chars - stdout.shown_chars))
             stdout.fit(max_chars - stderr.shown_chars)
-        case {"text": text}:
-            text.fit(max_chars)
+        case _:
+            for output in call.outputs.values():
+                output.fit(max_chars)

@@ -86,17 +86,29 @@ def publish(
 
 
 def without_handoff(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a tool's arguments for a host that waits: a call can't be collected, only begun."""
+    """Return the schema of a tool's arguments for a host that waits: a call can't be collected, only begun.
+
+    But a command in a shell can be, by the shell's name.
+    """
     if "handle" not in schema["properties"] or "handle" in schema["required"]:
         return schema
     properties = {name: argument for name, argument in schema["properties"].items() if name != "handle"}
-    begins = "prompt" if "prompt" in properties else "command"
-    properties[begins] = {key: value for key, value in properties[begins].items() if key != "default"}
-    return {**schema, "properties": properties, "required": [*schema["required"], begins]}
+    if "prompt" not in properties:
+        return {**schema, "properties": properties}
+    properties["prompt"] = {key: value for key, value in properties["prompt"].items() if key != "default"}
+    return {**schema, "properties": properties, "required": [*schema["required"], "prompt"]}
 
 
 def _arguments(schema: dict[str, Any], settings: Settings) -> dict[str, Any]:
     properties: dict[str, Any] = _without_titles(schema["properties"])
+    if (
+        {"session_id", "command"} <= properties.keys()
+        and settings.allows("invoke_agent")
+        and settings.expose != "agents"
+    ):
+        # It stands once, as the agents' descriptions do.
+        for name in ("session_id", "handle"):
+            properties[name]["description"] = "As in invoke_agent."
     if "agent" in properties:
         if settings.discovery is None and len(settings.agents) == 1:
             del properties["agent"]

@@ -6,6 +6,7 @@ All checks precede the question: the user is not asked about a command that can'
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -16,6 +17,7 @@ from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
 from agentcore_mcp.server.call import Call, Phase
+from agentcore_mcp.server.hosted.shells import InShell, name_of
 from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.live.approvals import with_question
@@ -26,32 +28,46 @@ from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.server.state import ToolContext, caller_of, live_log
 from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.confirmation import AskedInLiveView, Confirmation, check_confirmed, question
+from agentcore_mcp.server.tools.in_shell import run_in_shell
+from agentcore_mcp.server.tools.permission import check_input, permitted
 from agentcore_mcp.server.tools.publishing import Handle, SessionId, bounded, publish
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, COMMAND_TIMEOUT_MAX_S, COMMAND_TIMEOUT_MIN_S
-from agentcore_mcp.wire.requests import check_command
+from agentcore_mcp.wire.requests import check_command, check_shell_id
+from agentcore_mcp.wire.shells.marks import is_key
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
-    from agentcore_mcp.config import Agent, Settings
+    from agentcore_mcp.config import Settings
     from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.server.results import CallFacts
+    from agentcore_mcp.server.sessions import Session
 
 DESCRIPTION = """\
-Run a shell command in the environment of the agent's session and return its stdout, stderr and exit code; the \
-output streams in as progress. Files persist in the session, and are the ones that the agent sees. Each call is a \
-fresh shell: working directory and variables are not kept, so chain with &&. The command has the power of the \
-runtime's IAM role. A non-zero exit code is a result, not an error."""
+Run a shell command in the agent's session and return its stdout, stderr and exit code. Files persist in the session; \
+the agent sees the same. Each call is a fresh shell that keeps nothing, so chain with &&, or \
+name a shell that stays. The command has the power of the runtime's IAM role. A non-zero exit code is a result, not an \
+error."""
 
 UNANSWERED_NOTE = (
     "the user is asked in the live view, which runs it if they approve and tells how it ends; don't repeat it"
 )
 
+TYPED_NOTE = "it was typed; another request waits for the command, and gets what it prints"
+
 Command = Annotated[str, Field(description="The command line, at most 65,536 characters.")]
+Shell = Annotated[
+    str,
+    Field(description="Run it in a shell of this name, which keeps folder, variables and jobs; stderr is in stdout."),
+]
+Input = Annotated[
+    str,
+    Field(description="Instead of a command: type this and Enter into what runs in shell. ^C alone interrupts."),
+]
 TimeoutSeconds = Annotated[
     int,
     bounded(
-        "After how many seconds the command is ended: 1 to 3600, 300 unless given.",
+        "After how many seconds it is ended: 1 to 3600, 300 unless given.",
         COMMAND_TIMEOUT_MIN_S,
         COMMAND_TIMEOUT_MAX_S,
     ),
@@ -61,7 +77,7 @@ TimeoutSeconds = Annotated[
 class RunCommandResult(handoff.CallResult):
     """How the command ended, and what it printed."""
 
-    status: Annotated[str, Field(description="COMPLETED, TIMED_OUT (ended by its timeout) or RUNNING.")]
+    status: Annotated[str, Field(description="COMPLETED, TIMED_OUT, RUNNING or INPUT_REQUIRED.")]
     exit_code: int | None
     stdout: str
     stderr: str
@@ -73,7 +89,12 @@ class RunCommandResult(handoff.CallResult):
 
     def as_text(self) -> str:
         """Show the outcome first, then what was printed, stderr marked."""
-        going_on = {handoff.RUNNING: "still running", handoff.UNANSWERED: "not run yet", handoff.DENIED: "not run"}
+        going_on = {
+            handoff.RUNNING: "still running",
+            handoff.INPUT_REQUIRED: "still running, and waits for input",
+            handoff.UNANSWERED: "not run yet",
+            handoff.DENIED: "not run",
+        }
         outcome = going_on.get(self.status, f"exit code {self.exit_code} ({self.status})")
         printed = handoff.in_one(stdout=self.stdout, stderr=self.stderr) or "(no output)"
         return f"{outcome} {self.trailer()}\n{printed}"
@@ -90,35 +111,65 @@ async def check(
     agent: str = "",
     session_id: str = "",
     timeout_seconds: int = COMMAND_TIMEOUT_DEFAULT_S,
+    shell: str = "",
+    input: str = "",  # noqa: A002 - what hosts show
     handle: str = "",
 ) -> Call:
     """Return a new call, or the one that the handle names, after all checks but the user's confirmation."""
     caller = caller_of(ctx)
     with tool_errors() as facts:
         if handle:
-            return await handoff.earlier(caller, facts, "run_command", agent, handle)
+            call = await handoff.earlier(caller, facts, "run_command", agent, handle)
+            check_input(input, name_of(call.shell), call.session.target.agent)
+            return call
         target = await caller.target(agent, session_id)
         facts.agent = target.agent
-        line = _permitted(command, target.agent)
-        check_command(line, timeout_seconds)
-        session = await caller.session(target, session_id)
+        session = await caller.session(target, session_id, may_be_new=not input)
+        if shell:
+            check_shell_id(shell)
+        if input:
+            if command:
+                raise InvalidRequestError("command and input can't be combined: a shell runs one command at a time")
+            check_input(input, shell, target.agent)
+        if shell and not command and (holder := await caller.shells.holder(session, shell)):
+            return await _attended(caller, facts, holder, session, shell, waits=not input)
+        if not input:
+            check_command(permitted(command, target.agent), timeout_seconds)
+        in_shell = InShell(shell, asyncio.Queue()) if shell else None
+        if in_shell is not None and input:
+            in_shell.type(input)
+        line = command if shell else target.agent.commands.wrapped(command)
         max_chars = host_of(ctx.session, caller.settings).text_max_chars
-        outputs = {name: Output(Spool(), max_chars, terminal=True) for name in ("stdout", "stderr")}
+        names = ("stdout",) if shell else ("stdout", "stderr")
+        outputs = {name: Output(Spool(), max_chars, terminal=True) for name in names}
         return Call(
-            "run_command", session, line, "the command", outputs, max_chars, timeout_seconds, live=live_log(ctx)
+            "run_command",
+            session,
+            line,
+            "the command",
+            outputs,
+            max_chars,
+            timeout_seconds,
+            in_shell,
+            live=live_log(ctx),
         )
 
 
 async def ask_user(
-    ctx: ToolContext, call: Annotated[Call, Resolve(check)], command: str = ""
+    ctx: ToolContext,
+    call: Annotated[Call, Resolve(check)],
+    command: str = "",
+    input: str = "",  # noqa: A002 - what hosts show
 ) -> Confirmation | Elicit[Confirmation]:
-    """Return the question to the user before a command is sent, or the answer if none is needed."""
+    """Return the question to the user before something is sent, or the answer if none is needed."""
     with tool_errors() as facts:
         facts.agent = call.session.target.agent
-        if call.phase is not Phase.NEW:
+        is_text = bool(input) and not is_key(input)
+        if not is_text and (call.phase is not Phase.NEW or input):
             return Confirmation(run=True)
         shows = host_of(ctx.session, caller_of(ctx).settings).has_live_view
-        return question(command, call.session, ctx, has_live_view=shows)
+        into = name_of(call.shell) if is_text else ""
+        return question(input or command, call.session, ctx, has_live_view=shows, typed_into=into)
 
 
 async def run_command(
@@ -129,6 +180,8 @@ async def run_command(
     agent: str = "",
     session_id: SessionId = "",
     timeout_seconds: TimeoutSeconds = COMMAND_TIMEOUT_DEFAULT_S,
+    shell: Shell = "",
+    input: Input = "",  # noqa: A002 - what hosts show
     handle: Handle = "",
 ) -> Annotated[CallToolResult, RunCommandResult]:
     """Run a command and return how it ended."""
@@ -139,36 +192,37 @@ async def run_command(
             session = call.session
             asked = RunCommandResult.not_run(session.session_id, handoff.UNANSWERED, UNANSWERED_NOTE).shown()
             again = {"command": command, "agent": session.agent, "session_id": session.called or session.session_id}
+            again |= {"shell": name_of(call.shell), "input": input}
             codec = ctx.request_context.lifespan_context.confirmations
             return with_question(asked, codec, caller, {**again, "timeout_seconds": timeout_seconds})
         check_confirmed(answer)
-        return await begun(ctx, caller, facts, call)
+        return await begun(ctx, caller, facts, call, input)
 
 
-async def begun(ctx: ToolContext, caller: Caller, facts: CallFacts, call: Call) -> CallToolResult:
-    """Begin a call that may run, or go on with one that has begun, and return its result."""
+async def begun(ctx: ToolContext, caller: Caller, facts: CallFacts, call: Call, text: str = "") -> CallToolResult:
+    """Begin a call that may run, or go on with one that has begun; type a text into it; and return its result."""
     if call.phase is Phase.NEW:
-        caller.calls.start(call, partial(_run, caller, call))
+        caller.calls.start(call, partial(run_in_shell if call.shell else _run, caller, call))
+    elif text and call.shell is not None:
+        call.shell.asks = ""
+        await caller.shells.type(call.session, call.shell.name, text)
+    if call.phase is Phase.ATTENDED:
+        return RunCommandResult.not_run(call.session.session_id, handoff.RUNNING, TYPED_NOTE).shown()
     return await handoff.outcome(ctx, caller, facts, call, RunCommandResult)
 
 
-def _permitted(command: str, agent: Agent) -> str:
-    """Check a command against the agent's policy, all but asking; return it as it is sent.
-
-    Raises:
-        InvalidRequestError: If it may not be run.
-    """
-    policy = agent.commands
-    if policy.mode == "off":
-        raise InvalidRequestError(f"commands are switched off for the agent {agent.name}; ask the agent itself instead")
-    if not command.strip():
-        return command
-    if why := policy.refusal(command):
-        place = agent.settings("commands")
-        raise InvalidRequestError(
-            f"this command is not allowed: {why}; run another one, or ask the user to change {place}"
-        )
-    return policy.wrapped(command)
+async def _attended(
+    caller: Caller, facts: CallFacts, holder: str, session: Session, shell: str, *, waits: bool
+) -> Call:
+    """Return the call that has a shell; if another request waits for it, on whichever worker, what stands for it."""
+    try:
+        return await handoff.earlier(caller, facts, "run_command", "", holder)
+    except InvalidRequestError:
+        if waits:
+            raise
+        call = Call("run_command", session, "", "", {}, shell=InShell(shell))
+        call.phase = Phase.ATTENDED
+        return call
 
 
 async def _run(caller: Caller, call: Call) -> None:

@@ -12,9 +12,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from agentcore_mcp.local.operations import shell_frames
 from agentcore_mcp.local.sandbox.terminal import Terminal
 from agentcore_mcp.wire.headers import SESSION_HEADER
+from agentcore_mcp.wire.shells import frames
 from tests.support.agentcore import WAIT_S, Boto
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ async def test_typing_into_a_shell_that_has_gone_does_nothing(tmp_path: Path) ->
 
 
 def test_a_size_that_is_no_number_of_characters_is_none() -> None:
-    assert shell_frames.read_size(b'{"width": 1, "height": 100}', size_max=100) == (1, 100)
+    assert frames.read_size(b'{"width": 1, "height": 100}', size_max=100) == (1, 100)
     for payload in (
         b"[" * 100_000,
         b"\xff",
@@ -209,4 +209,4 @@ def test_a_size_that_is_no_number_of_characters_is_none() -> None:
         b'{"width": 101, "height": 1}',
         b'{"width": 1, "height": 0}',
     ):
-        assert shell_frames.read_size(payload, size_max=100) is None
+        assert frames.read_size(payload, size_max=100) is None

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.server.call import Call, Phase, cancelled
+from agentcore_mcp.server.hosted.shells import InShell
 from agentcore_mcp.server.hosted.store.follower import Follower
 from agentcore_mcp.server.hosted.store.keys import call_keys, text_key
 from agentcore_mcp.server.hosted.store.record import Record, Told
@@ -88,6 +89,7 @@ class SharedCalls:
             outputs,
             record.max_chars,
             record.timeout_s,
+            None if record.shell is None else InShell(record.shell[0], None, *record.shell[1:]),
             handle,
             stored=Follower(self._store, keys, record, told),
             live=spools.get(LIVE),

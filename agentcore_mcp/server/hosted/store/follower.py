@@ -178,6 +178,14 @@ class Follower:
             raise InvalidRequestError(f"the call {call.handle!r} {gone.decode()}")
         record = self._record = Record.model_validate_json(written)
         call.session.session_id = record.session_id
+        if record.shell is not None and call.shell is not None:
+            _, line, asked = record.shell
+            if asked > call.shell.asked:
+                call.shell.asks, call.shell.asked = line, asked
+                if call.progress is not None:
+                    call.progress.let_go()
+            elif not line:
+                call.shell.asks = ""
         for (name, output), data in zip(call.outputs.items(), pieces, strict=True):
             text, said = data.decode("utf-8", "ignore"), told.said.get(name, "")
             told.shown[name] += len(text.encode())

@@ -22,6 +22,7 @@ class Record(BaseModel):
 
     Attributes:
         worker: The worker.
+        shell: Name, asks and asked of the shell that it runs in.
         kept: How many bytes of a text are in Redis.
         dropped: How many bytes of it are not kept.
         unfinished: Its line that has begun and may still change.
@@ -38,6 +39,7 @@ class Record(BaseModel):
     waiting_for: str
     max_chars: int
     timeout_s: int | None
+    shell: tuple[str, str, int] | None = None
     kept: dict[str, int]
     dropped: dict[str, int]
     unfinished: dict[str, str]

@@ -104,8 +104,12 @@ class Writer:
 
     async def run(self) -> None:
         """Write until the call has ended, and its end."""
-        await self._progress.run()
-        await self._report(0, None, "")
+        while True:
+            # It returns, too, when the call asks something.
+            await self._progress.run()
+            await self._report(0, None, "")
+            if self._call.finished:
+                return
 
     async def _report(self, _: float, __: float | None, message: str | None) -> None:
         for _attempt in range(_ATTEMPTS_MAX):
@@ -164,6 +168,7 @@ class Writer:
             waiting_for=call.waiting_for,
             max_chars=call.max_chars,
             timeout_s=call.timeout_s,
+            shell=None if call.shell is None else (call.shell.name, call.shell.asks, call.shell.asked),
             kept=kept,
             dropped=dropped,
             unfinished={name: output.unfinished for name, output in call.outputs.items()},

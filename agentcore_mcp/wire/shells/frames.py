@@ -7,15 +7,62 @@ The framing is that of Kubernetes' ``v5.channel.k8s.io`` with two channels more;
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any, Final
 
 # Channels. One with nothing in it is a whole frame.
 STDIN: Final = b"\x00"
 STDOUT: Final = b"\x01"
+# What the platform says about the shell.
+STDERR: Final = b"\x02"
 STATUS: Final = b"\x03"
 RESIZE: Final = b"\x04"
 HEARTBEAT: Final = b"\x05"
 CLOSE: Final = b"\xff"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a STATUS frame says.
+
+    Attributes:
+        connected: It is the first frame of a connection, and not the last of a shell.
+        reconnected: The shell was there before.
+        exit_code: The shell's own, 128+N after signal N; None if the platform failed.
+        message: What is said of it.
+    """
+
+    connected: bool = False
+    reconnected: bool = False
+    exit_code: int | None = None
+    message: str = "its status can't be read"
+
+
+def read_status(payload: bytes) -> Status:
+    """Read the payload of a STATUS frame; what can't be read says that the platform failed."""
+    try:
+        match json.loads(payload):
+            case {"metadata": {"shellId": _, **others}}:
+                return Status(connected=True, reconnected=others.get("reconnected") is True)
+            case {"status": "Success"}:
+                return Status(exit_code=0)
+            case {"message": str(said), "details": {"causes": [{"reason": "ExitCode", "message": code}, *_]}}:
+                return Status(exit_code=int(code), message=said)
+            case {"message": str(said)}:
+                return Status(message=said)
+    except (ValueError, RecursionError, TypeError):
+        pass
+    return Status()
+
+
+def stdin(data: bytes) -> bytes:
+    """Return what is typed, at most ``SHELL_FRAME_MAX_BYTES`` with the channel."""
+    return STDIN + data
+
+
+def resize(columns: int, rows: int) -> bytes:
+    """Return a new size of the screen."""
+    return RESIZE + json.dumps({"width": columns, "height": rows}).encode()
 
 
 def stdout(data: bytes) -> bytes:

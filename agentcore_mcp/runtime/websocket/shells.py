@@ -1,0 +1,244 @@
+"""Commands in an interactive shell of a session, which keeps its folder, variables and jobs from one to the next.
+
+How the output of a command is told from all else on the screen is in ``wire.shells.marks``.
+"""
+
+from __future__ import annotations
+
+import codecs
+import secrets
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+from agentcore_mcp.errors import (
+    InvalidRequestError,
+    ResponseTimeoutError,
+    StreamInterruptedError,
+    WebSocketClosedError,
+)
+from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
+from agentcore_mcp.runtime.websocket.terminal import Terminal
+from agentcore_mcp.wire.eventstream import STATUS_COMPLETED, STATUS_TIMED_OUT, ContentDelta, ContentStart, ContentStop
+from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, SHELL_REPLAY_BYTES
+from agentcore_mcp.wire.shells import marks
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
+
+    from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket
+
+# How long a command that has begun a line is silent before it is taken to wait for input.
+PROMPT_SILENCE_S = 2.0
+_PROMPT_MAX_CHARS = 200
+# A shell that reads what is typed says so sooner, also where its startup files are slow.
+_READY_S = 20.0
+# Between two ways to end a command whose time is up.
+_GRACE_S = 2.0
+_TAIL_BYTES = 4_096
+_CUT = "\n[the connection was cut and made again; output may be missing here]\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ShellPrompt:
+    """The command is silent, and has not ended the last line that it printed: it may wait for input.
+
+    Attributes:
+        line: The end of that line.
+    """
+
+    line: str
+
+
+ShellEvent = ContentStart | ContentDelta | ShellPrompt | ContentStop
+
+
+class RuntimeShell:
+    """An interactive shell, whose commands run one after the other. An async context manager.
+
+    Leaving it leaves the shell, and what runs in it, as they are.
+
+    Args:
+        connect: Connects to the shell, each time to the same.
+        beside: Runs a command in the session, outside the shell. Without it, a command that ignores Ctrl-C can only be
+            ended with its shell.
+        retries: How often a connection is tried.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], AbstractAsyncContextManager[RuntimeWebSocket]],
+        *,
+        beside: Callable[[str], Awaitable[None]] | None = None,
+        retries: Retries = DEFAULT_RETRIES,
+    ) -> None:
+        self._terminal = Terminal(connect, beside, retries)
+        self._pid = 0
+        # What came since the last command.
+        self._since = b""
+        self._due = self._timeout_s = 0.0
+
+    async def __aenter__(self) -> Self:
+        await self._terminal.connect()
+        if not self.is_new:
+            self._since = await self._terminal.replay()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._terminal.aclose()
+
+    @property
+    def session_id(self) -> str:
+        """The session that answers."""
+        return self._terminal.session_id
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no command has run in the shell yet."""
+        return self._terminal.is_new
+
+    @property
+    def exit_code(self) -> int | None:
+        """The shell's own once it has exited, as by ``exit``, ``exec`` or ``set -e``; the next one is a new shell."""
+        return self._terminal.exit_code
+
+    async def run(
+        self, command: str, *, timeout_s: float = COMMAND_TIMEOUT_DEFAULT_S
+    ) -> AsyncGenerator[ShellEvent, None]:
+        """Run a command; yield when it reads what is typed, what it prints, when it seems to wait, and how it ended.
+
+        A terminal has one channel, so stderr is in ``stdout``. What was printed since the last command, by jobs in the
+        background, comes first.
+
+        Args:
+            command: Any shell code, also of several lines.
+            timeout_s: After how many seconds, counted from the last input, it is ended: by Ctrl-C, then by a signal
+                that can't be ignored, at last with its shell.
+
+        Raises:
+            InvalidRequestError: If an earlier command still runs in the shell.
+            ResponseTimeoutError: If the shell doesn't read what is typed.
+            StreamInterruptedError: If the shell has gone, another client has taken it over, or the command can't be
+                ended: it may still be running.
+        """
+        kind, since = marks.last(self._since)
+        if kind == "C":
+            raise InvalidRequestError("an earlier command still runs in the shell: answer it, or end it with ^C")
+        command_id = secrets.token_hex(16)
+        await self.type(marks.preparation(command_id))
+        before, pid, _ = await self._until(command_id, "A")
+        self._pid = pid or 0
+        printed = "" if self.is_new else marks.unmarked(since + before).decode("utf-8", "replace").strip()
+        if printed:
+            yield ContentDelta(stdout=f"[printed since the last command]\n{printed}\n[now]\n")
+        self._terminal.is_new = False
+        await self.type(marks.typed(command))
+        _, _, data = await self._until(command_id, "C")
+        async with aclosing(self._follow(command_id, data, timeout_s)) as events:
+            async for event in events:
+                yield event
+
+    async def resume(self, *, timeout_s: float = COMMAND_TIMEOUT_DEFAULT_S) -> AsyncGenerator[ShellEvent, None]:
+        """Follow a command that an earlier connection began, as ``run`` does.
+
+        Raises:
+            InvalidRequestError: If none runs in the shell.
+            StreamInterruptedError: As for ``run``.
+        """
+        kind, data = marks.last(self._since)
+        if self.is_new or kind in ("A", "D"):
+            raise InvalidRequestError("no command runs in this shell, so there is nothing to type into; pass a command")
+        async with aclosing(self._follow(marks.ANY_ID, data, timeout_s)) as events:
+            async for event in events:
+                yield event
+
+    async def type(self, data: bytes) -> None:
+        """Type something, also while a command runs; ``wire.shells.marks.keys`` makes it of text.
+
+        Raises:
+            WebSocketClosedError: If the connection is closed.
+        """
+        await self._terminal.type(data)
+        self._due = anyio.current_time() + self._timeout_s
+
+    async def _follow(self, command_id: str, data: bytes, timeout_s: float) -> AsyncGenerator[ShellEvent, None]:
+        """Yield what comes of a command, of which some has come, up to its end."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        given, tail, line, told, status = 0, b"", "", False, STATUS_COMPLETED
+        self._timeout_s, self._due = timeout_s, anyio.current_time() + timeout_s
+        steps = iter(self._ends(command_id))
+        yield ContentStart()
+        while True:
+            printed, mark, data = marks.divide(data, command_id)
+            given, tail = given + len(printed), (tail + printed)[-_TAIL_BYTES:]
+            ended = (mark is not None and mark.kind == "D") or (mark is None and self.exit_code is not None)
+            if text := decoder.decode(printed, final=ended):
+                line, told = (line + text).rpartition("\n")[2][-_PROMPT_MAX_CHARS:], False
+                yield ContentDelta(stdout=text)
+            if ended:
+                self._since = data
+                code = self.exit_code if mark is None else mark.number
+                yield ContentStop(code or 0, status)
+                return
+            if mark is not None:
+                continue
+            silent_s = PROMPT_SILENCE_S if line.strip() and not told else float("inf")
+            try:
+                more = await self._terminal.read(min(silent_s, max(0.0, self._due - anyio.current_time())))
+            except WebSocketClosedError as error:
+                data, lost = await self._terminal.come_back(error, command_id, given + len(data), tail + data)
+                if lost:
+                    yield ContentDelta(stdout=_CUT)
+                continue
+            if more is not None:
+                data += more
+            elif anyio.current_time() < self._due:
+                told = True
+                yield ShellPrompt(line)
+            else:
+                status = STATUS_TIMED_OUT
+                if (step := next(steps, None)) is None:
+                    raise StreamInterruptedError(
+                        "the command's time is up, and neither it nor its shell could be ended"
+                    )
+                await step()
+                self._due = anyio.current_time() + _GRACE_S
+
+    def _ends(self, command_id: str) -> list[Callable[[], Awaitable[None]]]:
+        """Return how a command is ended, the mildest way first.
+
+        Killed is not the shell; so if that is what still reads, as after ``exec bash``, it gets a prompt of ours.
+        """
+        prompt = marks.preparation(secrets.token_hex(16) if command_id == marks.ANY_ID else command_id)
+        terminal = self._terminal
+        return [
+            partial(terminal.type, b"\x03"),
+            partial(terminal.kill, self._pid),
+            partial(terminal.type, prompt),
+            terminal.hang_up,
+        ]
+
+    async def _until(self, command_id: str, kind: str) -> tuple[bytes, int | None, bytes]:
+        """Return what comes before a mark, at most as much as a shell keeps; its number; and what came after it."""
+        before = data = b""
+        try:
+            with anyio.fail_after(_READY_S):
+                while True:
+                    printed, mark, data = marks.divide(data, command_id)
+                    before = (before + printed)[-SHELL_REPLAY_BYTES:]
+                    if mark is not None and mark.kind == kind:
+                        return before, mark.number, data
+                    if mark is None:
+                        data += await self._terminal.next()
+                    if self.exit_code is not None:
+                        raise StreamInterruptedError("the shell exited before the command began")
+        except TimeoutError:
+            message = f"the shell took no command for {_READY_S:g} s: something else reads what is typed into it"
+            raise ResponseTimeoutError(message, session_id=self.session_id) from None

@@ -1,0 +1,43 @@
+"""Whether the policy of an agent lets a command run, or a text be typed into one; ``confirmation`` asks the user."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.wire.shells.marks import is_key
+
+if TYPE_CHECKING:
+    from agentcore_mcp.config import Agent
+
+
+def check_input(text: str, shell: str, agent: Agent) -> None:
+    """Check what is typed against the agent's policy, each line as a command: what reads it may be a shell.
+
+    Raises:
+        InvalidRequestError: If it may not be typed.
+    """
+    if text and not shell:
+        raise InvalidRequestError("input is for a command in a shell: pass the shell and session_id that it runs in")
+    for line in [] if is_key(text) else filter(None, (part.strip() for part in re.split(r"[\r\n]", text))):
+        permitted(line, agent)
+
+
+def permitted(command: str, agent: Agent) -> str:
+    """Check a command against the agent's policy, all but asking; return it as it is sent.
+
+    Raises:
+        InvalidRequestError: If it may not be run.
+    """
+    policy = agent.commands
+    if policy.mode == "off":
+        raise InvalidRequestError(f"commands are switched off for the agent {agent.name}; ask the agent itself instead")
+    if not command.strip():
+        return command
+    if why := policy.refusal(command):
+        place = agent.settings("commands")
+        raise InvalidRequestError(
+            f"this command is not allowed: {why}; run another one, or ask the user to change {place}"
+        )
+    return policy.wrapped(command)
