@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)
 # By when a piece is to be seen after it was sent; what a busy machine makes of it is several times that.
 SEEN_WITHIN_S = 0.2
 SEEN_AT_WORST_S = 2.0
+HANDOFF_S = 0.2
 DARK = {
     "--color-background-primary": "#1f1f1e",
     "--color-background-secondary": "#30302e",
@@ -54,12 +55,14 @@ class Agent:
 
     def __init__(self) -> None:
         self.pieces: asyncio.Queue[Any] = asyncio.Queue()
+        self.asked = asyncio.Event()
         self.hung_up = asyncio.Event()
         self.requests: list[tuple[str, Any]] = []
 
     async def __call__(self, exchange: Exchange) -> None:
         operation = exchange.request.target.rpartition("/")[2].partition("?")[0]
         self.requests.append((operation, json.loads(exchange.request.body or b"{}")))
+        self.asked.set()
         if operation == "stopruntimesession":
             await say_hello(exchange)
             return
@@ -87,6 +90,13 @@ class Agent:
         for piece in pieces:
             self.pieces.put_nowait(piece)
 
+    async def say_late(self, *pieces: Any) -> None:
+        """Say them once a call was handed over."""
+        if pieces:
+            await self.asked.wait()
+            await asyncio.sleep(2 * HANDOFF_S)
+        self.say(*pieces)
+
 
 def config(folder: Path, runtime: LoopbackServer, **others: Any) -> str:
     """Write a configuration, and return the file."""
@@ -98,7 +108,7 @@ def config(folder: Path, runtime: LoopbackServer, **others: Any) -> str:
         if isinstance(value, dict)
     ]
     file = folder / "config.toml"
-    file.write_text("\n".join(["live_handoff_after = 0.2", "[agents.solo]", *toml, *tables]), encoding="utf-8")
+    file.write_text("\n".join([f"live_handoff_after = {HANDOFF_S}", "[agents.solo]", *toml, *tables]), encoding="utf-8")
     return str(file)
 
 
