@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import subprocess
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -141,8 +142,12 @@ async def _serve_and_leave(serve: Callable[[AgentCoreServer], Awaitable[None]], 
 
 
 @contextmanager
-def settings_for(options: AgentOptions) -> Iterator[Settings]:
+def settings_for(options: AgentOptions, *, quiet: bool = False) -> Iterator[Settings]:
     """Give the settings; with ``--local``, also keep a local AgentCore running meanwhile.
+
+    Args:
+        options: What the command line says.
+        quiet: Don't print what the sample agent logs.
 
     Raises:
         ConfigurationError: If no agent is configured, or the configuration contradicts itself.
@@ -157,7 +162,7 @@ def settings_for(options: AgentOptions) -> Iterator[Settings]:
     from agentcore_mcp.local.agentcore import LocalAgentCore
 
     drop_unset(os.environ)
-    local = LocalAgentCore(protocol=options.protocol)
+    local = LocalAgentCore(protocol=options.protocol, stderr=subprocess.DEVNULL if quiet else None)
     local.start()
     try:
         # Importing the server takes about as long as the local AgentCore takes to start, so both happen at once.

@@ -85,10 +85,13 @@ def serve(
         "ui": ui,
     }
 
+    metrics = f" (metrics on {metrics_host}:{metrics_port})" if metrics_port is not None else ""
+
     async def serve_there(server: AgentCoreServer) -> None:
         from agentcore_mcp.server.transports.http import serve_http
 
-        await serve_http(server, **options, port=port, announce=_announce)
+        announce = partial(_announce, server.state.settings, metrics)
+        await serve_http(server, **options, port=port, announce=announce)
 
     log_as_json = log_format == "json"
     if log_as_json:
@@ -114,7 +117,8 @@ def serve(
             )
         listening = stack.enter_context(bind(host, port))
         work = partial(_work, settings, log_as_json, options)
-        anyio.run(Workers(work, listening, count=workers, on_end=on_end).run, _announce)
+        announce = partial(_announce, settings, metrics)
+        anyio.run(Workers(work, listening, count=workers, on_end=on_end).run, announce)
 
 
 def _work(
@@ -136,8 +140,10 @@ def _work(
         raise SystemExit(f"agentcore-mcp: {error.message}") from error
 
 
-def _announce(url: str) -> None:
+def _announce(settings: Settings, metrics: str, url: str) -> None:
+    public = f" for {settings.server.public_url}" if settings.server.public_url else ""
+    text = f"serving MCP{public}{metrics} at {url}"
     if logger.isEnabledFor(logging.INFO):
-        logger.info("serving MCP at %s", url)
+        logger.info(text)
     else:
-        click.echo(f"agentcore-mcp: serving MCP at {url}", err=True)
+        click.echo(f"agentcore-mcp: {text}", err=True)

@@ -13,10 +13,11 @@ import anyio
 import click
 
 from agentcore_mcp.cli.options import AgentOptions, agent_options, settings_for
+from agentcore_mcp.cli.terminal.naming import agents_named, sessions_named
 from agentcore_mcp.errors import ConfigurationError, ConnectError
 from agentcore_mcp.runtime.environment import tls_context
 from agentcore_mcp.wire.characters import visible
-from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S
+from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_LIFETIME_S
 from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
@@ -29,15 +30,27 @@ _LIMIT_S = 120.0
 
 @click.command()
 @click.argument("action", type=click.Choice(["list", "stop"]), default="list")
-@click.argument("session_id", nargs=-1, metavar="[SESSION_ID]...")
+@click.argument("session_id", nargs=-1, metavar="[SESSION_ID]...", shell_complete=sessions_named)
 @click.option(
     "--url", metavar="URL", help="A hosted server, such as https://HOST/mcp; default: public_url of --config."
 )
 @click.option(
     "--subject", multiple=True, metavar="NAME", help="Only what this caller of the server opened; repeatable."
 )
-@click.option("--agent", "which", multiple=True, metavar="NAME", help="Only sessions of this agent; repeatable.")
-@click.option("--all", "everything", is_flag=True, help="Stop all sessions; those of a server are everybody's.")
+@click.option(
+    "--agent",
+    "which",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=agents_named,
+    help="Only sessions of this agent; repeatable.",
+)
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Stop all, those of a server everybody's; list those of the last 14 days, too.",
+)
 @click.option("--yes", is_flag=True, help="Don't ask before --all on a server.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @agent_options
@@ -66,7 +79,7 @@ def sessions(
     if address is None and "subject" in query:
         raise click.UsageError("--subject is a caller of a hosted server: say which, by --url")
     if action == "list":
-        found = _listed_here(query) if address is None else _ask("GET", address, query)
+        found = _listed_here(query, everything=everything) if address is None else _ask("GET", address, query)
     elif address is None:
         from agentcore_mcp.cli.terminal.sessions import stop_here
 
@@ -104,11 +117,13 @@ def _address(url: str | None, config: str | None) -> str | None:
     return address
 
 
-def _listed_here(query: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """Return the sessions that this machine remembers, by id or short name and by agent."""
+def _listed_here(query: Mapping[str, Sequence[str]], *, everything: bool) -> list[dict[str, Any]]:
+    """Return the sessions that this machine remembers, by id or short name and by agent; or all that may be there."""
     from agentcore_mcp.cli.terminal.opened import OpenedSessions
 
     ids, agents = query.get("session_id", ()), query.get("agent", ())
+    # The longest idle timeout of a session that is not on a capacity provider is its lifetime.
+    oldest = 0 if everything or ids else time.time() - SESSION_LIFETIME_S
     return [
         {
             "session_id": one.session_id,
@@ -120,7 +135,9 @@ def _listed_here(query: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
             "probably_ended": time.time() - one.used_at > IDLE_TIMEOUT_S,
         }
         for one in OpenedSessions().all()
-        if (not ids or one.session_id in ids or one.called in ids) and (not agents or one.agent in agents)
+        if one.used_at > oldest
+        and (not ids or one.session_id in ids or one.called in ids)
+        and (not agents or one.agent in agents)
     ]
 
 
@@ -167,7 +184,7 @@ def _line(session: dict[str, Any]) -> str:
         who, more = f"{name}{session['folder']}", " (probably ended)" if session["probably_ended"] else ""
     else:
         who = f"{session['subject'] or 'anybody'} ({session['client'] or 'any client'})"
-        more = f", {session['calls']} calls"
+        more = f", {session['calls']} call{'s' * (session['calls'] != 1)}"
     return visible(f"{session['session_id']}  {session['agent']}  {who}  {times}{more}")
 
 

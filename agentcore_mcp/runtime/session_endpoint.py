@@ -110,15 +110,14 @@ class SessionEndpoint:
         request = self._request("GET", target, headers, None)
         async with aclosing(_Bare(self._auth, self._own).async_auth_flow(request)) as flow:
             signed = await anext(flow)
-            while True:
-                url, fields = str(signed.url).replace("http", "ws", 1), dict(signed.headers.items())
-                try:
-                    return (await open_connection(url, fields, OPEN_TIMEOUT_S, subprotocols, self._tls))[0]
-                except AgentRuntimeError as refused:
-                    try:
-                        signed = await flow.asend(httpx2.Response(refused.status or 500, request=signed))
-                    except StopAsyncIteration:
-                        raise refused from None
+            url, fields = str(signed.url).replace("http", "ws", 1), dict(signed.headers.items())
+            try:
+                return (await open_connection(url, fields, OPEN_TIMEOUT_S, subprotocols, self._tls))[0]
+            except AgentRuntimeError as refused:
+                # Pages connect again; a token that was refused is replaced until then.
+                with suppress(StopAsyncIteration):
+                    await flow.asend(httpx2.Response(refused.status or 500, request=signed))
+                raise
 
     def _request(
         self, method: str, target: str, headers: Iterable[tuple[str, str]], body: AsyncIterator[bytes] | bytes | None

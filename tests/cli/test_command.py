@@ -23,6 +23,7 @@ from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
 from tests.support.processes import alive, children
 from tests.support.runtimes import ARN
+from tests.support.waiting import free_port
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -292,3 +293,23 @@ def _completion(environ: dict[str, str]) -> str:
     command = [str(Path(sys.executable).parent / "agentcore-mcp")]
     run = subprocess.run(command, env={**os.environ, **environ}, capture_output=True, text=True, timeout=30, check=True)
     return run.stdout
+
+
+def test_a_server_says_where_it_is_reached_and_what_it_waits_for(tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    server = '[server]\npublic_url = "https://agents.example.com/mcp"\nstore = "redis://127.0.0.1:9/0"\ndrain = 5\n'
+    config.write_text(
+        f'{server}secret = "not-a-real-secret-of-many-characters"\n[agents.one]\narn = "{ARN}"\n', "utf-8"
+    )
+    metrics = free_port()
+    command = [sys.executable, "-m", "agentcore_mcp", "serve", "--port", "0", "--metrics-port", str(metrics)]
+    with subprocess.Popen([*command, "--config", str(config)], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        lines = [process.stderr.readline(), process.stderr.readline()]
+        process.terminate()
+        lines.append(process.communicate(timeout=LIMIT_S)[1])
+
+    start = f"serving MCP for https://agents.example.com/mcp (metrics on 127.0.0.1:{metrics}) at http://127.0.0.1:"
+    assert lines[0].startswith(f"agentcore-mcp: {start}")
+    assert "not ready: the store does not answer" in lines[1]
+    assert "draining for up to 5 s" in lines[2]

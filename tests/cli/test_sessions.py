@@ -67,7 +67,7 @@ async def test_an_operator_lists_and_stops_what_others_opened(tmp_path: Path) ->
         assert {session["issuer"] for session in found} == {server.issuer.url}
         assert len({session["principal"] for session in found}) == 2
         text = await sessions(*at, "--subject", "bob\x1b[2J", token=operator)
-        assert text.stdout == f"{third}  one  bob\\x1b[2J (any client)  open 0 min, idle 0 min, 1 calls\n"
+        assert text.stdout == f"{third}  one  bob\\x1b[2J (any client)  open 0 min, idle 0 min, 1 call\n"
         assert [one["session_id"] for one in await listed(*at, "--agent", "two", token=operator)] == [second]
 
         # Not with the scopes of the tools, nor without a token.

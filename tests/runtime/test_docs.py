@@ -53,7 +53,6 @@ async def test_every_snippet_prints_what_the_page_says(tmp_path: Path, monkeypat
             "agentcore": agentcore,
             "guarded": guarded,
             "arn": agentcore.agents["sample"],
-            "chat_arn": agentcore.agents["chat"],
             "harness_arn": agentcore.agents["helper"],
             "a2a_arn": agentcore.agents["a2a"],
             "agui_arn": agentcore.agents["agui"],

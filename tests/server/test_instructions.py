@@ -37,10 +37,10 @@ def test_they_name_no_tool_that_is_not_offered(settings: Settings, named: set[st
     assert "(good, bad)" in text
 
 
-def test_they_name_the_only_agent_by_its_runtime() -> None:
+def test_they_name_the_only_agent_as_it_is_configured() -> None:
     text = instructions(Settings(agents=TWO[:1]))
 
-    assert f"({ARN.partition('/')[2]}), and work in the environment they run in." in text
+    assert "(good), and work in the environment they run in." in text
 
 
 def test_they_say_where_further_agents_are_named() -> None:

@@ -15,6 +15,7 @@ _TIMEOUT_S = 10.0
 _PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 _ACCEPT = {"Accept": "application/json, text/event-stream"}
 _FAILING = 500
+_REDIS_PORT = 6379
 _UNTRUSTED = "if its certificate is of an authority of your own, name that in SSL_CERT_FILE; clients need it, too"
 
 
@@ -75,9 +76,11 @@ async def _store(url: str, report: Report) -> None:
             finally:
                 await redis.aclose(close_connection_pool=True)
     except StoreError as error:
-        why = str(error.__cause__) or type(error.__cause__).__name__
-        step = "until Redis answers at server.store, /readyz is 503 and calls are refused"
-        report.add("store", "failed", why, step)
+        parts, cause = urlsplit(url), error.__cause__
+        where = parts.path if parts.hostname is None else f"{parts.hostname}:{parts.port or _REDIS_PORT}"
+        step = "start Redis there, or let this machine reach it; until then, /readyz is 503 and calls are refused"
+        why = str(cause) or f"no answer ({type(cause).__name__})"
+        report.add("store", "failed", f"Redis at {where} (server.store): {why}", step)
     else:
         report.add("store", "ok", "Redis answers")
 

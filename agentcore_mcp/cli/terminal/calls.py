@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 import sys
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import anyio
 import click
 
-from agentcore_mcp.cli.options import AgentOptions, settings_for
+from agentcore_mcp.cli.options import settings_for
 from agentcore_mcp.cli.terminal.opened import OpenedSessions
 from agentcore_mcp.errors import AgentCoreError, ConfigurationError, ConnectError, CredentialsError, InvalidRequestError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
+    from agentcore_mcp.cli.terminal.naming import Where
     from agentcore_mcp.config import Settings
     from agentcore_mcp.server.agents import Agents, Target
 
 _INTERRUPTED = 130
 # After one of these, there is no session that wasn't there before.
 _NOT_SENT = (ConfigurationError, ConnectError, CredentialsError, InvalidRequestError)
-
-
-def session_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add what names an agent and a session."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print events as JSON lines."),
-        click.option("--continue", "go_on", is_flag=True, help="Go on in the last session of the agent."),
-        click.option("--session", default="", metavar="NAME", help="A session: a short name of your own, or an id."),
-        click.option("--agent", "which", default="", metavar="NAME", help="Which agent, where there are several."),
-    ):
-        command = option(command)
-    return command
 
 
 @dataclass(slots=True)
@@ -47,33 +37,51 @@ class OneCall:
     called: str
     opened: OpenedSessions
 
-    def note(self) -> None:
+    def note(self, endpoint_url: str | None = None) -> None:
         """Remember the session."""
-        agent = self.target.agent
-        self.opened.used(str(agent.arn), self.session_id, agent=agent.name, called=self.called or self.session_id)
+        agent, called = self.target.agent, self.called or self.session_id
+        with _lenient():
+            self.opened.used(
+                str(agent.arn), self.session_id, agent=agent.name, called=called, endpoint_url=endpoint_url
+            )
+
+    def forget(self) -> None:
+        """Forget the session."""
+        with _lenient():
+            self.opened.forget(str(self.target.agent.arn), self.session_id)
 
     def answered(self, session_id: str, endpoint_url: str | None = None) -> None:
         """Remember the session that answers, if it is another one, and its endpoint."""
         if session_id != self.session_id:
-            self.opened.forget(str(self.target.agent.arn), self.session_id)
+            self.forget()
             self.session_id = session_id
-            self.note()
-        if endpoint_url:
-            self.opened.reached_at(str(self.target.agent.arn), session_id, endpoint_url)
+        self.note(endpoint_url)
 
 
-def make(
-    options: AgentOptions, which: str, session: str, work: Callable[[OneCall], Awaitable[int]], *, go_on: bool
-) -> None:
+@contextmanager
+def _lenient() -> Iterator[None]:
+    """Go on if sessions can't be remembered: that is a warning, and no reason not to make a call."""
+    try:
+        yield
+    except AgentCoreError as error:
+        _warn(error.message)
+
+
+@cache
+def _warn(text: str) -> None:
+    click.echo(f"agentcore-mcp: {text}", err=True)
+
+
+def make(where: Where, work: Callable[[OneCall], Awaitable[int]]) -> None:
     """Make a call, and end the process as it ended."""
     calls: list[OneCall] = []
 
     async def main(settings: Settings) -> int:
-        async with _opened(settings, which, session, go_on=go_on) as call:
+        async with _opened(settings, where) as call:
             calls.append(call)
             return await work(call)
 
-    with settings_for(options) as settings:
+    with settings_for(where.agent, quiet=True) as settings:
         try:
             code = anyio.run(main, settings)
         except KeyboardInterrupt:
@@ -84,32 +92,34 @@ def make(
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, which: str, session: str, *, go_on: bool) -> AsyncIterator[OneCall]:
+async def _opened(settings: Settings, where: Where) -> AsyncIterator[OneCall]:
     from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
     from agentcore_mcp.server.agents import Agents
     from agentcore_mcp.server.hints import next_step
     from agentcore_mcp.server.sessions import SessionNames
 
-    if go_on and session:
+    if where.go_on and where.session:
         raise ConfigurationError("--continue and --session name a session each; pass one of them")
     opened = OpenedSessions()
     async with aclosing(Agents(settings, DEFAULT_RETRIES, None)) as agents:
-        target = await agents.named(which)
+        target = await agents.named(where.which)
         arn = target.agent.arn
-        before = [one.session_id for one in opened.all() if one.arn == str(arn)]
-        if go_on and not before:
+        before: list[str] = []
+        with _lenient():
+            before = [one.session_id for one in opened.all() if one.arn == str(arn)]
+        if where.go_on and not before:
             raise ConfigurationError(
                 f"no session of {target.agent.name} is open that was opened here; leave --continue out"
             )
-        session_id = before[-1] if go_on else SessionNames().resolve(session, arn)
+        session_id = before[-1] if where.go_on else SessionNames().resolve(where.session, arn)
         is_new = session_id not in before
-        call = OneCall(target, agents, session_id, session.strip(), opened)
+        call = OneCall(target, agents, session_id, where.session.strip(), opened)
         call.note()
         try:
             yield call
         except AgentCoreError as error:
             if is_new and isinstance(error, _NOT_SENT):
-                opened.forget(str(arn), call.session_id)
+                call.forget()
             told = [f"{error.message} (session {call.session_id})", next_step(error, target.agent)]
             raise click.ClickException("\n".join(filter(None, told))) from error
         if is_new and sys.stderr.isatty():

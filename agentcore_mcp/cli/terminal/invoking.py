@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from agentcore_mcp.cli.options import AgentOptions, agent_options
-from agentcore_mcp.cli.terminal.calls import OneCall, make, session_options
+from agentcore_mcp.cli.terminal.calls import OneCall, make
+from agentcore_mcp.cli.terminal.naming import Where, session_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,17 +21,7 @@ if TYPE_CHECKING:
 @click.argument("prompt", required=False)
 @click.option("--file", type=click.File(encoding="utf-8"), help="A file with the prompt; - is standard input.")
 @session_options
-@agent_options
-def invoke(
-    prompt: str | None,
-    file: TextIO | None,
-    which: str,
-    session: str,
-    *,
-    go_on: bool,
-    as_json: bool,
-    agent: AgentOptions,
-) -> None:
+def invoke(prompt: str | None, file: TextIO | None, where: Where) -> None:
     """Ask an agent. Its words appear as they come: as Markdown on a terminal, as they are in a pipe."""
     if prompt is None:
         source = file or (None if sys.stdin.isatty() else sys.stdin)
@@ -47,13 +37,13 @@ def invoke(
 
         turn = Turn(words, call.session_id)
         while True:
-            pauses, kept = await _ask(call, turn, as_json=as_json)
+            pauses, kept = await _ask(call, turn, as_json=where.as_json)
             if not pauses or not sys.stdin.isatty():
                 return 0
             reply = click.prompt(pauses[0].question or "the agent waits for an answer", err=True)
             turn = Turn(reply, call.session_id, pauses, kept)
 
-    make(agent, which, session, work, go_on=go_on)
+    make(where, work)
 
 
 async def _ask(call: OneCall, turn: Turn, *, as_json: bool) -> tuple[Sequence[Pause], Mapping[str, Any]]:

@@ -20,7 +20,7 @@ _LIFE_MAX_S = 14 * 86_400
 _TABLE = """\
 CREATE TABLE IF NOT EXISTS sessions (
   arn TEXT, session_id TEXT, agent TEXT, called TEXT, place TEXT, opened_at REAL, used_at REAL,
-  endpoint_url TEXT DEFAULT '', PRIMARY KEY (arn, session_id))"""
+  endpoint_url TEXT, PRIMARY KEY (arn, session_id))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Opened:
     place: str
     opened_at: float
     used_at: float
-    endpoint_url: str = ""
+    endpoint_url: str | None = None
 
 
 class OpenedSessions:
@@ -56,21 +56,16 @@ class OpenedSessions:
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._path = state_folder(environ) / "sessions.sqlite"
 
-    def used(self, arn: str, session_id: str, *, agent: str, called: str) -> None:
-        """Note a call in a session, before it is made: one that is cut may have opened it, too."""
+    def used(self, arn: str, session_id: str, *, agent: str, called: str, endpoint_url: str | None = None) -> None:
+        """Note a call in a session, before it is made: one that is cut may have opened it, too; then its endpoint."""
         now = time.time()
         with self._database() as database:
             database.execute(
-                "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, '') "
-                "ON CONFLICT DO UPDATE SET used_at = excluded.used_at, called = excluded.called",
-                (arn, session_id, agent, called, os.getcwd(), now, now),  # noqa: PTH109 - as a user reads it
-            )
-
-    def reached_at(self, arn: str, session_id: str, endpoint_url: str) -> None:
-        """Note the endpoint of a session."""
-        with self._database() as database:
-            database.execute(
-                "UPDATE sessions SET endpoint_url = ? WHERE arn = ? AND session_id = ?", (endpoint_url, arn, session_id)
+                "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "called = excluded.called, used_at = excluded.used_at, "
+                "endpoint_url = coalesce(excluded.endpoint_url, endpoint_url)",
+                # As a user reads the folder.
+                (arn, session_id, agent, called, os.getcwd(), now, now, endpoint_url),  # noqa: PTH109
             )
 
     def forget(self, arn: str, session_id: str) -> None:
@@ -93,7 +88,7 @@ class OpenedSessions:
             with closing(sqlite3.connect(self._path)) as database, database:
                 database.execute(_TABLE)
                 with suppress(sqlite3.OperationalError):  # it has it, unless an earlier version made the table
-                    database.execute("ALTER TABLE sessions ADD endpoint_url TEXT DEFAULT ''")
+                    database.execute("ALTER TABLE sessions ADD endpoint_url TEXT")
                 yield database
         except (OSError, sqlite3.Error) as error:
             raise AgentCoreError(

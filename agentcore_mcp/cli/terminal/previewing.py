@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agentcore_mcp.cli.options import AgentOptions, agent_options, settings_for
+from agentcore_mcp.cli.terminal.naming import agent_option, sessions_named
 from agentcore_mcp.cli.terminal.opened import OpenedSessions
 from agentcore_mcp.errors import ConfigurationError
 
@@ -29,8 +30,8 @@ _STEPS = {
 
 
 @click.command()
-@click.argument("session", required=False, default="")
-@click.option("--agent", "which", default="", metavar="NAME", help="Which agent, where there are several.")
+@click.argument("session", required=False, default="", shell_complete=sessions_named)
+@agent_option
 @click.option("--port", default=0, show_default="a free one", type=click.IntRange(0, 65535), help="Port on 127.0.0.1.")
 @click.option(
     "--to",
@@ -59,7 +60,6 @@ async def _preview(settings: Settings, session: str, which: str, to_port: int | 
 
     from agentcore_mcp.cli.terminal.browser import Preview
     from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
-    from agentcore_mcp.runtime.websocket.handshake import MESSAGE_MAX_BYTES
     from agentcore_mcp.server.agents import Agents
 
     told = set()
@@ -79,14 +79,10 @@ async def _preview(settings: Settings, session: str, which: str, to_port: int | 
                 lifespan="off",
                 http="h11",
                 ws="websockets-sansio",
-                ws_max_size=MESSAGE_MAX_BYTES,
-                ws_per_message_deflate=False,
                 # A page that is busy answers pings slowly, and is not gone.
                 ws_ping_interval=None,
                 log_config=None,
                 log_level="critical",
-                access_log=False,
-                proxy_headers=False,
                 server_header=False,
                 date_header=False,
                 timeout_graceful_shutdown=1,

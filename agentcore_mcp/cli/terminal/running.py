@@ -6,8 +6,8 @@ import json
 
 import click
 
-from agentcore_mcp.cli.options import AgentOptions, agent_options
-from agentcore_mcp.cli.terminal.calls import OneCall, make, session_options
+from agentcore_mcp.cli.terminal.calls import OneCall, make
+from agentcore_mcp.cli.terminal.naming import Where, session_options
 from agentcore_mcp.errors import StreamInterruptedError
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, COMMAND_TIMEOUT_MAX_S
 
@@ -27,17 +27,7 @@ _TIMED_OUT = 124
     help="After how long the command is ended.",
 )
 @session_options
-@agent_options
-def run(
-    command: tuple[str, ...],
-    timeout_s: int,
-    which: str,
-    session: str,
-    *,
-    go_on: bool,
-    as_json: bool,
-    agent: AgentOptions,
-) -> None:
+def run(command: tuple[str, ...], timeout_s: int, where: Where) -> None:
     """Run a shell command in a session of an agent, and exit with its exit code; with 124 if it timed out.
 
     The policy of the configuration is for models, who don't see what they do; a shell or folder that it names counts
@@ -59,16 +49,18 @@ def run(
             async for event in running:
                 match event:
                     case ContentDelta():
-                        if as_json:
+                        if where.as_json:
                             click.echo(json.dumps({"stdout": event.stdout, "stderr": event.stderr}, ensure_ascii=False))
                         else:
                             click.echo(event.stdout, nl=False)
                             click.echo(event.stderr, nl=False, err=True)
                     case ContentStop():
-                        if as_json:
+                        if where.as_json:
                             ended = {"exit_code": event.exit_code, "status": event.status}
                             click.echo(json.dumps({**ended, "session_id": call.session_id}))
+                        if event.timed_out:
+                            click.echo(f"agentcore-mcp: ended after {timeout_s} s, by --timeout", err=True)
                         return _TIMED_OUT if event.timed_out else event.exit_code
         raise StreamInterruptedError("the command's stream ended without saying how the command ended")
 
-    make(agent, which, session, work, go_on=go_on)
+    make(where, work)

@@ -11,6 +11,7 @@ import anyio
 import click
 
 from agentcore_mcp.cli.options import AgentOptions, agent_options, settings_for
+from agentcore_mcp.cli.terminal.naming import agent_option, sessions_named
 from agentcore_mcp.cli.terminal.opened import Opened, OpenedSessions
 from agentcore_mcp.errors import AgentCoreError, ConfigurationError
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("session", required=False, default="")
-@click.option("--agent", "which", default="", metavar="NAME", help="Which agent, where there are several.")
+@click.argument("session", required=False, default="", shell_complete=sessions_named)
+@agent_option
 @click.option("--all", "every", is_flag=True, help="All sessions that were opened from this machine's terminals.")
 @agent_options
 def stop(session: str, which: str, *, every: bool, agent: AgentOptions) -> None:
@@ -43,7 +44,7 @@ def stop(session: str, which: str, *, every: bool, agent: AgentOptions) -> None:
 @agent_options
 def agents(*, as_json: bool, agent: AgentOptions) -> None:
     """List the agents that are configured, and those that discovery finds."""
-    with settings_for(agent) as settings:
+    with settings_for(agent, quiet=True) as settings:
         rows = anyio.run(_agents, settings)
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))

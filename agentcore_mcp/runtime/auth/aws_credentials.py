@@ -54,8 +54,7 @@ def usable_credentials(session: Any) -> Any:
         raise CredentialsError(
             "no AWS credentials found; set AWS_PROFILE to a profile of ~/.aws/config (and run `aws sso login --profile "
             "NAME` if it signs in through IAM Identity Center), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
-            "run where a role is attached; a runtime with OAuth takes a bearer token, a local AgentCore any keys or "
-            "NoAuth()"
+            "run where a role is attached; a runtime with OAuth takes a bearer token, a local AgentCore any keys"
         )
     parts = [frozen.access_key, frozen.secret_key, *filter(None, [frozen.token])]
     if not all(isinstance(part, str) and is_sendable(part) for part in parts):

@@ -89,10 +89,11 @@ class Health:
         self._probed = True
         if scope["method"] not in ("GET", "HEAD"):
             return PlainTextResponse("GET or HEAD\n", 405, {"Allow": "GET, HEAD"})
-        good = scope["path"] == ALIVE_PATH or (not self.draining and await self._reaches_store())
+        good = scope["path"] == ALIVE_PATH or (not self.draining and await self.reaches_store())
         return PlainTextResponse("ok\n" if good else "not ready\n", 200 if good else 503, {"Cache-Control": "no-store"})
 
-    async def _reaches_store(self) -> bool:
+    async def reaches_store(self) -> bool:
+        """Tell whether the store takes what is written; if not, log it."""
         now = asyncio.get_running_loop().time()
         if self._checked is None or (self._checked.done() and now >= self._checked_at + CHECK_AGAIN_S):
             self._checked, self._checked_at = asyncio.create_task(self._check()), now
@@ -116,6 +117,8 @@ class Health:
             at_most_s: The time, in seconds; with 0, nothing is waited for.
             stop_accepting: Is called when connections are to be refused.
         """
+        if at_most_s:
+            logger.warning("draining for up to %g s; another signal ends that", at_most_s)
         self._time.deadline = anyio.current_time() + at_most_s
         with self._time:
             await asyncio.sleep(min(NOTICE_S, at_most_s / 10) if self._probed else 0)

@@ -72,8 +72,8 @@ def published(settings: Settings) -> list[Tool]:
 
 
 def display_name(agent: Agent) -> str:
-    """Return what tells one configured server from another: the runtime's name, and its endpoint's if there is one."""
-    return f"{agent.arn.runtime_id} ({agent.qualifier})" if agent.qualifier else agent.arn.runtime_id
+    """Return what tells one configured server from another: the agent's name, and its endpoint's if there is one."""
+    return f"{agent.name} ({agent.qualifier})" if agent.qualifier else agent.name
 
 
 def _ask_tool(agent: Agent, settings: Settings) -> Tool:

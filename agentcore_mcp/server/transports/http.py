@@ -162,6 +162,7 @@ async def serve_http(
     async with anyio.create_task_group() as tasks:
         with listening, end_signals(on_signal):
             announce(f"http://{bound_host}:{bound_port}{PATH}")
+            tasks.start_soon(health.reaches_store)
             await http.serve(sockets=[listening])
 
 

@@ -80,6 +80,7 @@ class Workers:
 
                 async def renew() -> None:
                     async with renewing:
+                        logger.warning("SIGHUP: replacing the workers one by one")
                         for old in list(self._wanted):
                             # Fewer, if one has ended meanwhile: the new one takes its place.
                             if not self._ending and await start() and len(self._wanted) > self._count:

@@ -345,7 +345,8 @@ def test_a_store_that_does_not_answer_is_told_without_its_password(
     findings = doctor("--config", written(tmp_path / "c.toml", head + table + store + rest + text), code=1)
 
     assert findings["store"]["state"] == "failed"
-    assert "server.store" in findings["store"]["next_step"]
+    assert findings["store"]["detail"].startswith("Redis at 127.0.0.1:9 (server.store): ")
+    assert "start Redis there" in findings["store"]["next_step"]
     assert "not-a-real-password" not in str(findings)
 
 

@@ -340,6 +340,7 @@ def test_a_list_of_sessions_that_an_earlier_version_wrote_gets_the_endpoints(tmp
     opened.used("arn", "s" * 40, agent="a", called="c")
     with closing(sqlite3.connect(tmp_path / "agentcore-mcp" / "sessions.sqlite")) as database, database:
         database.execute("ALTER TABLE sessions DROP COLUMN endpoint_url")
-    opened.reached_at("arn", "s" * 40, "https://example.com")
+    opened.used("arn", "s" * 40, agent="a", called="c", endpoint_url="https://example.com")
+    opened.used("arn", "s" * 40, agent="a", called="c")
 
     assert [one.endpoint_url for one in opened.all()] == ["https://example.com"]

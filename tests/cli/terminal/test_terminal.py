@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 from agentcore_mcp.cli import main
 from agentcore_mcp.cli.terminal.opened import OpenedSessions
+from agentcore_mcp.config.installation import state_folder
 from agentcore_mcp.local import LocalAgentCore
 
 if TYPE_CHECKING:
@@ -83,7 +84,10 @@ def test_a_command_s_output_and_exit_code_are_those_of_the_process(call: Run) ->
 
 
 def test_a_command_that_times_out_exits_as_the_usual_program_does(call: Run) -> None:
-    assert call("run", "--timeout", "1", "--", "echo first; sleep 60", code=124).stdout == "first\n"
+    result = call("run", "--timeout", "1", "--", "echo first; sleep 60", code=124)
+
+    assert result.stdout == "first\n"
+    assert result.stderr == "agentcore-mcp: ended after 1 s, by --timeout\n"
 
 
 def test_events_are_printed_as_json_lines(call: Run) -> None:
@@ -184,13 +188,18 @@ def test_words_that_an_encoding_lacks_are_replaced(environ: dict[str, str]) -> N
     assert result.stdout.decode("latin-1").startswith('You said "Grüße ? you".')
 
 
-def test_a_home_that_can_t_be_written_to_is_told_with_the_variable_to_set(
+def test_a_home_that_can_t_be_written_to_is_a_warning_with_the_variable_to_set(
     call: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
 
-    assert "XDG_STATE_HOME may name another folder" in call("invoke", "hi", code=1).stderr
+    asked, ran = call("invoke", "hi"), call("run", "--", "echo hi; exit 3", code=3)
+
+    assert asked.stdout.startswith('You said "hi".')
+    assert ran.stdout == "hi\n"
+    assert asked.stderr.count("XDG_STATE_HOME may name another folder") == 1
+    assert "XDG_STATE_HOME may name another folder" in call("sessions", code=1).stderr
 
 
 @pytest.mark.parametrize(
@@ -311,3 +320,50 @@ def test_a_paragraph_that_is_higher_than_the_terminal_is_printed_once(environ: d
 
     assert code == 0
     assert [seen.count(f"word{number} ") for number in (5, 250, 398)] == [1, 1, 1]
+
+
+def test_old_sessions_are_listed_only_if_all_are_asked_for(call: Run) -> None:
+    call("invoke", "--session", "old", "hi")
+    call("invoke", "--session", "new", "hi")
+    with closing(sqlite3.connect(state_folder(os.environ) / "sessions.sqlite")) as database, database:
+        database.execute("UPDATE sessions SET used_at = ? WHERE called = 'old'", (time.time() - 28_900,))
+
+    def listed(*arguments: str) -> list[str]:
+        return [one["called"] for one in json.loads(call("sessions", *arguments, "--json").stdout)]
+
+    assert listed() == ["new"]
+    assert listed("--all") == ["old", "new"]
+    assert listed("list", "old") == ["old"]
+    call("stop", "--all")
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("stop re", ["review"]),
+        ("preview ", ["other", "review"]),
+        ("invoke --session o", ["other"]),
+        ("run --agent lo", ["local_agent"]),
+        ("sessions stop --agent ", ["local_agent"]),
+        ("sessions stop re", ["review"]),
+    ],
+)
+def test_a_shell_completes_sessions_and_agents(
+    call: Run, environ: dict[str, str], words: str, completed: list[str]
+) -> None:
+    arn = environ["AGENTCORE_RUNTIME_ARN"]
+    for name in ("review", "other"):
+        OpenedSessions().used(arn, name * 10, agent="local_agent", called=name)
+    given = {"_AGENTCORE_MCP_COMPLETE": "bash_complete", "COMP_WORDS": f"agentcore-mcp {words}"}
+    given["COMP_CWORD"] = str(len(given["COMP_WORDS"].split(" ")) - 1)
+    result = CliRunner().invoke(main, [], env=given, prog_name="agentcore-mcp")
+
+    assert [line.partition(",")[2] for line in result.stdout.splitlines()] == completed
+
+
+def test_the_log_of_the_sample_agent_does_not_come_between_the_words(tmp_path: Path) -> None:
+    environ = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "agentcore_mcp", "invoke", "--local", "hi"]
+    result = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=50, check=True)
+
+    assert (result.stdout[:14], result.stderr) == ('You said "hi".', "")
