@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
-from pydantic import BaseModel
 
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mcp.server.session import ServerSession
 
     from agentcore_mcp.config import Settings
@@ -74,21 +71,11 @@ _HOSTS = {
 }
 
 
-class Introduction(BaseModel, frozen=True):
-    """What a host said of itself in an earlier request, where the current one says nothing.
-
-    Attributes:
-        name: Its ``clientInfo.name``.
-        knows_apps: Whether it shows MCP Apps.
-    """
+class Introduction(NamedTuple):
+    """What a host said of itself in an earlier request: its ``clientInfo.name``, and whether it shows MCP Apps."""
 
     name: str = ""
     knows_apps: bool = False
-
-    @classmethod
-    def of(cls, name: str, capabilities: Mapping[str, Any]) -> Self:
-        """Return it by what a client declares."""
-        return cls(name=name, knows_apps=_knows_apps(capabilities.get("extensions")))
 
 
 # Of the client of the current request.
@@ -100,9 +87,9 @@ def host_of(session: ServerSession, settings: Settings) -> Host:
     params, capabilities = session.client_params, session.client_capabilities
     told = introduced.get(Introduction())
     name = told.name if params is None else params.client_info.name
-    knows_apps = told.knows_apps if capabilities is None else _knows_apps(capabilities.extensions)
+    apps = told.knows_apps if capabilities is None else knows_apps(capabilities.extensions)
     known = next((host for beginning, host in _HOSTS.items() if name.startswith(beginning)), Host())
-    shows = settings.live_view != "off" and knows_apps
+    shows = settings.live_view != "off" and apps
     return Host(
         settings.handoff_after_s or known.handoff_after_s,
         settings.result_max_chars or known.result_max_chars,
@@ -110,7 +97,7 @@ def host_of(session: ServerSession, settings: Settings) -> Host:
     )
 
 
-def _knows_apps(extensions: Any) -> bool:
+def knows_apps(extensions: Any) -> bool:
     """Tell whether a host shows MCP Apps, as ``mcp.server.apps.client_supports_apps`` does of a context."""
     apps = extensions.get(EXTENSION_ID) if isinstance(extensions, dict) else None
     types = apps.get("mimeTypes") if isinstance(apps, dict) else None

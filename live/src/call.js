@@ -22,6 +22,7 @@ const STATES = {
   INPUT_REQUIRED: "The agent waits for your answer",
   TIMED_OUT: "Ended by its timeout",
   FAILED: "Failed",
+  GONE: "Ended, or not known any more",
   UNANSWERED: "Waits for your approval",
   DENIED: "Not allowed",
 };
@@ -117,7 +118,8 @@ export class CallView {
       try {
         seen = await this.#call("watch_call", { handle, offset, wait_seconds: WAIT_S });
       } catch (error) {
-        if (error.refused || failed === RETRY_MS.length) return this.ended("FAILED", error.message);
+        if (error.refused) return this.ended("GONE", error.message);
+        if (failed === RETRY_MS.length) return this.ended("FAILED", error.message);
         await pause(RETRY_MS[failed++]);
         continue;
       }
@@ -201,7 +203,7 @@ export class CallView {
     );
   }
 
-  #askApproval({ arguments: given, command, agent }) {
+  #askApproval({ arguments: given, command, question }) {
     this.#state("UNANSWERED");
     const decide = async (run) => {
       for (const one of buttons) one.disabled = true;
@@ -217,7 +219,7 @@ export class CallView {
     };
     const buttons = [button("Run it", () => decide(true), "primary"), button("Don't run it", () => decide(false))];
     const shown = make("pre", { tabIndex: 0, "aria-label": "Command" }, visible(command));
-    const where = make("p", {}, "May this command be run in a session of ", make("b", {}, agent), "?");
+    const where = make("p", {}, visible(question));
     this.#parts.ask.replaceChildren(where, shown, make("div", { className: "buttons" }, ...buttons));
     if (!this.#host.acts) this.#problem("This host lets the view call no tools, so nothing can be approved here.");
   }

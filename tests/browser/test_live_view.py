@@ -211,7 +211,7 @@ async def test_stopping_ends_the_session_and_cancelling_the_call(host: Browser, 
 async def test_a_command_waits_for_its_user(host: Browser, tmp_path: Path, runs: bool) -> None:
     async with serving(host, tmp_path, commands="ask") as agent:
         asked = await host.do("show", tool="run_command", arguments={"command": "rm -rf build\u202e # \u200bx"})
-        await host.do("until", text="May this command be run")
+        await host.do("until", text="May this be run")
         shown = await host.text()
         assert await host.do("axe") == []
         await host.picture("approval")

@@ -89,7 +89,7 @@ async def test_a_command_that_needs_approval_gets_it_there(host: Browser, tmp_pa
     async with page(host, tmp_path, commands="ask") as (_, agent):
         await host.do("fill", label="Command", text="rm -rf build")
         await host.do("click", name="Run")
-        await host.do("until", text="May this command be run")
+        await host.do("until", text="May this be run")
         assert agent.requests == []
         agent.say(ContentStop(0, "COMPLETED"), None)
         await host.do("click", name="Run it")

@@ -6,11 +6,11 @@ command itself in it, is sealed by the server's key, and is good for one princip
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.request_state import InvalidRequestState
-from pydantic import BaseModel, ValidationError
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.wire.characters import visible
@@ -24,33 +24,29 @@ if TYPE_CHECKING:
 # As long as the SDK's own questions.
 _VALID_S = 600
 META = "agentcore-mcp/approval"
-# No state that the same key seals for the SDK begins like this.
-_PURPOSE = b"approval of a command\0"
-
-
-class _Approval(BaseModel, extra="forbid"):
-    principal: str
-    until: float
-    arguments: dict[str, Any]
+# What the same key seals for the SDK is an object, not a list that begins like this.
+_PURPOSE = "approval"
 
 
 def with_question(
     result: CallToolResult, codec: OneTimeCodec, caller: Caller, arguments: dict[str, Any]
 ) -> CallToolResult:
-    """Return a result with what the page needs to ask its user: the command, and what approves it.
+    """Return the result of a command that has not run, with what the page needs to ask its user.
 
     Args:
-        result: The result, which says that the command has not run.
+        result: The result.
         codec: Seals the token.
         caller: Who called.
         arguments: Of ``run_command``, to be called with if the user approves.
     """
-    approval = _Approval(principal=caller.principal.key, until=time.time() + _VALID_S, arguments=arguments)
-    token = codec.seal(_PURPOSE + approval.model_dump_json().encode())
+    state = [_PURPOSE, caller.principal.key, time.time() + _VALID_S, arguments]
     shown = "\n".join(map(visible, str(arguments["command"] or arguments["input"]).split("\n")))
-    only = caller.settings.discovery is None and len(caller.settings.agents) == 1
-    answer = {"approval": token} | ({} if only else {"agent": arguments["agent"]})
-    result.meta = {META: {"arguments": answer, "command": shown, "agent": arguments["agent"]}}
+    answer = {"approval": codec.seal(json.dumps(state).encode())}
+    if caller.settings.discovery is not None or len(caller.settings.agents) > 1:
+        answer["agent"] = arguments["agent"]
+    into = f"typed into the shell {arguments['shell']} of" if arguments["input"] else "run in"
+    asks = f"May this be {into} a session of {arguments['agent']}?"
+    result.meta = {META: {"arguments": answer, "question": asks, "command": shown}}
     return result
 
 
@@ -61,11 +57,11 @@ async def approved(codec: OneTimeCodec, caller: Caller, token: str) -> dict[str,
         InvalidRequestError: If it is not one of the caller's, too old, or used.
     """
     try:
-        payload = await codec.unseal_once(token)
-        approval = _Approval.model_validate_json(payload.removeprefix(_PURPOSE))
-    except (InvalidRequestState, ValidationError) as error:
-        raise InvalidRequestError("this approval is not valid, or was used; nothing was run") from error
-    mine = payload.startswith(_PURPOSE) and approval.principal == caller.principal.key
-    if not mine or approval.until < time.time():
-        raise InvalidRequestError("this approval is not valid any more; nothing was run. Have the command asked again")
-    return approval.arguments
+        state = json.loads(await codec.unseal_once(token))
+    except InvalidRequestState:
+        state = None
+    match state:
+        case [str(purpose), str(owner), float(until), dict(arguments)] if purpose == _PURPOSE:
+            if owner == caller.principal.key and until > time.time():
+                return arguments
+    raise InvalidRequestError("this approval is not valid, was used, or is too old; nothing was run")

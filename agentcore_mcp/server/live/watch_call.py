@@ -72,14 +72,16 @@ async def watch_call(
     cancel: Annotated[bool, Field(description="End the call.")] = False,
 ) -> Annotated[CallToolResult, WatchCallResult]:
     """Return what is new of a call, at once or as soon as there is anything."""
-    calls = caller_of(ctx).calls
+    caller = caller_of(ctx)
+    calls = caller.calls
     with tool_errors() as facts:
         if offset < 0 or not 0 <= wait_seconds <= WAIT_MAX_S:
             raise InvalidRequestError(f"offset has to be 0 or more, and wait_seconds 0 to {WAIT_MAX_S}")
         call = await calls.named(handle)
         facts.agent = call.session.target.agent
         if cancel and not call.finished:
-            await _cancel(ctx, call)
+            call.cancel(cancelled()) if call.stored is None else await call.stored.cancel()
+            caller.cancelled(call.session)
         # Without a log, nothing is read, and there may be an end to wait for.
         with anyio.move_on_after(wait_seconds):
             while not call.finished and (call.live is None or call.live.kept_bytes <= offset):
@@ -116,12 +118,3 @@ def _error(call: Call, facts: CallFacts) -> str:
     if isinstance(call.failure, AgentCoreError):
         return explanation(call.failure, facts)
     return "" if call.failure is None else "the call failed inside the server"
-
-
-async def _cancel(ctx: ToolContext, call: Call) -> None:
-    """End a call, here or at the worker that reads it, and its session if the agent is configured so."""
-    if call.stored is None:
-        call.cancel(cancelled())
-    else:
-        await call.stored.cancel()
-    caller_of(ctx).cancelled(call.session)

@@ -9,11 +9,8 @@ from __future__ import annotations
 import json
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Any
 
-from pydantic import ValidationError
-
-from agentcore_mcp.server.hosts import Introduction
+from agentcore_mcp.server.hosts import Introduction, knows_apps
 
 _ID_BYTES = 16
 _NAME_MAX_CHARS = 64
@@ -22,18 +19,20 @@ _NAME_MAX_CHARS = 64
 def session_id_for(first_request: bytes) -> str:
     """Return a new session id, with what the request says of its client."""
     try:
-        params: dict[str, Any] = json.loads(first_request)["params"]
-        name = str(params["clientInfo"]["name"])[:_NAME_MAX_CHARS]
-        introduction = Introduction.of(name, params.get("capabilities") or {})
+        params = json.loads(first_request)["params"]
+        name, extensions = params["clientInfo"]["name"], (params.get("capabilities") or {}).get("extensions")
+        told = Introduction(str(name)[:_NAME_MAX_CHARS], knows_apps(extensions))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        introduction = Introduction()
-    told = urlsafe_b64encode(introduction.model_dump_json(exclude_defaults=True).encode()).decode()
-    return f"{secrets.token_hex(_ID_BYTES)}.{told}"
+        told = Introduction()
+    return f"{secrets.token_hex(_ID_BYTES)}.{urlsafe_b64encode(json.dumps(told).encode()).decode()}"
 
 
 def introduction_of(session_id: str) -> Introduction:
     """Return what a session id says of the client; nothing, if another server made it."""
     try:
-        return Introduction.model_validate_json(urlsafe_b64decode(session_id.partition(".")[2]))
-    except (ValueError, ValidationError):
-        return Introduction()
+        match json.loads(urlsafe_b64decode(session_id.partition(".")[2])):
+            case [str(name), bool(apps)]:
+                return Introduction(name, apps)
+    except ValueError:
+        pass
+    return Introduction()

@@ -20,6 +20,7 @@ from tests.support.servers import loopback_server
 from tests.support.tools import data_of, operations, say_hello, settings, text_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from mcp.types import CallToolResult
@@ -126,24 +127,26 @@ async def test_an_approval_gets_too_old() -> None:
     codec = server.state.confirmations
     async with app_host(server) as client:
         arguments = question(await client.call_tool("run_command", {"command": "ls"}))["arguments"]
-        sealed = codec.unseal(arguments["approval"])
-        begins = sealed.index(b"{")
-        old = {**json.loads(sealed[begins:]), "until": time.time() - 1}
-        arguments["approval"] = codec.seal(sealed[:begins] + json.dumps(old).encode())
+        purpose, owner, _, command = json.loads(codec.unseal(arguments["approval"]))
+        old = [purpose, owner, time.time() - 1, command]
+        arguments["approval"] = codec.seal(json.dumps(old).encode())
         refused = await client.call_tool("decide_command", {**arguments, "run": True})
 
-    assert "not valid any more" in text_of(refused)
+    assert "too old; nothing was run" in text_of(refused)
 
 
-@pytest.mark.parametrize("purpose", [b"", b"something else\0"])
-async def test_nothing_that_was_sealed_for_another_purpose_approves(purpose: bytes) -> None:
+@pytest.mark.parametrize(
+    "changed", [lambda state: ["", *state[1:]], lambda state: state[1:], lambda state: {"a": state}]
+)
+async def test_nothing_that_was_sealed_for_another_purpose_approves(changed: Callable[[list[Any]], Any]) -> None:
     server = create_server(settings("http://127.0.0.1:9", agent=ASK))
     codec = server.state.confirmations
     async with app_host(server) as client:
         arguments = question(await client.call_tool("run_command", {"command": "ls"}))["arguments"]
-        sealed = codec.unseal(arguments["approval"])
-        arguments["approval"] = codec.seal(purpose + sealed[sealed.index(b"{") :])
-        refused = await client.call_tool("decide_command", {**arguments, "run": True})
+        state = changed(json.loads(codec.unseal(arguments["approval"])))
+        refused = await client.call_tool(
+            "decide_command", {**arguments, "approval": codec.seal(json.dumps(state).encode()), "run": True}
+        )
 
     assert refused.is_error
     assert "nothing was run" in text_of(refused)
