@@ -212,7 +212,7 @@ class BlockingRuntimeClient(HarnessMethods):
         session_id = new_session_id() if session_id is None else session_id
         operation = card_request(arn, session_id=session_id, qualifier=qualifier, headers=headers)
         request = RuntimeRequest(arn, operation, session_id, self._stop_timeout_s)
-        return self._answer(request, auth or self._auth, invocation_body)
+        return self._answer(request, auth or self.auth, invocation_body)
 
     @contextmanager
     def _answer(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class HarnessMethods:
     """See ``BlockingRuntimeClient``."""
 
-    _auth: httpx2.Auth
+    auth: httpx2.Auth
     _read_timeout_s: float
     _answer: Callable[..., AbstractContextManager[Any]]
 
@@ -67,4 +67,4 @@ class HarnessMethods:
         )
         timeout_s = self._read_timeout_s if read_timeout_s is None else read_timeout_s
         request = RuntimeRequest(arn, operation, session_id, timeout_s)
-        return self._answer(request, auth or self._auth, harness_body, EVENT_STREAM_TYPE)
+        return self._answer(request, auth or self.auth, harness_body, EVENT_STREAM_TYPE)
