@@ -82,7 +82,7 @@ class Preview:
             answer = StreamingResponse(response.aiter_raw(), status)
             answer.raw_headers = [
                 (name.encode("latin-1"), value.encode("latin-1"))
-                for name, value in self._incoming(response.headers.multi_items())
+                for name, value in self._incoming(response.headers.raw)
             ]
             if ERROR_TYPE_HEADER in response.headers and response.headers.get("content-length") == "0":
                 await self._told(status, response.headers[ERROR_TYPE_HEADER])(request.scope, request.receive, send)
@@ -114,9 +114,9 @@ class Preview:
                 passed.append((name, value))
         return passed
 
-    def _incoming(self, headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    def _incoming(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
         passed = []
-        for name, value in end_to_end(headers):
+        for name, value in end_to_end((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers):
             if name == "location":
                 there = value.removeprefix(self._upstream) if value.startswith(f"{self._upstream}/") else value
                 passed.append((name, there.removeprefix(self._base) if there.startswith(f"{self._base}/") else there))

@@ -159,6 +159,8 @@ def test_cookies_are_those_of_the_website_alone(site: Site) -> None:
         "two=2; Path=/; SameSite=none; Secure",
     ]
     assert not {"strict-transport-security", "keep-alive"} & answer.headers.keys()
+    assert (b"x-name", "中é".encode()) in answer.headers.raw
+    assert answer.headers.get_list("x-twice") == ["1", "2"]
     assert seen["cookie"] == "one=1; two=2"
     assert own_name["cookie"].startswith("script=1")
     assert "jupyter" not in none.get("cookie", "")

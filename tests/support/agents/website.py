@@ -73,6 +73,7 @@ async def redirect(request: Request) -> Response:
 
 async def cookies(_: Request) -> Response:
     answer = PlainTextResponse("set", headers={"strict-transport-security": "max-age=9", "keep-alive": "timeout=5"})
+    answer.raw_headers += [(b"x-name", "中é".encode()), (b"x-twice", b"1"), (b"x-twice", b"2")]
     answer.set_cookie("one", "1", domain="127.0.0.1")
     answer.set_cookie("two", "2", secure=True, samesite="none")
     return answer
