@@ -33,7 +33,6 @@ class Version(NamedTuple):
     stream: str
     send: str
     get: str
-    follow: str
     cancel: str
     headers: Mapping[str, str]
 
@@ -45,10 +44,8 @@ class Version(NamedTuple):
         return {"message": message | {"kind": "message", "role": "user", "parts": [{"kind": "text", "text": text}]}}
 
 
-V0_3 = Version("message/stream", "message/send", "tasks/get", "tasks/resubscribe", "tasks/cancel", {})
-V1_0 = Version(
-    "SendStreamingMessage", "SendMessage", "GetTask", "SubscribeToTask", "CancelTask", {"A2A-Version": "1.0"}
-)
+V0_3 = Version("message/stream", "message/send", "tasks/get", "tasks/cancel", {})
+V1_0 = Version("SendStreamingMessage", "SendMessage", "GetTask", "CancelTask", {"A2A-Version": "1.0"})
 
 
 def request(method: str, params: Mapping[str, Any], request_id: str) -> bytes:

@@ -1,7 +1,8 @@
 """A2A: an agent whose answer is a task, which goes on however the stream ends that tells of it.
 
-A message is sent once. After a cut, or an answer that ends before the task does, ``tasks/get`` and
-``tasks/resubscribe`` follow the task. What goes over the line is in ``wire.a2a``.
+A message is sent once. After a cut, or an answer that ends before the task does, ``tasks/get`` follows the task.
+``tasks/resubscribe`` would be no better: what came before it is in no event, and ``a2a-sdk`` 0.3.26 adds each piece of
+an artifact to its task once more for every subscriber (measured). What goes over the line is in ``wire.a2a``.
 """
 
 from __future__ import annotations
@@ -9,13 +10,19 @@ from __future__ import annotations
 import json
 import uuid
 from contextlib import aclosing, asynccontextmanager, suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from agentcore_mcp.errors import AgentError, ProtocolError, StreamInterruptedError, TransportError
+from agentcore_mcp.errors import (
+    AgentError,
+    ProtocolError,
+    ResponseTimeoutError,
+    StreamInterruptedError,
+    TransportError,
+)
 from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, looked_at
+from agentcore_mcp.runtime.timeouts import READ_TIMEOUT_S
 from agentcore_mcp.wire.a2a import UNKNOWN_METHOD, UNSUPPORTED, V0_3, V1_0, Version, request, update_in
 
 if TYPE_CHECKING:
@@ -26,10 +33,11 @@ if TYPE_CHECKING:
 
 # The ways to send a message, in the order in which they are tried: an agent that doesn't know one has run nothing.
 _WAYS = ((V0_3, True), (V1_0, True), (V0_3, False), (V1_0, False))
-# How long a look at a task may take, the pauses after looks that failed, and those between looks, which grow.
+# How long a look at a task may take, the pauses after looks that failed, and those between looks, which grow while it
+# stays the same.
 LOOK_TIMEOUT_S = 30.0
 LOOK_AGAIN_S = (0.2, 1.0, 3.0)
-LOOK_PAUSES_S = (0.2, 5.0)
+LOOK_PAUSE_S, LOOK_PAUSE_MAX_S = 0.2, 3.0
 
 
 class A2AAgent:
@@ -126,6 +134,8 @@ class _Run:
         self._version = version
         self._session_id = session_id
         self.kept = kept
+        # The same for all requests, so that the same answer is the same.
+        self._id = str(uuid.uuid4())
         self._last: Update | None = None
 
     @property
@@ -137,15 +147,14 @@ class _Run:
         self, method: str, params: Mapping[str, Any], *, read_timeout_s: float | None = None
     ) -> AsyncGenerator[tuple[Invocation, AsyncGenerator[list[str], None]], None]:
         """Call a method, and give the answer with its pieces, of which note is taken."""
-        request_id = str(uuid.uuid4())
         async with (
             self._route.invoke(
-                request(method, params, request_id),
+                request(method, params, self._id),
                 self._session_id,
                 headers=self._version.headers,
                 read_timeout_s=read_timeout_s,
             ) as invocation,
-            aclosing(looked_at(invocation, partial(self._note, request_id))) as pieces,
+            aclosing(looked_at(invocation, self._note)) as pieces,
         ):
             yield invocation, pieces
 
@@ -174,26 +183,23 @@ class _Run:
             return [piece async for batch in pieces for piece in batch]
 
     async def _followed(self, task_id: str) -> AsyncGenerator[list[str], None]:
-        """Yield what there is of a task, and what comes until it has ended or waits."""
-        pause_s, pause_max_s = LOOK_PAUSES_S
-        while True:
-            was_over = not self._goes_on
-            try:
-                yield await self._seen(task_id)
-            except (AgentError, TransportError):
-                if was_over:
-                    return
-                raise
-            if not self._goes_on:
-                return
-            with suppress(AgentError, TransportError):
-                async with self.call(self._version.follow, {"id": task_id}) as (_, pieces):
-                    async for batch in pieces:
-                        yield batch
-            # If it is over now, it is seen once more: what came before the subscription is nowhere else.
+        """Yield what there is of a task whenever it has changed, until it has ended or waits.
+
+        Raises:
+            ResponseTimeoutError: If it stays the same for as long as an agent may be silent.
+        """
+        silence_s = self._route.read_timeout_s or READ_TIMEOUT_S
+        pause_s, known, since = LOOK_PAUSE_S, list[str](), anyio.current_time()
+        while self._goes_on:
+            found = await self._seen(task_id)
+            if found != known:
+                pause_s, known, since = LOOK_PAUSE_S, found, anyio.current_time()
+                yield found
+            elif anyio.current_time() - since > silence_s:
+                raise ResponseTimeoutError(f"the task {task_id!r} told nothing for {silence_s:g} s; it may go on")
             if self._goes_on:
                 await anyio.sleep(pause_s)
-                pause_s = min(2 * pause_s, pause_max_s)
+                pause_s = min(2 * pause_s, LOOK_PAUSE_MAX_S)
 
     async def _seen(self, task_id: str) -> list[str]:
         for pause_s in LOOK_AGAIN_S:
@@ -202,8 +208,8 @@ class _Run:
             await anyio.sleep(pause_s)
         return await self.look(self._version.get, task_id)
 
-    def _note(self, request_id: str, piece: str) -> None:
-        if (update := update_in(piece, request_id)) is None:
+    def _note(self, piece: str) -> None:
+        if (update := update_in(piece, self._id)) is None:
             return
         if update.context_id:
             self.kept["contextId"] = update.context_id
