@@ -54,10 +54,11 @@ export class CallView {
       stop: button("Stop session", () => this.#stop(), "danger"),
       output: make("div", { className: "output", role: "region", tabIndex: 0, "aria-label": "Output" }),
       ask: make("div", { className: "ask" }),
+      typing: make("div", { className: "buttons", hidden: true }),
       problem: make("p", { className: "problem", role: "alert", hidden: true }),
     });
     const header = make("header", {}, parts.state, parts.title, parts.elapsed, parts.session, parts.cancel, parts.stop);
-    this.element = make("section", { className: "call", "aria-label": "Call" }, header, parts.ask, parts.output, parts.problem);
+    this.element = make("section", { className: "call", "aria-label": "Call" }, header, parts.ask, parts.output, parts.typing, parts.problem);
     parts.cancel.hidden = parts.stop.hidden = true;
   }
 
@@ -87,7 +88,9 @@ export class CallView {
     if (data.session_id) this.#showSession(data.session_id);
     const asked = result._meta?.[APPROVAL];
     if (asked) return this.#askApproval(asked);
-    if (data.status === "RUNNING" && data.handle) return this.#follow(data.handle);
+    // A command in a shell that stays goes on while it waits for input; an agent's answer has ended.
+    const goesOn = data.status === "RUNNING" || (data.status === "INPUT_REQUIRED" && data.stdout !== undefined);
+    if (goesOn && data.handle) return this.#follow(data.handle);
     this.#append("text", data.text ?? "");
     this.#append("stdout", data.stdout ?? "");
     this.#append("stderr", data.stderr ?? "");
@@ -131,6 +134,7 @@ export class CallView {
         if (kind === "began") this.#began = Number(text) * 1000;
         else this.#append(kind, text, after);
       }
+      this.#showShell(seen);
       if (seen.dropped_bytes) this.#problem(`${seen.dropped_bytes} bytes more are not shown here.`);
       if (seen.status !== "RUNNING") return this.#end(seen, true);
       await pause(PAUSE_MS);
@@ -182,6 +186,7 @@ export class CallView {
 
   #end(data, tells) {
     this.#handle = "";
+    this.#parts.typing.hidden = true;
     this.#screen?.close();
     const code = data.exit_code === undefined || data.exit_code === null ? "" : ` · exit code ${data.exit_code}`;
     this.ended(data.status, data.error);
@@ -210,8 +215,8 @@ export class CallView {
       try {
         const result = await this.#host.call("decide_command", { ...given, run });
         this.#parts.ask.replaceChildren();
-        this.begin(result);
-        if (!run) this.#tell({ status: "DENIED: the user did not allow the command, and it was not run", tool: "run_command" });
+        if (!this.#handle || result.isError) this.begin(result);
+        if (!run && !this.#handle) this.#tell({ status: "DENIED: the user did not allow the command, and it was not run", tool: "run_command" });
       } catch (error) {
         this.#problem(error.message);
         for (const one of buttons) one.disabled = false;
@@ -256,6 +261,39 @@ export class CallView {
     } catch (error) {
       this.ended("FAILED", error.message);
     }
+  }
+
+  // Lets the user type into a command that runs in a shell that stays.
+  #showShell({ shell, asks = "", status }) {
+    const { typing } = this.#parts;
+    typing.hidden = !shell || status !== "RUNNING";
+    if (typing.hidden) return;
+    if (!typing.firstChild) {
+      const input = make("input", { autocomplete: "off", spellcheck: false, "aria-label": `Type into the shell ${shell}` });
+      const send = (text) => (this.#type(text), (input.value = ""));
+      input.onkeydown = (event) => event.key === "Enter" && !event.isComposing && send(input.value);
+      typing.append(input, button("Send", () => send(input.value), "primary"), button("Ctrl-C", () => send("^C")));
+    }
+    typing.firstChild.placeholder = asks ? `waits for input: ${visible(asks)}` : "type, and press Enter";
+  }
+
+  async #type(input) {
+    try {
+      const result = await this.#host.call("run_command", { handle: this.#handle, input });
+      const asked = result._meta?.[APPROVAL];
+      if (asked) return this.#askApproval(asked);
+      if (result.isError) return this.#problem(textOf(result));
+      // It may have ended with that, and then there is nothing left to watch.
+      if (!["RUNNING", "INPUT_REQUIRED"].includes(result.structuredContent.status)) this.#endTyped(result.structuredContent);
+    } catch (error) {
+      this.#problem(error.message);
+    }
+  }
+
+  #endTyped(data) {
+    if (!this.#handle) return;
+    this.#append("stdout", data.stdout);
+    this.#end(data, true);
   }
 
   async #cancel() {

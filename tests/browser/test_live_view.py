@@ -13,6 +13,7 @@ import anyio
 import pytest
 import pytest_asyncio
 
+from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
 from tests.support.browser import Browser, browser, require_browser
 from tests.support.mcp_hosts import MODES, TRANSPORTS, http_server
@@ -440,3 +441,31 @@ async def test_whatever_a_host_passes_on_is_shown(
         await host.do("show", tool="invoke_agent", arguments={"prompt": "hi"})
         await host.do("result", result=result)
         await host.do("until", text=shown)
+
+
+@pytest.mark.parametrize("commands", ["allow", "ask"])
+async def test_a_command_in_a_shell_that_stays_is_typed_into(host: Browser, tmp_path: Path, commands: str) -> None:
+    with LocalAgentCore(app="tests.support.agents.probe:app") as local:
+        agent = f'arn = "{local.agent_runtime_arn}"\nendpoint_url = "{local.endpoint_url}"\nauth = {{ none = true }}'
+        toml = f'live_handoff_after = {HANDOFF_S}\n[agents.solo]\n{agent}\ncommands = "{commands}"\n'
+        (tmp_path / "config.toml").write_text(toml, encoding="utf-8")
+        async with http_server("--config", str(tmp_path / "config.toml"), env={}) as url:
+            await host.do("connect", url=url, mode="2026-07-28")
+            command = "read -p 'Your name? ' name; echo \"Hello, $name.\"; sleep 60"
+            await host.do("show", tool="run_command", arguments={"command": command, "shell": "main"})
+            if commands == "ask":
+                await host.do("click", name="Run it")
+            await host.do("until", text="Your name?")
+            await host.do("fill", label="Type into the shell main", text="Anna")
+            await host.do("click", name="Send")
+            if commands == "ask":
+                await host.do("until", text="May this be typed into the shell main")
+                await host.do("click", name="Run it")
+            await host.do("until", text="Hello, Anna.")
+            assert await host.do("axe") == []
+            await host.do("click", name="Ctrl-C")
+            await host.do("until", text="exit code 130")
+            told = (await host.do("told"))["told"][-1]
+
+    assert "Hello, Anna." in told
+    await quiet(host)

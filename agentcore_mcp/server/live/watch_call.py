@@ -11,6 +11,7 @@ from pydantic import Field
 
 from agentcore_mcp.errors import AgentCoreError, InvalidRequestError
 from agentcore_mcp.server.call import cancelled
+from agentcore_mcp.server.hosted.shells import name_of
 from agentcore_mcp.server.live.log import LIVE, pieces_of
 from agentcore_mcp.server.live.page import FOR_PAGE
 from agentcore_mcp.server.results import CallFacts, Result, explanation, tool_errors
@@ -48,6 +49,8 @@ class WatchCallResult(Result):
     next_offset: int
     dropped_bytes: int = 0
     questions: list[dict[str, str]] = Field(default_factory=list)
+    shell: str = ""
+    asks: str = ""
     error: str = ""
 
     def as_text(self) -> str:
@@ -103,6 +106,8 @@ async def watch_call(
             next_offset=offset + size,
             dropped_bytes=0 if call.live is None else call.live.dropped_bytes,
             questions=handoff.questions(call) if ended else [],
+            shell=name_of(call.shell),
+            asks="" if call.shell is None else call.shell.asks,
             error=_error(call, facts) if ended else "",
         ).shown()
 

@@ -82,7 +82,7 @@ async def earlier(caller: Caller, facts: CallFacts, tool: str, agent: str, handl
 
 
 async def outcome(
-    ctx: ToolContext, caller: Caller, facts: CallFacts, call: Call, kind: type[CallResult]
+    ctx: ToolContext, caller: Caller, facts: CallFacts, call: Call, kind: type[CallResult], *, typed: bool = False
 ) -> CallToolResult:
     """Wait for a call for as long as the host can, and return its result or, if it goes on, what there is.
 
@@ -92,6 +92,7 @@ async def outcome(
         facts: Where is noted what an error has to say.
         call: The call.
         kind: What its result is made as, of its texts by their names.
+        typed: The request has typed something into the call.
 
     Raises:
         Exception: What the call failed with.
@@ -99,7 +100,7 @@ async def outcome(
     facts.session_id = call.session.session_id
     host = host_of(ctx.session, caller.settings)
     # A live view shows the rest. Who waits for it by its handle wants it here.
-    shown = host.has_live_view and call.phase is Phase.NEW
+    shown = host.has_live_view and (typed or call.phase is Phase.NEW)
     try:
         await caller.calls.attend(
             call,

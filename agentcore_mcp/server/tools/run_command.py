@@ -208,7 +208,7 @@ async def begun(ctx: ToolContext, caller: Caller, facts: CallFacts, call: Call, 
         await caller.shells.type(call.session, call.shell.name, text)
     if call.phase is Phase.ATTENDED:
         return RunCommandResult.not_run(call.session.session_id, handoff.RUNNING, TYPED_NOTE).shown()
-    return await handoff.outcome(ctx, caller, facts, call, RunCommandResult)
+    return await handoff.outcome(ctx, caller, facts, call, RunCommandResult, typed=bool(text))
 
 
 async def _attended(
