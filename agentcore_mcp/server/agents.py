@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Settings
     from agentcore_mcp.runtime.client import RuntimeClient
     from agentcore_mcp.runtime.retries import Retries
-    from agentcore_mcp.runtime.session_endpoint import SessionEndpoint
     from agentcore_mcp.server.protocols.detection import Spoken
 
 
@@ -176,16 +175,6 @@ class Agents:
     async def protocol_of(self, target: Target) -> str:
         """Return the name of the protocol that an agent speaks, as ``spoken_by`` does."""
         return (await self.spoken_by(target)).protocol
-
-    def session_endpoint(self, target: Target, url: str, port: int | None) -> SessionEndpoint:
-        """Return what calls the endpoint of a session of an agent.
-
-        Raises:
-            ConfigurationError: If the URL is none that credentials may be sent to.
-        """
-        from agentcore_mcp.runtime.session_endpoint import SessionEndpoint
-
-        return SessionEndpoint(url, target.auth, region=target.agent.arn.region, tls=self._certificates.read, port=port)
 
     async def aclose(self) -> None:
         """Close every connection; a later call makes new ones."""

@@ -75,8 +75,7 @@ USER_HEADER = USER.header
 MCP_SESSION_HEADER = MCP[0].header
 # Of an answer to InvokeAgentRuntime, where the runtime has allowed ports.
 ENDPOINT_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Endpoint-Url"
-# Says which port of a session its endpoint is to reach. No source documents that for AgentCore: it is the header of
-# AWS Lambda's microVMs, and one that agents on AgentCore report to get.
+# Which port of a session its endpoint is to reach: as AWS Lambda's microVMs have it; documented nowhere for AgentCore.
 PORT_HEADER = "X-aws-proxy-port"
 # In lower case, as headers are looked up. These are the only ones that a command has, too.
 TRACE_HEADERS = frozenset(member.header.lower() for member in TRACE)

@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 
 from agentcore_mcp.errors import AgentCoreError, AgentRuntimeError, InvalidRequestError
 from agentcore_mcp.runtime.websocket.connection import CLOSE_CODES
-from agentcore_mcp.wire.headers import ERROR_TYPE_HEADER, end_to_end
+from agentcore_mcp.wire.headers import end_to_end
 from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 # They would hold for all servers at this machine's address.
 _NOT_FOR_BROWSERS = ("strict-transport-security", "alt-svc", "clear-site-data")
+_ERROR_HEADER = re.compile(r"x-amzn-.*error")
 _DOMAIN = re.compile(r";\s*domain=[^;]*", re.IGNORECASE)
 _NORMAL_CLOSURE, _GOING_AWAY, _NO_CODE = 1000, 1001, 1005
 
@@ -84,10 +85,10 @@ class Preview:
                 (name.encode("latin-1"), value.encode("latin-1"))
                 for name, value in self._incoming(response.headers.raw)
             ]
-            if ERROR_TYPE_HEADER in response.headers and response.headers.get("content-length") == "0":
-                await self._told(status, response.headers[ERROR_TYPE_HEADER])(request.scope, request.receive, send)
-            else:
-                await answer(request.scope, request.receive, send)
+            # AWS documents that a refusal has its code in a header and no body, and not in which header.
+            codes = [value for name, value in response.headers.items() if _ERROR_HEADER.match(name)]
+            refused = codes and response.headers.get("content-length", "0") == "0"
+            await (self._told(status, codes[0]) if refused else answer)(request.scope, request.receive, send)
 
     async def _join(self, socket: WebSocket, target: str) -> None:
         fields = [field for field in self._outgoing(socket.headers) if not field[0].startswith("sec-websocket-")]

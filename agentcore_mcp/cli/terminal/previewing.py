@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -60,7 +61,9 @@ async def _preview(settings: Settings, session: str, which: str, to_port: int | 
 
     from agentcore_mcp.cli.terminal.browser import Preview
     from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
+    from agentcore_mcp.runtime.session_endpoint import SessionEndpoint
     from agentcore_mcp.server.agents import Agents
+    from agentcore_mcp.server.credentials import trusted_certificates
 
     told = set()
 
@@ -73,7 +76,10 @@ async def _preview(settings: Settings, session: str, which: str, to_port: int | 
 
     async with aclosing(Agents(settings, DEFAULT_RETRIES, None)) as agents:
         target, url = await _found(agents, session, which)
-        async with aclosing(agents.session_endpoint(target, url, to_port)) as endpoint:
+        region, certificates = target.agent.arn.region, partial(trusted_certificates, settings.ca_bundle)
+        async with aclosing(
+            SessionEndpoint(url, target.auth, region=region, tls=certificates, port=to_port)
+        ) as endpoint:
             config = uvicorn.Config(
                 Preview(endpoint, explain),
                 lifespan="off",

@@ -46,13 +46,7 @@ async def bridge(socket: ClientSocket, session: Session, query: Mapping[str, str
 
 
 async def join(socket: ClientSocket, session: Session, url: str, headers: Mapping[str, str]) -> None:
-    """Join the WebSockets until either is closed, or the session ends.
-
-    Args:
-        socket: The client's.
-        session: The session.
-        url: Where the session's own is, ``http://…``.
-        headers: What it is opened with.
+    """Join a client's WebSocket to one at a URL, ``http://…``, until either is closed, or the session ends.
 
     Raises:
         Refusal: If that is not accepted. The client's is not accepted before.
