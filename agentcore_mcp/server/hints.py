@@ -76,7 +76,7 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
         case AgentError():
             return _agent_failed(agent)
         case WrongProtocolError(speaks=speaks):
-            learnt = " This server asks it in that from now on." if agent.protocol == "auto" else ""
+            learnt = " A server asks it in that from the next call on." if agent.protocol == "auto" else ""
             return f"Set {agent.settings('protocol')} to {speaks!r}.{learnt}"
         case ServiceError(status=None):
             # Inside a stream, so the work had begun: none of the advice to call again applies.

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 # How long the first use of an agent waits for what it speaks, and for how long a refusal to say so counts.
 LIMIT_S = 5.0
 REFUSED_S = 600.0
-# Of a card's description: every model pays for it with each request, and anybody may have written it.
-CARD_MAX_CHARS = 200
+# Of a card's description: every model pays for it with each request. With three such agents, tools/list stays within
+# 2,000 tokens.
+CARD_MAX_CHARS = 70
 CALLED = frozenset({"http", "a2a", "agui", "mcp", "harness"})
 
 
@@ -104,7 +105,7 @@ class Detection:
     async def _describe(self, arn: RuntimeArn, card: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         with suppress(AgentCoreError):
             words = " ".join(visible(str((await card()).get("description") or "")).split())
-            self._descriptions[arn] = words if len(words) <= CARD_MAX_CHARS else f"{words[:CARD_MAX_CHARS]}…"
+            self._descriptions[arn] = words if len(words) <= CARD_MAX_CHARS else f"{words[: CARD_MAX_CHARS - 1]}…"
 
     async def _asked(self, agent: Agent, signer: SigV4Auth | None) -> Spoken:
         if signer is None:

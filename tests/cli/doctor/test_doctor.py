@@ -79,6 +79,7 @@ def test_an_agent_that_can_be_called_is_well(doctor: Doctor, local: LocalAgentCo
 
     assert failed(findings) == []
     assert findings["InvokeAgentRuntime"]["state"] == findings["InvokeAgentRuntimeCommand"]["state"] == "ok"
+    assert (findings["protocol"]["state"], findings["protocol"]["detail"][:14]) == ("skipped", "http (assumed:")
     mode = local.auth.get("mode", "none")
     said = {"none": "none: it answers anybody", "sigv4": "AWS credentials (SigV4)", "jwt": "OAuth tokens"}
     assert findings["authentication"]["detail"] == said[mode]
