@@ -38,7 +38,7 @@ export class CallView {
   #left = false;
   #began = Date.now();
   #timer;
-  #words = [];
+  #words;
   #said = "";
   #screen;
   #parts = {};
@@ -151,7 +151,7 @@ export class CallView {
   #append(kind, text, after) {
     if (!text) return;
     if (kind === "notes") {
-      this.#words = [];
+      this.#words = undefined;
       const steps = this.#parts.output.lastElementChild;
       const list = steps?.tagName === "OL" ? steps : make("ol", { className: "steps", "aria-label": "Steps" });
       for (const line of text.split("\n").filter(Boolean)) {
@@ -159,13 +159,12 @@ export class CallView {
       }
       this.#parts.output.append(list);
     } else if (kind === "text") {
-      if (!this.#words.length) {
-        this.#words = [new Words((url) => this.#host.open(url)), ""];
-        this.#parts.output.append(this.#words[0].element);
+      if (!this.#words) {
+        this.#words = new Words((url) => this.#host.open(url));
+        this.#parts.output.append(this.#words.element);
       }
-      this.#words[1] += text;
+      this.#words.add(text);
       this.#said += text;
-      this.#words[0].show(this.#words[1]);
     } else {
       if (!this.#screen) {
         this.#screen = new Screen((url) => this.#host.open(url));
@@ -173,7 +172,7 @@ export class CallView {
       }
       this.#screen.write(kind, text);
     }
-    this.#scroll();
+    queueMicrotask(() => this.#scroll());
   }
 
   // Stays at the end, unless the user has scrolled up.
@@ -251,7 +250,7 @@ export class CallView {
   }
 
   async #continue(prompt) {
-    this.#words = [];
+    this.#words = undefined;
     this.#state("RUNNING");
     try {
       const result = await this.#host.call(this.#tool || "invoke_agent", { prompt, session_id: this.#session });

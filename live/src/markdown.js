@@ -24,6 +24,8 @@ export const safeLink = (url) => {
 export class Words {
   #blocks = [];
   #open;
+  #text = "";
+  #due = false;
 
   constructor(open) {
     this.#open = open;
@@ -38,7 +40,15 @@ export class Words {
     });
   }
 
-  show(text) {
+  // What is added in one go is shown once.
+  add(text) {
+    this.#text += text;
+    if (!this.#due) queueMicrotask(() => this.#show(this.#text));
+    this.#due = true;
+  }
+
+  #show(text) {
+    this.#due = false;
     const tokens = parser.parse(text, {});
     // What is nested deeper than the parser goes would not be shown, nor what follows it.
     if (tokens.some(({ level }) => level >= DEEPEST)) {

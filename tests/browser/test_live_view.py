@@ -443,6 +443,21 @@ async def test_whatever_a_host_passes_on_is_shown(
         await host.do("until", text=shown)
 
 
+async def test_thousands_of_small_pieces_are_shown_as_soon_as_they_have_come(host: Browser, tmp_path: Path) -> None:
+    async with serving(host, tmp_path) as agent:
+        await host.do("show", tool="invoke_agent", arguments={"prompt": "hi"})
+        agent.say("begun ")
+        await host.do("until", text="begun")
+        began_at = time.time()
+        agent.say(*[f"**word{number}** and\n\n" for number in range(3_000)], None)
+        seen_after_s = await host.do("until", text="word2999") - began_at
+        await host.do("until", text="Done")
+        blocks = await host.do("evaluate", code="document.querySelectorAll('.words strong').length")
+
+    assert blocks == 3_000
+    assert seen_after_s < 20
+
+
 @pytest.mark.parametrize("commands", ["allow", "ask"])
 async def test_a_command_in_a_shell_that_stays_is_typed_into(host: Browser, tmp_path: Path, commands: str) -> None:
     with LocalAgentCore(app="tests.support.agents.probe:app") as local:
