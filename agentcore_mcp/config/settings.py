@@ -6,7 +6,7 @@ somewhere must not choose which account is called.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -21,8 +21,8 @@ from agentcore_mcp.wire.ids import RuntimeArn
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-ToolName = Literal["invoke_agent", "run_command", "stop_session", "list_agents", "read_output"]
-TOOL_NAMES: tuple[ToolName, ...] = ("invoke_agent", "run_command", "stop_session", "list_agents", "read_output")
+ToolName = Literal["invoke_agent", "call_agent_tool", "run_command", "stop_session", "list_agents", "read_output"]
+TOOL_NAMES: tuple[ToolName, ...] = get_args(ToolName)
 # Room for an answer besides ids and notes; and what the SDK's clients take over HTTP, 1 MiB with both channels.
 RESULT_LEAST_CHARS = 2_000
 RESULT_MOST_CHARS = 120_000
@@ -180,9 +180,14 @@ class Settings(Table):
 
     def allows(self, tool: ToolName) -> bool:
         """Tell whether a tool may be offered and called. ``ask_NAME`` is ``invoke_agent`` by another name."""
-        if tool == "run_command" and all(
-            which.commands.mode == "off" for which in (*self.agents, self.discovery) if which is not None
-        ):
+        which = [one for one in (*self.agents, self.discovery) if one is not None]
+        useful = {
+            "run_command": any(one.commands.mode != "off" for one in which),
+            "invoke_agent": any(getattr(one, "protocol", "auto") != "mcp" for one in which),
+            # Which runtimes of an account are MCP servers is not known before the first call.
+            "call_agent_tool": any(getattr(one, "protocol", "mcp") == "mcp" for one in which),
+        }
+        if not useful.get(tool, True):
             return False
         return (self.tools is None or tool in self.tools) and not (self.read_only and tool in _NOT_READ_ONLY)
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.runtime.protocols.agui import AguiAgent as AguiAgent
     from agentcore_mcp.runtime.protocols.harness import HarnessAgent as HarnessAgent
     from agentcore_mcp.runtime.protocols.http import HttpAgent as HttpAgent
+    from agentcore_mcp.runtime.protocols.mcp import McpTransport as McpTransport
     from agentcore_mcp.runtime.protocols.turn import (
         AskedAgent as AskedAgent,
         Route as Route,
@@ -98,6 +99,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "agentcore_mcp.runtime.protocols.agui": "AguiAgent",
         "agentcore_mcp.runtime.protocols.harness": "HarnessAgent",
         "agentcore_mcp.runtime.protocols.http": "HttpAgent",
+        "agentcore_mcp.runtime.protocols.mcp": "McpTransport",
         "agentcore_mcp.runtime.protocols.turn": "AskedAgent Route Turn TurnAnswer",
         "agentcore_mcp.runtime.replies": "StoppedSession",
         "agentcore_mcp.runtime.retries": "Retries",

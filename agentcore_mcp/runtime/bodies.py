@@ -14,10 +14,11 @@ from agentcore_mcp.runtime.failures import LINE_FAILURES, failure, reading_error
 from agentcore_mcp.runtime.timeouts import ERROR_BODY_TIMEOUT_S
 from agentcore_mcp.runtime.turns import Turns
 from agentcore_mcp.wire.eventstream import CommandEvent
+from agentcore_mcp.wire.headers import ANSWER_HEADERS
 from agentcore_mcp.wire.sse import SSEEvent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 
     from agentcore_mcp.runtime.readers import Body
     from agentcore_mcp.runtime.replies import Reply
@@ -43,6 +44,7 @@ class Answer(Generic[T]):
             needs our credentials.
         batches: The pieces in lists as they arrive, none of them empty.
         pieces: The pieces one by one, which is what iterating the answer goes through.
+        headers: What else the agent's own headers say, by lower-case name: trace context, and those of MCP.
     """
 
     session_id: str
@@ -52,6 +54,7 @@ class Answer(Generic[T]):
     endpoint_url: str | None
     batches: AsyncGenerator[list[T], None] = field(repr=False)
     pieces: AsyncGenerator[T, None] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self.pieces
@@ -99,6 +102,7 @@ async def answer_in(
             reply.endpoint_url,
             batches,
             pieces,
+            {name: value for name, value in reply.response.headers.items() if name in ANSWER_HEADERS},
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -34,8 +35,8 @@ _SHOWN_CHARS = 60
 _UNKNOWN_MAX = 50
 _WHOLE_NUMBER = re.compile(r"\s*-?\d+\s*")
 # What models pass for omitted arguments, in hosts that require every argument.
-_LEFT_OUT = {"string": (None, "null", "None")}
-_TYPES = {"string": "a text", "integer": "a whole number", "boolean": "true or false"}
+_LEFT_OUT = {"string": (None, "null", "None"), "object": (None, "", "null", "None")}
+_TYPES = {"string": "a text", "integer": "a whole number", "boolean": "true or false", "object": "an object"}
 
 
 class ArgumentCheck:
@@ -102,7 +103,7 @@ def check(
     """Compare arguments with a tool's schema; return them put right, and what is wrong with them.
 
     Args:
-        schema: A JSON schema whose properties are texts, whole numbers and booleans, or lists of texts.
+        schema: A JSON schema whose properties are texts, whole numbers, booleans and objects, or lists of texts.
         arguments: What the caller passed.
         ours: The names of other tools' arguments, which mean something where they are passed.
     """
@@ -145,6 +146,12 @@ def _converted(value: object, schema: Mapping[str, Any]) -> object:
             return value.lower() == "true"
         if not isinstance(value, bool):
             raise ValueError(_TYPES["boolean"])
+    if wanted == "object":
+        # Some models write it as the text that they have been taught to write.
+        with suppress(ValueError):
+            value = json.loads(value) if isinstance(value, str) else value
+        if not isinstance(value, dict):
+            raise ValueError(_TYPES["object"])
     if wanted == "string":
         if not isinstance(value, str):
             raise ValueError(_TYPES["string"])

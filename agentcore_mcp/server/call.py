@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
 from agentcore_mcp.server.hosted.accounts import current_account
@@ -101,7 +101,8 @@ class Call:
         stop: How a command ended.
         pauses: What the agent waits for a person to answer, now that its answer has ended.
         endpoint_url: Where servers in the session are reached, if its runtime allows that.
-        image: What the agent answered with, if that was a picture.
+        body: What the agent answered with, if that was more than text: a picture, or the result of a tool.
+        question: What a tool asks the user, for the next request to answer; see ``tools.call_agent_tool``.
         finished: Whether nothing more comes.
         progress: What tells the request that attends to it, while one does.
         task: What carries it out.
@@ -126,7 +127,8 @@ class Call:
     stop: ContentStop | None = None
     pauses: Sequence[Pause] = ()
     endpoint_url: str = ""
-    image: Binary | None = field(default=None, init=False)
+    body: Binary | None = field(default=None, init=False)
+    question: Any = field(default=None, init=False)
     finished: bool = field(default=False, init=False)
     progress: Progress | None = field(default=None, init=False)
     task: asyncio.Task[None] | None = None

@@ -135,7 +135,7 @@ class Calls:
                 if call.finished:
                     break
                 going_on = sum(other.phase is Phase.UNATTENDED for other in self._calls)
-                if going_on < UNATTENDED_MAX_CALLS or call.stored is not None:
+                if going_on < UNATTENDED_MAX_CALLS or call.stored is not None or call.question is not None:
                     call.hand_off(asyncio.get_running_loop().call_later(UNATTENDED_MAX_S, call.cancel))
                     return False
                 if not said_why:

@@ -73,6 +73,8 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
             return _START_AFRESH
         case AgentError(error=text) if _REFUSED_BY_AGENT in text:
             return f"{_agent_failed(agent)} Or it speaks another protocol: then set {agent.settings('protocol')}."
+        case AgentError(error_type=kind) if kind.startswith("MCP error"):
+            return f"list_agents with agent {agent.name} shows its tools and their arguments."
         case AgentError():
             return _agent_failed(agent)
         case WrongProtocolError(speaks=speaks):

@@ -154,7 +154,7 @@ def test_a_file_from_windows_is_read(read: Read) -> None:
         (agent('headers = "x"'), "agents.review.headers: has to be a table"),
         (agent('on_cancel = "ask"'), "agents.review.on_cancel: should be 'keep', 'cancel' or 'stop', not 'ask'"),
         ('expose = "both"\n' + agent(), "expose: should be 'tools' or 'agents', not 'both'"),
-        ('tools = ["invoke"]\n' + agent(), "tools[0]: should be 'invoke_agent', 'run_command', "),
+        ('tools = ["invoke"]\n' + agent(), "tools[0]: should be 'invoke_agent', 'call_agent_tool', "),
         (agent('auth = { token = "x", profile = "y" }'), "agents.review.auth: auth says one of: profile, "),
         (agent('auth = { cognito = { regoin = "x" } }'), "agents.review.auth.cognito: unknown key 'regoin', did you "),
         (agent('auth = { none = "yes" }'), "agents.review.auth.none: should be True, not 'yes'"),

@@ -44,7 +44,9 @@ def test_settings_that_cannot_work_are_refused(table: dict[str, Any], sentence: 
 @pytest.mark.parametrize(
     ("before", "flags", "left"),
     [
-        ({}, {}, set(TOOL_NAMES)),
+        # An MCP server's tools are called if there may be an MCP server.
+        ({}, {}, set(TOOL_NAMES) - {"call_agent_tool"}),
+        ({"discover": {"region": "eu-west-1"}}, {}, set(TOOL_NAMES)),
         ({}, {"read_only": True}, {"invoke_agent", "list_agents", "read_output"}),
         ({"read_only": True}, {}, {"invoke_agent", "list_agents", "read_output"}),
         ({}, {"tools": ["run_command", "stop_session"]}, {"run_command", "stop_session"}),

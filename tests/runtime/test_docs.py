@@ -47,6 +47,7 @@ async def test_every_snippet_prints_what_the_page_says(tmp_path: Path, monkeypat
         "helper": {"protocol": "harness"},
         "a2a": {"protocol": "a2a"},
         "agui": {"protocol": "agui"},
+        "mcp": {"protocol": "mcp"},
     }
     with LocalAgentCore(agents=agents) as agentcore, LocalAgentCore(auth="jwt") as guarded:
         names = {
@@ -56,6 +57,7 @@ async def test_every_snippet_prints_what_the_page_says(tmp_path: Path, monkeypat
             "harness_arn": agentcore.agents["helper"],
             "a2a_arn": agentcore.agents["a2a"],
             "agui_arn": agentcore.agents["agui"],
+            "mcp_arn": agentcore.agents["mcp"],
         }
         for code, expected in BLOCKS:
             if code not in files.values():

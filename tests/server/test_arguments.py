@@ -23,6 +23,7 @@ SCHEMA = {
         "timeout_seconds": {"type": "integer", "default": 300},
         "raw": {"type": "boolean", "default": False},
         "agent": {"type": "string", "enum": ["research", "review"]},
+        "arguments": {"type": "object"},
     },
     "required": ["prompt"],
 }
@@ -42,6 +43,10 @@ SCHEMA = {
         ({"prompt": "hi", "agent": "review"}, {"prompt": "hi", "agent": "review"}),
         ({"prompt": "hi", "session_id": "null", "agent": "None"}, {"prompt": "hi"}),
         ({"prompt": "null"}, {"prompt": "null"}),
+        ({"prompt": "hi", "arguments": {"a": [1]}}, {"prompt": "hi", "arguments": {"a": [1]}}),
+        ({"prompt": "hi", "arguments": '{"a": [1]}'}, {"prompt": "hi", "arguments": {"a": [1]}}),
+        ({"prompt": "hi", "arguments": ""}, {"prompt": "hi"}),
+        ({"prompt": "hi", "arguments": "null"}, {"prompt": "hi"}),
         ({"prompt": "hi", "wait_for_previous": True, "handle": ""}, {"prompt": "hi"}),
     ],
 )
@@ -57,6 +62,9 @@ def test_what_is_harmless_is_put_right(arguments: dict[str, Any], checked: dict[
         ({"prompt": 5}, "prompt is 5, and has to be a text"),
         ({"prompt": {"a": 1}}, 'prompt is {"a": 1}, and has to be a text'),
         ({"prompt": ["x" * 100]}, f'prompt is ["{"x" * 58}…, and has to be a text'),
+        ({"prompt": "hi", "arguments": [1]}, "arguments is [1], and has to be an object"),
+        ({"prompt": "hi", "arguments": "[1]"}, "arguments is '[1]', and has to be an object"),
+        ({"prompt": "hi", "arguments": "{"}, "arguments is '{', and has to be an object"),
         ({"prompt": "hi", "timeout_seconds": "soon"}, "timeout_seconds is 'soon', and has to be a whole number"),
         ({"prompt": "hi", "timeout_seconds": "--5"}, "timeout_seconds is '--5', and has to be a whole number"),
         ({"prompt": "hi", "timeout_seconds": "-"}, "timeout_seconds is '-', and has to be a whole number"),
@@ -71,7 +79,7 @@ def test_what_is_harmless_is_put_right(arguments: dict[str, Any], checked: dict[
         ({"prompt": "hi", "session": "x"}, "there is no argument 'session' (did you mean 'session_id'?)"),
         (
             {"prompt": "hi", "handle": "x"},
-            "there is no argument 'handle', only prompt, session_id, timeout_seconds, raw, agent",
+            "there is no argument 'handle', only prompt, session_id, timeout_seconds, raw, agent, arguments",
         ),
     ],
 )

@@ -13,11 +13,12 @@ from mcp import Client
 
 from agentcore_mcp import create_server
 from agentcore_mcp.config import Agent, Auth, Settings
+from agentcore_mcp.local import LocalAgentCore
 from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.tools import LIMIT_S, text_of
 
 if TYPE_CHECKING:
-    from agentcore_mcp.local import LocalAgentCore
+    from collections.abc import Iterator
 
 PAGE = Path(__file__).parents[2] / "docs/tools.md"
 BLOCK = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
@@ -81,15 +82,30 @@ def settings(local_agentcore: LocalAgentCore) -> Settings:
     return Settings(agents=(agent,), result_max_chars=2000)
 
 
-async def test_each_call_returns_what_the_page_shows(settings: Settings) -> None:
+@pytest.fixture(scope="module")
+def of_tools() -> Iterator[Settings]:
+    with LocalAgentCore(protocol="mcp") as local:
+        agent = Agent(
+            name="tools",
+            arn=RuntimeArn.parse(local.agent_runtime_arn),
+            protocol="mcp",
+            endpoint_url=local.endpoint_url,
+            auth=Auth(none=True),
+        )
+        yield Settings(agents=(agent,))
+
+
+async def test_each_call_returns_what_the_page_shows(settings: Settings, of_tools: Settings) -> None:
     handle = ""
     async with (
+        Client(create_server(of_tools)) as calling_tools,
         Client(create_server(settings)) as client,
         Client(create_server(settings.model_copy(update={"handoff_after_s": HANDOFF_AFTER_S}))) as impatient,
     ):
         for section in PAGE.read_text("utf-8").split("\n## "):
             for call, shown in calls(section):
-                came, handle = await made(impatient if section.startswith("Long calls") else client, call, handle)
+                by = {"Long calls": impatient, "call_agent_tool": calling_tools}.get(section.split("\n")[0], client)
+                came, handle = await made(by, call, handle)
                 for title, text in shown.items():
                     begin, dots, end = lasting(text).partition("\n...\n")
                     actual = lasting(came[title])

@@ -35,11 +35,14 @@ MAX_TOKENS = 2_000
 CHARS_PER_TOKEN = 4
 
 
-def settings(count: int, **others: Any) -> Settings:
+def settings(count: int, mcp: bool = False, **others: Any) -> Settings:
     agents = [
         Agent(name=name, arn=RuntimeArn.parse(f"{PREFIX}/{name.replace('-', '_')}-0123456789"), description=description)
         for name, description in list(AGENTS.items())[:count]
     ]
+    if mcp:
+        arn = RuntimeArn.parse(f"{PREFIX}/calendar-0123456789")
+        agents.append(Agent(name="calendar", arn=arn, protocol="mcp", description="The company's calendar."))
     return Settings.model_validate({"agents": tuple(agents), **others})
 
 
@@ -50,6 +53,12 @@ CASES = {
     "three_agents_with_handoff": settings(3, handoff_after_s=50),
     "three_agents_as_tools_with_handoff": settings(3, expose="agents", handoff_after_s=50),
     "read_only": settings(1, read_only=True),
+    "one_mcp_server": settings(0, mcp=True),
+    "three_agents_and_an_mcp_server_with_handoff": settings(3, mcp=True, handoff_after_s=50),
+    "three_agents_and_an_mcp_server_as_tools_with_handoff": settings(3, mcp=True, expose="agents", handoff_after_s=50),
+    "three_agents_and_discovery_as_tools_with_handoff": settings(
+        3, discover={"region": "us-east-1"}, expose="agents", handoff_after_s=50
+    ),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.streams.buffered import BufferedByteReceiveStream
@@ -25,15 +25,15 @@ MODES = ("legacy", "2026-07-28")
 
 @asynccontextmanager
 async def connected(
-    transport: str, mode: str = "legacy", *, env: Mapping[str, str], args: tuple[str, ...] = ()
+    transport: str, mode: str = "legacy", *, env: Mapping[str, str], args: tuple[str, ...] = (), **client_args: Any
 ) -> AsyncIterator[Client]:
-    """Start the server with flags and environment, and connect to it."""
+    """Start the server with flags and environment, and connect to it with a client of these arguments."""
     if transport == "stdio":
         server = StdioServerParameters(command=sys.executable, args=["-m", "agentcore_mcp", *args], env=dict(env))
-        async with Client(stdio_client(server), mode=mode) as client:
+        async with Client(stdio_client(server), mode=mode, **client_args) as client:
             yield client
     else:
-        async with http_server(*args, env=env) as url, Client(url, mode=mode) as client:
+        async with http_server(*args, env=env) as url, Client(url, mode=mode, **client_args) as client:
             yield client
 
 

@@ -48,7 +48,8 @@ class ToolCall:
         request_id: The id of the request, whatever that is.
         principal: Who calls, as this request's own token says; ``ANYBODY`` where no token is asked for.
         caller: What all calls of the principal share.
-        tool: The tool's name; ``invoke_agent`` also where it is called as ``ask_NAME``.
+        tool: The tool's name; ``invoke_agent`` also where it is called as ``ask_NAME``, and for what else is asked of
+            agents: a tool of one that is an MCP server, or the list of its tools.
         arguments: Its arguments.
         until_answered: Is closed when the request has been answered. A call that is handed over goes on after that.
     """
@@ -60,7 +61,8 @@ class ToolCall:
         self.principal = current_principal()
         self.caller = caller
         asked = tool.startswith(_ASK)
-        self.tool = "invoke_agent" if asked else tool
+        listed = tool == "list_agents" and given_text(arguments, "agent")
+        self.tool = "invoke_agent" if asked or listed or tool == "call_agent_tool" else tool
         self.arguments = arguments
         self.until_answered = until_answered
         self._named = tool.removeprefix(_ASK) if asked else given_text(arguments, "agent")

@@ -40,6 +40,9 @@ class Policy:
                 "stop_session": auth.scopes.stop,
             }
             self._of_tool = {tool: scope for tool, scope in scopes.items() if settings.allows(tool)}
+            if settings.allows("call_agent_tool"):
+                # To the gate, that is asking an agent.
+                self._of_tool["invoke_agent"] = auth.scopes.invoke
             if "run_command" in self._of_tool:
                 self._of_tool["decide_command"] = auth.scopes.command
         self.all_scopes = sorted({*self._required, *self._of_tool.values()})

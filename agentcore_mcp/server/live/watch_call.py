@@ -16,7 +16,7 @@ from agentcore_mcp.server.live.log import LIVE, pieces_of
 from agentcore_mcp.server.live.page import FOR_PAGE
 from agentcore_mcp.server.results import CallFacts, Result, explanation, tool_errors
 from agentcore_mcp.server.state import ToolContext, caller_of
-from agentcore_mcp.server.tools import handoff
+from agentcore_mcp.server.tools import handoff, notes
 from agentcore_mcp.server.tools.publishing import bounded, publish
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ async def watch_call(
             pieces=pieces,
             next_offset=offset + size,
             dropped_bytes=0 if call.live is None else call.live.dropped_bytes,
-            questions=handoff.questions(call) if ended else [],
+            questions=notes.questions(call) if ended else [],
             shell=name_of(call.shell),
             asks="" if call.shell is None else call.shell.asks,
             error=_error(call, facts) if ended else "",

@@ -9,7 +9,7 @@ from agentcore_mcp.errors import InvalidRequestError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agentcore_mcp.runtime.protocols.turn import AskedAgent
+    from agentcore_mcp.runtime.protocols.turn import AskedAgent, Route
     from agentcore_mcp.server.agents import Agents, Target
 
 
@@ -29,25 +29,17 @@ async def asked_agent(
     """
     # Here and not above: hosts wait for the start, and with these comes all that reads answers.
     from agentcore_mcp.runtime.protocols.http import HttpAgent
-    from agentcore_mcp.runtime.protocols.turn import Route
 
-    agent = target.agent
-    route = Route(
-        agents.client_of(target),
-        agent.arn,
-        qualifier=agent.qualifier,
-        user_id=user_id,
-        headers=headers,
-        read_timeout_s=agent.timeout_s,
-    )
+    agent, route = target.agent, route_to(agents, target, user_id=user_id, headers=headers)
     spoken = await agents.spoken_by(target)
     if spoken.obstacle:
         raise InvalidRequestError(f"{agent.name} can't be called: {spoken.obstacle}")
     match spoken.protocol:
         case "mcp":
+            told = "" if agent.protocol == "mcp" else f", which are there if {agent.settings('protocol')} is mcp"
             raise InvalidRequestError(
                 f"{agent.name} is an MCP server, which has tools and takes no prompt; list_agents shows its tools, and "
-                "call_agent_tool calls one of them"
+                f"call_agent_tool calls one of them{told}"
             )
         case "a2a":
             from agentcore_mcp.runtime.protocols.a2a import A2AAgent
@@ -63,3 +55,36 @@ async def asked_agent(
             return HarnessAgent(route, agent.harness.members if agent.harness else None)
         case _:
             return HttpAgent(route, agent.payload_for)
+
+
+async def check_has_tools(agents: Agents, target: Target) -> None:
+    """Check that an agent is an MCP server.
+
+    Raises:
+        InvalidRequestError: If it isn't, or can't be called.
+    """
+    spoken, agent = await agents.spoken_by(target), target.agent
+    if spoken.obstacle:
+        raise InvalidRequestError(f"{agent.name} can't be called: {spoken.obstacle}")
+    if spoken.protocol != "mcp":
+        raise InvalidRequestError(
+            f"{agent.name} is not an MCP server, as far as is known; ask it with invoke_agent, or set "
+            f"{agent.settings('protocol')} to mcp"
+        )
+
+
+def route_to(
+    agents: Agents, target: Target, *, user_id: str | None = None, headers: Mapping[str, str] | None = None
+) -> Route:
+    """Return how an agent is reached; the arguments are those of ``asked_agent``."""
+    from agentcore_mcp.runtime.protocols.turn import Route
+
+    agent = target.agent
+    return Route(
+        agents.client_of(target),
+        agent.arn,
+        qualifier=agent.qualifier,
+        user_id=user_id,
+        headers=headers,
+        read_timeout_s=agent.timeout_s,
+    )

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.server.live import decide_command, watch_call
-from agentcore_mcp.server.tools import invoke_agent, list_agents, read_output, run_command, stop_session
+from agentcore_mcp.server.tools import (
+    call_agent_tool,
+    invoke_agent,
+    list_agents,
+    read_output,
+    run_command,
+    stop_session,
+)
+from agentcore_mcp.server.tools.publishing import say_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
 
 _PUBLISHED: dict[ToolName, Callable[[Settings], list[Tool]]] = {
     "invoke_agent": invoke_agent.published,
+    "call_agent_tool": call_agent_tool.published,
     "run_command": run_command.published,
     "stop_session": stop_session.published,
     "list_agents": list_agents.published,
@@ -31,4 +40,4 @@ def build_tools(settings: Settings) -> list[Tool]:
         tools += watch_call.published(settings)
     if settings.live_view != "off" and settings.allows("run_command"):
         tools += decide_command.published(settings)
-    return tools
+    return say_once(tools) if settings.expose == "agents" else tools

@@ -1,11 +1,10 @@
 """A call that a request waits for, and hands over by its handle when its host can't wait any longer.
 
-Shared by the tools invoke_agent and run_command.
+Shared by the tools invoke_agent, run_command and call_agent_tool.
 """
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,17 +17,16 @@ from agentcore_mcp.server.call import Phase
 from agentcore_mcp.server.hosted.accounts import current_account
 from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.results import ERROR_MAX_CHARS, Result
-from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_MAX_S
+from agentcore_mcp.server.tools import notes
 
 if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
-    from agentcore_mcp.config import Settings
     from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.server.results import CallFacts
     from agentcore_mcp.server.state import ToolContext
-    from agentcore_mcp.wire.pauses import Pause
+    from agentcore_mcp.wire.pieces import Binary
 
 # The status of a call that goes on, and of one whose agent waits for an answer; the others are the service's own.
 RUNNING = "RUNNING"
@@ -40,9 +38,6 @@ DENIED = "DENIED"
 STDERR_SHARE = 0.25
 # In base64 and with all else, below the 1 MiB of an event that the SDK's HTTP client takes.
 IMAGE_MAX_BYTES = 700_000
-# Of what an agent asks, which it may make as long as it likes; the answer's text has all of it.
-QUESTIONS_MAX = 20
-QUESTION_MAX_CHARS = 1_000
 
 
 class CallResult(Result):
@@ -57,6 +52,14 @@ class CallResult(Result):
     def trailer(self) -> str:
         """Return the session, and how to continue, each on a line."""
         return f"[session_id: {self.session_id}]" + (f"\n[{self.note}]" if self.note else "")
+
+    def with_body(self, body: Binary | None) -> CallToolResult:
+        """Return the result of the tool, with the picture that the agent answered with, unless it is too large."""
+        result = self.shown()
+        if body is not None and len(body.content) <= IMAGE_MAX_BYTES:
+            data = b64encode(body.content).decode()
+            result.content.append(ImageContent(type="image", data=data, mime_type=body.content_type))
+        return result
 
 
 async def earlier(caller: Caller, facts: CallFacts, tool: str, agent: str, handle: str) -> Call:
@@ -84,29 +87,37 @@ async def earlier(caller: Caller, facts: CallFacts, tool: str, agent: str, handl
 async def outcome(
     ctx: ToolContext, caller: Caller, facts: CallFacts, call: Call, kind: type[CallResult], *, typed: bool = False
 ) -> CallToolResult:
-    """Wait for a call for as long as the host can, and return its result or, if it goes on, what there is.
+    """Wait for a call as ``wait`` does, and return its result as ``told`` does.
+
+    ``typed`` tells whether the request has typed something into the call.
+    """
+    host = host_of(ctx.session, caller.settings)
+    # A live view shows the rest. Who waits for it by its handle wants it here.
+    shown = host.has_live_view and (typed or call.phase is Phase.NEW)
+    await wait(ctx, caller, facts, call, caller.settings.live_handoff_after_s if shown else host.handoff_after_s)
+    return await told(caller, call, kind, shown=host.has_live_view)
+
+
+async def wait(ctx: ToolContext, caller: Caller, facts: CallFacts, call: Call, handoff_after_s: float | None) -> None:
+    """Wait for a call until it has ended, is handed over or has a question.
 
     Args:
         ctx: Of the request.
         caller: Who makes it.
         facts: Where is noted what an error has to say.
         call: The call.
-        kind: What its result is made as, of its texts by their names.
-        typed: The request has typed something into the call.
+        handoff_after_s: After how many seconds it is handed over; None if it isn't.
 
     Raises:
         Exception: What the call failed with.
     """
     facts.session_id = call.session.session_id
-    host = host_of(ctx.session, caller.settings)
-    # A live view shows the rest. Who waits for it by its handle wants it here.
-    shown = host.has_live_view and (typed or call.phase is Phase.NEW)
     try:
         await caller.calls.attend(
             call,
             ctx.report_progress,
             first=f"session_id: {call.session.session_id}",
-            handoff_after_s=caller.settings.live_handoff_after_s if shown else host.handoff_after_s,
+            handoff_after_s=handoff_after_s,
         )
     except anyio.get_cancelled_exc_class():
         # What the end of the server does to sessions is for on_exit to say.
@@ -115,22 +126,27 @@ async def outcome(
         raise
     except Exception as error:
         _fit(call, call.max_chars - min(len(str(error)), ERROR_MAX_CHARS))
-        left_out = _left_out(call, caller.settings)
+        left_out = notes.left_out(call, caller.settings)
         facts.received = "\n".join(filter(None, [in_one(**_texts(call)), f"[{left_out}]" if left_out else ""]))
         # If it is the telling that failed, the call is given up by what attended to it.
         if error is call.failure:
             await caller.calls.settle(call)
         raise
+
+
+async def told(caller: Caller, call: Call, kind: type[CallResult], *, shown: bool = False) -> CallToolResult:
+    """Return the result of a call or, if it goes on, what there is.
+
+    Args:
+        caller: Who makes it.
+        call: The call.
+        kind: What its result is made as, of its texts by their names.
+        shown: Whether a live view shows it.
+    """
     if not call.finished:
         for output in call.outputs.values():
             output.show_unfinished()
     _fit(call, call.max_chars)
-    notes = [
-        _waiting(call),
-        _going_on(call, caller.settings, shown=host.has_live_view),
-        _asking(call, caller.settings),
-        _timed_out(call),
-    ]
     ended = INPUT_REQUIRED if call.pauses else "COMPLETED"
     goes_on = INPUT_REQUIRED if call.shell and call.shell.asks else RUNNING
     members = {
@@ -141,14 +157,11 @@ async def outcome(
         "exit_code": call.stop.exit_code if call.stop else None,
         "omitted_chars": call.omitted_chars,
         "handle": call.handle if call.ever_omitted_chars or not call.finished else "",
-        "note": "; ".join(filter(None, [*notes, _left_out(call, caller.settings)])),
+        "note": notes.of(call, caller.settings, shown=shown),
         "endpoint_url": call.endpoint_url,
-        "questions": questions(call),
+        "questions": notes.questions(call),
     }
-    result = kind.model_validate(members | _texts(call)).shown()
-    if call.image is not None and len(call.image.content) <= IMAGE_MAX_BYTES:
-        data = b64encode(call.image.content).decode()
-        result.content.append(ImageContent(type="image", data=data, mime_type=call.image.content_type))
+    result = kind.model_validate(members | _texts(call)).with_body(call.body)
     if call.finished:
         await caller.calls.settle(call)
     else:
@@ -163,86 +176,6 @@ def _texts(call: Call) -> dict[str, str]:
 def in_one(text: str = "", stdout: str = "", stderr: str = "") -> str:
     """Return the texts of a call in one, stderr after stdout and marked."""
     return "\n".join(filter(None, [text, stdout, f"[stderr]\n{stderr}" if stderr else ""]))
-
-
-def _going_on(call: Call, settings: Settings, *, shown: bool) -> str:
-    if call.finished:
-        return ""
-    named = f"handle {call.handle!r}"
-    if call.shell:
-        # Also in hosts that wait, whose tools take no handle.
-        named = f"session_id {call.session.session_id!r} and shell {call.shell.name!r}"
-    wait = f"call {_tool(call, settings)} with {named} alone to wait for the rest"
-    if shown:
-        return f"still running, and the user sees it go on in the live view, which tells how it ends; or {wait}"
-    return f"still running: {wait}"
-
-
-def _waiting(call: Call) -> str:
-    if call.finished or not call.shell or not call.shell.asks:
-        return ""
-    return (
-        f"it waits for input: {_cut(call.shell.asks)!r}; pass session_id, shell and the answer as input, or ^C to "
-        "interrupt it"
-    )
-
-
-def _asking(call: Call, settings: Settings) -> str:
-    if not call.finished or not call.pauses:
-        return ""
-    schemas = [
-        f"; an answer to {_cut(pause.id) or 'it'} fits {_cut(json.dumps(pause.schema))}"
-        for pause in call.pauses[:QUESTIONS_MAX]
-        if pause.schema
-    ]
-    return (
-        f"the agent waits: have the user answer, then call {_tool(call, settings)} with session_id "
-        f"{call.session.session_id!r} and the answer as the prompt{''.join(schemas)}"
-    )
-
-
-def questions(call: Call) -> list[dict[str, str]]:
-    """Return what the agent waits for a person to answer, now that its answer has ended."""
-    return [_question(pause) for pause in call.pauses[:QUESTIONS_MAX]]
-
-
-def _question(pause: Pause) -> dict[str, str]:
-    schema = json.dumps(pause.schema) if pause.schema else ""
-    known = {"question": pause.question, "id": pause.id, "name": pause.name, "answer": schema}
-    return {name: _cut(text) for name, text in known.items() if text}
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= QUESTION_MAX_CHARS else f"{text[:QUESTION_MAX_CHARS]}…"
-
-
-def _tool(call: Call, settings: Settings) -> str:
-    agent = call.session.agent
-    asked = call.tool == "invoke_agent" and settings.expose == "agents" and agent in settings.names
-    return f"ask_{agent}" if asked else call.tool
-
-
-def _timed_out(call: Call) -> str:
-    if call.stop is None or not call.stop.timed_out:
-        return ""
-    longer = (
-        "start it in the background and look at it later"
-        if call.timeout_s == COMMAND_TIMEOUT_MAX_S
-        else f"pass a larger timeout_seconds, at most {COMMAND_TIMEOUT_MAX_S}"
-    )
-    return f"it was ended after {call.timeout_s} s, and printed this until then; if it needs longer, {longer}"
-
-
-def _left_out(call: Call, settings: Settings) -> str:
-    if not call.ever_omitted_chars:
-        return ""
-    how = f": read them with read_output, handle {call.handle!r}" if settings.allows("read_output") else ""
-    spools = {name: output.spool for name, output in call.outputs.items() if output.spool.dropped_bytes}
-    gone = "".join(
-        f"; of {name}, the {spool.dropped_bytes:,} bytes after the first {spool.kept_bytes:,} are not kept"
-        for name, spool in spools.items()
-    )
-    return f"{call.ever_omitted_chars:,} characters were left out{how}{gone}"
 
 
 def _fit(call: Call, max_chars: int) -> None:

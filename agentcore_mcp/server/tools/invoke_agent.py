@@ -60,7 +60,7 @@ def published(settings: Settings) -> list[Tool]:
     """Return one tool for all agents, or one for each, as the settings say."""
     tools = []
     if settings.expose == "agents":
-        tools += [_ask_tool(agent, settings) for agent in settings.agents]
+        tools += [_ask_tool(agent, settings) for agent in settings.agents if agent.protocol != "mcp"]
     if settings.expose == "tools" or settings.discovery is not None:
         only = settings.agents[0] if len(settings.agents) == 1 and settings.discovery is None else None
         who = f"{display_name(only)}, an AI agent on Amazon Bedrock AgentCore," if only else "an AI agent"
@@ -87,6 +87,9 @@ def _ask_tool(agent: Agent, settings: Settings) -> Tool:
         return await invoke_agent(ctx, prompt, agent.name, session_id, raw_events, handle)
 
     description = DESCRIPTION.format(agent=f"the agent {agent.name}")
+    first = next(one.name for one in settings.agents if one.protocol != "mcp")
+    if agent.name != first:
+        description = f"The same as ask_{first}, of the agent {agent.name}."
     if agent.description:
         description = f"{agent.description}\n\n{description}"
     return publish(ask, f"Ask {agent.name}", description, settings, name=f"ask_{agent.name}", meta=SHOWS_PAGE)
@@ -144,7 +147,7 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
                 if turn.kept != session.kept:
                     await book.left(session, (), turn.kept)
                 if isinstance(pieces[0], Binary) and pieces[0].content_type.startswith("image/"):
-                    call.image = pieces[0]
+                    call.body = pieces[0]
                 if raw_events:
                     lines = [data if isinstance(data, Text) else f"{event_line(data)}\n" for data in pieces]
                     call.add("text", "".join(lines))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
@@ -10,15 +11,21 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - pydantic reads it
 
 from agentcore_mcp.errors import AgentCoreError
-from agentcore_mcp.server.call import Phase
+from agentcore_mcp.server.call import Call, Phase
+from agentcore_mcp.server.hosts import host_of
+from agentcore_mcp.server.output import Output
+from agentcore_mcp.server.protocols.asking import check_has_tools
 from agentcore_mcp.server.results import Result, tool_errors
+from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.server.state import ToolContext, caller_of
+from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.publishing import publish
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
     from agentcore_mcp.config import Agent, Settings
+    from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.server.protocols.detection import Detection
 
 DESCRIPTION = "List the agents, and the sessions that this server has opened and not stopped, with their age."
@@ -58,6 +65,9 @@ class ListAgentsResult(Result):
 
     agents: list[AgentInfo]
     sessions: list[SessionInfo]
+    # Where an agent may be an MCP server, no tool has a schema of its results.
+    tools: SkipJsonSchema[str] = ""
+    session_id: SkipJsonSchema[str] = ""
     note: Annotated[str, Field(description="If set, what else there may be.")] = ""
 
     def as_text(self) -> str:
@@ -69,7 +79,8 @@ class ListAgentsResult(Result):
             for session in self.sessions
         ]
         note = [f"[{self.note}]"] if self.note else []
-        return "\n".join(["agents:", *agents, *note, "open sessions:", *(sessions or ["(none)"])])
+        tools = [f"tools (session_id: {self.session_id}):", self.tools] if self.session_id else []
+        return "\n".join([*tools, "agents:", *agents, *note, "open sessions:", *(sessions or ["(none)"])])
 
 
 def published(settings: Settings) -> list[Tool]:
@@ -77,15 +88,16 @@ def published(settings: Settings) -> list[Tool]:
     return [publish(list_agents, "List agents and sessions", DESCRIPTION, settings, read_only=True)]
 
 
-async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsResult]:
-    """List the agents, and the sessions that this server opened."""
+async def list_agents(ctx: ToolContext, agent: str = "") -> Annotated[CallToolResult, ListAgentsResult]:
+    """List the agents, and the sessions that this server opened; and the tools of an agent that is an MCP server."""
     caller = caller_of(ctx)
+    tools = await _tools(ctx, caller, agent) if agent else {}
     now = time.time()
     opened = await caller.ledger.open()
     # Another worker may have what is not handed over, and a watcher can't find it there.
     shared = caller.settings.server.store is not None
     shown = [call for call in caller.calls.running if call.live and (not shared or call.phase is Phase.UNATTENDED)]
-    notes = []
+    notes = [*filter(None, [tools.pop("note", "")])]
     if len(opened) > LISTED_MAX_SESSIONS:
         notes.append(f"{len(opened)} sessions are open; listed are the {LISTED_MAX_SESSIONS} used last")
     with tool_errors():
@@ -108,6 +120,7 @@ async def list_agents(ctx: ToolContext) -> Annotated[CallToolResult, ListAgentsR
             )
             for session in opened[-LISTED_MAX_SESSIONS:]
         ],
+        **tools,
         note="; ".join(notes),
     ).shown()
 
@@ -121,3 +134,32 @@ def _info(agent: Agent, detection: Detection) -> AgentInfo:
         protocol="" if spoken is None or spoken.assumed else spoken.protocol,
         obstacle=spoken.obstacle if spoken else "",
     )
+
+
+class _Listed(handoff.CallResult):
+    text: str
+
+    def as_text(self) -> str:
+        return self.text
+
+
+async def _tools(ctx: ToolContext, caller: Caller, agent: str) -> dict[str, str]:
+    """Return what a result says of the tools of an MCP server, and in which session they were listed.
+
+    That is the one with it that was used last, or else a new one. Listing is a call like those of other tools, so that
+    what there is no room for can be read by a handle.
+    """
+    from agentcore_mcp.server.protocols.mcp import list_tools
+
+    with tool_errors() as facts:
+        target = await caller.agents.named(agent)
+        facts.agent = target.agent
+        await check_has_tools(caller.agents, target)
+        used = [session for session in await caller.ledger.open() if session.agent == target.agent.name]
+        session = await caller.session(target, used[-1].session_id if used else "")
+        max_chars = host_of(ctx.session, caller.settings).text_max_chars // 2
+        call = Call("list_agents", session, "", "the list of tools", {"text": Output(Spool(), max_chars)}, max_chars)
+        caller.calls.start(call, partial(list_tools, caller, call))
+        await handoff.wait(ctx, caller, facts, call, handoff_after_s=None)
+        listed = (await handoff.told(caller, call, _Listed)).structured_content
+        return {"tools": listed["text"], "session_id": listed["session_id"], "note": listed.get("note", "")}

@@ -77,12 +77,23 @@ def publish(
     tool = Tool.from_function(
         function, name=name, title=title, description=description, annotations=annotations, meta=meta
     )
-    tool.parameters = _arguments(tool.parameters, settings)
-    # Many tools: what each result looks like would be told once for each agent, and a model's context is paid by the
-    # token. It is optional, and structured content comes all the same.
-    many = settings.expose == "agents"
+    tool.parameters = _arguments(tool.parameters, settings, tool.name)
+    # Many tools: what each result looks like would be told too often, and a model's context is paid by the token. It is
+    # optional, and structured content comes all the same.
+    many = settings.expose == "agents" or settings.allows("call_agent_tool")
     tool.fn_metadata.output_schema = None if many else _result(tool.fn_metadata.output_schema)
     return tool
+
+
+def say_once(tools: list[Tool]) -> list[Tool]:
+    """Shorten what several tools say of an argument in the same words, but in the first of them; return the tools."""
+    first: dict[tuple[str, str], str] = {}
+    for tool in tools:
+        for name, argument in tool.parameters["properties"].items():
+            where = first.setdefault((name, argument["description"]), tool.name)
+            if where != tool.name:
+                argument["description"] = f"As in {where}."
+    return tools
 
 
 def without_handoff(schema: dict[str, Any]) -> dict[str, Any]:
@@ -93,13 +104,14 @@ def without_handoff(schema: dict[str, Any]) -> dict[str, Any]:
     if "handle" not in schema["properties"] or "handle" in schema["required"]:
         return schema
     properties = {name: argument for name, argument in schema["properties"].items() if name != "handle"}
-    if "prompt" not in properties:
+    begins = next((name for name in ("prompt", "tool") if name in properties), None)
+    if begins is None:
         return {**schema, "properties": properties}
-    properties["prompt"] = {key: value for key, value in properties["prompt"].items() if key != "default"}
-    return {**schema, "properties": properties, "required": [*schema["required"], "prompt"]}
+    properties[begins] = {key: value for key, value in properties[begins].items() if key != "default"}
+    return {**schema, "properties": properties, "required": [*schema["required"], begins]}
 
 
-def _arguments(schema: dict[str, Any], settings: Settings) -> dict[str, Any]:
+def _arguments(schema: dict[str, Any], settings: Settings, tool: str) -> dict[str, Any]:
     properties: dict[str, Any] = _without_titles(schema["properties"])
     if (
         {"session_id", "command"} <= properties.keys()
@@ -110,26 +122,38 @@ def _arguments(schema: dict[str, Any], settings: Settings) -> dict[str, Any]:
         for name in ("session_id", "handle"):
             properties[name]["description"] = "As in invoke_agent."
     if "agent" in properties:
-        if settings.discovery is None and len(settings.agents) == 1:
-            del properties["agent"]
+        several = settings.discovery is not None or len(settings.agents) > 1
+        # The tools of an MCP server are listed and called by its name, also if there is no other agent.
+        needed = settings.allows("call_agent_tool") and tool in ("list_agents", "call_agent_tool")
+        if needed or (several and tool != "list_agents"):
+            properties["agent"] = _agent(settings, tool)
         else:
-            properties["agent"] = _agent(settings, asks="prompt" in properties)
+            del properties["agent"]
     return {"type": "object", "properties": properties, "required": schema.get("required", [])}
 
 
-def _agent(settings: Settings, *, asks: bool) -> dict[str, Any]:
-    """Return the schema of the argument that names an agent, for the tool that asks one or another."""
-    if settings.discovery is not None:
-        # Which there are is not known before the first call.
-        return {"type": "string", "description": "Which agent, by its name in list_agents."}
+def _agent(settings: Settings, tool: str) -> dict[str, Any]:
+    """Return the schema of the argument that names an agent: of those only that the tool is for."""
+    asks, calls, lists = (tool == name for name in ("invoke_agent", "call_agent_tool", "list_agents"))
+    agents = [
+        agent
+        for agent in settings.agents
+        if (agent.protocol == "mcp") == (calls or lists) or not (asks or calls or lists)
+    ]
     # The descriptions stand once, in the tool that chooses an agent.
     told = "As in invoke_agent."
-    if settings.expose == "agents" and settings.allows("invoke_agent"):
-        told = "Which agent; needed for a new session. ask_NAME says what each is for."
-    elif asks or not settings.allows("invoke_agent"):
-        which = "; ".join(f"{agent.name}: {agent.description or 'no description'}" for agent in settings.agents)
+    if lists:
+        told = "List the tools of this agent too, if it is an MCP server."
+    elif settings.discovery is not None:
+        told = "Which agent, by its name in list_agents."
+    elif asks or calls or not settings.allows("invoke_agent"):
+        which = "; ".join(f"{agent.name}: {agent.description or 'no description'}" for agent in agents)
         told = f"Which agent; needed for a new session. {which}"
-    return {"type": "string", "enum": list(settings.names), "description": told}
+    elif settings.expose == "agents":
+        told = "Which agent; needed for a new session. ask_NAME says what each is for."
+    # With discovery, it is not known before the first call which there are.
+    names = {} if settings.discovery is not None else {"enum": [agent.name for agent in agents]}
+    return {"type": "string", **names, "description": told}
 
 
 def _result(schema: dict[str, Any] | None) -> dict[str, Any] | None:

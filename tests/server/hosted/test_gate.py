@@ -168,3 +168,25 @@ def _raw_call(server: HostedServer, version: str) -> bytes:
         "Content-Length": str(len(body)),
     }
     return "".join(["POST /mcp HTTP/1.1\r\n", *(f"{k}: {v}\r\n" for k, v in lines.items()), "\r\n"]).encode() + body
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_calling_and_listing_the_tools_of_an_agent_need_the_scope_of_asking_it(
+    version: str, tmp_path: Path
+) -> None:
+    agents = {"tools": 'protocol = "mcp"', "hidden": 'protocol = "mcp"\nallow = { groups = ["staff"] }'}
+    async with hosted_server(tmp_path, agents=agents) as server:
+        bare, invoking = server.token(scope="openid offline"), server.token(scope="agentcore:invoke")
+        calling = {"tool": "add", "arguments": {"agent": "open"}}
+        for tool, arguments in (("call_agent_tool", calling), ("list_agents", {})):
+            answer = await server.call(tool, {**arguments, "agent": "tools"}, bare, version=version)
+            assert _step_up(answer) == "agentcore:invoke offline openid"
+            refusals = []
+            for name in ("hidden", "nowhere"):
+                answer = await server.call(tool, {**arguments, "agent": name}, invoking, version=version)
+                refusals.append(json.dumps(message(answer)["result"]).replace(name, "NAME"))
+            assert refusals[0] == refusals[1]
+            assert "has to be one of tools" in refusals[0]
+        answer = await server.call("list_agents", {}, bare, version=version)
+        assert "hidden" not in answer.text
+        assert operations(server.runtime) == []

@@ -49,7 +49,7 @@ _LET_GO = """
 redis.call('DEL', KEYS[2])
 for _, name in ipairs({'text', 'stdout', 'stderr', 'live'}) do redis.call('DEL', KEYS[1] .. ':' .. name) end
 redis.call('HSET', KEYS[1], 'gone', ARGV[1])
-redis.call('HDEL', KEYS[1], 'image')
+redis.call('HDEL', KEYS[1], 'body')
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('ZREM', KEYS[3], KEYS[1])
 """
@@ -203,9 +203,9 @@ class Follower:
 
         record = self._record
         record.tell(call)
-        if record.image_type:
+        if record.body_type:
             async with self._store.reached() as redis:
-                content = await redis.hget(self._keys[0], "image")
-            call.image = Binary.of(content, record.image_type) if content else None
+                content = await redis.hget(self._keys[0], "body")
+            call.body = Binary.of(content, record.body_type) if content else None
         if call.failure is not None:
             raise call.failure

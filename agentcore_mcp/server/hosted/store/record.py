@@ -27,7 +27,7 @@ class Record(BaseModel):
         dropped: How many bytes of it are not kept.
         unfinished: Its line that has begun and may still change.
         failure: What ``failure_of`` made of what the call failed with.
-        image_type: The media type of an image, which is kept beside this.
+        body_type: The media type of the body, which is kept beside this.
     """
 
     worker: str
@@ -48,7 +48,7 @@ class Record(BaseModel):
     pauses: tuple[Pause, ...] = ()
     endpoint_url: str = ""
     failure: dict[str, Any] | None = None
-    image_type: str = ""
+    body_type: str = ""
 
     def tell(self, call: Call) -> None:
         """Note how the call ended, if it has."""

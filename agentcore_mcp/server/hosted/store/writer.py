@@ -45,7 +45,7 @@ WRITE = f"""
 if redis.call('HEXISTS', KEYS[1], 'gone') == 1 then return end
 redis.call('HSET', KEYS[1], 'record', ARGV[1])
 redis.call(ARGV[2] == 'kept' and 'HSET' or 'HSETNX', KEYS[1], 'told', ARGV[3])
-if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'image', ARGV[5]) end
+if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'body', ARGV[5]) end
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 for n = 4, #KEYS do
   local offset, data = ARGV[2 * n + 2], ARGV[2 * n + 3]
@@ -58,7 +58,7 @@ if ARGV[6] ~= '' then
   for _, old in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1 - ARGV[7])) do
     redis.call('DEL', old .. ':text', old .. ':stdout', old .. ':stderr', old .. ':live')
     if redis.call('EXISTS', old) == 1 then redis.call('HSET', old, 'gone', ARGV[8]) end
-    redis.call('HDEL', old, 'image')
+    redis.call('HDEL', old, 'body')
     redis.call('EXPIRE', old, {GONE_S})
     redis.call('ZREM', KEYS[3], old)
   end
@@ -134,7 +134,7 @@ class Writer:
         dropped = {name: spool.dropped_bytes + (left[name] if name in full else 0) for name, spool in spools.items()}
         more = any(left[name] for name in left.keys() - full)
         ended = self._call.finished and not more
-        image = self._call.image if ended else None
+        body = self._call.body if ended else None
         await self._store.run(
             WRITE,
             self._keys,
@@ -142,7 +142,7 @@ class Writer:
             "kept" if self._kept else "",
             self._told,
             KEPT_S if ended else RUNNING_S,
-            b"" if image is None or len(image.content) > TEXT_MAX_BYTES else image.content,
+            b"" if body is None or len(body.content) > TEXT_MAX_BYTES else body.content,
             time.time() if ended else "",
             self._kept_max,
             f"has ended; the server keeps what was not told of the last {self._kept_max} calls only",
@@ -177,5 +177,5 @@ class Writer:
             pauses=tuple(call.pauses),
             endpoint_url=call.endpoint_url,
             failure=None if call.failure is None or not ended else failure_of(call.failure),
-            image_type="" if call.image is None or not ended else call.image.content_type,
+            body_type="" if call.body is None or not ended else call.body.content_type,
         ).model_dump_json()

@@ -1,0 +1,178 @@
+"""The tool ``call_agent_tool``: a tool of an agent that is an MCP server itself.
+
+It is published if such an agent is configured, and with discovery: which runtimes are MCP servers is not known before
+the first call, and a host that has listed the tools is not told of a new one.
+
+A result comes back as it is, with the session after it: a text at the end of ``content``, and a member of ``_meta``. In
+``structuredContent`` a further member could contradict the tool's schema. A model that sees that alone can name the
+session, which the description recommends. A result that is too large for the host becomes one of ours: its text as far
+as there is room for it, the rest for read_output, and the pictures that fit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import anyio
+from mcp.shared.message import ServerMessageMetadata
+from mcp.types import (
+    INVALID_REQUEST,
+    CallToolResult,
+    ElicitRequest,
+    ElicitRequestURLParams,
+    ElicitResult,
+    ErrorData,
+    InputRequiredResult,
+    TextContent,
+)
+from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from pydantic import Field
+
+from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.server.call import Call
+from agentcore_mcp.server.hosts import host_of
+from agentcore_mcp.server.output import Output
+from agentcore_mcp.server.protocols.asking import check_has_tools
+from agentcore_mcp.server.results import tool_errors
+from agentcore_mcp.server.spool import Spool
+from agentcore_mcp.server.state import ToolContext, caller_of
+from agentcore_mcp.server.tools import handoff
+from agentcore_mcp.server.tools.publishing import Handle, SessionId, publish
+
+if TYPE_CHECKING:
+    from mcp.client.session import ClientRequestContext, ElicitationFnT
+    from mcp.server.mcpserver.tools import Tool
+    from mcp.types import ElicitRequestParams
+
+    from agentcore_mcp.config import Settings
+    from agentcore_mcp.server.callers import Caller
+    from agentcore_mcp.wire.pieces import Binary
+
+DESCRIPTION = """\
+Call a tool of an agent that is an MCP server, and return the tool's own result; its progress is passed on. \
+list_agents with that agent shows its tools and their arguments. Calls with the same session_id share a session: \
+choose a short name for it."""
+NAME = "call_agent_tool"
+# The member of _meta that has the session.
+_OF_PROTOCOL = "io.modelcontextprotocol/"
+SESSION_META = "io.github.agentcore-mcp/session_id"
+
+Arguments = Annotated[dict[str, Any], Field(description="The tool's arguments, as its schema in list_agents says.")]
+
+
+class CallAgentToolResult(handoff.CallResult):
+    """What a tool returned that is too large for the host, or what there is of one that runs."""
+
+    text: str
+
+    def as_text(self) -> str:
+        """Show the text first."""
+        return "\n\n".join(filter(None, [self.text, self.trailer()]))
+
+    def with_body(self, body: Binary | None) -> CallToolResult:
+        """Return the tool's own result if there is room for it."""
+        if body is None:
+            return self.shown()
+        theirs = CallToolResult.model_validate_json(body.content)
+        room = handoff.IMAGE_MAX_BYTES * 4 // 3
+        if not self.omitted_chars and len(body.content) <= room:
+            theirs.content.append(TextContent(type="text", text=self.trailer()))
+            # Those of the protocol are about the connection that is over.
+            about = {key: value for key, value in (theirs.meta or {}).items() if not key.startswith(_OF_PROTOCOL)}
+            theirs.meta = {**about, SESSION_META: self.session_id}
+            return theirs
+        ours = self.shown()
+        ours.is_error = theirs.is_error
+        for block in theirs.content:
+            size = len(block.data) if block.type in ("image", "audio") else room
+            if size < room:
+                ours.content.append(block)
+                room -= size
+        return ours
+
+
+def published(settings: Settings) -> list[Tool]:
+    """Return the tool."""
+    return [publish(call_agent_tool, "Call a tool of an agent", DESCRIPTION, settings)]
+
+
+async def call_agent_tool(
+    ctx: ToolContext,
+    tool: Annotated[str, Field(description="The tool's name.")] = "",
+    agent: str = "",
+    arguments: Arguments = {},  # noqa: B006 - the SDK makes one for each call
+    session_id: SessionId = "",
+    handle: Handle = "",
+) -> CallToolResult | InputRequiredResult:
+    """Call a tool of an MCP server and return its result."""
+    from agentcore_mcp.server.protocols.mcp import call_tool
+
+    caller = caller_of(ctx)
+    with tool_errors() as facts:
+        if asked := ctx.request_state or handle:
+            call = await handoff.earlier(caller, facts, NAME, agent, asked)
+            if call.question is not None and "answer" in (said := ctx.input_responses or {}):
+                call.question.answer.set_result(said["answer"])
+                call.question = None
+        else:
+            target = await caller.target(agent, session_id)
+            facts.agent = target.agent
+            await check_has_tools(caller.agents, target)
+            if not tool:
+                raise InvalidRequestError("no tool is named; list_agents with this agent shows its tools")
+            session = await caller.session(target, session_id)
+            max_chars = host_of(ctx.session, caller.settings).text_max_chars
+            call = Call(NAME, session, tool, f"the tool {tool:.60}", {"text": Output(Spool(), max_chars)}, max_chars)
+            ask = _asking(ctx, caller, call)
+            caller.calls.start(call, partial(call_tool, caller, call, tool, arguments, ask))
+        if call.question is None:
+            await handoff.wait(ctx, caller, facts, call, host_of(ctx.session, caller.settings).handoff_after_s)
+        if call.question is not None and not call.finished:
+            return InputRequiredResult(input_requests={"answer": call.question.request}, request_state=call.handle)
+        return await handoff.told(caller, call, CallAgentToolResult)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What a tool asks the user, and what gets the answer."""
+
+    request: ElicitRequest
+    answer: asyncio.Future[Any]
+
+
+def _asking(ctx: ToolContext, caller: Caller, call: Call) -> ElicitationFnT | None:
+    """Return what asks the user a tool's question, in the words of the version that the host speaks; None if it can't.
+
+    From 2026-07-28 on, the question is the answer to the request, and the next one has what the user said. That may
+    reach another worker, so where workers share a store, nobody is asked.
+    """
+    capability = None if ctx.client_capabilities is None else ctx.client_capabilities.elicitation
+    in_request = ctx.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
+    if capability is None or not (in_request or caller.settings.server.store is None):
+        return None
+    one_at_a_time = anyio.Lock()
+
+    async def ask(
+        context: ClientRequestContext,  # noqa: ARG001 - the SDK passes it
+        params: ElicitRequestParams,
+    ) -> ElicitResult | ErrorData:
+        if isinstance(params, ElicitRequestURLParams) and capability.url is None:
+            return ErrorData(code=INVALID_REQUEST, message="the user can't be sent to a URL in this host")
+        message = f"{call.session.agent} asks: {params.message}"
+        request = ElicitRequest(params=params.model_copy(update={"message": message}))
+        async with one_at_a_time:
+            if in_request:
+                about = ServerMessageMetadata(related_request_id=ctx.request_id)
+                return ElicitResult.model_validate(
+                    await ctx.session.send_request(request, ElicitResult, metadata=about)
+                )
+            call.question = _Question(request, asyncio.get_running_loop().create_future())
+            if call.progress is not None:
+                # That ends the request's waiting.
+                call.progress.close()
+            return ElicitResult.model_validate(await call.question.answer)
+
+    return ask
