@@ -16,6 +16,7 @@ from agentcore_mcp.server.hosted.accounts import Accounts
 from agentcore_mcp.server.hosted.tracing import keep_baggage
 from agentcore_mcp.server.hosted.views import Views
 from agentcore_mcp.server.live.page import apps
+from agentcore_mcp.server.live.tasks import Tasks
 from agentcore_mcp.server.state import ServerState
 from agentcore_mcp.server.tools.confirmation import OneTimeCodec
 from agentcore_mcp.server.transports.cancellation import Cancellations
@@ -62,7 +63,7 @@ class AgentCoreServer(MCPServer[ServerState]):
             log_level="WARNING",
             subscriptions=False,
             tools=list(views.everything.tools.values()),
-            extensions=[] if state.settings.live_view == "off" else [apps()],
+            extensions=[Tasks()] if state.settings.live_view == "off" else [Tasks(), apps()],
             request_state_security=RequestStateSecurity(codec=confirmations),
             middleware=[keep_baggage, confirmations, cancellations, accounts, ArgumentCheck(state.settings, views)],
         )

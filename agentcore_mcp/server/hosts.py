@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.config import Settings
 
+# The extension of SEP-2663, which ``live.tasks`` serves.
+TASKS = "io.modelcontextprotocol/tasks"
+TASKS_VERSION = "2026-07-28"
 # Of a result, for what stands around its texts: ids of up to 256 characters, what to do next, marks of gaps.
 TRAILER_MAX_CHARS = 1_000
 
@@ -32,16 +35,18 @@ class Host:
         handoff_after_s: After how many seconds a call is handed over; None if the host waits.
         result_max_chars: How many characters a result may have.
         has_live_view: Whether it shows the live view beside a result.
+        takes_tasks: Whether it takes a task in place of the result of a call that goes on.
     """
 
     handoff_after_s: float | None = None
     result_max_chars: int = RESULT_MAX_CHARS
     has_live_view: bool = True
+    takes_tasks: bool = False
 
     @property
     def hands_off(self) -> bool:
         """Whether any call may be handed over."""
-        return self.handoff_after_s is not None or self.has_live_view
+        return self.handoff_after_s is not None or self.has_live_view or self.takes_tasks
 
     @property
     def text_max_chars(self) -> int:
@@ -94,7 +99,15 @@ def host_of(session: ServerSession, settings: Settings) -> Host:
         settings.handoff_after_s or known.handoff_after_s,
         settings.result_max_chars or known.result_max_chars,
         shows and (known.has_live_view or settings.live_view == "on"),
+        takes_tasks(session),
     )
+
+
+def takes_tasks(session: ServerSession) -> bool:
+    """Tell whether the client of the current request declares the tasks extension, where results can be tasks."""
+    capabilities = session.client_capabilities
+    extensions = None if capabilities is None else capabilities.extensions
+    return session.protocol_version == TASKS_VERSION and TASKS in (extensions or {})
 
 
 def knows_apps(extensions: Any) -> bool:

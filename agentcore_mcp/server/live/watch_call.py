@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.config import Settings
     from agentcore_mcp.server.call import Call
+    from agentcore_mcp.server.callers import Caller
 
 DESCRIPTION = """\
 Look at a call that was handed over, without collecting it: its status, and what has come since an offset. Waits for \
@@ -83,8 +84,7 @@ async def watch_call(
         call = await calls.named(handle)
         facts.agent = call.session.target.agent
         if cancel and not call.finished:
-            call.cancel(cancelled()) if call.stored is None else await call.stored.cancel()
-            caller.cancelled(call.session)
+            await end(caller, call)
         # Without a log, nothing is read, and there may be an end to wait for.
         with anyio.move_on_after(wait_seconds):
             while not call.finished and (call.live is None or call.live.kept_bytes <= offset):
@@ -108,8 +108,14 @@ async def watch_call(
             questions=notes.questions(call) if ended else [],
             shell=name_of(call.shell),
             asks="" if call.shell is None else call.shell.asks,
-            error=_error(call, facts) if ended else "",
+            error=error_of(call, facts) if ended else "",
         ).shown()
+
+
+async def end(caller: Caller, call: Call) -> None:
+    """Have a call ended that goes on, by whichever worker reads it."""
+    call.cancel(cancelled()) if call.stored is None else await call.stored.cancel()
+    caller.cancelled(call.session)
 
 
 def _status(call: Call) -> str:
@@ -118,7 +124,8 @@ def _status(call: Call) -> str:
     return call.stop.status if call.stop is not None else handoff.INPUT_REQUIRED if call.pauses else "COMPLETED"
 
 
-def _error(call: Call, facts: CallFacts) -> str:
+def error_of(call: Call, facts: CallFacts) -> str:
+    """Return what a call failed with, in words for a model; "" if it didn't."""
     facts.session_id = call.session.session_id
     if isinstance(call.failure, AgentCoreError):
         return explanation(call.failure, facts)

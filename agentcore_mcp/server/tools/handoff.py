@@ -22,6 +22,7 @@ from agentcore_mcp.server.tools import notes
 if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
+    from agentcore_mcp.config import Settings
     from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.server.results import CallFacts
@@ -92,8 +93,8 @@ async def outcome(
     ``typed`` tells whether the request has typed something into the call.
     """
     host = host_of(ctx.session, caller.settings)
-    # A live view shows the rest. Who waits for it by its handle wants it here.
-    shown = host.has_live_view and (typed or call.phase is Phase.NEW)
+    # A live view shows the rest, a task brings it. Who waits for it by its handle wants it here.
+    shown = (host.has_live_view or host.takes_tasks) and (typed or call.phase is Phase.NEW)
     await wait(ctx, caller, facts, call, caller.settings.live_handoff_after_s if shown else host.handoff_after_s)
     return await told(caller, call, kind, shown=host.has_live_view)
 
@@ -146,6 +147,16 @@ async def told(caller: Caller, call: Call, kind: type[CallResult], *, shown: boo
     if not call.finished:
         for output in call.outputs.values():
             output.show_unfinished()
+    result = result_of(call, caller.settings, kind, shown=shown)
+    if call.finished:
+        await caller.calls.settle(call)
+    else:
+        await caller.calls.leave(call)
+    return result
+
+
+def result_of(call: Call, settings: Settings, kind: type[CallResult], *, shown: bool = False) -> CallToolResult:
+    """Return the result of a call as it is now, and change nothing; otherwise as ``told``."""
     _fit(call, call.max_chars)
     ended = INPUT_REQUIRED if call.pauses else "COMPLETED"
     goes_on = INPUT_REQUIRED if call.shell and call.shell.asks else RUNNING
@@ -157,16 +168,11 @@ async def told(caller: Caller, call: Call, kind: type[CallResult], *, shown: boo
         "exit_code": call.stop.exit_code if call.stop else None,
         "omitted_chars": call.omitted_chars,
         "handle": call.handle if call.ever_omitted_chars or not call.finished else "",
-        "note": notes.of(call, caller.settings, shown=shown),
+        "note": notes.of(call, settings, shown=shown),
         "endpoint_url": call.endpoint_url,
         "questions": notes.questions(call),
     }
-    result = kind.model_validate(members | _texts(call)).with_body(call.body)
-    if call.finished:
-        await caller.calls.settle(call)
-    else:
-        await caller.calls.leave(call)
-    return result
+    return kind.model_validate(members | _texts(call)).with_body(call.body)
 
 
 def _texts(call: Call) -> dict[str, str]:

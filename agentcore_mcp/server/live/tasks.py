@@ -1,0 +1,154 @@
+"""The tasks extension of MCP (SEP-2663): a call that is handed over becomes a task of a client that declares it.
+
+A task is the call: its id has the handle and when it began. Nothing else is kept, so any worker answers for it, for as
+long as the call can be collected. To look at it takes nothing from whoever waits for the call by its handle.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from mcp.server.extension import Extension, MethodBinding
+from mcp.server.mcpserver import require_client_extension
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS, CallToolRequestParams, CallToolResult, RequestParams, TextContent
+from pydantic import Field
+
+from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.server.call import Call, cancelled
+from agentcore_mcp.server.hosted.principals import current_principal
+from agentcore_mcp.server.hosts import TASKS, TASKS_VERSION, takes_tasks
+from agentcore_mcp.server.live.watch_call import end, error_of
+from agentcore_mcp.server.output import Output
+from agentcore_mcp.server.results import CallFacts
+from agentcore_mcp.server.spool import Spool
+from agentcore_mcp.server.tools import handoff
+from agentcore_mcp.server.tools.invoke_agent import InvokeAgentResult
+from agentcore_mcp.server.tools.run_command import RunCommandResult
+from agentcore_mcp.wire.limits import STREAM_MAX_S
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+
+    from agentcore_mcp.server.callers import Caller
+    from agentcore_mcp.server.state import ServerState
+
+# No call is collected later than this after it has begun.
+TTL_MS = int(STREAM_MAX_S * 1000)
+POLL_MS = 2_000
+_PAGE_CHARS = 100_000
+# The first shows calls that go on, and what the second asks can't be asked in a task yet.
+_NEVER = ("watch_call", "call_agent_tool")
+
+
+class TaskParams(RequestParams):
+    """What names a task."""
+
+    task_id: str = Field(alias="taskId")
+
+
+class Tasks(Extension):
+    """The extension, for the calls of ``invoke_agent`` and ``run_command``."""
+
+    identifier = TASKS
+
+    def methods(self) -> Sequence[MethodBinding]:
+        """Return what a task is asked by. Nothing is asked of the client in a task, so no update changes one."""
+        handlers = {"tasks/get": _get, "tasks/update": _update, "tasks/cancel": _cancel}
+        versions = frozenset({TASKS_VERSION})
+        return [MethodBinding(name, TaskParams, handler, versions) for name, handler in handlers.items()]
+
+    async def intercept_tool_call(
+        self, params: CallToolRequestParams, ctx: ServerRequestContext[Any, Any], call_next: CallNext
+    ) -> HandlerResult:
+        """Return a task in place of the result of a call that goes on."""
+        result = await call_next(ctx)
+        if isinstance(result, CallToolResult) and params.name not in _NEVER and takes_tasks(ctx.session):
+            match result.structured_content:
+                case {"status": handoff.RUNNING, "handle": str(handle), "session_id": session_id}:
+                    task = _task(f"{handle}.{int(time.time())}", "working", f"session_id: {session_id}")
+                    return {"resultType": "task", **task}
+        return result
+
+
+async def _get(ctx: ServerRequestContext[ServerState, Any], params: TaskParams) -> HandlerResult:
+    caller, call = await _call(ctx, params)
+    told = f"session_id: {call.session.session_id}"
+    if not call.finished:
+        asks = call.shell.asks if call.shell else ""
+        if not asks:
+            return _task(params.task_id, "working", told)
+    elif call.failure is not None and str(call.failure) == str(cancelled()):
+        return _task(params.task_id, "cancelled", told)
+    result = (await _result(caller, call)).model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {**_task(params.task_id, "completed", told), "result": result}
+
+
+async def _cancel(ctx: ServerRequestContext[ServerState, Any], params: TaskParams) -> HandlerResult:
+    try:
+        caller, call = await _call(ctx, params)
+    except MCPError as error:
+        if error.code != INVALID_PARAMS:
+            raise
+        return {}
+    if not call.finished:
+        await end(caller, call)
+    return {}
+
+
+async def _update(ctx: ServerRequestContext[ServerState, Any], params: TaskParams) -> HandlerResult:  # noqa: ARG001
+    require_client_extension(ctx, TASKS)
+    return {}
+
+
+async def _call(ctx: ServerRequestContext[ServerState, Any], params: TaskParams) -> tuple[Caller, Call]:
+    """Return the caller and the call of a task.
+
+    Raises:
+        MCPError: If the client did not declare the extension, or no call of the caller is the task.
+    """
+    require_client_extension(ctx, TASKS)
+    caller = ctx.lifespan_context.caller(current_principal())
+    try:
+        return caller, await caller.calls.named(params.task_id.partition(".")[0])
+    except InvalidRequestError as error:
+        raise MCPError(INVALID_PARAMS, f"there is no such task: {error.message}") from error
+
+
+def _task(task_id: str, status: Literal["working", "completed", "cancelled"], message: str) -> dict[str, Any]:
+    began = task_id.partition(".")[2]
+    now = datetime.now(UTC)
+    created = datetime.fromtimestamp(int(began), UTC) if began.isdecimal() and len(began) <= len("9999999999") else now
+    return {
+        "taskId": task_id,
+        "status": status,
+        "statusMessage": message,
+        "createdAt": created.isoformat(timespec="seconds"),
+        "lastUpdatedAt": now.isoformat(timespec="seconds"),
+        "ttlMs": TTL_MS,
+        "pollIntervalMs": POLL_MS,
+    }
+
+
+async def _result(caller: Caller, call: Call) -> CallToolResult:
+    """Return the result that a call would have had if its request had waited, from all that is kept of it."""
+    outputs = {name: Output(Spool(), call.max_chars) for name in call.outputs}
+    for name, output in outputs.items():
+        offset, text = 0, " "
+        while text:
+            text, offset = await caller.calls.read(call, name, offset, _PAGE_CHARS)
+            output.add(text)
+    facts = CallFacts(agent=call.session.target.agent)
+    if error := error_of(call, facts):
+        received = handoff.in_one(**{name: output.text() for name, output in outputs.items()})
+        text = f"{error}\nWhat had arrived until then:\n{received}" if received else error
+        return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
+    whole = Call(call.tool, call.session, "", "", outputs, call.max_chars, call.timeout_s, call.shell, call.handle)
+    whole.finished, whole.stop, whole.pauses = call.finished, call.stop, call.pauses
+    whole.body, whole.endpoint_url, whole.account = call.body, call.endpoint_url, None
+    kind = RunCommandResult if call.tool == "run_command" else InvokeAgentResult
+    return handoff.result_of(whole, caller.settings, kind)

@@ -1,0 +1,78 @@
+"""A shell that stays, with several workers: one reads it, and another one's caller answers what it asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from mcp import Client
+
+from agentcore_mcp.local.agentcore import LocalAgentCore
+from agentcore_mcp.server.assembly import create_server
+from agentcore_mcp.wire.ids import RuntimeArn
+from tests.support.agentcore import new_session_id
+from tests.support.redis import redis_server
+from tests.support.tools import data_of, settings, text_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mcp.types import CallToolResult
+
+LIMIT_S = 50
+
+
+async def test_another_worker_is_refused_the_shell_and_answers_what_runs_in_it(tmp_path: Path) -> None:
+    with LocalAgentCore(app="tests.support.agents.probe:app") as local, redis_server(tmp_path) as redis:
+        arn = {"arn": RuntimeArn.parse(local.agent_runtime_arn)}
+        chosen = settings(local.endpoint_url, agent=arn, server={"store": redis.url}, handoff_after_s=30)
+        where = {"session_id": new_session_id(), "shell": "main"}
+
+        async def call(client: Client, **arguments: Any) -> CallToolResult:
+            return await client.call_tool("run_command", {**where, **arguments})
+
+        with anyio.fail_after(LIMIT_S):
+            async with Client(create_server(chosen)) as a, Client(create_server(chosen)) as b:
+                asked = await call(a, command="read -p 'a? ' a; read -p 'b? ' b; echo $a $b; read -p 'c? ' c; pwd")
+                refused = await call(b, command="echo no")
+                again = await call(b, input="1")
+                third = await call(a, input="2")
+                handle = data_of(third)["handle"]
+                other = await b.call_tool("run_command", {"handle": handle, "input": "^C"})
+                free = await call(b, command="echo $a $b")
+
+    assert data_of(asked)["status"] == data_of(again)["status"] == data_of(third)["status"] == "INPUT_REQUIRED"
+    assert f"still runs the call {data_of(asked)['handle']!r}" in text_of(refused)
+    assert (data_of(again)["stdout"], data_of(third)["stdout"]) == ("b? ", "1 2\nc? ")
+    assert data_of(other)["exit_code"] == 130
+    assert data_of(free)["stdout"] == "1 2\n"
+
+
+async def test_what_is_typed_reaches_a_call_that_another_workers_request_waits_for(tmp_path: Path) -> None:
+    with LocalAgentCore(app="tests.support.agents.probe:app") as local, redis_server(tmp_path) as redis:
+        arn = {"arn": RuntimeArn.parse(local.agent_runtime_arn)}
+        chosen = settings(local.endpoint_url, agent=arn, server={"store": redis.url})
+        where = {"session_id": new_session_id(), "shell": "main"}
+        ended: list[CallToolResult] = []
+        begun = anyio.Event()
+
+        async def note(progress: float, total: float | None, message: str | None) -> None:
+            if "begun" in (message or ""):
+                begun.set()
+
+        async def wait(client: Client) -> None:
+            arguments = {**where, "command": "echo begun; sleep 60"}
+            ended.append(await client.call_tool("run_command", arguments, progress_callback=note))
+
+        with anyio.fail_after(LIMIT_S):
+            async with (
+                Client(create_server(chosen)) as a,
+                Client(create_server(chosen)) as b,
+                anyio.create_task_group() as tasks,
+            ):
+                tasks.start_soon(wait, a)
+                await begun.wait()
+                typed = await b.call_tool("run_command", {**where, "input": "^C"})
+
+    assert (data_of(typed)["status"], "it was typed" in data_of(typed)["note"]) == ("RUNNING", True)
+    assert data_of(ended[0])["exit_code"] == 130
