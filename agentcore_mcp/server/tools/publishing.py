@@ -11,6 +11,8 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 from pydantic import Field, JsonValue
 
+from agentcore_mcp.server.live.page import FOR_PAGE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -79,8 +81,8 @@ def publish(
     )
     tool.parameters = _arguments(tool.parameters, settings, tool.name)
     # Many tools: what each result looks like would be told too often, and a model's context is paid by the token. It is
-    # optional, and structured content comes all the same.
-    many = settings.expose == "agents" or settings.allows("call_agent_tool")
+    # optional, and structured content comes all the same. The page of the live view reads none.
+    many = settings.expose == "agents" or settings.allows("call_agent_tool") or meta == FOR_PAGE
     tool.fn_metadata.output_schema = None if many else _result(tool.fn_metadata.output_schema)
     return tool
 

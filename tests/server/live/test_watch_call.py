@@ -10,6 +10,7 @@ import pytest
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
 from tests.support.apps import app_host, watched
+from tests.support.hosted import hosted_server
 from tests.support.mcp_hosts import MODES
 from tests.support.principals import ALICE, BOB, calling_as
 from tests.support.redis import redis_server
@@ -182,3 +183,13 @@ async def test_a_call_is_watched_and_cancelled_at_another_worker(tmp_path: Path,
     else:
         assert came == "stdout: first\nsecond\n\nstderr: careful\n"
         assert (last["status"], last["exit_code"], rest["exit_code"]) == ("COMPLETED", 3, 3)
+
+
+async def test_watching_counts_for_no_limit_of_calls(tmp_path: Path) -> None:
+    limits = "[server.limits]\ncalls_per_minute = 1"
+    async with hosted_server(tmp_path, agents={"one": ""}, auth=limits) as server:
+        looks = [await server.call("watch_call", {"handle": "x" * 12}, server.token()) for _ in range(3)]
+        calls = [await server.call("list_agents", {}, server.token()) for _ in range(2)]
+
+    assert [look.status_code for look in looks] == [200, 200, 200]
+    assert [call.status_code for call in calls] == [200, 429]
