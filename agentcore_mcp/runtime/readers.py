@@ -204,7 +204,7 @@ def command_body(reply: Reply) -> Body[CommandEvent]:
 
 def harness_body(reply: Reply) -> Body[str]:
     """Return the body of a successful answer of a harness."""
-    return Body(HarnessAnswer().reader, reply)
+    return Body(HarnessAnswer(), reply)
 
 
 def _charset(content_type: str) -> str | None:

@@ -55,48 +55,28 @@ class ContentStop:
 CommandEvent = ContentStart | ContentDelta | ContentStop
 
 
-class CommandDecoder:
-    """Decode the stream of one command, up to its ``ContentStop``; what may follow that is ignored.
+class CommandDecoder(EventReader[CommandEvent]):
+    """Decode the stream of one command, up to its ``ContentStop``; without that it raises StreamInterruptedError.
 
     An error found after complete events is kept: ``feed`` returns those events, ``failed`` becomes true, and the next
     call raises the error.
     """
 
+    missing = "the command's exit code; the command may still be running"
+
     def __init__(self) -> None:
-        self._reader = EventReader(self._events, missing="the command's exit code; the command may still be running")
+        super().__init__()
         self._stdout, self._stderr = WholeCharacters(), WholeCharacters()  # an output may be cut within a character
 
-    @property
-    def failed(self) -> bool:
-        """Whether an error was found; every further call raises it."""
-        return self._reader.failed
-
-    @property
-    def finished(self) -> bool:
-        """Whether the command's exit code has come. Whatever follows it says nothing."""
-        return self._reader.finished
-
-    def feed(self, data: bytes) -> list[CommandEvent]:
-        """Take the next bytes and return the events that they complete. Raises what ``EventReader.feed`` raises."""
-        return self._reader.feed(data)
-
-    def close(self) -> list[CommandEvent]:
-        """End the stream. There are never events left, so the list is empty.
-
-        Raises:
-            StreamInterruptedError: If no ``ContentStop`` came. An exit code is never invented.
-            ProtocolError: If an error was found before; likewise ServiceError and AgentError.
-        """
-        return self._reader.close()
-
-    def _events(self, headers: dict[str, str], payload: bytes) -> list[CommandEvent]:
+    def events_in(self, headers: dict[str, str], payload: bytes) -> list[CommandEvent]:
+        """See ``EventReader``."""
         events: list[CommandEvent] = []
         for event in _events(headers, payload):
             if isinstance(event, ContentDelta):
                 events.append(ContentDelta(self._stdout.feed(event.stdout), self._stderr.feed(event.stderr)))
                 continue
             if isinstance(event, ContentStop):
-                self._reader.finished = True
+                self.finished = True
                 if (left := ContentDelta(self._stdout.close(), self._stderr.close())) != ContentDelta():
                     events.append(left)
             events.append(event)

@@ -14,19 +14,16 @@ from agentcore_mcp.wire.headers import ERROR_TYPE_HEADER, JSON_TYPE
 from agentcore_mcp.wire.refusals import error_of_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 T = TypeVar("T")
 
 
 class EventReader(Generic[T]):
-    """Reads frames up to the first error or the last event.
+    """Reads frames up to the first error or the last event. A kind of stream is a class with its own ``events_in``.
 
     An error found after complete events is kept: ``feed`` returns those events, ``failed`` becomes true, and the next
     call raises the error.
-
-    Args:
-        events_in: Returns what a frame says, given its headers and its payload.
 
     Attributes:
         missing: What has to come before the stream may end; "" if nothing has to. ``events_in`` may change it.
@@ -34,13 +31,17 @@ class EventReader(Generic[T]):
         finished: Set by ``events_in`` with the last event. Whatever follows it says nothing.
     """
 
-    def __init__(self, events_in: Callable[[dict[str, str], bytes], Iterable[T]], *, missing: str) -> None:
-        self.missing = missing
+    missing = ""
+
+    def __init__(self) -> None:
         self.last: list[T] = []
         self.finished = False
-        self._events_in = events_in
         self._frames = FrameReader()
         self._error: ProtocolError | AgentRuntimeError | None = None
+
+    def events_in(self, headers: dict[str, str], payload: bytes) -> Iterable[T]:
+        """Return what a frame says."""
+        raise NotImplementedError
 
     @property
     def failed(self) -> bool:
@@ -62,7 +63,7 @@ class EventReader(Generic[T]):
             for headers, payload in () if self.finished else self._frames.feed(data):
                 if error := _error(headers, payload):
                     raise error
-                events += self._events_in(headers, payload)
+                events += self.events_in(headers, payload)
                 if self.finished:
                     break
         except (ProtocolError, AgentRuntimeError) as error:

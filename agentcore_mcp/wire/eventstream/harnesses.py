@@ -71,30 +71,31 @@ def harness_request(
     return Request(target_of(runtime, HARNESS, {"qualifier": qualifier}), header_fields(fields, headers), body)
 
 
-class HarnessAnswer:
+class HarnessAnswer(EventReader[str]):
     """Reads a harness's answer: each piece is an event as JSON, such as ``{"messageStop": {…}}``.
 
     Kinds of events that are unknown here are skipped, as boto3 does it. If the answer ends with calls of tools that its
     caller is to run, inline functions, a last piece of our own says so, in the form of ``wire.dialects.waiting``:
-    ``{"interrupts": [{"id": …, "reason": …, "toolUse": {…}}]}``.
-
-    Attributes:
-        reader: Takes the bytes. A stream that ends before its message does, or without one, has broken off.
+    ``{"interrupts": [{"id": …, "reason": …, "toolUse": {…}}]}``. A stream that ends before its message does, or without
+    one, has broken off.
     """
 
+    missing = _END
+
     def __init__(self) -> None:
-        self.reader: EventReader[str] = EventReader(self._pieces, missing=_END)
+        super().__init__()
         self._calls: list[tuple[dict[str, Any], list[str]]] = []  # of the last message, with the parts of their input
         self._written: dict[int, list[str]] = {}  # the input that comes, by the index of its block
 
-    def _pieces(self, headers: dict[str, str], payload: bytes) -> Iterable[str]:
+    def events_in(self, headers: dict[str, str], payload: bytes) -> Iterable[str]:
+        """See ``EventReader``."""
         name = headers.get(":event-type", "")
         if headers.get(":message-type") != "event" or name not in EVENTS:
             return ()
         match name, payload_value(payload):
             case "messageStart", _:
                 self._calls, self._written = [], {}
-                self.reader.missing, self.reader.last = _END, []
+                self.missing, self.last = _END, []
             case (
                 "contentBlockStart",
                 {"contentBlockIndex": int(index), "start": {"toolUse": {"toolUseId": str(), "name": str()} as call}},
@@ -105,10 +106,10 @@ class HarnessAnswer:
             case "contentBlockDelta", {"contentBlockIndex": int(index), "delta": {"toolUse": {"input": str(part)}}}:
                 self._written.setdefault(index, []).append(part)
             case "messageStop", {"stopReason": reason}:
-                self.reader.missing = ""
+                self.missing = ""
                 # What follows the calls of the harness's own tools is another message.
                 left = [_interrupt(*call) for call in self._calls] if reason == "tool_use" else []
-                self.reader.last = [json.dumps({"interrupts": left})] if left else []
+                self.last = [json.dumps({"interrupts": left})] if left else []
         return (f'{{"{name}": {payload.decode()}}}',)
 
 

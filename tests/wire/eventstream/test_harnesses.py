@@ -186,7 +186,7 @@ async def boto3_events(raw: bytes) -> list[dict[str, Any]]:
 
 
 def reader() -> EventReader[str]:
-    return HarnessAnswer().reader
+    return HarnessAnswer()
 
 
 def pieces(*events: Event) -> list[str]:
