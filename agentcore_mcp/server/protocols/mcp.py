@@ -19,6 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
     CONNECTION_CLOSED,
+    PARSE_ERROR,
     CallToolRequest,
     CallToolRequestParams,
     CallToolResult,
@@ -216,9 +217,9 @@ def _failure(error: Exception, line: McpTransport, agent: str) -> Exception:
             return line.failure
         case MCPError() if error.error.code == CONNECTION_CLOSED:
             return StreamInterruptedError(f"the MCP server of {agent} broke off: {error.error.message}")
-        case MCPError():
+        case MCPError() if error.error.code != PARSE_ERROR:
             return AgentError(error.error.message, f"MCP error {error.error.code}")
-        case ValidationError() | RuntimeError():
+        case MCPError() | ValidationError() | RuntimeError():
             return ProtocolError(f"the MCP server of {agent} sent what MCP doesn't allow: {error!s:.300}")
         case _:
             return error
