@@ -61,9 +61,7 @@ _CANCEL_LIMIT_S = 2.0
 _ANSWERED: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolResult | InputRequiredResult)
 
 
-async def call_tool(
-    caller: Caller, call: Call, tool: str, arguments: dict[str, Any], ask: ElicitationFnT | None = None
-) -> None:
+async def call_tool(caller: Caller, call: Call, tool: str, arguments: dict[str, Any], ask: ElicitationFnT) -> None:
     """Call a tool; its result becomes the call's body as it is, and its text what the call has printed.
 
     The SDK's own ``call_tool`` would list all tools first, and raise where a result doesn't fit its tool's schema,
@@ -74,7 +72,7 @@ async def call_tool(
         call: The call.
         tool: The tool.
         arguments: Its arguments.
-        ask: Asks the user what the tool wants to know; None if the host can't.
+        ask: Asks the user what the tool wants to know.
 
     Raises:
         AgentError: If the server answers with an error of the protocol.

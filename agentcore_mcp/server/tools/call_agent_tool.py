@@ -143,25 +143,26 @@ class _Question:
     answer: asyncio.Future[Any]
 
 
-def _asking(ctx: ToolContext, caller: Caller, call: Call) -> ElicitationFnT | None:
-    """Return what asks the user a tool's question, in the words of the version that the host speaks; None if it can't.
+def _asking(ctx: ToolContext, caller: Caller, call: Call) -> ElicitationFnT:
+    """Return what asks the user a tool's question, in the way of the version that the host speaks.
 
     From 2026-07-28 on, the question is the answer to the request, and the next one has what the user said. That may
-    reach another worker, so where workers share a store, nobody is asked.
+    reach another worker, so where workers share a store, nobody is asked. A server is told that users can be asked
+    also where they can't: of a refusal for want of that, AgentCore would pass on no more than its HTTP status.
     """
     capability = None if ctx.client_capabilities is None else ctx.client_capabilities.elicitation
     in_request = ctx.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
-    if capability is None or not (in_request or caller.settings.server.store is None):
-        return None
+    if not in_request and caller.settings.server.store is not None:
+        capability = None
     one_at_a_time = anyio.Lock()
 
     async def ask(
         context: ClientRequestContext,  # noqa: ARG001 - the SDK passes it
         params: ElicitRequestParams,
     ) -> ElicitResult | ErrorData:
-        if isinstance(params, ElicitRequestURLParams) and capability.url is None:
-            return ErrorData(code=INVALID_REQUEST, message="the user can't be sent to a URL in this host")
         message = f"{call.session.agent} asks: {params.message}"
+        if capability is None or (isinstance(params, ElicitRequestURLParams) and capability.url is None):
+            return ErrorData(code=INVALID_REQUEST, message=f"{message:.500} (this host can't put that to its user)")
         request = ElicitRequest(params=params.model_copy(update={"message": message}))
         async with one_at_a_time:
             if in_request:

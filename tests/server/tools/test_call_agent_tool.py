@@ -196,10 +196,12 @@ async def test_the_user_answers_what_the_tool_asks(
 
 
 @pytest.mark.parametrize("far", FARS)
-async def test_a_host_that_can_not_ask_is_told_so_to_the_server(far: str, file: Path, local: LocalAgentCore) -> None:
+async def test_what_a_host_can_not_ask_is_an_error(far: str, file: Path, local: LocalAgentCore) -> None:
     async with host("stdio", "legacy", file, local) as client:
         result = await client.call_tool("call_agent_tool", {"agent": far, "tool": "greet", "session_id": "silent"})
     assert result.is_error
+    if not far.startswith("older"):
+        assert f"{far} asks: What is your name? (this host can't put that to its user)" in text_of(result)
 
 
 async def test_a_result_that_is_too_large_is_shortened_and_read_by_its_handle(
