@@ -14,12 +14,27 @@ with warnings.catch_warnings():
     # The published package still defines a model in pydantic's old way, which is not for us to fix.
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     from bedrock_agentcore.runtime import AgentCoreRuntimeClient
-    from bedrock_agentcore.runtime.shell import OAuthAuth, PresignedAuth, ReconnectConfig, ShellChannel, ShellSession
+    from bedrock_agentcore.runtime.shell import (
+        OAuthAuth,
+        PresignedAuth,
+        ReconnectConfig,
+        ShellChannel,
+        ShellFramer,
+        ShellSession,
+    )
 
 if TYPE_CHECKING:
     from tests.support.agentcore import Boto
 
-__all__ = ["OAuthAuth", "PresignedAuth", "PublishedClient", "ReconnectConfig", "ShellSession"]
+__all__ = [
+    "OAuthAuth",
+    "PresignedAuth",
+    "PublishedClient",
+    "ReconnectConfig",
+    "ShellChannel",
+    "ShellFramer",
+    "ShellSession",
+]
 
 REGION = "us-east-1"
 

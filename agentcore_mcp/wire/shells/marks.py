@@ -38,7 +38,7 @@ command set +o emacs +o vi; stty sane -echo -onlcr; unset HISTFILE;
 export PAGER="${PAGER-cat}" GIT_PAGER="${GIT_PAGER-cat}"; __agentcore_mark A "$$"; } 2>/dev/null
 """.strip().replace("\n", " ")
 _RUN = """\
-{ __agentcore_mark C; } 2>/dev/null; eval "$(command printf "$__agentcore_command")"; \
+{ __agentcore_mark C; } 2>/dev/null; eval "$(command printf -- "$__agentcore_command")"; \
 { __agentcore_mark D "$?"; } 2>/dev/null
 """
 
