@@ -8,13 +8,12 @@ the methods of 1.0 without the header ``A2A-Version`` with -32009. The methods o
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agentcore_mcp.errors import AgentError, ProtocolError
 from agentcore_mcp.wire.dialects.a2a import Update, update_of
 from agentcore_mcp.wire.protocols import spoken_in, wrong_protocol
-from agentcore_mcp.wire.reports import is_too_much, says_nothing
+from agentcore_mcp.wire.reports import is_too_much, parsed, says_nothing
 from agentcore_mcp.wire.speech import as_json
 from agentcore_mcp.wire.sse import NamedData
 
@@ -63,9 +62,7 @@ def update_in(piece: str, request_id: str) -> Update | None:
     """
     if is_too_much(piece) or (isinstance(piece, NamedData) and says_nothing(piece)):
         return None
-    value: Any = None
-    with suppress(ValueError, RecursionError):
-        value = json.loads(piece)
+    value = parsed(piece)
     if not isinstance(value, dict) or value.get("jsonrpc") != "2.0":
         raise wrong_protocol("a2a", spoken_in(value), piece)
     result, error, answered = value.get("result"), value.get("error"), value.get("id")

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from agentcore_mcp.wire.reports import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,10 +74,7 @@ def resume_of(pauses: Sequence[Pause], answer: str) -> list[Any]:
 
 def _value(answer: str, schema: Any = None) -> Any:
     wants_text = not isinstance(schema, dict) or schema.get("type", "string") == "string"
-    if answer[:1] in ("{", "[") or not wants_text:
-        with suppress(ValueError, RecursionError):
-            return json.loads(answer)
-    return answer
+    return parsed(answer, answer) if answer[:1] in ("{", "[") or not wants_text else answer
 
 
 def _are_all_with(value: Any, member: str) -> bool:

@@ -31,6 +31,14 @@ def is_too_much(text: str) -> bool:
     return len(text) > _MUCH_CHARS and text.count(",") + text.count(":") > _VALUES_MAX
 
 
+def parsed(text: str, default: Any = None) -> Any:
+    """Return the value that a text is in JSON; ``default`` if it is none, or has too many values."""
+    if not is_too_much(text):
+        with suppress(ValueError, RecursionError):
+            return json.loads(text)
+    return default
+
+
 def stream_failure(data: str) -> tuple[str, str, str] | None:
     """Return error, error type and message if an event is the report of a failure, else None; the last two may be "".
 
@@ -40,12 +48,7 @@ def stream_failure(data: str) -> tuple[str, str, str] | None:
     if isinstance(data, NamedData) and data.event.lower() in _FAILURE_NAMES:
         error, error_type, message = map(valid_unicode, _failure(data))
         return error, error_type, message
-    if FAILURE_MARK not in data or is_too_much(data):  # spares the parsing for nearly every event
-        return None
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
+    value = parsed(data) if FAILURE_MARK in data else None  # spares the parsing for nearly every event
     if not isinstance(value, dict) or value.keys() != set(_STREAM_FAILURE_KEYS):
         return None
     texts = [valid_unicode(text) for text in map(value.get, _STREAM_FAILURE_KEYS) if isinstance(text, str)]
@@ -65,25 +68,19 @@ def event_line(data: str) -> str:
     as it is: it may be lines of JSON, or a text, whose lines are its own.
     """
     if isinstance(data, NamedData) and data.event != "message":
-        value: Any = str(data)
-        with suppress(ValueError, RecursionError):
-            value = json.loads(data)
+        value = parsed(data, str(data))
         if not isinstance(value, dict) or data.event not in (value.get("type"), value.get("event")):
             with suppress(RecursionError):
                 return valid_unicode(json.dumps({"event": data.event, "data": value}, ensure_ascii=False))
     text = valid_unicode(data)
-    if "\n" in text and not is_too_much(text):
-        with suppress(ValueError, RecursionError):
-            json.loads(text)
-            text = text.strip(" \t\r\n").replace("\r", " ").replace("\n", " ")
+    if "\n" in text and parsed(text, _NOTHING) is not _NOTHING:
+        text = text.strip(" \t\r\n").replace("\r", " ").replace("\n", " ")
     return text
 
 
 def _failure(data: str) -> tuple[str, str, str]:
     """Return the error text, the error type and any further members of an event that reports an error."""
-    value: Any = str(data)
-    with suppress(ValueError, RecursionError):
-        value = json.loads(data)
+    value = parsed(data, str(data))
     if isinstance(value, dict):
         inner = value["error"] if isinstance(value.get("error"), dict) else value
         texts = [name for name in _TEXTS if isinstance(inner.get(name), str) and inner[name]]

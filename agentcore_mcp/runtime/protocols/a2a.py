@@ -7,9 +7,8 @@ an artifact to its task once more for every subscriber (measured). What goes ove
 
 from __future__ import annotations
 
-import json
 import uuid
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -24,6 +23,7 @@ from agentcore_mcp.errors import (
 from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, looked_at
 from agentcore_mcp.runtime.timeouts import READ_TIMEOUT_S
 from agentcore_mcp.wire.a2a import UNKNOWN_METHOD, UNSUPPORTED, V0_3, V1_0, Version, request, update_in
+from agentcore_mcp.wire.reports import parsed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 # The ways to send a message, in the order in which they are tried: an agent that doesn't know one has run nothing.
 _WAYS = ((V0_3, True), (V1_0, True), (V0_3, False), (V1_0, False))
-# How long a look at a task may take, the pauses after looks that failed, and those between looks, which grow while it
+# How long a look at a task may take, how many may fail in a row, and the pauses between looks, which grow while it
 # stays the same.
 LOOK_TIMEOUT_S = 30.0
-LOOK_AGAIN_S = (0.2, 1.0, 3.0)
+FAILED_LOOKS_MAX = 3
 LOOK_PAUSE_S, LOOK_PAUSE_MAX_S = 0.2, 3.0
 
 
@@ -107,9 +107,8 @@ class A2AAgent:
             route.runtime, session_id=session_id, qualifier=route.qualifier, headers=route.headers
         ) as answer:
             body = "".join([piece async for piece in answer])
-        with suppress(ValueError, RecursionError):
-            if isinstance(card := json.loads(body), dict):
-                return card
+        if isinstance(card := parsed(body), dict):
+            return card
         raise ProtocolError(f"the agent card is no JSON object: {body[:200]!r}")
 
 
@@ -187,11 +186,18 @@ class _Run:
 
         Raises:
             ResponseTimeoutError: If it stays the same for as long as an agent may be silent.
+            TransportError: If it can't be looked at.
         """
         silence_s = self._route.read_timeout_s or READ_TIMEOUT_S
-        pause_s, known, since = LOOK_PAUSE_S, list[str](), anyio.current_time()
+        pause_s, known, since, failed = LOOK_PAUSE_S, list[str](), anyio.current_time(), 0
         while self._goes_on:
-            found = await self._seen(task_id)
+            found = known
+            try:
+                found, failed = await self.look(self._version.get, task_id), 0
+            except TransportError:
+                failed, pause_s = failed + 1, max(pause_s, 1.0)
+                if failed > FAILED_LOOKS_MAX:
+                    raise
             if found != known:
                 pause_s, known, since = LOOK_PAUSE_S, found, anyio.current_time()
                 yield found
@@ -200,13 +206,6 @@ class _Run:
             if self._goes_on:
                 await anyio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LOOK_PAUSE_MAX_S)
-
-    async def _seen(self, task_id: str) -> list[str]:
-        for pause_s in LOOK_AGAIN_S:
-            with suppress(TransportError):
-                return await self.look(self._version.get, task_id)
-            await anyio.sleep(pause_s)
-        return await self.look(self._version.get, task_id)
 
     def _note(self, piece: str) -> None:
         if (update := update_in(piece, self._id)) is None:

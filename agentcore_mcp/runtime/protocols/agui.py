@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.errors import AgentError
 from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, looked_at
 from agentcore_mcp.wire.pauses import resume_of
 from agentcore_mcp.wire.protocols import spoken_in, wrong_protocol
-from agentcore_mcp.wire.reports import is_too_much
+from agentcore_mcp.wire.reports import is_too_much, parsed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -73,9 +73,7 @@ class _Look:
     def __call__(self, piece: str) -> None:
         if (self._knows and '"RUN_' not in piece) or is_too_much(piece):
             return
-        value: Any = None
-        with suppress(ValueError, RecursionError):
-            value = json.loads(piece)
+        value = parsed(piece)
         if not self._knows and spoken_in(value) != "agui":
             raise wrong_protocol("agui", spoken_in(value), piece)
         self._knows = True

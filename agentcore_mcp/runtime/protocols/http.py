@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, looked_at
 from agentcore_mcp.wire.pauses import reply_to
 from agentcore_mcp.wire.protocols import spoken_in, wrong_protocol
-from agentcore_mcp.wire.reports import is_too_much
+from agentcore_mcp.wire.reports import parsed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -53,9 +53,8 @@ class _Look:
         self._done = False
 
     def __call__(self, piece: str) -> None:
-        if not self._done and '"jsonrpc"' in piece and not is_too_much(piece):
-            with suppress(ValueError, RecursionError):
-                value = json.loads(piece)
-                if spoken_in(value) == "a2a" and value.get("id") is None and "error" in value:
-                    raise wrong_protocol("http", "a2a", piece)
+        if not self._done and '"jsonrpc"' in piece:
+            value = parsed(piece)
+            if spoken_in(value) == "a2a" and value.get("id") is None and "error" in value:
+                raise wrong_protocol("http", "a2a", piece)
         self._done = True

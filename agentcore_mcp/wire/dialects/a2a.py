@@ -38,9 +38,21 @@ class Update(NamedTuple):
     task_id: str
     state: str
     text: str
-    paused: bool
-    failed: bool
-    ended: bool
+
+    @property
+    def paused(self) -> bool:
+        """Whether the task waits for a person."""
+        return self.state in _PAUSED
+
+    @property
+    def failed(self) -> bool:
+        """Whether the task has ended without having been done."""
+        return self.state in _FAILED
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can come of the task."""
+        return self.failed or self.state == "completed" or not self.task_id
 
 
 def update_of(value: dict[str, Any]) -> Update | None:
@@ -50,18 +62,17 @@ def update_of(value: dict[str, Any]) -> Update | None:
         return None
     status = value["status"] if isinstance(value.get("status"), dict) else {}
     message, state = status.get("message"), _state(status)
-    context_id = pick(value, "contextId", "context_id")
-    task_id = None if kind == "message" else value.get("id") if kind == "task" else pick(value, "taskId", "task_id")
-    has_task, failed = isinstance(task_id, str), state in _FAILED
+    task_id = "" if kind == "message" else value.get("id") if kind == "task" else pick(value, "taskId", "task_id")
     return Update(
-        context_id=context_id if isinstance(context_id, str) else "",
-        task_id=str(task_id) if has_task else "",
+        context_id=_if_text(pick(value, "contextId", "context_id")),
+        task_id=_if_text(task_id),
         state=state,
         text=_text(message) if isinstance(message, dict) else "",
-        paused=state in _PAUSED,
-        failed=failed,
-        ended=failed or state == "completed" or not has_task,
     )
+
+
+def _if_text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _kind_of(value: dict[str, Any]) -> tuple[object, dict[str, Any]]:

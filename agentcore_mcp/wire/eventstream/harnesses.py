@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.errors import InvalidRequestError
@@ -16,6 +15,7 @@ from agentcore_mcp.wire.eventstream.events import EventReader, payload_value
 from agentcore_mcp.wire.headers import JSON_TYPE, SESSION_HEADER, USER_HEADER, header_fields
 from agentcore_mcp.wire.ids import RuntimeArn, check_session_id
 from agentcore_mcp.wire.operations import HARNESS
+from agentcore_mcp.wire.reports import parsed
 from agentcore_mcp.wire.requests import Request, target_of
 
 if TYPE_CHECKING:
@@ -116,13 +116,7 @@ class HarnessAnswer(EventReader[str]):
 def _interrupt(call: dict[str, Any], parts: list[str]) -> dict[str, Any]:
     written = "".join(parts) or "{}"
     reason = f"run the tool {call['name']} with {written} and answer with its result"
-    return {"id": call["toolUseId"], "reason": reason, "toolUse": {**call, "input": _json(written)}}
-
-
-def _json(text: str) -> Any:
-    with suppress(ValueError, RecursionError):
-        return json.loads(text)
-    return text
+    return {"id": call["toolUseId"], "reason": reason, "toolUse": {**call, "input": parsed(written, written)}}
 
 
 def tool_results(tool_uses: Sequence[Mapping[str, Any]], answer: str) -> list[dict[str, Any]]:
@@ -134,7 +128,7 @@ def tool_results(tool_uses: Sequence[Mapping[str, Any]], answer: str) -> list[di
         tool_uses: The ``toolUse`` of each interrupt.
         answer: The result of all of them, or a JSON object with the result of each by its ``toolUseId``.
     """
-    each, value = dict.fromkeys([call["toolUseId"] for call in tool_uses], answer), _json(answer)
+    each, value = dict.fromkeys([call["toolUseId"] for call in tool_uses], answer), parsed(answer)
     if isinstance(value, dict) and value.keys() == each.keys():
         each = {one: result if isinstance(result, str) else json.dumps(result) for one, result in value.items()}
     calls = [{"toolUse": call} for call in tool_uses]
