@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -35,7 +36,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from agentcore_mcp.errors import AgentCoreError, AgentError, ProtocolError, StreamInterruptedError
 from agentcore_mcp.runtime.protocols.mcp import McpTransport
-from agentcore_mcp.runtime.requests import user_agent
 from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.server.hosted.upstream import user_id_of
 from agentcore_mcp.server.protocols.asking import route_to
@@ -166,7 +166,16 @@ async def _connected(
         while True:
             line = McpTransport(route, session.session_id, kept)
             try:
-                async with httpx2.AsyncClient(transport=line) as http, _client(line, http, ask) as client:
+                async with (
+                    httpx2.AsyncClient(transport=line) as http,
+                    Client(
+                        streamable_http_client(
+                            line.url, http_client=http, terminate_on_close=False, max_sse_event_size=FILE_MAX_BYTES
+                        ),
+                        client_info=Implementation(name="agentcore-mcp", version=version("agentcore-mcp")),
+                        elicitation_callback=ask,
+                    ) as client,
+                ):
                     await _noted(caller, call, line)
                     await _cancelled_there(work(client), client, line)
                 await _noted(caller, call, line)
@@ -176,14 +185,6 @@ async def _connected(
                     continue
                 raise _failure(error, line, agent.name) from error
             return
-
-
-def _client(line: McpTransport, http: httpx2.AsyncClient, ask: ElicitationFnT | None) -> Client:
-    streams = streamable_http_client(
-        line.url, http_client=http, terminate_on_close=False, max_sse_event_size=FILE_MAX_BYTES
-    )
-    name, _, version = user_agent().partition("/")
-    return Client(streams, client_info=Implementation(name=name, version=version), elicitation_callback=ask)
 
 
 async def _noted(caller: Caller, call: Call, line: McpTransport) -> None:

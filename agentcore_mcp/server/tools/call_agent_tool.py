@@ -64,7 +64,7 @@ Arguments = Annotated[dict[str, Any], Field(description="The tool's arguments, a
 
 
 class CallAgentToolResult(handoff.CallResult):
-    """What a tool returned that is too large for the host, or what there is of one that runs."""
+    """What a tool returned that is too large for the host, what there is of one that runs, or a list of tools."""
 
     text: str
 

@@ -19,6 +19,7 @@ from agentcore_mcp.server.results import Result, tool_errors
 from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.server.state import ToolContext, caller_of
 from agentcore_mcp.server.tools import handoff
+from agentcore_mcp.server.tools.call_agent_tool import CallAgentToolResult
 from agentcore_mcp.server.tools.publishing import publish
 
 if TYPE_CHECKING:
@@ -136,13 +137,6 @@ def _info(agent: Agent, detection: Detection) -> AgentInfo:
     )
 
 
-class _Listed(handoff.CallResult):
-    text: str
-
-    def as_text(self) -> str:
-        return self.text
-
-
 async def _tools(ctx: ToolContext, caller: Caller, agent: str) -> dict[str, str]:
     """Return what a result says of the tools of an MCP server, and in which session they were listed.
 
@@ -161,5 +155,5 @@ async def _tools(ctx: ToolContext, caller: Caller, agent: str) -> dict[str, str]
         call = Call("list_agents", session, "", "the list of tools", {"text": Output(Spool(), max_chars)}, max_chars)
         caller.calls.start(call, partial(list_tools, caller, call))
         await handoff.wait(ctx, caller, facts, call, handoff_after_s=None)
-        listed = (await handoff.told(caller, call, _Listed)).structured_content
+        listed = (await handoff.told(caller, call, CallAgentToolResult)).structured_content
         return {"tools": listed["text"], "session_id": listed["session_id"], "note": listed.get("note", "")}
