@@ -91,7 +91,9 @@ class Claims(Table):
 class Scopes(Table):
     """The scopes that tools need."""
 
-    invoke: Scope = Field(default="agentcore:invoke", description="invoke_agent and ask_NAME")
+    invoke: Scope = Field(
+        default="agentcore:invoke", description="invoke_agent, ask_NAME, call_agent_tool, and list_agents with an agent"
+    )
     command: Scope = Field(default="agentcore:command", description="run_command")
     stop: Scope = Field(default="agentcore:stop", description="stop_session")
     operate: Scope = Field(default="agentcore:operate", description="Listing and stopping everybody's sessions")
