@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from mcp import Client
+from mcp.types import ElicitResult
 
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.server.assembly import create_server
@@ -299,3 +300,42 @@ async def test_a_new_shell_begins_in_the_folder_of_the_policy(local: LocalAgentC
         second = await caller.run("pwd; echo $X")
 
     assert (first["stdout"], second["stdout"]) == ("/usr\n", "/\n1\n")
+
+
+async def test_the_user_is_asked_about_what_is_typed_and_not_about_keys(local: LocalAgentCore) -> None:
+    questions: list[str] = []
+
+    async def ask(context: Any, params: Any) -> ElicitResult:
+        questions.append(params.message)
+        return ElicitResult(action="accept", content={"run": "no" not in params.message.split("\n")[0]})
+
+    server = server_of(local, agent={"commands": "ask"})
+    async with Client(server, mode="legacy", elicitation_callback=ask) as client:
+        caller = Caller(client)
+        waiting = await caller.call(command="read -p 'sure? ' x; read -p 'again? ' y")
+        refused = await caller.call(input="no")
+        answered = await caller.call(input="yes")
+        ended = await caller.call(input="^C")
+
+    assert data_of(waiting)["status"] == data_of(answered)["status"] == "INPUT_REQUIRED"
+    assert "the user did not allow this command" in text_of(refused)
+    assert data_of(ended)["exit_code"] == 130
+    assert [question.split("\n")[0] for question in questions] == [
+        "$ read -p 'sure? ' x; read -p 'again? ' y",
+        "$ no",
+        "$ yes",
+    ]
+    assert "Type this into what runs in the shell main, in session" in questions[1]
+
+
+async def test_the_output_of_a_shell_is_read_and_waited_for_without_a_handle(local: LocalAgentCore) -> None:
+    async with Client(server_of(local, handoff_after_s=0.3), mode="legacy") as client:
+        caller = Caller(client)
+        first = data_of(await caller.call(command="echo one; sleep 2; echo two"))
+        read = data_of(await client.call_tool("read_output", {"handle": first["handle"]}))
+        shown = first["stdout"]
+        while (result := data_of(await caller.call()))["status"] == "RUNNING":
+            shown += result["stdout"]
+
+    assert (first["status"], read["text"]) == ("RUNNING", "one\n")
+    assert (shown + result["stdout"], result["exit_code"]) == ("one\ntwo\n", 0)
