@@ -135,7 +135,9 @@ class FrontDoor:
     ) -> None:
         async with anyio.create_task_group() as tasks:
             if socket is None:
-                tasks.start_soon(exchange.watch)
+                # An agent works on without its client; another server in the session has nobody else to answer.
+                on_leave = tasks.cancel_scope.cancel if route.operation == PROXY else lambda: None
+                tasks.start_soon(exchange.watch, on_leave)
             try:
                 if route.operation != METADATA:
                     await self._gate.check(exchange, scope)

@@ -26,7 +26,7 @@ from agentcore_mcp.wire.loopback import is_loopback
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
     from websockets.asyncio.client import ClientConnection
 
     from agentcore_mcp.runtime.session_endpoint import SessionEndpoint
@@ -54,7 +54,28 @@ class Preview:
         self._cookies: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or join a WebSocket."""
+        """Answer a request, for as long as the browser waits for the answer; or join a WebSocket."""
+        is_read = anyio.Event()
+
+        async def noted() -> Message:
+            message = await receive()
+            if not message.get("more_body"):
+                is_read.set()
+            return message
+
+        async def watch() -> None:
+            await is_read.wait()
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            if scope["type"] == "http":
+                tasks.start_soon(watch)
+            await self._answer(scope, noted, send)
+            tasks.cancel_scope.cancel()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         target = scope["raw_path"].decode("latin-1")
         target += "?" * bool(scope["query_string"]) + scope["query_string"].decode("latin-1")
@@ -78,6 +99,8 @@ class Preview:
     async def _pass_on(self, request: Request, target: str, send: Send) -> None:
         has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
         body = request.stream() if has_body else None
+        if body is None:
+            await request.body()
         async with self._endpoint.send(request.method, target, self._outgoing(request.headers), body) as response:
             status = response.status_code
             answer = StreamingResponse(response.aiter_raw(), status)

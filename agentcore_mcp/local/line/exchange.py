@@ -103,11 +103,12 @@ class Exchange:
         self._held = body
         self.headers |= {**headers, "content-length": str(len(body))}
 
-    async def watch(self) -> None:
+    async def watch(self, on_leave: Callable[[], None]) -> None:
         """Notice when the client leaves early. Runs beside the work, until it is cancelled."""
         await self._body_read.wait()
         while (await self.receive())["type"] != "http.disconnect":
             pass
+        on_leave()
 
     async def receive(self) -> Message:
         """Return the next ASGI message of the client, and note in the journal if it is the last."""

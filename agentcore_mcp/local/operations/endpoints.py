@@ -43,6 +43,8 @@ async def proxy(
         await join(socket, session, url, {name: value for name, value in headers if name != "host"})
         return
     has_body = exchange.headers.get("content-length", "0") != "0" or "transfer-encoding" in exchange.headers
+    if not has_body:
+        await exchange.read(0, field="body")
     request = httpx2.Request(
         exchange.method,
         url,

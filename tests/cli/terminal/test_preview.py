@@ -129,6 +129,14 @@ def test_events_arrive_while_they_are_sent_and_end_with_the_browser_that_reads_t
     eventually(lambda: site.boto.requests(site.session_id)[-1]["state"] != "open")
 
 
+def test_a_request_that_a_browser_gives_up_ends_before_it_is_answered(site: Site) -> None:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=WAIT_S) as browser:
+        browser.sendall(f"GET /silent HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\n\r\n".encode())
+        eventually(lambda: site.get("waits").json() == ["came"])
+
+    eventually(lambda: site.get("waits").json() == ["came", "left"])
+
+
 def test_redirects_within_the_website_stay_in_the_preview_and_others_are_the_browser_s(site: Site) -> None:
     upstream = site.boto.endpoint_url
     places = {

@@ -32,6 +32,8 @@ socket.onmessage = async ({data}) => {
 LARGE_BYTES = 30_000_000
 # How WebSockets were closed by their clients.
 closed: list[list[int | str | None]] = []
+# What became of requests that are never answered.
+waits: list[str] = []
 # What its page became in browsers.
 titles: list[str] = []
 
@@ -65,6 +67,18 @@ async def events(_: Request) -> Response:
             await asyncio.sleep(0.05)
 
     return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+async def silent(request: Request) -> Response:
+    waits.append("came")
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    waits.append("left")
+    return Response()
+
+
+async def how_waited(_: Request) -> Response:
+    return Response(json.dumps(waits))
 
 
 async def redirect(request: Request) -> Response:
@@ -119,6 +133,8 @@ app = Starlette(
     routes=[
         Route("/", page),
         Route("/events", events),
+        Route("/silent", silent),
+        Route("/waits", how_waited),
         Route("/redirect", redirect),
         Route("/cookies", cookies),
         Route("/refused", refused),
