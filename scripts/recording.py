@@ -49,7 +49,7 @@ def recorded() -> list[tuple[float, str]]:
     Raises:
         RuntimeError: If the demo fails.
     """
-    ours, its = pty.openpty()
+    ours, its = pty.openpty()  # type: ignore[attr-defined, unused-ignore]
     environ = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LANG": "C.UTF-8"}
     environ.pop("NO_COLOR", None)
     start = time.monotonic()

@@ -101,7 +101,7 @@ def in_shell(script: str, folder: Path, more: Mapping[str, str]) -> str:
 
 def typed_in_terminal(script: str, folder: Path, typed: str) -> str:
     """Run lines of a shell in a terminal, with somebody who types; return what it shows."""
-    ours, its = pty.openpty()
+    ours, its = pty.openpty()  # type: ignore[attr-defined, unused-ignore]
     os.write(ours, typed.encode())
     shown = b""
     command = ["timeout", "--foreground", f"{WAIT_S}", "/bin/bash", "-ec", script]
