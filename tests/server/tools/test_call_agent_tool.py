@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.lowlevel
 import pytest
+from mcp import Client
 from mcp.types import ElicitResult
 
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.server.tools.call_agent_tool import SESSION_META
 from tests.support.agentcore import WAIT_S
 from tests.support.agents.mcp_tools import PIXEL
-from tests.support.mcp_hosts import MODES, TRANSPORTS, connected
-from tests.support.tools import text_of
+from tests.support.mcp_hosts import MODES, TRANSPORTS, connected, http_server
+from tests.support.redis import redis_server
+from tests.support.tools import data_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from mcp import Client
     from mcp.client.session import ClientRequestContext
     from mcp.types import CallToolResult, ElicitRequestParams
 
@@ -233,6 +234,37 @@ async def test_a_long_call_is_handed_over_and_its_own_result_collected(local: Lo
             while (result := await client.call_tool("call_agent_tool", {"handle": handle})).meta is None:
                 assert not result.is_error
     assert result.structured_content == {"result": "done"}
+
+
+async def test_another_worker_goes_on_in_the_mcp_session_and_collects_a_result(
+    local: LocalAgentCore, tmp_path: Path
+) -> None:
+    may_end = tmp_path / "may-end"
+    env = {**os.environ, **local.environ(), "AGENTCORE_RUNTIME_ARN": ""}
+    with redis_server(tmp_path) as redis:
+        server = f'[server]\nstore = "{redis.url}"\nsecret = "a-secret-of-this-test-0123456789"'
+        args = ("--config", str(written(tmp_path, local, top=f"handoff_after = 1\n{server}")))
+        async with (
+            http_server(*args, env=env) as first_url,
+            http_server(*args, env=env) as second_url,
+            Client(first_url) as first,
+            Client(second_url) as second,
+        ):
+            pid = await collected(first, await call(first, "pid", "older"))
+            before = len(local.requests())
+            assert await collected(second, await call(second, "pid", "older")) == pid
+            assert len(local.requests()) - before == 1
+            begun = await call(first, "slowly", "older", path=str(may_end))
+            may_end.touch()
+            assert await collected(second, begun) == "done"
+
+
+async def collected(client: Client, result: CallToolResult) -> Any:
+    """Return the result of a tool, if need be by the handle of its call."""
+    with anyio.fail_after(WAIT_S):
+        while (data := data_of(result)).get("status") == "RUNNING":
+            result = await client.call_tool("call_agent_tool", {"handle": data["handle"]})
+    return data["result"]
 
 
 async def test_mistakes_are_answered_with_what_to_do(file: Path, local: LocalAgentCore) -> None:
