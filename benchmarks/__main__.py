@@ -83,7 +83,14 @@ if __name__ == "__main__":
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="write benchmarks.md and pictures there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     arguments = parser.parse_args()
-    figures = asyncio.run(main(arguments))
+    try:
+        figures = asyncio.run(main(arguments))
+    except BaseExceptionGroup as failures:
+        # Deep in the groups of the MCP client's tasks.
+        failure: BaseException = failures
+        while isinstance(failure, BaseExceptionGroup):
+            failure = failure.exceptions[0]
+        raise failure from None
     if arguments.write:
         write(figures, about(), arguments.write)
     if arguments.json:

@@ -13,6 +13,9 @@ from typing import Any
 
 import httpx2
 
+# As in our server's results; a message of more than 1 MiB is refused by the SDK's client over HTTP.
+RESULT_CHARS = 38_000
+
 
 def tool(http: httpx2.AsyncClient, url: str, context: Any) -> Any:
     """Return the tool; the libraries find the context by its type."""
@@ -23,7 +26,7 @@ def tool(http: httpx2.AsyncClient, url: str, context: Any) -> Any:
             async for chunk in response.aiter_bytes():
                 chunks.append(chunk.decode())
                 await ctx.report_progress(len(chunks), None, chunks[-1])
-        return "".join(chunks)
+        return "".join(chunks)[-RESULT_CHARS:]
 
     # As text, it would be looked for among this module's names.
     invoke_agent.__annotations__ = {"prompt": str, "ctx": context, "return": str}

@@ -10,6 +10,7 @@ Nothing is claimed that no command shows. Peers that do not install are left out
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime
 import json
 import os
@@ -142,14 +143,13 @@ async def options(peer: str, word: str) -> str:
 
 
 async def modules(peer: str, word: str) -> str:
-    """Say in how many modules of a package there is a word, such as ``elicit``."""
+    """Say whether there is a word, such as ``elicit``, in any module of a package."""
     code = (
         f"import importlib.util, pathlib, re; spec = importlib.util.find_spec({PACKAGES[peer]!r})\n"
         "files = pathlib.Path(spec.submodule_search_locations[0]).rglob('*.py')\n"
-        f"print(sum(bool(re.search({word!r}, file.read_text('utf-8'))) for file in files))"
+        f"print(any(re.search({word!r}, file.read_text('utf-8')) for file in files))"
     )
-    found = int(run(python(peer), "-W", "ignore", "-c", code))
-    return f"yes, in {found} module{'s' * (found > 1)}" if found else NO
+    return "yes" if run(python(peer), "-W", "ignore", "-c", code) == "True" else NO
 
 
 async def progress(peer: str, _word: str) -> str:
@@ -191,7 +191,10 @@ async def _words(peer: str, protocol: str, ready: dict[str, Any]) -> str:
             agent += [f'protocol = "{protocol}"', "auth = { none = true }"]
             config.write_text("\n".join(["[agents.one]", *agent]), encoding="utf-8")
             one = Server((sys.executable, "-m", "agentcore_mcp", "--config", str(config)))
-            arguments = {"prompt": "hello"}
+            arguments: dict[str, Any] = {"prompt": "hello"}
+            if protocol == "mcp":
+                one = dataclasses.replace(one, tool="call_agent_tool")
+                arguments = {"tool": "ask", "arguments": {"prompt": "hello"}}
         else:
             one = awslabs_at(ready["endpoint_url"])
             arguments = {"payload": json.dumps({"prompt": "hello"}), "agent_runtime_arn": ready["agent_runtime_arn"]}
@@ -260,7 +263,9 @@ ROWS: dict[str, dict[str, tuple[str, str]]] = {
     "What the model gets of an HTTP agent": everywhere("words", "http", peers=ASKING),
     "… of an A2A agent, asked in words": everywhere("words", "a2a", peers=ASKING),
     "… of an AG-UI agent, asked in words": everywhere("words", "agui", peers=ASKING),
-    "… of an MCP server": everywhere("words", "mcp", peers=ASKING) | {"mcp-proxy-for-aws": ("progress", "")},
+    "… of a harness, asked in words": everywhere("words", "harness", peers=ASKING),
+    "… of an MCP server on AgentCore": everywhere("words", "mcp", peers=ASKING)
+    | {"mcp-proxy-for-aws": ("progress", "")},
     "Asks a harness": everywhere("methods", "harness", peers=(OURS, *LIBRARIES)) | {"awslabs": ("tools", "harness")},
     "Runs a command in an agent's session": offered("command", "^invoke_agent_runtime_command$"),
     "Stops a session": offered("^stop", "^stop_runtime_session$"),
@@ -272,7 +277,7 @@ ROWS: dict[str, dict[str, tuple[str, str]]] = {
     "Serves HTTP": everywhere("options", "^serve$|^--port$"),
     "Refuses a caller without an access token": everywhere("refuses", peers=(OURS,)),
     "A local AgentCore, without an account": everywhere("options", "^local$|^--local$"),
-    "Commands for a terminal": everywhere("options", "^(invoke|run|stop|sessions)$"),
+    "Commands for a terminal": everywhere("options", "^(invoke|run|stop|sessions|preview)$"),
     "Writes a host's configuration": everywhere("options", "^install$"),
 }
 

@@ -256,7 +256,7 @@ async def long(part: Part, found: dict[str, Server], running: dict[str, Client],
             f"An answer of {wish['events']:,} events",
             "ms",
             taken,
-            "Our result has the words, at most 38,000 characters of them; the others' have all of the raw stream.",
+            "awslabs' result has all of the raw stream, those of the others at most 38,000 characters.",
         )
     )
 

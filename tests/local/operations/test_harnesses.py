@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -86,8 +87,8 @@ def test_commands_and_stop_take_the_arn_of_the_harness(boto: Boto) -> None:
 
 def test_an_agent_that_fails_halfway_ends_the_stream_with_an_exception(boto: Boto) -> None:
     events: list[dict[str, Any]] = []
-    with pytest.raises(EventStreamError) as caught:
-        events.extend(ask(boto, "fail", new_session_id()))
+    with closing(ask(boto, "fail", new_session_id())) as stream, pytest.raises(EventStreamError) as caught:
+        events.extend(stream)
 
     assert caught.value.response["Error"] == {"Code": "runtimeClientError", "Message": "you told me to fail"}
     assert words(events) == "This begins well, but "
@@ -102,12 +103,13 @@ def test_an_agent_that_fails_at_once_is_a_refusal(boto: Boto) -> None:
 
 def test_a_session_that_is_stopped_breaks_the_stream_off(boto: Boto) -> None:
     session_id = new_session_id()
-    stream = iter(ask(boto, "gate never", session_id))
-    next(stream)
-    boto.stop(session_id)
+    with closing(ask(boto, "gate never", session_id)) as stream:
+        events = iter(stream)
+        next(events)
+        boto.stop(session_id)
 
-    with pytest.raises(ProtocolError):
-        list(stream)
+        with pytest.raises(ProtocolError):
+            list(events)
 
 
 def test_a_json_answer_and_a_long_one_are_words(boto: Boto) -> None:
