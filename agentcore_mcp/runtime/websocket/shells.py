@@ -84,9 +84,13 @@ class RuntimeShell:
         self._due = self._timeout_s = 0.0
 
     async def __aenter__(self) -> Self:
-        await self._terminal.connect()
-        if not self.is_new:
-            self._since = await self._terminal.replay()
+        try:
+            await self._terminal.connect()
+            if not self.is_new:
+                self._since = await self._terminal.replay()
+        except BaseException:  # a cancellation, too: nobody leaves what was not entered
+            await self._terminal.aclose()
+            raise
         return self
 
     async def __aexit__(

@@ -9,12 +9,22 @@ from urllib.parse import urlsplit
 
 import botocore.session
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
 
 from agentcore_mcp import AgentCoreRuntimeClient
 from agentcore_mcp.errors import ServiceError, StreamInterruptedError
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.local.callers.sigv4 import LOCAL_KEYS
-from agentcore_mcp.runtime import BearerAuth, ContentDelta, ContentStop, NoAuth, RuntimeClient, SigV4Auth, connect
+from agentcore_mcp.runtime import (
+    BearerAuth,
+    ContentDelta,
+    ContentStop,
+    NoAuth,
+    RuntimeClient,
+    RuntimeWebSocket,
+    SigV4Auth,
+    connect,
+)
 from agentcore_mcp.runtime.retries import Retries
 from agentcore_mcp.runtime.websocket.opening import open_shell
 from agentcore_mcp.runtime.websocket.shells import RuntimeShell, ShellPrompt
@@ -206,6 +216,29 @@ async def test_a_shell_of_a_session_that_is_stopped_is_gone(local: LocalAgentCor
             async for event in shell.run("echo begun; sleep 60"):
                 if isinstance(event, ContentDelta):
                     await client.stop_session(local.agent_runtime_arn, session_id=session_id)
+
+
+async def test_a_shell_that_is_given_up_before_it_answers_is_left() -> None:
+    opened, left = asyncio.Event(), asyncio.Event()
+
+    async def silent(socket: ServerConnection) -> None:
+        await socket.wait_closed()
+        left.set()
+
+    @asynccontextmanager
+    async def connection() -> AsyncIterator[RuntimeWebSocket]:
+        async with connect(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}") as websocket:
+            opened.set()
+            yield websocket
+
+    async with asyncio.timeout(LIMIT_S), serve(silent, "127.0.0.1", 0) as server:
+        shell = RuntimeShell(connection)
+        entering = asyncio.ensure_future(shell.__aenter__())
+        await opened.wait()
+        entering.cancel()
+        await asyncio.wait([entering])
+        assert entering.cancelled()
+        await left.wait()
 
 
 async def test_another_shell_than_bash_takes_commands_too(local: LocalAgentCore) -> None:
