@@ -14,13 +14,13 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 
 import httpx2
 
-from agentcore_mcp.errors import AgentRuntimeError, ConnectError, InvalidRequestError
+from agentcore_mcp.errors import ConnectError, InvalidRequestError
 from agentcore_mcp.runtime.auth.authorization import GuardedAuth
 from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION, SigV4Auth
 from agentcore_mcp.runtime.endpoints import check_endpoint_url
 from agentcore_mcp.runtime.environment import trusts_environment
-from agentcore_mcp.runtime.timeouts import CONNECT_TIMEOUT_S, OPEN_TIMEOUT_S, WRITE_TIMEOUT_S
-from agentcore_mcp.runtime.websocket.handshake import open_connection
+from agentcore_mcp.runtime.timeouts import CONNECT_TIMEOUT_S, WRITE_TIMEOUT_S
+from agentcore_mcp.runtime.websocket.opening import upgraded
 from agentcore_mcp.wire.headers import PORT_HEADER, end_to_end
 from agentcore_mcp.wire.limits import PAYLOAD_MAX_BYTES, STREAM_MAX_S
 
@@ -108,16 +108,9 @@ class SessionEndpoint:
     ) -> ClientConnection:
         """Open a WebSocket; raises as ``send``, and an AgentRuntimeError if it is refused."""
         request = self._request("GET", target, headers, None)
-        async with aclosing(_Bare(self._auth, self._own).async_auth_flow(request)) as flow:
-            signed = await anext(flow)
-            url, fields = str(signed.url).replace("http", "ws", 1), dict(signed.headers.items())
-            try:
-                return (await open_connection(url, fields, OPEN_TIMEOUT_S, subprotocols, self._tls))[0]
-            except AgentRuntimeError as refused:
-                # Pages connect again; a token that was refused is replaced until then.
-                with suppress(StopAsyncIteration):
-                    await flow.asend(httpx2.Response(refused.status or 500, request=signed))
-                raise
+        flow = _Bare(self._auth, self._own)
+        connection, _ = await upgraded(flow, request, subprotocols=subprotocols, tls=self._tls)
+        return connection
 
     def _request(
         self, method: str, target: str, headers: Iterable[tuple[str, str]], body: AsyncIterator[bytes] | bytes | None

@@ -97,10 +97,11 @@ class WebSocketMethods:
 
         ``timeout`` is for the connection and the answer to the upgrade, a cold start of the agent included.
         """
-        from agentcore_mcp.runtime.websocket.opening import connect_as
+        from agentcore_mcp.runtime.websocket.connection import entered
+        from agentcore_mcp.runtime.websocket.opening import upgraded
 
         auth, request = self._upgrade(runtime_arn, bearer_token, session_id, endpoint_name, shell_id, headers)
-        async with connect_as(auth, request, open_timeout_s=timeout) as websocket:
+        async with entered(upgraded(auth, request, open_timeout_s=timeout)) as websocket:
             yield websocket
 
     def _handshake(self, *asked: Any) -> Handshake:

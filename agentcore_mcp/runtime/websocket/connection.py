@@ -22,7 +22,7 @@ from agentcore_mcp.runtime.websocket.handshake import MESSAGE_MAX_BYTES, open_co
 from agentcore_mcp.wire.limits import FRAME_MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Mapping
 
     from websockets.asyncio.client import ClientConnection
 
@@ -220,13 +220,14 @@ async def connect(
         AgentRuntimeError: If it was refused.
         TransportError, ProtocolError: If the answer broke off, or is not HTTP.
     """
-    async with entered(await open_connection(url, headers or {}, open_timeout_s)) as websocket:
+    async with entered(open_connection(url, headers or {}, open_timeout_s)) as websocket:
         yield websocket
 
 
 @asynccontextmanager
-async def entered(opened: tuple[ClientConnection, str]) -> AsyncGenerator[RuntimeWebSocket, None]:
-    """Give what ``open_connection`` opened to a block, and close it at its end."""
+async def entered(opening: Awaitable[tuple[ClientConnection, str]]) -> AsyncGenerator[RuntimeWebSocket, None]:
+    """Give what ``open_connection`` opens to a block, and close it at its end."""
+    opened = await opening
     try:
         yield RuntimeWebSocket(*opened)
     finally:

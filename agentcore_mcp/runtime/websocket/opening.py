@@ -6,8 +6,9 @@ from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import httpx2
+from anyio.to_thread import run_sync
 
-from agentcore_mcp.errors import ServiceError
+from agentcore_mcp.errors import AgentRuntimeError
 from agentcore_mcp.runtime.auth.authorization import GuardedAuth
 from agentcore_mcp.runtime.requests import new_session_id, parsed_arn
 from agentcore_mcp.runtime.timeouts import OPEN_TIMEOUT_S
@@ -18,31 +19,32 @@ from agentcore_mcp.runtime.websocket.signing import handshake, upgrade
 from agentcore_mcp.wire.requests import websocket_request
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from ssl import SSLContext
 
+    from websockets.asyncio.client import ClientConnection
+
     from agentcore_mcp.runtime.client import RuntimeClient
-    from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket
     from agentcore_mcp.wire.ids import RuntimeArn
 
 _BESIDE_MAX_S = 10
 
 
-@asynccontextmanager
-async def connect_as(
+async def upgraded(
     auth: httpx2.Auth,
     request: httpx2.Request,
     *,
     open_timeout_s: float = OPEN_TIMEOUT_S,
+    subprotocols: Sequence[str] = (),
     tls: SSLContext | None = None,
-) -> AsyncGenerator[RuntimeWebSocket, None]:
-    """Connect as ``connect`` does, with what an auth flow adds; if that is refused, with what it adds then.
+) -> tuple[ClientConnection, str]:
+    """Return what ``open_connection`` does, with what an auth flow adds; if that is refused, with what it adds then.
 
     Args:
         auth: The flow.
-        request: What ``upgrade`` returned.
+        request: The request that is upgraded.
         open_timeout_s: As for ``connect``.
+        subprotocols: Those that are offered.
         tls: The certificates to trust; None are the system's.
 
     Raises:
@@ -53,16 +55,13 @@ async def connect_as(
         request = await anext(flow)
         while True:
             try:
-                opened = await open_connection(*handshake(request), open_timeout_s, tls=tls)
-                break
-            except ServiceError as error:
+                return await open_connection(*handshake(request), open_timeout_s, subprotocols, tls)
+            except AgentRuntimeError as error:
                 # Nothing has run: it was the upgrade that was refused.
                 try:
                     request = await flow.asend(httpx2.Response(error.status or 0, request=request))
                 except StopAsyncIteration:
                     raise error from None
-    async with entered(opened) as websocket:
-        yield websocket
 
 
 @asynccontextmanager
@@ -92,10 +91,10 @@ async def open_shell(
     session_id = new_session_id() if session_id is None else session_id
     asked = websocket_request(runtime, session_id=session_id, qualifier=qualifier, shell_id=shell_id, headers=headers)
 
-    def connected() -> AbstractAsyncContextManager[RuntimeWebSocket]:
+    async def opened() -> tuple[ClientConnection, str]:
         request = upgrade(client.sender.url_for(runtime), asked, region=runtime.region)
-        tls = client.sender.certificates.read() if request.url.scheme == "https" else None
-        return connect_as(client.auth, request, tls=tls)
+        tls = await run_sync(client.sender.certificates.read) if request.url.scheme == "https" else None
+        return await upgraded(client.auth, request, tls=tls)
 
     async def beside(command: str) -> None:
         async with client.run_command(
@@ -104,5 +103,5 @@ async def open_shell(
             async for _ in run:
                 pass
 
-    async with RuntimeShell(connected, beside=beside, retries=client.sender.retries) as shell:
+    async with RuntimeShell(lambda: entered(opened()), beside=beside, retries=client.sender.retries) as shell:
         yield shell
