@@ -77,7 +77,12 @@ def draw(part: Part, folder: Path, name: str) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    mpl.rcParams |= {"svg.hashsalt": "agentcore-mcp", "text.color": TEXT, "font.size": TEXT_POINTS}
+    mpl.rcParams |= {
+        "svg.hashsalt": "agentcore-mcp",
+        "svg.fonttype": "none",
+        "text.color": TEXT,
+        "font.size": TEXT_POINTS,
+    }
     heights = [len(row.values) * BAR_INCHES + 0.55 for row in part.rows]
     figure, grid = plt.subplots(
         len(part.rows), 1, figsize=(9, sum(heights)), height_ratios=heights, layout="constrained", squeeze=False
