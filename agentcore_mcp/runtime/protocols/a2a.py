@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -20,15 +21,15 @@ from agentcore_mcp.errors import (
     StreamInterruptedError,
     TransportError,
 )
-from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, looked_at
+from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, answer_to
 from agentcore_mcp.runtime.timeouts import READ_TIMEOUT_S
 from agentcore_mcp.wire.a2a import UNKNOWN_METHOD, UNSUPPORTED, V0_3, V1_0, Version, request, update_in
 from agentcore_mcp.wire.reports import parsed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
+    from contextlib import AbstractAsyncContextManager
 
-    from agentcore_mcp.runtime.bodies import Invocation
     from agentcore_mcp.wire.dialects.a2a import Update
 
 # The ways to send a message, in the order in which they are tried: an agent that doesn't know one has run nothing.
@@ -69,14 +70,14 @@ class A2AAgent:
             ids = {name: turn.kept[name] for name in known if name in turn.kept}
             run = _Run(self._route, version, turn.session_id, {**ids, **({"way": way} if way else {})})
             method = version.stream if streams else version.send
-            async with run.call(method, version.message(turn.prompt, str(uuid.uuid4()), ids)) as (invocation, pieces):
+            async with run.call(method, version.message(turn.prompt, str(uuid.uuid4()), ids)) as answer:
                 try:
-                    first = await anext(pieces, list[str]())
+                    first = await anext(answer.batches, list[str]())
                 except AgentError as error:
                     way = _next_way(way, error)
                     continue
-                async with aclosing(run.to_the_end(first, pieces)) as batches:
-                    yield TurnAnswer.of(invocation, batches, run.kept)
+                async with aclosing(run.to_the_end(first, answer.batches)) as batches:
+                    yield replace(answer, batches=batches)
                 return
 
     async def cancel(self, turn: Turn) -> None:
@@ -141,21 +142,13 @@ class _Run:
     def _goes_on(self) -> bool:
         return "taskId" in self.kept and not (self._last is not None and self._last.paused)
 
-    @asynccontextmanager
-    async def call(
+    def call(
         self, method: str, params: Mapping[str, Any], *, read_timeout_s: float | None = None
-    ) -> AsyncGenerator[tuple[Invocation, AsyncGenerator[list[str], None]], None]:
-        """Call a method, and give the answer with its pieces, of which note is taken."""
-        async with (
-            self._route.invoke(
-                request(method, params, self._id),
-                self._session_id,
-                headers=self._version.headers,
-                read_timeout_s=read_timeout_s,
-            ) as invocation,
-            aclosing(looked_at(invocation, self._note)) as pieces,
-        ):
-            yield invocation, pieces
+    ) -> AbstractAsyncContextManager[TurnAnswer]:
+        """Call a method; of the pieces of its answer note is taken."""
+        body, headers = request(method, params, self._id), self._version.headers
+        invoking = self._route.invoke(body, self._session_id, headers=headers, read_timeout_s=read_timeout_s)
+        return answer_to(invoking, self._note, self.kept)
 
     async def to_the_end(
         self, first: list[str], pieces: AsyncGenerator[list[str], None]
@@ -178,8 +171,8 @@ class _Run:
 
     async def look(self, method: str, task_id: str) -> list[str]:
         """Call a method about a task, and return the pieces of its answer."""
-        async with self.call(method, {"id": task_id}, read_timeout_s=LOOK_TIMEOUT_S) as (_, pieces):
-            return [piece async for batch in pieces for piece in batch]
+        async with self.call(method, {"id": task_id}, read_timeout_s=LOOK_TIMEOUT_S) as answer:
+            return [piece async for piece in answer]
 
     async def _followed(self, task_id: str) -> AsyncGenerator[list[str], None]:
         """Yield what there is of a task whenever it has changed, until it has ended or waits.

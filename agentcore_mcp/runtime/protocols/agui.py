@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import json
 import uuid
-from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.errors import AgentError
-from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, looked_at
+from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, answer_to
 from agentcore_mcp.wire.pauses import resume_of
 from agentcore_mcp.wire.protocols import spoken_in, wrong_protocol
 from agentcore_mcp.wire.reports import is_too_much, parsed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from contextlib import AbstractAsyncContextManager
 
 # Of a prompt; it is stored with the session.
 KEPT_MAX_CHARS = 4_000
@@ -33,8 +32,7 @@ class AguiAgent:
     def __init__(self, route: Route) -> None:
         self._route = route
 
-    @asynccontextmanager
-    async def ask(self, turn: Turn) -> AsyncGenerator[TurnAnswer, None]:
+    def ask(self, turn: Turn) -> AbstractAsyncContextManager[TurnAnswer]:
         """Begin a run, with the prompt as its only message; or with answers to the interrupts of the run before.
 
         The thread is the session, in which the agent keeps its messages and its state. Kept is the message of a run
@@ -48,11 +46,8 @@ class AguiAgent:
         message = {"id": str(uuid.uuid4()), "role": "user", "content": turn.prompt}
         if resume:
             message = turn.kept.get("message", message)
-        async with (
-            self._route.invoke(_run_input(turn.session_id, message, resume), turn.session_id) as invocation,
-            aclosing(looked_at(invocation, _Look(message, kept))) as batches,
-        ):
-            yield TurnAnswer.of(invocation, batches, kept)
+        invoking = self._route.invoke(_run_input(turn.session_id, message, resume), turn.session_id)
+        return answer_to(invoking, _Look(message, kept), kept)
 
 
 def _run_input(thread_id: str, message: dict[str, str], resume: list[Any]) -> bytes:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, looked_at
+from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, answer_to
 from agentcore_mcp.wire.eventstream.harnesses import INTERRUPTS, tool_results
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import Mapping
+    from contextlib import AbstractAsyncContextManager
 
 
 class HarnessAgent:
@@ -25,8 +25,7 @@ class HarnessAgent:
         self._route = route
         self._options = options
 
-    @asynccontextmanager
-    async def ask(self, turn: Turn) -> AsyncGenerator[TurnAnswer, None]:
+    def ask(self, turn: Turn) -> AbstractAsyncContextManager[TurnAnswer]:
         """Send a message; or, if the turn before ended with calls of tools for its caller, these and their results.
 
         Those calls are kept.
@@ -38,17 +37,14 @@ class HarnessAgent:
                 kept["toolUses"] = [interrupt["toolUse"] for interrupt in json.loads(piece)["interrupts"]]
 
         route, calls = self._route, turn.kept.get("toolUses")
-        async with (
-            route.client.invoke_harness(
-                route.runtime,
-                tool_results(calls, turn.prompt) if calls and turn.pauses else turn.prompt,
-                session_id=turn.session_id,
-                qualifier=route.qualifier,
-                options=self._options,
-                user_id=route.user_id,
-                headers=route.headers,
-                read_timeout_s=route.read_timeout_s,
-            ) as answer,
-            aclosing(looked_at(answer, look)) as batches,
-        ):
-            yield TurnAnswer.of(answer, batches, kept)
+        invoking = route.client.invoke_harness(
+            route.runtime,
+            tool_results(calls, turn.prompt) if calls and turn.pauses else turn.prompt,
+            session_id=turn.session_id,
+            qualifier=route.qualifier,
+            options=self._options,
+            user_id=route.user_id,
+            headers=route.headers,
+            read_timeout_s=route.read_timeout_s,
+        )
+        return answer_to(invoking, look, kept)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, looked_at
+from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, answer_to
 from agentcore_mcp.wire.pauses import reply_to
 from agentcore_mcp.wire.protocols import spoken_in, wrong_protocol
 from agentcore_mcp.wire.reports import parsed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
 
 
 def _as_prompt(prompt: Any, _: str) -> bytes:
@@ -32,15 +32,10 @@ class HttpAgent:
         self._route = route
         self._payload = payload
 
-    @asynccontextmanager
-    async def ask(self, turn: Turn) -> AsyncGenerator[TurnAnswer, None]:
+    def ask(self, turn: Turn) -> AbstractAsyncContextManager[TurnAnswer]:
         """Ask the agent; it keeps nothing from turn to turn."""
         payload = self._payload(reply_to(turn.pauses, turn.prompt), turn.session_id)
-        async with (
-            self._route.invoke(payload, turn.session_id) as answer,
-            aclosing(looked_at(answer, _Look())) as batches,
-        ):
-            yield TurnAnswer.of(answer, batches)
+        return answer_to(self._route.invoke(payload, turn.session_id), _Look())
 
 
 class _Look:

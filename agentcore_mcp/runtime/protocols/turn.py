@@ -6,6 +6,7 @@ has arrived. Its answers are read in the same way as an ``Invocation``, and by t
 
 from __future__ import annotations
 
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -54,18 +55,9 @@ class TurnAnswer:
 
     session_id: str
     request_id: str | None
-    batches: AsyncIterator[list[str]] = field(repr=False)
+    batches: AsyncGenerator[list[str], None] = field(repr=False)
     kept: dict[str, Any] = field(default_factory=dict)
     endpoint_url: str | None = None
-
-    @classmethod
-    def of(
-        cls, invocation: Invocation, batches: AsyncIterator[list[str]], kept: dict[str, Any] | None = None
-    ) -> TurnAnswer:
-        """Return the answer that an invocation is, with its pieces as a protocol has read them."""
-        return cls(
-            invocation.session_id, invocation.request_id, batches, {} if kept is None else kept, invocation.endpoint_url
-        )
 
     async def __aiter__(self) -> AsyncIterator[str]:
         async for pieces in self.batches:
@@ -132,7 +124,19 @@ class AskedAgent(Protocol):
         """
 
 
-async def looked_at(invocation: Invocation, look: Callable[[str], None]) -> AsyncGenerator[list[str], None]:
+@asynccontextmanager
+async def answer_to(
+    invoking: AbstractAsyncContextManager[Invocation],
+    look: Callable[[str], None],
+    kept: dict[str, Any] | None = None,
+) -> AsyncGenerator[TurnAnswer, None]:
+    """Give the answer that an invocation is, whose pieces ``look`` sees first and may raise something about."""
+    async with invoking as invocation, aclosing(_looked_at(invocation, look)) as batches:
+        kept = {} if kept is None else kept
+        yield TurnAnswer(invocation.session_id, invocation.request_id, batches, kept, invocation.endpoint_url)
+
+
+async def _looked_at(invocation: Invocation, look: Callable[[str], None]) -> AsyncGenerator[list[str], None]:
     """Yield the batches of an answer; what ``look`` raises about a piece comes after the pieces before it."""
     async for batch in invocation.batches:
         for position, piece in enumerate(batch):
