@@ -18,10 +18,12 @@ def check_input(text: str, shell: str, agent: Agent) -> None:
     Raises:
         InvalidRequestError: If it may not be typed.
     """
-    if text and not shell:
+    if not text:
+        return
+    if not shell:
         raise InvalidRequestError("input is for a command in a shell: pass the shell and session_id that it runs in")
-    for line in [] if is_key(text) else filter(None, (part.strip() for part in re.split(r"[\r\n]", text))):
-        permitted(line, agent)
+    for line in [""] if is_key(text) else re.split(r"[\r\n]", text):
+        permitted(line.strip(), agent)
 
 
 def permitted(command: str, agent: Agent) -> str:

@@ -9,8 +9,10 @@ import anyio
 import pytest
 from mcp import Client
 
+from agentcore_mcp.config.commands import CommandPolicy
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.wire.eventstream import CommandEvent, ContentDelta, ContentStop, encode_command_event
+from tests.support.agentcore import new_session_id
 from tests.support.servers import Exchange, loopback_server, reply
 from tests.support.tools import (
     EVENT_STREAM,
@@ -125,3 +127,13 @@ async def test_a_command_is_wrapped_in_a_shell_and_a_folder_if_the_settings_say_
     assert sent.startswith("/bin/bash -lc ")
     assert shell.stdout == b"a b\n"
     assert "the command is empty" in text_of(empty)
+
+
+async def test_nothing_is_typed_where_commands_are_off_for_one_agent_not_even_a_key() -> None:
+    both = settings("http://127.0.0.1:9", "a", "b")
+    off = both.agents[0].model_copy(update={"commands": CommandPolicy(mode="off")})
+    server = create_server(both.model_copy(update={"agents": (off, both.agents[1])}))
+    async with Client(server, mode="legacy") as client:
+        for text in ("^C", "\n", "ls"):
+            given = {"agent": "a", "session_id": new_session_id(), "shell": "main", "input": text}
+            assert "commands are switched off" in text_of(await client.call_tool("run_command", given))
