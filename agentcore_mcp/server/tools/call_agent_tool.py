@@ -115,7 +115,9 @@ async def call_agent_tool(
         if asked := ctx.request_state or handle:
             call = await handoff.earlier(caller, facts, NAME, agent, asked)
             if call.question is not None and "answer" in (said := ctx.input_responses or {}):
-                call.question.answer.set_result(said["answer"])
+                # The call may have ended meanwhile, and its result says how.
+                if not call.question.answer.done():
+                    call.question.answer.set_result(said["answer"])
                 call.question = None
         else:
             target = await caller.target(agent, session_id)

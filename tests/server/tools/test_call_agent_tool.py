@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from contextlib import asynccontextmanager
@@ -14,12 +15,14 @@ from mcp import Client
 from mcp.types import ElicitResult
 
 from agentcore_mcp.local.agentcore import LocalAgentCore
+from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.tools.call_agent_tool import SESSION_META
+from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.agentcore import WAIT_S
 from tests.support.agents.mcp_tools import PIXEL
 from tests.support.mcp_hosts import MODES, TRANSPORTS, connected, http_server
 from tests.support.redis import redis_server
-from tests.support.tools import data_of, text_of
+from tests.support.tools import data_of, settings, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -194,6 +197,26 @@ async def test_the_user_answers_what_the_tool_asks(
         given = {"agent": far, "tool": "greet", "session_id": f"{transport}-{mode}"}
         result = await client.call_tool("call_agent_tool", given)
     assert text_of(result).startswith("hello, Ada"), text_of(result)
+
+
+async def test_an_answer_that_comes_after_the_call_has_ended_is_told_how_it_ended(
+    local: LocalAgentCore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in local.environ().items():
+        monkeypatch.setenv(name, value)
+    agent = {"arn": RuntimeArn.parse(local.agents["stateful"]), "protocol": "mcp", "auth": {}}
+    server = create_server(settings(local.endpoint_url, agent=agent))
+
+    async def late(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        [running] = server.state.calls()
+        running.cancel()
+        await asyncio.wait([running])
+        return await said_ada(context, params)
+
+    async with Client(server, mode=MODES[1], elicitation_callback=late) as client:
+        result = await client.call_tool("call_agent_tool", {"agent": "solo", "tool": "greet", "session_id": "late"})
+    assert result.is_error
+    assert "and was ended" in text_of(result)
 
 
 @pytest.mark.parametrize("far", FARS)
