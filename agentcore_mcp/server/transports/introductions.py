@@ -33,6 +33,6 @@ def introduction_of(session_id: str) -> Introduction:
         match json.loads(urlsafe_b64decode(session_id.partition(".")[2])):
             case [str(name), bool(apps)]:
                 return Introduction(name, apps)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     return Introduction()

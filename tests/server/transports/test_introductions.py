@@ -49,7 +49,9 @@ def test_an_id_says_what_the_first_request_did_in_few_harmless_characters(
     assert session_id != session_id_for(request_body)
 
 
-@pytest.mark.parametrize("session_id", ["", "x", "0123.", "0123.é", "0123.!!!", "0123.bnVsbA==", "0123.WzFd"])
+@pytest.mark.parametrize(
+    "session_id", ["", "x", "0123.", "0123.é", "0123.!!!", "0123.bnVsbA==", "0123.WzFd", f"0123.{'W1tb' * 10_000}"]
+)
 def test_ids_of_others_say_nothing(session_id: str) -> None:
     assert introduction_of(session_id) == Introduction()
 
