@@ -5,6 +5,7 @@ It does not know how many others there are: ``calls`` does, and keeps to the lim
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -16,7 +17,6 @@ from agentcore_mcp.server.live.log import LIVE, NOTES, LiveLog
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Sequence
 
     from agentcore_mcp.server.hosted.accounts import Account
@@ -110,6 +110,7 @@ class Call:
         account: Of the request that it began with, if somebody wants one.
         stored: Follows it in the store, if another request began it there.
         live: What the live view shows of it, if that may be shown.
+        watched: What its watchers wait for, while there are any.
     """
 
     tool: str
@@ -135,6 +136,7 @@ class Call:
     deadline: asyncio.TimerHandle | None = field(default=None, init=False)
     stored: Following | None = None
     live: Spool | None = None
+    watched: asyncio.Event | None = field(default=None, init=False)
     account: Account | None = field(default_factory=current_account, init=False)
 
     def __post_init__(self) -> None:
@@ -155,8 +157,8 @@ class Call:
         shown = self.outputs[name].add(text)
         if self.account is not None and text:
             self.account.received(text)
-        if isinstance(self.live, LiveLog):
-            self.live.take(name, text)
+        if text:
+            self._log(name, text)
         if self.progress is not None:
             self.progress.add(shown, source=name, mark=mark)
 
@@ -166,9 +168,8 @@ class Call:
             self.account.request_id = request_id
 
     def note(self, text: str) -> None:
-        """Show lines as progress that are no part of the result."""
-        if isinstance(self.live, LiveLog):
-            self.live.take(NOTES, text)
+        """Show lines as progress that are no part of the result; an empty text only has watchers look."""
+        self._log(NOTES, text)
         if self.progress is not None:
             self.progress.add(text, source=NOTES)
 
@@ -195,6 +196,12 @@ class Call:
             self._become(Phase.UNCOLLECTED)
         if self.progress is not None:
             self.progress.close()
+        self._wake()
+
+    async def news(self) -> None:
+        """Wait until something comes for the live view, or nothing more comes."""
+        self.watched = self.watched or asyncio.Event()
+        await self.watched.wait()
 
     def keep(self) -> None:
         """Keep the texts to be read, after the end was reported."""
@@ -235,6 +242,16 @@ class Call:
     def ever_omitted_chars(self) -> int:
         """How many characters no result shows, the current one or one before."""
         return sum(output.ever_omitted_chars for output in self.outputs.values())
+
+    def _log(self, kind: str, text: str) -> None:
+        if isinstance(self.live, LiveLog):
+            self.live.take(kind, text)
+            self._wake()
+
+    def _wake(self) -> None:
+        if self.watched is not None:
+            self.watched.set()
+            self.watched = None
 
     def _become(self, phase: Phase) -> None:
         if phase not in _MAY_BECOME[self.phase]:

@@ -31,10 +31,15 @@ class LiveLog(Spool):
         self.take(_BEGAN, f"{time.time():.3f}")
 
     def take(self, kind: str, text: str) -> None:
-        """Append a piece: ``text``, ``stdout``, ``stderr`` or ``notes``."""
+        """Append a piece: ``text``, ``stdout``, ``stderr`` or ``notes``; an empty one shows nothing."""
         after_s = round(time.monotonic() - self._began, 2)
-        for start in range(0, len(text), _PIECE_MAX_CHARS):
-            self.append(json.dumps([after_s, kind, text[start : start + _PIECE_MAX_CHARS]]) + "\n")
+        for start in range(0, len(text) or 1, _PIECE_MAX_CHARS):
+            line = json.dumps([after_s, kind, text[start : start + _PIECE_MAX_CHARS]]) + "\n"
+            # Whole or not at all: who watches would come back at once for the rest of a line, and never get it.
+            if self.kept_bytes + len(line) > self._max_bytes:
+                self._drop(len(line))
+            else:
+                self.append(line)
 
 
 def pieces_of(lines: str) -> tuple[list[list[float | str]], int]:

@@ -30,9 +30,9 @@ DESCRIPTION = """\
 Look at a call that was handed over, without collecting it: its status, and what has come since an offset. Waits for \
 news. With cancel, the call is ended; its session stays."""
 WAIT_MAX_S = 25
-# A look at a call costs next to nothing here, or a round trip to Redis, and nobody has to know who watches. Well below
-# the 200 ms within which a piece looks live.
-LOOK_S = 0.05
+# A look at a call in Redis costs a round trip, and the worker that reads it need not know who watches. Well below the
+# 200 ms within which a piece looks live.
+LOOK_S = 0.1
 # In both channels of a result, with JSON's escapes, below the 1 MiB that the SDK's HTTP client takes.
 READ_MAX_CHARS = 100_000
 
@@ -88,9 +88,12 @@ async def watch_call(
         # Without a log, nothing is read, and there may be an end to wait for.
         with anyio.move_on_after(wait_seconds):
             while not call.finished and (call.live is None or call.live.kept_bytes <= offset):
-                await anyio.sleep(LOOK_S)
-                # In another worker, what is known of it is as of the look.
-                call = call if call.stored is None else await calls.named(handle)
+                if call.stored is None:
+                    await call.news()
+                else:
+                    # Another worker may read it, and what is known of it is as of the look.
+                    await anyio.sleep(LOOK_S)
+                    call = await calls.named(handle)
         lines = "" if call.live is None else (await calls.read(call, LIVE, offset, READ_MAX_CHARS))[0]
         pieces, size = pieces_of(lines)
         more = call.live is not None and offset + size < call.live.kept_bytes and size > 0

@@ -61,6 +61,7 @@ async def run_in_shell(caller: Caller, call: Call) -> None:
                             call.add("stdout", event.stdout)
                         case ShellPrompt():
                             call.shell.asks, call.shell.asked = event.line, call.shell.asked + 1
+                            call.note("")
                             if call.progress is not None:
                                 call.progress.let_go()
                         case ContentStop():

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
+from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
+from agentcore_mcp.wire.ids import RuntimeArn
+from tests.support.agentcore import new_session_id
 from tests.support.apps import app_host, watched
 from tests.support.hosted import hosted_server
 from tests.support.mcp_hosts import MODES
@@ -96,6 +99,24 @@ async def test_a_watcher_is_told_at_once_what_comes_and_waits_no_longer_than_it_
             )
 
     assert (silent["status"], silent["pieces"], silent["next_offset"]) == ("RUNNING", [], offset)
+
+
+async def test_a_watcher_hears_of_a_question_as_soon_as_of_words() -> None:
+    with LocalAgentCore(app="tests.support.agents.probe:app") as local, anyio.fail_after(LIMIT_S):
+        chosen = settings(local.endpoint_url, agent={"arn": RuntimeArn.parse(local.agent_runtime_arn)}, **LIVE)
+        async with app_host(create_server(chosen)) as client:
+            command = "read -p 'Sure? ' answer; echo $answer"
+            given = {"command": command, "shell": "main", "session_id": new_session_id()}
+            handle = data_of(await client.call_tool("run_command", given))["handle"]
+            seen: dict[str, Any] = {"next_offset": 0}
+            looks = 0
+            while not seen.get("asks"):
+                look = {"handle": handle, "offset": seen["next_offset"], "wait_seconds": 25}
+                seen = data_of(await client.call_tool("watch_call", look))
+                looks += 1
+
+    assert seen["asks"] == "Sure? "
+    assert looks < 10
 
 
 @pytest.mark.parametrize("on_cancel", ["keep", "stop"])
