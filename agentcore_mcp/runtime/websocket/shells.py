@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import codecs
 import secrets
-from contextlib import aclosing
+import shlex
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import anyio
 
 from agentcore_mcp.errors import (
+    AgentCoreError,
     InvalidRequestError,
     ResponseTimeoutError,
     StreamInterruptedError,
@@ -23,13 +24,12 @@ from agentcore_mcp.errors import (
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 from agentcore_mcp.runtime.websocket.terminal import Terminal
 from agentcore_mcp.wire.eventstream import STATUS_COMPLETED, STATUS_TIMED_OUT, ContentDelta, ContentStart, ContentStop
-from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, SHELL_REPLAY_BYTES
-from agentcore_mcp.wire.shells import marks
+from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, FRAME_MAX_BYTES, SHELL_REPLAY_BYTES
+from agentcore_mcp.wire.shells import frames, marks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
-    from types import TracebackType
 
     from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket
 
@@ -40,8 +40,11 @@ _PROMPT_MAX_CHARS = 200
 _READY_S = 20.0
 # Between two ways to end a command whose time is up.
 _GRACE_S = 2.0
-_TAIL_BYTES = 4_096
 _CUT = "\n[the connection was cut and made again; output may be missing here]\n"
+# Kills the foreground job of a process's terminal, unless that is the process itself: the 8th field of proc(5).
+_KILL = (
+    'read -r _ _ _ _ _ _ _ group _ < /proc/{0}/stat && [ "$group" -gt 1 ] && [ "$group" -ne {0} ] && kill -9 "-$group"'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class ShellPrompt:
 ShellEvent = ContentStart | ContentDelta | ShellPrompt | ContentStop
 
 
-class RuntimeShell:
+class RuntimeShell(Terminal):
     """An interactive shell, whose commands run one after the other. An async context manager.
 
     Leaving it leaves the shell, and what runs in it, as they are.
@@ -77,41 +80,10 @@ class RuntimeShell:
         beside: Callable[[str], Awaitable[None]] | None = None,
         retries: Retries = DEFAULT_RETRIES,
     ) -> None:
-        self._terminal = Terminal(connect, beside, retries)
-        self._pid = 0
-        # What came since the last command.
-        self._since = b""
+        super().__init__(connect, retries)
+        self._beside = beside
+        self._pid: int | None = None
         self._due = self._timeout_s = 0.0
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self._terminal.connect()
-            if not self.is_new:
-                self._since = await self._terminal.replay()
-        except BaseException:  # a cancellation, too: nobody leaves what was not entered
-            await self._terminal.aclose()
-            raise
-        return self
-
-    async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self._terminal.aclose()
-
-    @property
-    def session_id(self) -> str:
-        """The session that answers."""
-        return self._terminal.session_id
-
-    @property
-    def is_new(self) -> bool:
-        """Whether no command has run in the shell yet."""
-        return self._terminal.is_new
-
-    @property
-    def exit_code(self) -> int | None:
-        """The shell's own once it has exited, as by ``exit``, ``exec`` or ``set -e``; the next one is a new shell."""
-        return self._terminal.exit_code
 
     async def run(
         self, command: str, *, timeout_s: float = COMMAND_TIMEOUT_DEFAULT_S
@@ -137,12 +109,11 @@ class RuntimeShell:
             raise InvalidRequestError("an earlier command still runs in the shell: answer it, or end it with ^C")
         command_id = secrets.token_hex(16)
         await self.type(marks.preparation(command_id))
-        before, pid, _ = await self._until(command_id, "A")
-        self._pid = pid or 0
+        before, self._pid, _ = await self._until(command_id, "A")
         printed = "" if self.is_new else marks.unmarked(since + before).decode("utf-8", "replace").strip()
         if printed:
             yield ContentDelta(stdout=f"[printed since the last command]\n{printed}\n[now]\n")
-        self._terminal.is_new = False
+        self.is_new = False
         await self.type(marks.typed(command))
         _, _, data = await self._until(command_id, "C")
         async with aclosing(self._follow(command_id, data, timeout_s)) as events:
@@ -169,19 +140,21 @@ class RuntimeShell:
         Raises:
             WebSocketClosedError: If the connection is closed.
         """
-        await self._terminal.type(data)
+        for start in range(0, len(data), FRAME_MAX_BYTES - 1):
+            await self._socket.send_bytes(frames.stdin(data[start : start + FRAME_MAX_BYTES - 1]))
         self._due = anyio.current_time() + self._timeout_s
 
     async def _follow(self, command_id: str, data: bytes, timeout_s: float) -> AsyncGenerator[ShellEvent, None]:
         """Yield what comes of a command, of which some has come, up to its end."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        given, tail, line, told, status = 0, b"", "", False, STATUS_COMPLETED
+        line, told, status = "", False, STATUS_COMPLETED
         self._timeout_s, self._due = timeout_s, anyio.current_time() + timeout_s
-        steps = iter(self._ends(command_id))
+        # The shell is not killed; so if that is what still reads, as after `exec bash`, it gets a prompt of ours.
+        prompt = marks.preparation(secrets.token_hex(16) if command_id == marks.ANY_ID else command_id)
+        ends = iter([frames.stdin(b"\x03"), b"", frames.stdin(prompt), frames.CLOSE])
         yield ContentStart()
         while True:
             printed, mark, data = marks.divide(data, command_id)
-            given, tail = given + len(printed), (tail + printed)[-_TAIL_BYTES:]
             ended = (mark is not None and mark.kind == "D") or (mark is None and self.exit_code is not None)
             if text := decoder.decode(printed, final=ended):
                 line, told = (line + text).rpartition("\n")[2][-_PROMPT_MAX_CHARS:], False
@@ -193,41 +166,34 @@ class RuntimeShell:
                 return
             if mark is not None:
                 continue
-            silent_s = PROMPT_SILENCE_S if line.strip() and not told else float("inf")
+            more = None
             try:
-                more = await self._terminal.read(min(silent_s, max(0.0, self._due - anyio.current_time())))
-            except WebSocketClosedError as error:
-                data, lost = await self._terminal.come_back(error, command_id, given + len(data), tail + data)
-                if lost:
+                if anyio.current_time() >= self._due:
+                    status = STATUS_TIMED_OUT
+                    await self._end(next(ends, None))
+                    self._due = anyio.current_time() + _GRACE_S
+                silent_s = PROMPT_SILENCE_S if line.strip() and not told else float("inf")
+                with anyio.move_on_after(min(silent_s, self._due - anyio.current_time())):
+                    more = await self._next()
+            except WebSocketClosedError as cut:
+                more, is_whole = await self._come_back(cut)
+                if not is_whole:
                     yield ContentDelta(stdout=_CUT)
-                continue
             if more is not None:
                 data += more
             elif anyio.current_time() < self._due:
                 told = True
                 yield ShellPrompt(line)
-            else:
-                status = STATUS_TIMED_OUT
-                if (step := next(steps, None)) is None:
-                    raise StreamInterruptedError(
-                        "the command's time is up, and neither it nor its shell could be ended"
-                    )
-                await step()
-                self._due = anyio.current_time() + _GRACE_S
 
-    def _ends(self, command_id: str) -> list[Callable[[], Awaitable[None]]]:
-        """Return how a command is ended, the mildest way first.
-
-        Killed is not the shell; so if that is what still reads, as after ``exec bash``, it gets a prompt of ours.
-        """
-        prompt = marks.preparation(secrets.token_hex(16) if command_id == marks.ANY_ID else command_id)
-        terminal = self._terminal
-        return [
-            partial(terminal.type, b"\x03"),
-            partial(terminal.kill, self._pid),
-            partial(terminal.type, prompt),
-            terminal.hang_up,
-        ]
+    async def _end(self, frame: bytes | None) -> None:
+        """Send what ends a command; b"" is a signal from outside the shell, which can't be ignored."""
+        if frame is None:
+            raise StreamInterruptedError("the command's time is up, and neither it nor its shell could be ended")
+        if frame:
+            await self._socket.send_bytes(frame)
+        elif self._beside is not None and self._pid is not None:
+            with suppress(AgentCoreError):
+                await self._beside(f"/bin/sh -c {shlex.quote(_KILL.format(self._pid))}")
 
     async def _until(self, command_id: str, kind: str) -> tuple[bytes, int | None, bytes]:
         """Return what comes before a mark, at most as much as a shell keeps; its number; and what came after it."""
@@ -240,7 +206,7 @@ class RuntimeShell:
                     if mark is not None and mark.kind == kind:
                         return before, mark.number, data
                     if mark is None:
-                        data += await self._terminal.next()
+                        data += await self._next()
                     if self.exit_code is not None:
                         raise StreamInterruptedError("the shell exited before the command began")
         except TimeoutError:

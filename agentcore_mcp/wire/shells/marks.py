@@ -103,12 +103,6 @@ def unmarked(data: bytes) -> bytes:
     return _OURS.sub(b"", _ANY_MARK.sub(b"", data))
 
 
-def begun_at(data: bytes, command_id: str) -> int:
-    """Return where the output of a command begins, -1 if it does not."""
-    found = re.search(rb"\x1b\]133;C;aid=%s\x07" % command_id.encode(), data)
-    return -1 if found is None else found.end()
-
-
 def is_key(text: str) -> bool:
     """Tell whether a text names a key, such as ``^C``."""
     return _KEY.fullmatch(text) is not None
