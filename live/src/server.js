@@ -22,6 +22,8 @@ export class ServerPage {
   #id = 0;
   #tools = {};
   #shown = new Set();
+  #pending = 0;
+  #answered = 0;
   #parts;
 
   constructor(main) {
@@ -67,6 +69,7 @@ export class ServerPage {
   // Shows the agents, the open sessions, and the calls that go on in them, whoever began them.
   async #look() {
     if (!this.#tools.list_agents) return;
+    const answered = this.#answered;
     await this.#trying(async () => {
       const { agents, sessions } = (await this.call("list_agents", {})).structuredContent;
       const { agent } = this.#parts;
@@ -76,6 +79,8 @@ export class ServerPage {
       }
       const lines = sessions.map((session) => this.#line(session));
       this.#parts.sessions.replaceChildren(...(lines.length ? lines : [make("li", {}, "none")]));
+      // Of what this page began, the handle is known with its answer, which ends in another look.
+      if (this.#pending || answered !== this.#answered) return;
       for (const { calls = [], ...session } of sessions) for (const handle of calls) this.#watch(handle, session);
     });
   }
@@ -115,6 +120,7 @@ export class ServerPage {
     input.value = "";
     const view = this.#add(text.split("\n")[0]);
     view.named(name);
+    this.#pending += 1;
     try {
       const result = await this.call(name, given);
       this.#shown.add(result.structuredContent?.handle);
@@ -122,6 +128,8 @@ export class ServerPage {
     } catch (error) {
       view.ended("FAILED", error.message);
     }
+    this.#pending -= 1;
+    this.#answered += 1;
     await this.#look();
   }
 

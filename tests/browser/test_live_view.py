@@ -99,7 +99,7 @@ class Agent:
         self.say(*pieces)
 
 
-def config(folder: Path, runtime: LoopbackServer, **others: Any) -> str:
+def config(folder: Path, runtime: LoopbackServer, *, handoff_s: float = HANDOFF_S, **others: Any) -> str:
     """Write a configuration, and return the file."""
     agent = {"arn": f"{PREFIX}/solo-0123456789", "endpoint_url": runtime.endpoint_url, "auth": {"none": True}, **others}
     toml = [f"{name} = {json.dumps(value)}" for name, value in agent.items() if not isinstance(value, dict)]
@@ -109,7 +109,7 @@ def config(folder: Path, runtime: LoopbackServer, **others: Any) -> str:
         if isinstance(value, dict)
     ]
     file = folder / "config.toml"
-    file.write_text("\n".join([f"live_handoff_after = {HANDOFF_S}", "[agents.solo]", *toml, *tables]), encoding="utf-8")
+    file.write_text("\n".join([f"live_handoff_after = {handoff_s}", "[agents.solo]", *toml, *tables]), encoding="utf-8")
     return str(file)
 
 

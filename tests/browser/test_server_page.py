@@ -71,6 +71,20 @@ async def test_an_agent_is_asked_and_a_command_run_and_both_are_seen_live(host: 
     assert [problem for problem in traffic["problems"] if "404" not in problem] == []
 
 
+async def test_what_the_page_has_begun_is_there_once(host: Browser, tmp_path: Path) -> None:
+    # Longer than between two looks at which calls there are.
+    async with page(host, tmp_path, handoff_s=4) as (_, agent):
+        await host.do("until", text="none")
+        await host.do("fill", label="Prompt", text="hello?")
+        await host.do("click", name="Ask")
+        agent.say("Hi")
+        await host.do("until", text="Hi")
+        agent.say(None)
+        await host.do("until", text="Done")
+
+        assert await host.do("evaluate", code="document.querySelectorAll('.calls > *').length") == 1
+
+
 async def test_a_call_that_another_client_has_begun_is_seen_and_its_session_stopped(
     host: Browser, tmp_path: Path
 ) -> None:
