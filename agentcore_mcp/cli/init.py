@@ -115,12 +115,12 @@ def _known(path: Path) -> list[RuntimeArn]:
 
 
 def _chosen(found: list[Found]) -> list[Found]:
-    if not sys.stdin.isatty():
-        raise ConfigurationError("several can be chosen, and nobody can be asked: pass --all or --runtime-arn ARN")
     for number, one in enumerate(found, 1):
         click.echo(
             f"{number:3}  {one.arn.runtime_id}  ({one.place}){f': {one.description}' if one.description else ''}"
         )
+    if not sys.stdin.isatty():
+        raise ConfigurationError("there is no terminal to ask which: pass --all or --runtime-arn ARN")
 
     def numbers(text: str) -> list[Found]:
         wanted = text.replace(",", " ").split()

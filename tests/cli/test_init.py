@@ -113,7 +113,10 @@ def test_what_can_t_be_written_is_told(run: Run, home: Path, arguments: list[str
 def test_nobody_is_asked_without_a_terminal(run: Run, home: Path) -> None:
     (home / ".bedrock_agentcore.yaml").write_text(TOOLKIT, "utf-8")
 
-    assert "pass --all or --runtime-arn ARN" in run(code=1).output
+    output = run(code=1).output
+
+    assert "  1  one-0123456789  (.bedrock_agentcore.yaml)" in output
+    assert "pass --all or --runtime-arn ARN" in output
 
 
 def test_an_account_that_can_t_be_asked_is_told_of(run: Run, home: Path) -> None:
