@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import anyio
 import click
@@ -21,10 +21,9 @@ from agentcore_mcp.cli.options import PROTOCOLS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from typing import TextIO
 
     from mcp import Client
-    from mcp.client.session import ClientRequestContext
+    from mcp.client.session import ClientRequestContext, ElicitationFnT
     from mcp.types import ElicitRequestParams, ElicitResult
     from rich.console import Console
 
@@ -34,7 +33,7 @@ STOP_LIMIT_S = 5
 # A piece that is here this long before the whole answer did not wait for it.
 LIVE_S = 0.5
 _EXIT_CODE = 3
-_SHOWN_CHARS = 300
+_SHOWN_CHARS = 400
 # The session of an MCP server's tools, whose results carry no session of ours.
 _NAME = "demo"
 # -P: the folder that the demo is started in is no place to import this package from.
@@ -89,7 +88,7 @@ async def _demo(console: Console, over_http: bool, protocol: str, server_log: Te
     console.print(f"[bold]MCP client → {line} → agentcore-mcp → HTTP → local AgentCore → {agent}")
     client_of = _http_client if over_http else _stdio_client
     with anyio.fail_after(TIME_LIMIT_S):
-        async with client_of(["--local", "--protocol", protocol], server_log) as client:
+        async with client_of(["--local", "--protocol", protocol], server_log, _person(console)) as client:
             await _Conversation(console, client, protocol).run()
     console.print(f"\n[bold green]✓ every step did what it should, in {time.monotonic() - started:.1f} s")
 
@@ -115,7 +114,7 @@ class _Conversation:
         self._title("List the tools")
         tools = (await self._client.list_tools()).tools
         for tool in tools:
-            self._console.print(f"  {tool.name:12}  [dim]{tool.title}")
+            self._console.print(f"  {tool.name:15}  [dim]{tool.title}")
         needed = {"call_agent_tool" if self._protocol == "mcp" else "invoke_agent", "run_command", "stop_session"}
         self._check({tool.name for tool in tools} >= needed, "the tools of the main job are there")
 
@@ -211,27 +210,32 @@ class _Conversation:
 
 
 def _excerpt(text: str, *, indent: int) -> str:
-    lines = [line for line in text[:_SHOWN_CHARS].split("\n") if line.strip()]
-    return ("\n" + " " * indent).join(lines)
+    shown = text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
+    return ("\n" + " " * indent).join(line for line in shown.split("\n") if line.strip())
 
 
-async def _approve(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:  # noqa: ARG001
+def _person(console: Console) -> ElicitationFnT:
+    """Return a stand-in for the host's user: shows what is asked, and approves it."""
     from mcp.types import ElicitResult
 
-    return ElicitResult(action="accept", content={"approved": True})
+    async def approve(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:  # noqa: ARG001
+        console.print(f"     user     {_excerpt(params.message, indent=14)} → yes", markup=False)
+        return ElicitResult(action="accept", content={"approved": True})
+
+    return approve
 
 
 @asynccontextmanager
-async def _stdio_client(options: list[str], server_log: TextIO) -> AsyncIterator[Client]:
+async def _stdio_client(options: list[str], server_log: TextIO, person: ElicitationFnT) -> AsyncIterator[Client]:
     from mcp import Client, StdioServerParameters, stdio_client
 
     server = StdioServerParameters(command=sys.executable, args=[*_SERVER, *options])
-    async with Client(stdio_client(server, errlog=server_log), elicitation_callback=_approve) as client:
+    async with Client(stdio_client(server, errlog=server_log), elicitation_callback=person) as client:
         yield client
 
 
 @asynccontextmanager
-async def _http_client(options: list[str], server_log: TextIO) -> AsyncIterator[Client]:
+async def _http_client(options: list[str], server_log: TextIO, person: ElicitationFnT) -> AsyncIterator[Client]:
     from anyio.streams.buffered import BufferedByteReceiveStream
     from mcp import Client
 
@@ -247,7 +251,7 @@ async def _http_client(options: list[str], server_log: TextIO) -> AsyncIterator[
         try:
             announcement = (await log.receive_until(b"\n", max_bytes=1000)).decode()
             tasks.start_soon(keep_log)
-            async with Client(announcement.split()[-1], elicitation_callback=_approve) as client:
+            async with Client(announcement.split()[-1], elicitation_callback=person) as client:
                 yield client
         finally:
             server.terminate()

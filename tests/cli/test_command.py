@@ -192,6 +192,7 @@ def test_the_demo_succeeds_on_either_transport_and_in_each_protocol(options: str
     assert result.returncode == 0, result.stdout + result.stderr
     assert "✗" not in result.stdout
     assert f"✓ {shown}" in result.stdout
+    assert ("asks: Deploy the launch code? → yes" in result.stdout) == ("mcp" in options)
     assert "every step did what it should" in result.stdout
 
 
