@@ -56,6 +56,8 @@ _THROTTLED_WAIT_S = 10
 _ASKED_WAIT_MAX_S = 3_600
 # How AgentCore begins to tell of an agent's own status 4xx, which is how one of another protocol may refuse a request.
 _REFUSED_BY_AGENT = "Received error (4"
+# Where AgentCore calls a container.
+_PORTS = {"a2a": 9000, "mcp": 8000}
 _AUTHORIZER = "the runtime's authorizer configuration (discovery URL, allowed clients, audiences and scopes)"
 
 
@@ -72,7 +74,9 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
         case SessionStoppedError():
             return _START_AFRESH
         case AgentError(error=text) if _REFUSED_BY_AGENT in text:
-            return f"{_agent_failed(agent)} Or it speaks another protocol: then set {agent.settings('protocol')}."
+            # So does an MCP server whose tool asks its user, where the host hasn't declared that its user can be asked.
+            asks = " Or the tool asks a person, which only works in hosts with elicitation." * (agent.protocol == "mcp")
+            return f"{_agent_failed(agent)}{asks} Or it speaks another protocol: then set {agent.settings('protocol')}."
         case AgentError(error_type=kind) if kind.startswith("MCP error"):
             return f"list_agents with agent {agent.name} shows its tools and their arguments."
         case AgentError():
@@ -236,8 +240,8 @@ def _agent_failed(agent: Agent) -> str:
     where = f"in the logs of what answers at {agent.endpoint_url}" if local else f"in CloudWatch, {log_group}"
     return (
         "The failure is in the agent's own code or container, not in this server: usually an exception in its "
-        "entrypoint, a container that starts too slowly or doesn't listen on port 8080, or a permission that its "
-        f"execution role lacks. Its traceback is {where}."
+        f"entrypoint, a container that starts too slowly or doesn't listen on port {_PORTS.get(agent.protocol, 8080)}, "
+        f"or a permission that its execution role lacks. Its traceback is {where}."
     )
 
 

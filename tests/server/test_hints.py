@@ -121,6 +121,14 @@ def test_an_agent_that_failed_is_told_with_its_log_group_and_the_usual_causes() 
     assert "port 8080" in step
 
 
+def test_an_mcp_server_that_refuses_may_have_a_tool_that_asks_its_user() -> None:
+    error = AgentError("Received error (400) from runtime.", "RuntimeClientError", status=424)
+    step = next_step(error, AGENTS[0].model_copy(update={"protocol": "mcp"}))
+
+    assert "port 8000" in step
+    assert "the tool asks a person, which only works in hosts with elicitation" in step
+
+
 def refusal(code: str, problem: AuthProblem | None = None) -> ServiceError:
     return ServiceError("words", code, status=403, auth_problem=problem)
 
