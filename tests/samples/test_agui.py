@@ -77,6 +77,7 @@ def test_another_request_is_refused(urls: dict[str, str], session_id: str) -> No
 
     assert answer.status_code == 424
     assert "Received error (400)" in answer.json()["message"]
+    assert "It was asked for POST /invocations, as an agent with the protocol 'agui'" in answer.json()["message"]
 
 
 def test_a_tool_call_state_results_and_failures_are_told(urls: dict[str, str], session_id: str) -> None:

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 _PASSED_IN = frozenset({"content-length", *(member.header.lower() for member in INVOKE.members)})
 # What the client gets to see: the members of the service model's response, and how the body is framed.
 _PASSED_OUT = frozenset({"content-length", "content-encoding", *ANSWER_HEADERS})
-# Not found, method not allowed.
-_NOT_SERVED = (404, 405)
 
 
 def agent_client() -> httpx2.AsyncClient:
@@ -95,7 +93,7 @@ def refused_by_agent(status: int, session: Session, asked: str) -> Refusal:
     """Refuse a request because the agent did; its own words are not for the client."""
     message = f"Received error ({status}) from runtime. Please check the agent's output, which the local AgentCore "
     message += "prints on its standard error, for more information."
-    if status in _NOT_SERVED:
+    if status < 500:
         message += f" It was asked for {asked}, as an agent with the protocol {session.hosted.protocol!r}."
     return Refusal("RuntimeClientError", message)
 
