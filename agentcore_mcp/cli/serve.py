@@ -90,7 +90,7 @@ def serve(
     async def serve_there(server: AgentCoreServer) -> None:
         from agentcore_mcp.server.transports.http import serve_http
 
-        announce = partial(_announce, server.state.settings, metrics)
+        announce = partial(_announce, server.state.settings, metrics, ui)
         await serve_http(server, **options, port=port, announce=announce)
 
     log_as_json = log_format == "json"
@@ -117,7 +117,7 @@ def serve(
             )
         listening = stack.enter_context(bind(host, port))
         work = partial(_work, settings, log_as_json, options)
-        announce = partial(_announce, settings, metrics)
+        announce = partial(_announce, settings, metrics, ui)
         anyio.run(Workers(work, listening, count=workers, on_end=on_end).run, announce)
 
 
@@ -140,9 +140,10 @@ def _work(
         raise SystemExit(f"agentcore-mcp: {error.message}") from error
 
 
-def _announce(settings: Settings, metrics: str, url: str) -> None:
+def _announce(settings: Settings, metrics: str, ui: bool, url: str) -> None:
     public = f" for {settings.server.public_url}" if settings.server.public_url else ""
-    text = f"serving MCP{public}{metrics} at {url}"
+    page = f" (live view at {url.removesuffix('mcp')}ui)" if ui else ""
+    text = f"serving MCP{public}{metrics}{page} at {url}"
     if logger.isEnabledFor(logging.INFO):
         logger.info(text)
     else:
