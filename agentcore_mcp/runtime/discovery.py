@@ -133,7 +133,7 @@ def _list(
 def _facts_if_allowed(client: Any, arn: RuntimeArn) -> RuntimeFacts | None:
     from botocore.exceptions import BotoCoreError, ClientError
 
-    with suppress(BotoCoreError, ClientError):
+    with suppress(BotoCoreError, ClientError, ValueError):
         return _look_at(client, arn)
     return None
 
@@ -145,6 +145,8 @@ def _facts(auth: SigV4Auth, arn: RuntimeArn, profile: str | None, endpoint_url: 
 
 def _look_at(client: Any, arn: RuntimeArn) -> RuntimeFacts:
     runtime = client.get_agent_runtime(agentRuntimeId=arn.runtime_id)
+    if "agentRuntimeArn" not in runtime:  # botocore reads a web page as an answer without members
+        raise ValueError
     protocol = runtime.get("protocolConfiguration", {}).get("serverProtocol", "HTTP")
     return RuntimeFacts(PROTOCOLS.get(protocol, protocol.lower()), "authorizerConfiguration" in runtime)
 

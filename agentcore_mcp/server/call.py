@@ -100,6 +100,7 @@ class Call:
         failure: What it ended with, unless it ended well.
         stop: How a command ended.
         pauses: What the agent waits for a person to answer, now that its answer has ended.
+        kept: What the agent's protocol keeps of it for the next turn.
         endpoint_url: Where servers in the session are reached, if its runtime allows that.
         body: What the agent answered with, if that was more than text: a picture, or the result of a tool.
         question: What a tool asks the user, for the next request to answer; see ``tools.call_agent_tool``.
@@ -127,6 +128,7 @@ class Call:
     failure: Exception | None = None
     stop: ContentStop | None = None
     pauses: Sequence[Pause] = ()
+    kept: dict[str, Any] = field(default_factory=dict, init=False)
     endpoint_url: str = ""
     body: Binary | None = field(default=None, init=False)
     question: Any = field(default=None, init=False)

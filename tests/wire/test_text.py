@@ -290,6 +290,16 @@ def test_a_pause_can_always_be_written() -> None:
     assert "\\ud83d" not in json.dumps(asdict(pause))
 
 
+@pytest.mark.parametrize("schema", ["[" * 900 + "]" * 900, json.dumps({"description": "x" * 1_000_000})])
+def test_a_schema_too_large_or_too_deep_to_be_passed_on_is_left_out(schema: str) -> None:
+    answer = AnswerText()
+    answer.feed(f'{{"interrupts": [{{"id": "i", "reason": "pay?", "response_schema": {schema}}}]}}')
+
+    (pause,) = answer.pauses
+    assert "pay?" in pause.question
+    assert asdict(pause)["schema"] is None
+
+
 def test_the_end_is_settled_once() -> None:
     answer = AnswerText()
 

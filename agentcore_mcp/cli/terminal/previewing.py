@@ -12,6 +12,7 @@ from agentcore_mcp.cli.options import AgentOptions, agent_options, settings_for
 from agentcore_mcp.cli.terminal.naming import agent_option, sessions_named
 from agentcore_mcp.cli.terminal.opened import OpenedSessions
 from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.wire.characters import visible
 
 if TYPE_CHECKING:
     import socket
@@ -68,6 +69,7 @@ async def _preview(settings: Settings, session: str, which: str, to_port: int | 
     told = set()
 
     def explain(status: int, said: str) -> str:
+        said = visible(said)
         text = f"AgentCore answered {status} ({said}): {_STEPS[status]}" if status in _STEPS else said
         if text not in told:
             told.add(text)

@@ -8,7 +8,7 @@ an artifact to its task once more for every subscriber (measured). What goes ove
 from __future__ import annotations
 
 import uuid
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from agentcore_mcp.errors import (
 from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, answer_to
 from agentcore_mcp.runtime.timeouts import READ_TIMEOUT_S
 from agentcore_mcp.wire.a2a import UNKNOWN_METHOD, UNSUPPORTED, V0_3, V1_0, Version, request, update_in
-from agentcore_mcp.wire.reports import parsed
+from agentcore_mcp.wire.reports import is_too_much, parsed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -39,6 +39,11 @@ _WAYS = ((V0_3, True), (V1_0, True), (V0_3, False), (V1_0, False))
 LOOK_TIMEOUT_S = 30.0
 FAILED_LOOKS_MAX = 3
 LOOK_PAUSE_S, LOOK_PAUSE_MAX_S = 0.2, 3.0
+# How long a stream is read on whose task has ended or waits: some agents leave it open.
+LEFT_OPEN_S = 2.0
+CARD_MAX_CHARS = 1_000_000
+# Of the ids, which are stored with the session and sent in each turn.
+_ID_MAX_CHARS = 1_000
 
 
 class A2AAgent:
@@ -107,7 +112,11 @@ class A2AAgent:
         async with route.client.agent_card(
             route.runtime, session_id=session_id, qualifier=route.qualifier, headers=route.headers
         ) as answer:
-            body = "".join([piece async for piece in answer])
+            body = ""
+            async for piece in answer:
+                body += piece
+                if len(body) > CARD_MAX_CHARS:
+                    raise ProtocolError(f"the agent card has more than {CARD_MAX_CHARS:,} characters")
         if isinstance(card := parsed(body), dict):
             return card
         raise ProtocolError(f"the agent card is no JSON object: {body[:200]!r}")
@@ -155,10 +164,10 @@ class _Run:
     ) -> AsyncGenerator[list[str], None]:
         """Yield the pieces of an answer, and what else comes of a task that they don't see to its end."""
         try:
-            if first:
-                yield first
-            async for batch in pieces:
+            batch = first
+            while batch:
                 yield batch
+                batch = await self._more(pieces)
         except StreamInterruptedError:
             if self._last is None and not self._goes_on:
                 raise
@@ -169,10 +178,25 @@ class _Run:
         if self._last is not None and self._last.failed:
             raise AgentError(self._last.text or f"the task is {self._last.state}", f"A2A task {self._last.state}")
 
-    async def look(self, method: str, task_id: str) -> list[str]:
-        """Call a method about a task, and return the pieces of its answer."""
-        async with self.call(method, {"id": task_id}, read_timeout_s=LOOK_TIMEOUT_S) as answer:
-            return [piece async for piece in answer]
+    async def _more(self, pieces: AsyncGenerator[list[str], None]) -> list[str]:
+        """Return the next pieces; none at the end, also if the stream stays open although its task has ended."""
+        settled = self._last is not None and self._last.state and not self._goes_on
+        batch: list[str] = []
+        with anyio.move_on_after(LEFT_OPEN_S) if settled else nullcontext():
+            batch = await anext(pieces, batch)
+        return batch  # noqa: RET504 - the scope may have been left before it was set
+
+    async def look(self, method: str, task_id: str, **more: int) -> list[str]:
+        """Call a method about a task, and return the pieces of its answer up to the one that tells of the task."""
+        before, found = self._last, list[str]()
+        async with self.call(method, {"id": task_id, **more}, read_timeout_s=LOOK_TIMEOUT_S) as answer:
+            async for batch in answer.batches:
+                found += batch
+                if any(map(is_too_much, batch)):
+                    raise ProtocolError(f"the task {task_id!r} has grown too large to be followed; it may go on")
+                if self._last is not before:
+                    break
+        return found
 
     async def _followed(self, task_id: str) -> AsyncGenerator[list[str], None]:
         """Yield what there is of a task whenever it has changed, until it has ended or waits.
@@ -186,7 +210,7 @@ class _Run:
         while self._goes_on:
             found = known
             try:
-                found, failed = await self.look(self._version.get, task_id), 0
+                found, failed = await self.look(self._version.get, task_id, historyLength=1), 0
             except TransportError:
                 failed, pause_s = failed + 1, max(pause_s, 1.0)
                 if failed > FAILED_LOOKS_MAX:
@@ -203,6 +227,8 @@ class _Run:
     def _note(self, piece: str) -> None:
         if (update := update_in(piece, self._id)) is None:
             return
+        if len(update.context_id + update.task_id) > _ID_MAX_CHARS:
+            raise ProtocolError(f"the ids of the task have more than {_ID_MAX_CHARS:,} characters")
         if update.context_id:
             self.kept["contextId"] = update.context_id
         if update.ended:

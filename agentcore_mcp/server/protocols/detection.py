@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from agentcore_mcp.errors import AgentCoreError, ServiceError
+from agentcore_mcp.errors import AgentCoreError
 from agentcore_mcp.wire.characters import visible
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.runtime.discovery import RuntimeFacts
     from agentcore_mcp.wire.ids import RuntimeArn
 
-# How long the first use of an agent waits for what it speaks, and for how long a refusal to say so counts.
+# How long the first use of an agent waits for what it speaks, and for how long it counts that this is not told.
 LIMIT_S = 5.0
 REFUSED_S = 600.0
 # Of a card's description: every model pays for it with each request. With three such agents, tools/list stays within
@@ -113,13 +113,13 @@ class Detection:
         # Here and not above: hosts wait for the start.
         from agentcore_mcp.runtime.discovery import runtime_facts
 
-        why, until = f"no answer within {LIMIT_S:g} s", math.inf
+        why = f"no answer within {LIMIT_S:g} s"
         with anyio.move_on_after(LIMIT_S):
             try:
                 return _told(await runtime_facts(signer, agent.arn, profile=agent.auth.profile))
             except AgentCoreError as error:
-                why, until = error.message, self._now() + REFUSED_S if isinstance(error, ServiceError) else until
-        return Spoken("http", f"assumed: {why}", assumed=True, until=until)
+                why = error.message
+        return Spoken("http", f"assumed: {why}", assumed=True, until=self._now() + REFUSED_S)
 
 
 def _told(facts: RuntimeFacts) -> Spoken:

@@ -41,6 +41,7 @@ from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.server.state import ToolContext, caller_of
 from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.publishing import Handle, SessionId, publish
+from agentcore_mcp.wire.characters import visible
 
 if TYPE_CHECKING:
     from mcp.client.session import ClientRequestContext, ElicitationFnT
@@ -162,7 +163,8 @@ def _asking(ctx: ToolContext, caller: Caller, call: Call) -> ElicitationFnT:
         context: ClientRequestContext,  # noqa: ARG001 - the SDK passes it
         params: ElicitRequestParams,
     ) -> ElicitResult | ErrorData:
-        message = f"{call.session.agent} asks: {params.message}"
+        lines = map(visible, params.message.split("\n"))
+        message = f"{call.session.agent} asks: " + "\n".join(lines)
         if capability is None or (isinstance(params, ElicitRequestURLParams) and capability.url is None):
             return ErrorData(code=INVALID_REQUEST, message=f"{message:.500} (this host can't put that to its user)")
         request = ElicitRequest(params=params.model_copy(update={"message": message}))

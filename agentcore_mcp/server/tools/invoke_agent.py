@@ -137,6 +137,7 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
             caller.agents, target, user_id=user_id_of(agent, caller.principal), headers=traced(agent.headers)
         )
         async with asking.ask(Turn(call.sent, session.session_id, session.pauses, session.kept)) as turn:
+            call.kept = turn.kept
             call.answered_as(turn.request_id)
             call.endpoint_url = turn.endpoint_url or ""
             await caller.ledger.answered(call, turn.session_id)
@@ -182,4 +183,5 @@ async def _to_the_last_word(caller: Caller, call: Call, answer: AnswerText, *, r
         last = answer.close()
         call.add("text", "" if raw_events else last)
     call.pauses = tuple(answer.pauses)
-    await caller.ledger.book.left(call.session, call.pauses, call.session.kept)
+    # Not what the session has by now: another call in it may have left something else there.
+    await caller.ledger.book.left(call.session, call.pauses, call.kept)

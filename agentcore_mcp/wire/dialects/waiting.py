@@ -32,6 +32,7 @@ _QUESTIONS = ("message", "reason", "value", "question", "prefix", "hint", "promp
 _IDS = ("id", "interruptId", "approvalId", "call_id", "tool_call_id", "toolCallId")
 _SCHEMAS = ("response_schema", "responseSchema", "resumeSchema", "user_input_schema")
 _HOLDERS = ("tool_execution", "function_call", "toolCall", "payload", "raw_item", "_data")
+_SCHEMA_MAX_CHARS, _SCHEMA_MAX_PARTS = 10_000, 200
 _STRANDS = {"id", "name", "reason"}
 
 
@@ -67,10 +68,16 @@ def pause(item: dict[str, Any], speech: Speech) -> str:
             question=question if isinstance(question, str) else as_json(item if question is None else question),
             id=found if isinstance(found := pick(item, *_IDS), str) else "",
             name=tool if isinstance(tool, str) else "",
-            schema=schema,
+            schema=None if _is_much(schema) else schema,
             takes_response=takes_response,
         )
     )
+
+
+def _is_much(schema: object) -> bool:
+    """Tell whether a schema is too large to be stored and shown, or nested more deeply than can be copied."""
+    text = as_json(schema)
+    return len(text) > _SCHEMA_MAX_CHARS or text.count("{") + text.count("[") > _SCHEMA_MAX_PARTS
 
 
 def _pauses(name: str, value: object) -> list[dict[str, Any]]:

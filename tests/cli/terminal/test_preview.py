@@ -233,6 +233,19 @@ def test_what_is_no_plain_request_to_the_website_goes_nowhere(site: Site, attack
     assert len(site.boto.requests(site.session_id)) == before
 
 
+def test_what_a_website_says_reaches_the_terminal_without_control_characters(
+    local: LocalAgentCore, tmp_path: Path
+) -> None:
+    with _previewing(local, tmp_path) as site:
+        answer = site.get("rude")
+        assert site.preview.stderr is not None
+        told = site.preview.stderr.readline()
+
+    assert (answer.status_code, answer.text) == (403, f"agentcore-mcp preview: {told.removeprefix('agentcore-mcp: ')}")
+    assert "]52" in told
+    assert told.strip().isprintable()
+
+
 def test_a_path_that_looks_like_a_host_stays_a_path(site: Site) -> None:
     answer = site.raw(f"GET //evil.example/x HTTP/1.1\nHost: 127.0.0.1:{site.port}\nConnection: close\n\n")
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 IDS = {"taskId": "t-1", "contextId": "c-1"}
 CUT = "cut"
+OPEN = "open"
 
 
 def status(state: str, text: str = "") -> dict[str, Any]:
@@ -55,7 +56,7 @@ def error(code: int, message: str = "no") -> dict[str, Any]:
 
 @dataclass
 class Script:
-    """Answers each method with its next list of results; CUT breaks the stream off."""
+    """Answers each method with its next list of results; CUT breaks the stream off, OPEN leaves it open."""
 
     answers: dict[str, list[Sequence[Any]]]
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -74,6 +75,8 @@ class Script:
         for event in events:
             if event == CUT:
                 return
+            if event == OPEN:
+                await anyio.sleep_forever()
             data = event if isinstance(event, str) else json.dumps(self._envelope(request, event))
             await exchange.send(chunk(encode_sse(data).replace(b"\n", self.line_end.encode())))
         await exchange.send(LAST_CHUNK)
@@ -128,6 +131,55 @@ async def test_wherever_a_stream_breaks_off_all_words_come_once(sent: list[Any],
     assert await heard(script) == ("one two", {"contextId": "c-1"})
     assert script.methods.count("message/stream") == 1
     assert set(script.methods[1:]) == ({"tasks/get"} if DONE not in sent else set())
+
+
+@pytest.mark.parametrize(
+    ("end", "words"), [(DONE, "one "), (status("input-required", "Which?"), "waiting for an answer: Which? (id t-1)")]
+)
+async def test_a_stream_that_stays_open_after_its_task_has_ended_or_waits_is_left(
+    end: dict[str, Any], words: str
+) -> None:
+    script = Script({"message/stream": [[BEGUN, FIRST, end, OPEN]]})
+
+    assert (await heard(script))[0].endswith(words)
+    assert script.methods == ["message/stream"]
+
+
+async def test_a_look_at_a_task_ends_with_its_answer_and_not_with_the_stream_that_brings_it() -> None:
+    looks: list[Sequence[Any]] = [[task("working", "one "), OPEN], [task("completed", "one two"), OPEN]]
+    script = Script({"message/stream": [[BEGUN, FIRST, CUT]], "tasks/get": looks})
+
+    assert await heard(script) == ("one two", {"contextId": "c-1"})
+
+
+async def test_a_task_too_large_to_be_looked_at_is_not_looked_at_for_ever() -> None:
+    large = {**task("completed"), "artifacts": [artifact("x", name=str(n))["artifact"] for n in range(40_000)]}
+    script = Script({"message/stream": [[BEGUN, FIRST, CUT]], "tasks/get": [[large]] * 3})
+
+    with pytest.raises(ProtocolError, match=r"'t-1' has grown too large to be followed; it may go on"):
+        await heard(script)
+
+    assert script.methods == ["message/stream", "tasks/get"]
+    assert script.asked[1]["params"] == {"id": "t-1", "historyLength": 1}
+
+
+@pytest.mark.parametrize("name", ["id", "contextId"])
+async def test_ids_too_long_to_be_stored_with_a_session_are_an_error(name: str) -> None:
+    script = Script({"message/stream": [[{**BEGUN, name: "x" * 2_000_000}, CUT]]})
+
+    with pytest.raises(ProtocolError, match=r"the ids of the task have more than 1,000 characters"):
+        await heard(script)
+
+
+async def test_a_card_without_an_end_is_not_read_to_its_end() -> None:
+    async def endless(exchange: Exchange) -> None:
+        await exchange.send(chunked("application/json"))
+        while True:
+            await exchange.send(chunk(b" " * 65_536))
+
+    async with client_of(endless) as (client, _):
+        with anyio.fail_after(WAIT_S), pytest.raises(ProtocolError, match="more than 1,000,000 characters"):
+            await A2AAgent(Route(client, ARN)).card()
 
 
 async def test_a_stream_that_breaks_off_before_its_task_is_known_is_an_error() -> None:

@@ -11,6 +11,8 @@ from mcp import Client
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.protocols.detection import CARD_MAX_CHARS
+from tests.runtime.protocols.test_a2a_lines import BEGUN, DONE, FIRST, IDS, OPEN, Script, status, task
+from tests.support.servers import WAIT_S, loopback_server
 from tests.support.tools import data_of, settings, text_of
 from tests.support.waiting import until
 
@@ -60,6 +62,36 @@ async def test_an_interrupt_of_an_ag_ui_agent_is_resumed_by_the_next_call(local:
     assert (answered["status"], answered["text"]) == ("COMPLETED", "You said: yes")
     assert f'"threadId":"{asked["session_id"]}"' in raw["text"]
     assert "RUN_FINISHED" in raw["text"]
+
+
+async def test_of_two_calls_at_once_in_a_session_the_answer_goes_to_the_task_that_asked() -> None:
+    asks = status("input-required", "Which?")
+    other = {**task("completed"), "id": "t-2", "contextId": "c-2"}
+    script = Script({"message/stream": [[BEGUN, FIRST, asks, OPEN], [other], [DONE]]})
+    begun, results = anyio.Event(), []
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        if "one" in (message or ""):
+            begun.set()
+
+    async with (
+        loopback_server(script) as runtime,
+        Client(create_server(settings(runtime.endpoint_url, agent={"protocol": "a2a"}))) as client,
+    ):
+        with anyio.fail_after(WAIT_S):
+            async with anyio.create_task_group() as tasks:
+
+                async def first() -> None:
+                    arguments = {"prompt": "first", "session_id": "two"}
+                    results.append(await client.call_tool("invoke_agent", arguments, progress_callback=note))
+
+                tasks.start_soon(first)
+                await begun.wait()
+                results.append(await client.call_tool("invoke_agent", {"prompt": "second", "session_id": "two"}))
+            await ask(client, "Paris", session_id="two")
+
+    assert [data_of(result)["status"] for result in results] == ["COMPLETED", "INPUT_REQUIRED"]
+    assert script.asked[2]["params"]["message"].items() >= IDS.items()
 
 
 async def test_a_task_that_fails_is_an_error_with_what_had_come(local: LocalAgentCore) -> None:

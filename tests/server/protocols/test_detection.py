@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,12 @@ from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.runtime.auth import SigV4Auth
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.protocols.detection import REFUSED_S, Detection
-from tests.runtime.test_discovery import JWT, ControlPlane, speaking, summary
-from tests.support.servers import LoopbackServer, loopback_server
+from tests.runtime.test_discovery import JWT, ControlPlane, runtime, speaking, summary
+from tests.support.servers import Exchange, LoopbackServer, loopback_server, reply
 from tests.support.tools import data_of, settings, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from agentcore_mcp.server.agents import Agents, Target
 
@@ -27,7 +28,9 @@ PREFIX = "arn:aws:bedrock-agentcore:eu-central-1:123456789012:runtime"
 
 
 @asynccontextmanager
-async def control_plane(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LoopbackServer]:
+async def control_plane(
+    plane: Callable[[Exchange], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[LoopbackServer]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-real-secret")
     async with loopback_server(plane) as control:
@@ -79,6 +82,24 @@ async def test_a_refusal_is_remembered_for_a_while_and_plain_http_assumed(monkey
     assert "AccessDeniedException" in first.source
     assert again == first
     assert (asked, len(control.requests)) == (1, 2)
+
+
+async def test_an_answer_that_makes_no_sense_is_not_the_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, answers = [1_000.0], [b"<html>", json.dumps(runtime("clock", **speaking("A2A"))).encode()]
+
+    async def plane(exchange: Exchange) -> None:
+        await exchange.send(reply(body=answers.pop(0), content_type="application/json"))
+
+    async with control_plane(plane, monkeypatch):
+        target = await target_of(create_server(on_aws("clock")).state.agents, "clock")
+        detection = Detection(now=lambda: now[0])
+        assert isinstance(target.auth, SigV4Auth)
+        first = await detection.of(target.agent, target.auth)
+        now[0] += REFUSED_S + 1
+        again = await detection.of(target.agent, target.auth)
+
+    assert (first.protocol, first.assumed) == ("http", True)
+    assert (again.protocol, again.source) == ("a2a", "GetAgentRuntime")
 
 
 async def test_what_is_configured_or_is_not_called_with_aws_credentials_is_not_looked_up(

@@ -97,6 +97,10 @@ async def refused(_: Request) -> Response:
     return PlainTextResponse("the website's own refusal", 403)
 
 
+async def rude(_: Request) -> Response:
+    return Response(status_code=403, headers={"x-amzn-errortype": "\x1b]52;c;eA==\x07"})
+
+
 async def how_closed(_: Request) -> Response:
     return Response(json.dumps(closed))
 
@@ -138,6 +142,7 @@ app = Starlette(
         Route("/redirect", redirect),
         Route("/cookies", cookies),
         Route("/refused", refused),
+        Route("/rude", rude),
         Route("/large", large),
         Route("/titles", shown, methods=["GET", "POST"]),
         Route("/closed", how_closed),
