@@ -120,7 +120,7 @@ class RuntimeShell(Terminal):
             async for event in events:
                 yield event
 
-    async def resume(self, *, timeout_s: float = COMMAND_TIMEOUT_DEFAULT_S) -> AsyncGenerator[ShellEvent, None]:
+    def resume(self, *, timeout_s: float = COMMAND_TIMEOUT_DEFAULT_S) -> AsyncGenerator[ShellEvent, None]:
         """Follow a command that an earlier connection began, as ``run`` does.
 
         Raises:
@@ -130,9 +130,7 @@ class RuntimeShell(Terminal):
         kind, data = marks.last(self._since)
         if self.is_new or kind in ("A", "D"):
             raise InvalidRequestError("no command runs in this shell, so there is nothing to type into; pass a command")
-        async with aclosing(self._follow(marks.ANY_ID, data, timeout_s)) as events:
-            async for event in events:
-                yield event
+        return self._follow(marks.ANY_ID, data, timeout_s)
 
     async def type(self, data: bytes) -> None:
         """Type something, also while a command runs; ``wire.shells.marks.keys`` makes it of text.

@@ -7,6 +7,8 @@ long as the call can be collected. To look at it takes nothing from whoever wait
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from copy import copy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +19,7 @@ from mcp.types import INVALID_PARAMS, CallToolRequestParams, CallToolResult, Req
 from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.server.call import Call, cancelled
+from agentcore_mcp.server.call import cancelled
 from agentcore_mcp.server.hosted.principals import current_principal
 from agentcore_mcp.server.hosts import TASKS, TASKS_VERSION, takes_tasks
 from agentcore_mcp.server.live.watch_call import end, error_of
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
+    from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.server.state import ServerState
 
@@ -46,9 +49,14 @@ _NEVER = ("watch_call", "call_agent_tool")
 
 
 class TaskParams(RequestParams):
-    """What names a task."""
+    """What names a task: the handle of its call and, after a dot, when that began, in seconds since 1970."""
 
-    task_id: str = Field(alias="taskId")
+    task_id: str = Field(alias="taskId", pattern=r"^[^.]*(\.[0-9]{1,10})?$")
+
+    @property
+    def handle(self) -> str:
+        """The call's handle."""
+        return self.task_id.partition(".")[0]
 
 
 class Tasks(Extension):
@@ -76,59 +84,46 @@ class Tasks(Extension):
 
 
 async def _get(ctx: ServerRequestContext[ServerState, Any], params: TaskParams) -> HandlerResult:
-    caller, call = await _call(ctx, params)
+    caller = _caller(ctx)
+    try:
+        call = await caller.calls.named(params.handle)
+    except InvalidRequestError as error:
+        raise MCPError(INVALID_PARAMS, f"there is no such task: {error.message}") from error
     told = f"session_id: {call.session.session_id}"
-    if not call.finished:
-        asks = call.shell.asks if call.shell else ""
-        if not asks:
-            return _task(params.task_id, "working", told)
-    elif call.failure is not None and str(call.failure) == str(cancelled()):
+    if not call.finished and not (call.shell and call.shell.asks):
+        return _task(params.task_id, "working", told)
+    if call.failure is not None and str(call.failure) == str(cancelled()):
         return _task(params.task_id, "cancelled", told)
     result = (await _result(caller, call)).model_dump(mode="json", by_alias=True, exclude_none=True)
     return {**_task(params.task_id, "completed", told), "result": result}
 
 
 async def _cancel(ctx: ServerRequestContext[ServerState, Any], params: TaskParams) -> HandlerResult:
-    try:
-        caller, call = await _call(ctx, params)
-    except MCPError as error:
-        if error.code != INVALID_PARAMS:
-            raise
-        return {}
-    if not call.finished:
-        await end(caller, call)
+    caller = _caller(ctx)
+    with suppress(InvalidRequestError):
+        if not (call := await caller.calls.named(params.handle)).finished:
+            await end(caller, call)
     return {}
 
 
 async def _update(ctx: ServerRequestContext[ServerState, Any], params: TaskParams) -> HandlerResult:  # noqa: ARG001
-    require_client_extension(ctx, TASKS)
+    _caller(ctx)
     return {}
 
 
-async def _call(ctx: ServerRequestContext[ServerState, Any], params: TaskParams) -> tuple[Caller, Call]:
-    """Return the caller and the call of a task.
-
-    Raises:
-        MCPError: If the client did not declare the extension, or no call of the caller is the task.
-    """
+def _caller(ctx: ServerRequestContext[ServerState, Any]) -> Caller:
     require_client_extension(ctx, TASKS)
-    caller = ctx.lifespan_context.caller(current_principal())
-    try:
-        return caller, await caller.calls.named(params.task_id.partition(".")[0])
-    except InvalidRequestError as error:
-        raise MCPError(INVALID_PARAMS, f"there is no such task: {error.message}") from error
+    return ctx.lifespan_context.caller(current_principal())
 
 
 def _task(task_id: str, status: Literal["working", "completed", "cancelled"], message: str) -> dict[str, Any]:
-    began = task_id.partition(".")[2]
-    now = datetime.now(UTC)
-    created = datetime.fromtimestamp(int(began), UTC) if began.isdecimal() and len(began) <= len("9999999999") else now
+    created = datetime.fromtimestamp(int(task_id.partition(".")[2] or 0), UTC)
     return {
         "taskId": task_id,
         "status": status,
         "statusMessage": message,
         "createdAt": created.isoformat(timespec="seconds"),
-        "lastUpdatedAt": now.isoformat(timespec="seconds"),
+        "lastUpdatedAt": datetime.now(UTC).isoformat(timespec="seconds"),
         "ttlMs": TTL_MS,
         "pollIntervalMs": POLL_MS,
     }
@@ -147,8 +142,7 @@ async def _result(caller: Caller, call: Call) -> CallToolResult:
         received = handoff.in_one(**{name: output.text() for name, output in outputs.items()})
         text = f"{error}\nWhat had arrived until then:\n{received}" if received else error
         return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
-    whole = Call(call.tool, call.session, "", "", outputs, call.max_chars, call.timeout_s, call.shell, call.handle)
-    whole.finished, whole.stop, whole.pauses = call.finished, call.stop, call.pauses
-    whole.body, whole.endpoint_url, whole.account = call.body, call.endpoint_url, None
+    whole = copy(call)
+    whole.outputs = outputs
     kind = RunCommandResult if call.tool == "run_command" else InvokeAgentResult
     return handoff.result_of(whole, caller.settings, kind)
