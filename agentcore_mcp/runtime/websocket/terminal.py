@@ -132,7 +132,7 @@ class Terminal:
         """
         if cut.code in (NORMAL_CLOSURE, REPLACED) or self._ended_by_service:
             raise StreamInterruptedError(cut.message, session_id=self.session_id) from cut
-        tail = self._tail
+        tail, self._tail = self._tail, b""
         await self._reach(cut=True)
         if self.is_new:
             message = "the shell has gone, with the environment that it ran in; how its command ended is not known"

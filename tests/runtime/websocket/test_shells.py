@@ -159,6 +159,22 @@ async def test_a_connection_that_is_cut_is_made_again_and_nothing_is_lost_or_rep
     assert (text, end) == (expected, ContentStop(1, "COMPLETED"))
 
 
+async def test_a_connection_may_be_cut_more_than_once(local: LocalAgentCore) -> None:
+    async with Wire(local.endpoint_url).open() as wire:
+        client = RuntimeClient(endpoint_url=wire.endpoint_url, auth=NoAuth(), retries=AT_ONCE)
+        async with asyncio.timeout(LIMIT_S), open_shell(client, local.agent_runtime_arn, "main") as shell:
+            text = ""
+            async for event in shell.run("for i in 1 2 3; do echo line $i; read x; done", timeout_s=30):
+                if isinstance(event, ContentDelta):
+                    text += event.stdout
+                    if event.stdout.endswith("\n"):
+                        wire.cut()
+                        # Not before it is connected again.
+                        asyncio.get_running_loop().call_later(1, lambda: asyncio.ensure_future(_type(shell)))
+
+    assert text == "line 1\nline 2\nline 3\n"
+
+
 async def _type(shell: RuntimeShell) -> None:
     await shell.type(keys("went"))
 
