@@ -220,17 +220,17 @@ class Examination:
                 if error.status != 404 or _NO_RUNTIME in error.message.lower():
                     raise
             self._add(STOP.name, "ok", "allowed")
-        if not invoke:
-            step = "agentcore-mcp doctor --invoke tries it"
-            self._add(asking_it, "skipped", "not tried, as it costs", step)
+        if (await self._agents.spoken_by(self._target)).protocol == "mcp":
+            self._add(asking_it, "skipped", "an MCP server takes no prompt", "list_agents shows its tools")
+        elif not invoke:
+            self._add(asking_it, "skipped", "not tried, as it costs", "agentcore-mcp doctor --invoke tries it")
         else:
             with self._failing(asking_it, agent):
                 started = time.monotonic()
                 asking = await asked_agent(self._agents, self._target, user_id=agent.user_id, headers=agent.headers)
                 async with asking.ask(Turn("Say hello.", session_id)) as turn:
                     received = [len(batch) async for batch in turn.batches]
-                detail = f"{sum(received)} events after {time.monotonic() - started:.1f} s"
-                self._add(asking_it, "ok", detail)
+                self._add(asking_it, "ok", f"{sum(received)} events after {time.monotonic() - started:.1f} s")
         if agent.commands.mode == "off":
             self._add("InvokeAgentRuntimeCommand", "skipped", "off")
         elif not command:

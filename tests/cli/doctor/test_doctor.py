@@ -358,3 +358,17 @@ def test_a_harness_is_asked_by_its_own_operation(doctor: Doctor) -> None:
     assert failed(findings) == []
     assert findings["InvokeHarness"]["state"] == findings["InvokeAgentRuntimeCommand"]["state"] == "ok"
     assert "InvokeAgentRuntime" not in findings
+
+
+def test_an_mcp_server_is_not_asked_as_it_takes_no_prompt(doctor: Doctor, tmp_path: Path) -> None:
+    with LocalAgentCore(protocol="mcp") as local:
+        (tmp_path / "agents.toml").write_text(
+            f'[agents.tools]\narn = "{local.agent_runtime_arn}"\nendpoint_url = "{local.endpoint_url}"\n'
+            'protocol = "mcp"\nauth = { none = true }\n',
+            "utf-8",
+        )
+        findings = doctor("--config", "agents.toml", "--invoke", "--command", environ={})
+
+    assert failed(findings) == []
+    assert (findings["InvokeAgentRuntime"]["state"], findings["protocol"]["detail"]) == ("skipped", "mcp (configured)")
+    assert "shows its tools" in findings["InvokeAgentRuntime"]["next_step"]
