@@ -22,6 +22,7 @@ from agentcore_mcp.errors import (
     WebSocketClosedError,
 )
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
+from agentcore_mcp.runtime.timeouts import OPEN_TIMEOUT_S
 from agentcore_mcp.runtime.websocket.terminal import Terminal
 from agentcore_mcp.wire.eventstream import STATUS_COMPLETED, STATUS_TIMED_OUT, ContentDelta, ContentStart, ContentStop
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, FRAME_MAX_BYTES, SHELL_REPLAY_BYTES
@@ -71,6 +72,7 @@ class RuntimeShell(Terminal):
         beside: Runs a command in the session, outside the shell. Without it, a command that ignores Ctrl-C can only be
             ended with its shell.
         retries: How often a connection is tried.
+        open_timeout_s: For the first frame of a connection.
     """
 
     def __init__(
@@ -79,8 +81,9 @@ class RuntimeShell(Terminal):
         *,
         beside: Callable[[str], Awaitable[None]] | None = None,
         retries: Retries = DEFAULT_RETRIES,
+        open_timeout_s: float = OPEN_TIMEOUT_S,
     ) -> None:
-        super().__init__(connect, retries)
+        super().__init__(connect, retries, open_timeout_s)
         self._beside = beside
         self._pid: int | None = None
         self._due = self._timeout_s = 0.0

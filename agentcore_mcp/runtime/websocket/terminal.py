@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 
-from agentcore_mcp.errors import ServiceError, StreamInterruptedError, TransportError, WebSocketClosedError
+from agentcore_mcp.errors import (
+    ResponseTimeoutError,
+    ServiceError,
+    StreamInterruptedError,
+    TransportError,
+    WebSocketClosedError,
+)
 from agentcore_mcp.runtime.websocket.connection import NORMAL_CLOSURE, REPLACED
 from agentcore_mcp.wire.limits import SHELL_REPLAY_BYTES
 from agentcore_mcp.wire.shells import frames, marks
@@ -42,10 +48,15 @@ class Terminal:
             shell.
     """
 
-    def __init__(self, connect: Callable[[], AbstractAsyncContextManager[RuntimeWebSocket]], retries: Retries) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], AbstractAsyncContextManager[RuntimeWebSocket]],
+        retries: Retries,
+        open_timeout_s: float,
+    ) -> None:
         self.session_id, self.is_new = "", True
         self.exit_code: int | None = None
-        self._connect, self._retries = connect, retries
+        self._connect, self._retries, self._open_timeout_s = connect, retries, open_timeout_s
         self._open = AsyncExitStack()
         self._socket: RuntimeWebSocket
         self._ended_by_service = False
@@ -81,7 +92,11 @@ class Terminal:
                 self._socket = await self._open.enter_async_context(self._connect())
                 self.session_id, self.exit_code = self._socket.session_id, None
                 # The first frame says whether the shell was there before.
-                await self._next()
+                with anyio.move_on_after(self._open_timeout_s) as limit:
+                    await self._next()
+                if limit.cancelled_caught:
+                    message = f"the shell said nothing for {self._open_timeout_s:g} s after it was connected to"
+                    raise ResponseTimeoutError(message, session_id=self.session_id)
                 await self._socket.send_bytes(frames.resize(*_SCREEN))
             except (ServiceError, TransportError) as error:
                 if (pause_s := self._retries.after_upgrade(attempt, error, cut=cut)) is None:

@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from agentcore_mcp import AgentCoreRuntimeClient
-from agentcore_mcp.errors import ServiceError, StreamInterruptedError
+from agentcore_mcp.errors import ResponseTimeoutError, ServiceError, StreamInterruptedError
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.local.callers.sigv4 import LOCAL_KEYS
 from agentcore_mcp.runtime import (
@@ -254,6 +254,21 @@ async def test_a_shell_that_is_given_up_before_it_answers_is_left() -> None:
         entering.cancel()
         await asyncio.wait([entering])
         assert entering.cancelled()
+        await left.wait()
+
+
+async def test_a_connection_on_which_no_shell_answers_is_told_and_left() -> None:
+    left = asyncio.Event()
+
+    async def silent(socket: ServerConnection) -> None:
+        await socket.wait_closed()
+        left.set()
+
+    async with asyncio.timeout(LIMIT_S), serve(silent, "127.0.0.1", 0) as server:
+        address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(ResponseTimeoutError, match=r"the shell said nothing for 0\.1 s"):
+            async with RuntimeShell(lambda: connect(address), open_timeout_s=0.1):
+                pass
         await left.wait()
 
 
