@@ -1,4 +1,4 @@
-"""Which call has which shell, for all workers: what is typed at one goes to the worker that reads the shell."""
+"""Which call has which shell, for all workers: what is typed at one is sent where the shell is read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agentcore_mcp.server.hosted.shells import Shells, busy
 from agentcore_mcp.server.hosted.store.connection import noting
-from agentcore_mcp.server.hosted.store.keys import session_key, worker_key
+from agentcore_mcp.server.hosted.store.keys import EVERYBODY, session_key, worker_key
 from agentcore_mcp.server.hosted.store.writer import RUNNING_S
 
 if TYPE_CHECKING:
@@ -65,22 +65,13 @@ class SharedShells(Shells):
         Raises:
             StoreError: If Redis can't be reached.
         """
-        return (await self._held_by(session, name))[1]
-
-    async def type(self, session: Session, name: str, text: str) -> None:
-        """As ``Shells`` does.
-
-        Raises:
-            StoreError: If Redis can't be reached.
-        """
-        worker, _ = await self._held_by(session, name)
-        if worker:
-            await self._store.tell(worker_key(worker), call=self._key(session, name), what=text)
-
-    async def _held_by(self, session: Session, name: str) -> tuple[str, str]:
         async with self._store.reached() as redis:
             worker, _, handle = (await redis.get(self._key(session, name)) or b"").decode().partition(" ")
-            return (worker, handle) if worker and await redis.exists(worker_key(worker)) else ("", "")
+            return handle if worker and await redis.exists(worker_key(worker)) else ""
+
+    async def type(self, session: Session, name: str, text: str) -> None:
+        """As ``Shells`` does: the worker that reads the shell is the only one that listens for it."""
+        await self._store.tell(EVERYBODY, call=self._key(session, name), what=text)
 
     def _key(self, session: Session, name: str) -> str:
         return f"{session_key(self._principal, session.key)}:shell:{name}"
