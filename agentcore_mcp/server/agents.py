@@ -172,10 +172,6 @@ class Agents:
         signer = auth if isinstance(auth, SigV4Auth) and target.endpoint_url is None else None
         return await self.detection.of(target.agent, signer)
 
-    async def protocol_of(self, target: Target) -> str:
-        """Return the name of the protocol that an agent speaks, as ``spoken_by`` does."""
-        return (await self.spoken_by(target)).protocol
-
     async def aclose(self) -> None:
         """Close every connection; a later call makes new ones."""
         clients = list(self._clients.values())

@@ -5,7 +5,6 @@ It does not know how many others there are: ``calls`` does, and keeps to the lim
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -17,6 +16,7 @@ from agentcore_mcp.server.live.log import LIVE, NOTES, LiveLog
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Sequence
 
     from agentcore_mcp.server.hosted.accounts import Account
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from agentcore_mcp.wire.eventstream import ContentStop
     from agentcore_mcp.wire.pauses import Pause
     from agentcore_mcp.wire.pieces import Binary
-
-# 72 bits: a handle can't be guessed by another client of the same server.
-_HANDLE_BYTES = 9
 
 
 class Phase(Enum):
@@ -111,7 +108,6 @@ class Call:
         account: Of the request that it began with, if somebody wants one.
         stored: Follows it in the store, if another request began it there.
         live: What the live view shows of it, if that may be shown.
-        watched: What its watchers wait for, while there are any.
     """
 
     tool: str
@@ -122,7 +118,8 @@ class Call:
     max_chars: int = RESULT_MAX_CHARS
     timeout_s: int | None = None
     shell: InShell | None = None
-    handle: str = field(default_factory=lambda: secrets.token_urlsafe(_HANDLE_BYTES))
+    # 72 bits: it can't be guessed by another client of the same server.
+    handle: str = field(default_factory=lambda: secrets.token_urlsafe(9))
     phase: Phase = field(default=Phase.NEW, init=False)
     gone: str = field(default="", init=False)
     failure: Exception | None = None
@@ -138,7 +135,6 @@ class Call:
     deadline: asyncio.TimerHandle | None = field(default=None, init=False)
     stored: Following | None = None
     live: Spool | None = None
-    watched: asyncio.Event | None = field(default=None, init=False)
     account: Account | None = field(default_factory=current_account, init=False)
 
     def __post_init__(self) -> None:
@@ -159,8 +155,8 @@ class Call:
         shown = self.outputs[name].add(text)
         if self.account is not None and text:
             self.account.received(text)
-        if text:
-            self._log(name, text)
+        if isinstance(self.live, LiveLog) and text:
+            self.live.take(name, text)
         if self.progress is not None:
             self.progress.add(shown, source=name, mark=mark)
 
@@ -171,7 +167,8 @@ class Call:
 
     def note(self, text: str) -> None:
         """Show lines as progress that are no part of the result; an empty text only has watchers look."""
-        self._log(NOTES, text)
+        if isinstance(self.live, LiveLog):
+            self.live.take(NOTES, text)
         if self.progress is not None:
             self.progress.add(text, source=NOTES)
 
@@ -198,12 +195,8 @@ class Call:
             self._become(Phase.UNCOLLECTED)
         if self.progress is not None:
             self.progress.close()
-        self._wake()
-
-    async def news(self) -> None:
-        """Wait until something comes for the live view, or nothing more comes."""
-        self.watched = self.watched or asyncio.Event()
-        await self.watched.wait()
+        if isinstance(self.live, LiveLog):
+            self.live.wake()
 
     def keep(self) -> None:
         """Keep the texts to be read, after the end was reported."""
@@ -212,11 +205,7 @@ class Call:
             output.keep_all()
 
     def let_go(self, why: str) -> None:
-        """Give up the texts, also on disk.
-
-        Args:
-            why: What became of the call, after its name in a sentence.
-        """
+        """Give up the texts, also on disk; ``why`` says what became of the call, after its name in a sentence."""
         self._become(Phase.GONE)
         self.gone = why
         for output in self.outputs.values():
@@ -245,21 +234,10 @@ class Call:
         """How many characters no result shows, the current one or one before."""
         return sum(output.ever_omitted_chars for output in self.outputs.values())
 
-    def _log(self, kind: str, text: str) -> None:
-        if isinstance(self.live, LiveLog):
-            self.live.take(kind, text)
-            self._wake()
-
-    def _wake(self) -> None:
-        if self.watched is not None:
-            self.watched.set()
-            self.watched = None
-
     def _become(self, phase: Phase) -> None:
         if phase not in _MAY_BECOME[self.phase]:
             raise RuntimeError(f"a call that is {self.phase.name} can't become {phase.name}")
-        # One that is followed is counted where it is read.
-        if self.account is not None and self.stored is None:
+        if self.account is not None:
             self.account.entered(self.phase, phase)
         self.phase = phase
 

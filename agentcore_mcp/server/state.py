@@ -16,8 +16,6 @@ from agentcore_mcp.server.callers import Caller
 from agentcore_mcp.server.calls import End
 from agentcore_mcp.server.hosted.policy import Policy
 from agentcore_mcp.server.hosted.principals import current_principal
-from agentcore_mcp.server.hosts import host_of
-from agentcore_mcp.server.live.log import LiveLog
 from agentcore_mcp.server.stops import EXIT_LIMIT_S, Stops
 
 if TYPE_CHECKING:
@@ -149,12 +147,6 @@ def _store(settings: Settings) -> RedisStore | None:
 
 
 ToolContext = Context[ServerState, Any]
-
-
-def live_log(ctx: ToolContext) -> LiveLog | None:
-    """Return where a new call is written down for the live view, if that may be shown."""
-    state = ctx.request_context.lifespan_context
-    return LiveLog() if state.has_ui or host_of(ctx.session, state.settings).has_live_view else None
 
 
 def caller_of(ctx: ToolContext) -> Caller:

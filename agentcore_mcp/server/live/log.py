@@ -6,6 +6,7 @@ its kind and its text, so that whoever knows an offset can go on from there.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 
@@ -27,6 +28,7 @@ class LiveLog(Spool):
 
     def __init__(self) -> None:
         super().__init__(LOG_MAX_BYTES)
+        self._news: asyncio.Event | None = None
         self._began = time.monotonic()
         self.take(_BEGAN, f"{time.time():.3f}")
 
@@ -40,6 +42,18 @@ class LiveLog(Spool):
                 self._drop(len(line))
             else:
                 self.append(line)
+        self.wake()
+
+    def wake(self) -> None:
+        """Have those look who wait for news: something has come, or nothing more does."""
+        if self._news is not None:
+            self._news.set()
+            self._news = None
+
+    async def news(self) -> None:
+        """Wait for it."""
+        self._news = self._news or asyncio.Event()
+        await self._news.wait()
 
 
 def pieces_of(lines: str) -> tuple[list[list[float | str]], int]:

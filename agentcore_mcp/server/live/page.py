@@ -6,12 +6,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.apps import APP_MIME_TYPE, Apps
-from mcp.server.mcpserver.resources import Resource
+from mcp.server.mcpserver.resources import FunctionResource
 from starlette.responses import HTMLResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 URI = "ui://agentcore-mcp/live.html"
@@ -34,12 +32,6 @@ def html() -> str:
     return files("agentcore_mcp.server.live").joinpath("page.html").read_text(encoding="utf-8")
 
 
-class _Page(Resource):
-    async def read(self) -> str:
-        """Read it from the package, now that a host asks for it."""
-        return html()
-
-
 def with_page(app: ASGIApp) -> ASGIApp:
     """Return an app that has the page by itself, too; what that does, it does as an MCP client of the app."""
 
@@ -57,8 +49,10 @@ def apps() -> Apps:
     """Return the extension of the MCP server that has the page."""
     extension = Apps()
     extension.add_resource(
-        _Page(
+        FunctionResource(
             uri=URI,
+            # Called once a host asks for the page.
+            fn=html,
             name="live-view",
             title="Live view",
             description="Shows a call while it goes on",
@@ -74,11 +68,5 @@ def without_page(told: dict[str, Any]) -> dict[str, Any]:
     """Return what a server tells of itself for a host that doesn't show the page."""
     if "tools" not in told:
         return told
-    tools = [
-        {key: value for key, value in tool.items() if key != "_meta"} for tool in told["tools"] if not _for_page(tool)
-    ]
-    return {**told, "tools": tools}
-
-
-def _for_page(tool: Mapping[str, Any]) -> bool:
-    return bool(tool.get("_meta") == FOR_PAGE)
+    tools = [tool for tool in told["tools"] if tool.get("_meta") != FOR_PAGE]
+    return {**told, "tools": [{key: value for key, value in tool.items() if key != "_meta"} for tool in tools]}

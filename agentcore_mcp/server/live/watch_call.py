@@ -12,7 +12,7 @@ from pydantic import Field
 from agentcore_mcp.errors import AgentCoreError, InvalidRequestError
 from agentcore_mcp.server.call import cancelled
 from agentcore_mcp.server.hosted.shells import name_of
-from agentcore_mcp.server.live.log import LIVE, pieces_of
+from agentcore_mcp.server.live.log import LIVE, LiveLog, pieces_of
 from agentcore_mcp.server.live.page import FOR_PAGE
 from agentcore_mcp.server.results import CallFacts, Result, explanation, tool_errors
 from agentcore_mcp.server.state import ToolContext, caller_of
@@ -88,12 +88,12 @@ async def watch_call(
         # Without a log, nothing is read, and there may be an end to wait for.
         with anyio.move_on_after(wait_seconds):
             while not call.finished and (call.live is None or call.live.kept_bytes <= offset):
-                if call.stored is None:
-                    await call.news()
+                if isinstance(call.live, LiveLog):
+                    await call.live.news()
                 else:
-                    # Another worker may read it, and what is known of it is as of the look.
                     await anyio.sleep(LOOK_S)
-                    call = await calls.named(handle)
+                    # In another worker, what is known of it is as of the look.
+                    call = call if call.stored is None else await calls.named(handle)
         lines = "" if call.live is None else (await calls.read(call, LIVE, offset, READ_MAX_CHARS))[0]
         pieces, size = pieces_of(lines)
         more = call.live is not None and offset + size < call.live.kept_bytes and size > 0

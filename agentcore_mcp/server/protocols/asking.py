@@ -31,10 +31,7 @@ async def asked_agent(
     from agentcore_mcp.runtime.protocols.http import HttpAgent
 
     agent, route = target.agent, route_to(agents, target, user_id=user_id, headers=headers)
-    spoken = await agents.spoken_by(target)
-    if spoken.obstacle:
-        raise InvalidRequestError(f"{agent.name} can't be called: {spoken.obstacle}")
-    match spoken.protocol:
+    match await _spoken(agents, target):
         case "mcp":
             told = "" if agent.protocol == "mcp" else f", which are there if {agent.settings('protocol')} is mcp"
             raise InvalidRequestError(
@@ -63,14 +60,18 @@ async def check_has_tools(agents: Agents, target: Target) -> None:
     Raises:
         InvalidRequestError: If it isn't, or can't be called.
     """
-    spoken, agent = await agents.spoken_by(target), target.agent
-    if spoken.obstacle:
-        raise InvalidRequestError(f"{agent.name} can't be called: {spoken.obstacle}")
-    if spoken.protocol != "mcp":
+    if await _spoken(agents, target) != "mcp":
         raise InvalidRequestError(
-            f"{agent.name} is not an MCP server, as far as is known; ask it with invoke_agent, or set "
-            f"{agent.settings('protocol')} to mcp"
+            f"{target.agent.name} is not an MCP server, as far as is known; ask it with invoke_agent, or set "
+            f"{target.agent.settings('protocol')} to mcp"
         )
+
+
+async def _spoken(agents: Agents, target: Target) -> str:
+    spoken = await agents.spoken_by(target)
+    if spoken.obstacle:
+        raise InvalidRequestError(f"{target.agent.name} can't be called: {spoken.obstacle}")
+    return spoken.protocol
 
 
 def route_to(

@@ -32,12 +32,9 @@ from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.server.call import Call
 from agentcore_mcp.server.hosts import host_of
-from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.protocols.asking import check_has_tools
 from agentcore_mcp.server.results import tool_errors
-from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.server.state import ToolContext, caller_of
 from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.publishing import Handle, SessionId, publish
@@ -49,6 +46,7 @@ if TYPE_CHECKING:
     from mcp.types import ElicitRequestParams
 
     from agentcore_mcp.config import Settings
+    from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.wire.pieces import Binary
 
@@ -127,11 +125,10 @@ async def call_agent_tool(
             if not tool:
                 raise InvalidRequestError("no tool is named; list_agents with this agent shows its tools")
             session = await caller.session(target, session_id)
-            max_chars = host_of(ctx.session, caller.settings).text_max_chars
-            call = Call(NAME, session, tool, f"the tool {tool:.60}", {"text": Output(Spool(), max_chars)}, max_chars)
+            call = handoff.new_call(ctx, session, NAME, tool, f"the tool {tool:.60}", "text")
             ask = _asking(ctx, caller, call)
             caller.calls.start(call, partial(call_tool, caller, call, tool, arguments, ask))
-        if call.question is None:
+        if call.question is None or call.finished:
             await handoff.wait(ctx, caller, facts, call, host_of(ctx.session, caller.settings).handoff_after_s)
         if call.question is not None and not call.finished:
             return InputRequiredResult(input_requests={"answer": call.question.request}, request_state=call.handle)

@@ -6,26 +6,29 @@ Shared by the tools invoke_agent, run_command and call_agent_tool.
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
 from mcp.types import ImageContent
 from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.server.call import Phase
+from agentcore_mcp.server.call import Call, Phase
 from agentcore_mcp.server.hosted.accounts import current_account
 from agentcore_mcp.server.hosts import host_of
+from agentcore_mcp.server.live.log import LiveLog
+from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.results import ERROR_MAX_CHARS, Result
+from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.server.tools import notes
 
 if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
     from agentcore_mcp.config import Settings
-    from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.server.results import CallFacts
+    from agentcore_mcp.server.sessions import Session
     from agentcore_mcp.server.state import ToolContext
     from agentcore_mcp.wire.pieces import Binary
 
@@ -61,6 +64,29 @@ class CallResult(Result):
             data = b64encode(body.content).decode()
             result.content.append(ImageContent(type="image", data=data, mime_type=body.content_type))
         return result
+
+
+def new_call(
+    ctx: ToolContext, session: Session, tool: str, sent: str, waiting_for: str, *names: str, **more: Any
+) -> Call:
+    """Return a call that is made for a request.
+
+    Args:
+        ctx: Of the request.
+        session: The session that it runs in.
+        tool: The tool.
+        sent: The prompt or the command.
+        waiting_for: What a heartbeat says it is waiting for.
+        names: Of its texts; those of a command are written for a terminal.
+        more: What else it has, as in ``Call``.
+    """
+    state = ctx.request_context.lifespan_context
+    host = host_of(ctx.session, state.settings)
+    outputs = {name: Output(Spool(), host.text_max_chars, terminal=tool == "run_command") for name in names}
+    # Where the live view may show it.
+    if tool in ("invoke_agent", "run_command") and (state.has_ui or host.has_live_view):
+        more["live"] = LiveLog()
+    return Call(tool, session, sent, waiting_for, outputs, host.text_max_chars, **more)
 
 
 async def earlier(caller: Caller, facts: CallFacts, tool: str, agent: str, handle: str) -> Call:

@@ -10,16 +10,12 @@ from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import Field, WithJsonSchema
 
 from agentcore_mcp.errors import AgentError, InvalidRequestError, WrongProtocolError
-from agentcore_mcp.server.call import Call
 from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.server.hosted.upstream import user_id_of
-from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.live.page import SHOWS_PAGE
-from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.protocols.asking import asked_agent
 from agentcore_mcp.server.results import tool_errors
-from agentcore_mcp.server.spool import Spool
-from agentcore_mcp.server.state import ToolContext, caller_of, live_log
+from agentcore_mcp.server.state import ToolContext, caller_of
 from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.publishing import Handle, SessionId, publish
 
@@ -29,6 +25,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
     from agentcore_mcp.config import Agent, Settings
+    from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.wire.text import AnswerText
 
@@ -114,9 +111,7 @@ async def invoke_agent(
             if not prompt.strip():
                 raise InvalidRequestError("the prompt is empty; say what the agent should do")
             session = await caller.session(target, session_id)
-            max_chars = host_of(ctx.session, caller.settings).text_max_chars
-            outputs = {"text": Output(Spool(), max_chars)}
-            call = Call("invoke_agent", session, prompt, "the agent", outputs, max_chars, live=live_log(ctx))
+            call = handoff.new_call(ctx, session, "invoke_agent", prompt, "the agent", "text")
             caller.calls.start(call, partial(_ask, caller, call, raw_events=raw_events))
         return await handoff.outcome(ctx, caller, facts, call, InvokeAgentResult)
 

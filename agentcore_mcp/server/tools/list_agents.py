@@ -11,12 +11,9 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - pydantic reads it
 
 from agentcore_mcp.errors import AgentCoreError
-from agentcore_mcp.server.call import Call, Phase
-from agentcore_mcp.server.hosts import host_of
-from agentcore_mcp.server.output import Output
+from agentcore_mcp.server.call import Phase
 from agentcore_mcp.server.protocols.asking import check_has_tools
 from agentcore_mcp.server.results import Result, tool_errors
-from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.server.state import ToolContext, caller_of
 from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.call_agent_tool import CallAgentToolResult
@@ -151,8 +148,9 @@ async def _tools(ctx: ToolContext, caller: Caller, agent: str) -> dict[str, str]
         await check_has_tools(caller.agents, target)
         used = [session for session in await caller.ledger.open() if session.agent == target.agent.name]
         session = await caller.session(target, used[-1].session_id if used else "")
-        max_chars = host_of(ctx.session, caller.settings).text_max_chars // 2
-        call = Call("list_agents", session, "", "the list of tools", {"text": Output(Spool(), max_chars)}, max_chars)
+        call = handoff.new_call(ctx, session, "list_agents", "", "the list of tools", "text")
+        # The agents are listed as well.
+        call.max_chars //= 2
         caller.calls.start(call, partial(list_tools, caller, call))
         await handoff.wait(ctx, caller, facts, call, handoff_after_s=None)
         listed = (await handoff.told(caller, call, CallAgentToolResult)).structured_content

@@ -22,10 +22,8 @@ from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.live.approvals import with_question
 from agentcore_mcp.server.live.page import SHOWS_PAGE
-from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.results import tool_errors
-from agentcore_mcp.server.spool import Spool
-from agentcore_mcp.server.state import ToolContext, caller_of, live_log
+from agentcore_mcp.server.state import ToolContext, caller_of
 from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.confirmation import AskedInLiveView, Confirmation, check_confirmed, question
 from agentcore_mcp.server.tools.in_shell import run_in_shell
@@ -139,20 +137,9 @@ async def check(
         if in_shell is not None and input:
             in_shell.type(input)
         line = command if shell else target.agent.commands.wrapped(command)
-        max_chars = host_of(ctx.session, caller.settings).text_max_chars
-        names = ("stdout",) if shell else ("stdout", "stderr")
-        outputs = {name: Output(Spool(), max_chars, terminal=True) for name in names}
-        return Call(
-            "run_command",
-            session,
-            line,
-            "the command",
-            outputs,
-            max_chars,
-            timeout_seconds,
-            in_shell,
-            live=live_log(ctx),
-        )
+        names = ["stdout"] if shell else ["stdout", "stderr"]
+        more = {"timeout_s": timeout_seconds, "shell": in_shell}
+        return handoff.new_call(ctx, session, "run_command", line, "the command", *names, **more)
 
 
 async def ask_user(
