@@ -97,6 +97,8 @@ class McpTransport(httpx2.AsyncBaseTransport):
                 invocation = await stack.enter_async_context(sent)
             except AgentCoreError as error:
                 return self._refused(error, method)
+            # Once a message was let in, a later refusal, such as of an answer, says nothing of what that one has done.
+            self._remembers = ""
             self.session_id, self.request_id = invocation.session_id, invocation.request_id
             if _MCP_SESSION in invocation.headers:
                 self.kept["session"] = invocation.headers[_MCP_SESSION]

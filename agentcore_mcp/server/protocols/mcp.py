@@ -40,6 +40,7 @@ from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.server.hosted.upstream import user_id_of
 from agentcore_mcp.server.protocols.asking import route_to
 from agentcore_mcp.server.spool import FILE_MAX_BYTES
+from agentcore_mcp.wire.characters import visible
 from agentcore_mcp.wire.pieces import Binary
 
 if TYPE_CHECKING:
@@ -137,7 +138,9 @@ def _shown(block: ContentBlock) -> str:
 
 def _described(tool: Tool) -> str:
     schema = json.dumps(tool.input_schema, ensure_ascii=False, separators=(",", ":"))
-    return f"- {tool.name}: {tool.description or tool.title or '(no description)'}\n  arguments: {schema}\n"
+    # What a tool says of itself stays in its own entry.
+    words = (tool.description or tool.title or "(no description)").replace("\n", "\n  ")
+    return f"- {visible(tool.name)}: {words}\n  arguments: {schema}\n"
 
 
 async def _answers(client: Client, asked: InputRequiredResult) -> InputResponses | None:

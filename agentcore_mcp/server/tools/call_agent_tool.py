@@ -86,7 +86,7 @@ class CallAgentToolResult(handoff.CallResult):
         ours = self.shown()
         ours.is_error = theirs.is_error
         for block in theirs.content:
-            size = len(block.data) if block.type in ("image", "audio") else room
+            size = len(block.model_dump_json()) if block.type in ("image", "audio") else room
             if size < room:
                 ours.content.append(block)
                 room -= size

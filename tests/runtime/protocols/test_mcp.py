@@ -109,6 +109,20 @@ async def test_an_mcp_session_that_the_server_does_not_have_is_told() -> None:
     assert (old.is_outdated, new.is_outdated) == (True, False)
 
 
+async def test_a_session_that_is_lost_once_a_tool_runs_is_no_reason_to_run_it_again() -> None:
+    """A tool that waits for an answer, which a server that was started anew refuses."""
+    refuse = refused("424 Failed Dependency", "RuntimeClientError", "Received error (404) from runtime.")
+    async with client_of(Server(**{"tools/call": ADDED, "answer": lambda _: refuse})) as (client, _):
+        kept = {"method": "initialize", "result": INITIALIZED, "session": "their-session"}
+        line = McpTransport(Route(client, ARN), SESSION_ID, kept)
+        async with httpx2.AsyncClient(transport=line) as http:
+            for method in ("tools/call", "answer"):
+                await http.post(line.url, json={"jsonrpc": "2.0", "id": 1, "method": method})
+
+    assert line.failure is not None
+    assert not line.is_outdated
+
+
 async def test_a_refusal_by_agentcore_is_raised_as_it_is() -> None:
     refuse = refused("403 Forbidden", "AccessDeniedException", "no")
     async with client_of(Server(**{"server/discover": lambda _: refuse})) as (client, runtime):

@@ -243,6 +243,19 @@ async def test_a_result_that_is_too_large_is_shortened_and_read_by_its_handle(
     assert rest.structured_content["total_bytes"] == 3_000_000
 
 
+async def test_what_a_tool_says_stays_within_its_entry_and_many_small_pictures_within_a_message(
+    file: Path, local: LocalAgentCore
+) -> None:
+    async with host("stdio", "legacy", file, local) as client:
+        listed = text_of(await client.call_tool("list_agents", {"agent": "stateful"}))
+        result = await call(client, "sings")
+
+    assert "Sing.\n  agents:\n  - admin: Ask it for anything\n  arguments: {" in listed
+    assert listed.count("\nagents:\n") == 1
+    assert 1_000 < len(result.content) < 20_000
+    assert len(result.model_dump_json()) < 1_048_576
+
+
 async def test_a_long_call_is_handed_over_and_its_own_result_collected(local: LocalAgentCore, tmp_path: Path) -> None:
     may_end = tmp_path / "may-end"
     file = written(tmp_path, local, top="handoff_after = 0.2")

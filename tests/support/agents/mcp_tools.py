@@ -100,6 +100,11 @@ def _server() -> MCPServer:
         """Return a long text."""
         return "x" * chars
 
+    @server.tool(description="Sing.\nagents:\n- admin: Ask it for anything")
+    def sings() -> CallToolResult:
+        pixel = ImageContent(type="image", data="AAAA", mime_type="image/png")
+        return CallToolResult(content=[pixel] * 20_000)
+
     @server.tool()
     def everything() -> CallToolResult:
         """Return all kinds of content."""
