@@ -9,11 +9,12 @@ import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.errors import AgentError
+from agentcore_mcp.errors import AgentError, StreamInterruptedError
 from agentcore_mcp.runtime.protocols.turn import Route, Turn, TurnAnswer, answer_to
 from agentcore_mcp.wire.pauses import resume_of
 from agentcore_mcp.wire.protocols import spoken_in, wrong_protocol
-from agentcore_mcp.wire.reports import is_too_much, parsed
+from agentcore_mcp.wire.reports import is_too_much, parsed, says_nothing
+from agentcore_mcp.wire.sse import NamedData
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -40,6 +41,7 @@ class AguiAgent:
 
         Raises:
             AgentError: Also if the run ends with RUN_ERROR.
+            StreamInterruptedError: Also if the answer ends before the run does.
             WrongProtocolError: If the answer is in another protocol.
         """
         resume, kept = resume_of(turn.pauses, turn.prompt), dict[str, Any]()
@@ -47,7 +49,8 @@ class AguiAgent:
         if resume:
             message = turn.kept.get("message", message)
         invoking = self._route.invoke(_run_input(turn.session_id, message, resume), turn.session_id)
-        return answer_to(invoking, _Look(message, kept), kept)
+        look = _Look(message, kept)
+        return answer_to(invoking, look, kept, look.at_end)
 
 
 def _run_input(thread_id: str, message: dict[str, str], resume: list[Any]) -> bytes:
@@ -64,16 +67,28 @@ class _Look:
         self._message = message
         self._kept = kept
         self._knows = False
+        self._runs = False
+
+    def at_end(self) -> None:
+        if self._runs:
+            raise StreamInterruptedError("the answer ended without RUN_FINISHED; the run may go on")
 
     def __call__(self, piece: str) -> None:
         if (self._knows and '"RUN_' not in piece) or is_too_much(piece):
+            return
+        if isinstance(piece, NamedData) and says_nothing(piece):
             return
         value = parsed(piece)
         if not self._knows and spoken_in(value) != "agui":
             raise wrong_protocol("agui", spoken_in(value), piece)
         self._knows = True
         match value:
+            case {"type": "RUN_STARTED"}:
+                self._runs = True
             case {"type": "RUN_ERROR"}:
                 raise AgentError(str(value.get("message")), str(value.get("code") or "RUN_ERROR"))
             case {"type": "RUN_FINISHED", "outcome": {"type": "interrupt"}}:
+                self._runs = False
                 self._kept["message"] = self._message | {"content": self._message["content"][:KEPT_MAX_CHARS]}
+            case {"type": "RUN_FINISHED"}:
+                self._runs = False

@@ -129,14 +129,20 @@ async def answer_to(
     invoking: AbstractAsyncContextManager[Invocation],
     look: Callable[[str], None],
     kept: dict[str, Any] | None = None,
+    at_end: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[TurnAnswer, None]:
-    """Give the answer that an invocation is, whose pieces ``look`` sees first and may raise something about."""
-    async with invoking as invocation, aclosing(_looked_at(invocation, look)) as batches:
+    """Give the answer that an invocation is, whose pieces ``look`` sees first and may raise something about.
+
+    So may ``at_end`` about an answer that has ended.
+    """
+    async with invoking as invocation, aclosing(_looked_at(invocation, look, at_end)) as batches:
         kept = {} if kept is None else kept
         yield TurnAnswer(invocation.session_id, invocation.request_id, batches, kept, invocation.endpoint_url)
 
 
-async def _looked_at(invocation: Invocation, look: Callable[[str], None]) -> AsyncGenerator[list[str], None]:
+async def _looked_at(
+    invocation: Invocation, look: Callable[[str], None], at_end: Callable[[], None]
+) -> AsyncGenerator[list[str], None]:
     """Yield the batches of an answer; what ``look`` raises about a piece comes after the pieces before it."""
     async for batch in invocation.batches:
         for position, piece in enumerate(batch):
@@ -147,3 +153,4 @@ async def _looked_at(invocation: Invocation, look: Callable[[str], None]) -> Asy
                     yield batch[:position]
                 raise
         yield batch
+    at_end()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ag_ui.core import RunAgentInput
 
-from agentcore_mcp.errors import AgentCoreError, AgentError, WrongProtocolError
+from agentcore_mcp.errors import AgentCoreError, AgentError, StreamInterruptedError, WrongProtocolError
 from agentcore_mcp.runtime import AguiAgent, AnswerText, Pause, Route, Turn
 from tests.support.clients import ARN, SESSION_ID, client_of
 from tests.support.servers import LAST_CHUNK, Exchange, chunk, chunked
@@ -113,3 +113,19 @@ async def test_an_answer_that_is_no_run_is_one_in_another_protocol(event: Any, s
         await run([event], Turn("hi", SESSION_ID))
 
     assert raised.value.speaks == speaks
+
+
+async def test_a_run_that_does_not_end_has_broken_off() -> None:
+    with pytest.raises(StreamInterruptedError, match="without RUN_FINISHED") as raised:
+        await run([STARTED, WORDS], Turn("hi", SESSION_ID))
+
+    assert raised.value.__notes__ == ["one"]
+
+
+async def test_what_keeps_a_stream_alive_is_no_answer_in_another_protocol() -> None:
+    async def answer(exchange: Exchange) -> None:
+        events = b"".join(encode_sse(json.dumps(event)) for event in (STARTED, WORDS, FINISHED))
+        await exchange.send(chunked("text/event-stream") + chunk(b"event: ping\ndata: {}\n\n" + events) + LAST_CHUNK)
+
+    async with client_of(answer) as (client, _), AguiAgent(Route(client, ARN)).ask(Turn("hi", SESSION_ID)) as answered:
+        assert len([piece async for piece in answered]) == 4
