@@ -5,14 +5,14 @@ With a store, ``hosted.store.shells`` has it for all workers.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.errors import InvalidRequestError
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import AsyncIterator
 
     from agentcore_mcp.server.sessions import Session
@@ -27,21 +27,20 @@ class InShell:
 
     Attributes:
         name: The shell's.
-        keys: What is typed and not sent yet, if this worker reads the shell.
         asks: The line after which the command seems to wait for input; "" as long as it doesn't.
         asked: How often it has come to that.
+        keys: What is typed and not sent yet, where the shell is read.
     """
 
     name: str
-    keys: asyncio.Queue[str] | None = None
     asks: str = ""
     asked: int = 0
+    keys: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
 
     def type(self, text: str) -> None:
         """Let what reads the shell send a text."""
         self.asks = ""
-        if self.keys is not None:
-            self.keys.put_nowait(text)
+        self.keys.put_nowait(text)
 
 
 def name_of(shell: InShell | None) -> str:

@@ -80,7 +80,6 @@ async def run_in_shell(caller: Caller, call: Call) -> None:
 
 
 async def _type(typed_in: InShell, shell: RuntimeShell) -> None:
-    assert typed_in.keys is not None  # noqa: S101 - this worker reads it
     # What can't be typed any more is told of where the shell is read.
     with suppress(AgentCoreError):
         while True:

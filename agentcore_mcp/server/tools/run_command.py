@@ -6,7 +6,6 @@ All checks precede the question: the user is not asked about a command that can'
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -133,7 +132,7 @@ async def check(
             return await _attended(caller, facts, holder, session, shell, waits=not input)
         if not input:
             check_command(permitted(command, target.agent), timeout_seconds)
-        in_shell = InShell(shell, asyncio.Queue()) if shell else None
+        in_shell = InShell(shell) if shell else None
         if in_shell is not None and input:
             in_shell.type(input)
         line = command if shell else target.agent.commands.wrapped(command)

@@ -89,7 +89,7 @@ class SharedCalls:
             outputs,
             record.max_chars,
             record.timeout_s,
-            None if record.shell is None else InShell(record.shell[0], None, *record.shell[1:]),
+            None if record.shell is None else InShell(*record.shell),
             handle,
             stored=Follower(self._store, keys, record, told),
             live=spools.get(LIVE),
