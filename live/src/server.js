@@ -62,6 +62,7 @@ export class ServerPage {
       this.#tools = Object.fromEntries(tools.map((tool) => [tool.name, tool.inputSchema.properties]));
       this.#parts.login.hidden = true;
       this.#parts.running.hidden = !this.#tools.run_command;
+      this.#parts.asking.hidden = !tools.some(({ name }) => /^(invoke_agent$|ask_)/.test(name));
     });
     await this.#look();
   }

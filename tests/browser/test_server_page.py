@@ -99,6 +99,14 @@ async def test_a_call_that_another_client_has_begun_is_seen_and_its_session_stop
         agent.say(None)
 
 
+async def test_where_no_agent_takes_a_prompt_none_is_asked_for(host: Browser, tmp_path: Path) -> None:
+    async with page(host, tmp_path, protocol="mcp"):
+        await host.do("until", text="none")
+        hidden = await host.do("evaluate", code="document.querySelector('textarea').parentElement.hidden")
+
+    assert hidden
+
+
 async def test_a_command_that_needs_approval_gets_it_there(host: Browser, tmp_path: Path) -> None:
     async with page(host, tmp_path, commands="ask") as (_, agent):
         await host.do("fill", label="Command", text="rm -rf build")
