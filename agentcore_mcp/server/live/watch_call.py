@@ -103,7 +103,7 @@ async def watch_call(
             tool=call.tool,
             agent=call.session.agent,
             session_id=call.session.session_id,
-            status=_status(call) if ended else handoff.RUNNING,
+            status=handoff.RUNNING if not ended else "FAILED" if call.failure else handoff.status_of(call),
             exit_code=call.stop.exit_code if call.stop is not None and ended else None,
             pieces=pieces,
             next_offset=offset + size,
@@ -119,12 +119,6 @@ async def end(caller: Caller, call: Call) -> None:
     """Have a call ended that goes on, by whichever worker reads it."""
     call.cancel(cancelled()) if call.stored is None else await call.stored.cancel()
     caller.cancelled(call.session)
-
-
-def _status(call: Call) -> str:
-    if call.failure is not None:
-        return "FAILED"
-    return call.stop.status if call.stop is not None else handoff.INPUT_REQUIRED if call.pauses else "COMPLETED"
 
 
 def error_of(call: Call, facts: CallFacts) -> str:

@@ -184,11 +184,9 @@ async def told(caller: Caller, call: Call, kind: type[CallResult], *, shown: boo
 def result_of(call: Call, settings: Settings, kind: type[CallResult], *, shown: bool = False) -> CallToolResult:
     """Return the result of a call as it is now, and change nothing; otherwise as ``told``."""
     _fit(call, call.max_chars)
-    ended = INPUT_REQUIRED if call.pauses else "COMPLETED"
-    goes_on = INPUT_REQUIRED if call.shell and call.shell.asks else RUNNING
     members = {
         "session_id": call.session.session_id,
-        "status": call.stop.status if call.stop else ended if call.finished else goes_on,
+        "status": status_of(call),
         # A terminal has no stderr of its own.
         "stderr": "",
         "exit_code": call.stop.exit_code if call.stop else None,
@@ -199,6 +197,14 @@ def result_of(call: Call, settings: Settings, kind: type[CallResult], *, shown: 
         "questions": notes.questions(call),
     }
     return kind.model_validate(members | _texts(call)).with_body(call.body)
+
+
+def status_of(call: Call) -> str:
+    """Return how a call is doing that has not failed."""
+    if call.stop:
+        return call.stop.status
+    waits = call.pauses if call.finished else call.shell and call.shell.asks
+    return INPUT_REQUIRED if waits else "COMPLETED" if call.finished else RUNNING
 
 
 def _texts(call: Call) -> dict[str, str]:
