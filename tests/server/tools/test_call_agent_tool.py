@@ -12,7 +12,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 from mcp import Client
-from mcp.types import ElicitResult
+from mcp.types import CallToolRequest, CallToolRequestParams, CallToolResult, ElicitResult, InputRequiredResult
+from pydantic import TypeAdapter
 
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.server.assembly import create_server
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mcp.client.session import ClientRequestContext
-    from mcp.types import CallToolResult, ElicitRequestParams
+    from mcp.types import ElicitRequestParams
 
 FARS = ("stateful", "stateless", "older", "older_stateless")
+ANSWERED: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolResult | InputRequiredResult)
 MODULE = "tests.support.agents.mcp_tools"
 
 
@@ -215,8 +217,21 @@ async def test_an_answer_that_comes_after_the_call_has_ended_is_told_how_it_ende
 
     async with Client(server, mode=MODES[1], elicitation_callback=late) as client:
         result = await client.call_tool("call_agent_tool", {"agent": "solo", "tool": "greet", "session_id": "late"})
-    assert result.is_error
-    assert "and was ended" in text_of(result)
+        assert result.is_error
+        assert "and was ended" in text_of(result)
+
+        # A request that has no answer yet, and asks again.
+        given = {"agent": "solo", "tool": "greet", "session_id": "later"}
+        params = CallToolRequestParams(name="call_agent_tool", arguments=given)
+        asked = await client.session.send_request(CallToolRequest(params=params), ANSWERED)
+        assert isinstance(asked, InputRequiredResult)
+        [running] = server.state.calls()
+        running.cancel()
+        await asyncio.wait([running])
+        params = params.model_copy(update={"request_state": asked.request_state})
+        again = await client.session.send_request(CallToolRequest(params=params), ANSWERED)
+    assert isinstance(again, CallToolResult)
+    assert "and was ended" in text_of(again)
 
 
 @pytest.mark.parametrize("far", FARS)
