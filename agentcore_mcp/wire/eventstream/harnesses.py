@@ -15,7 +15,7 @@ from agentcore_mcp.wire.eventstream.events import EventReader, payload_value
 from agentcore_mcp.wire.headers import JSON_TYPE, SESSION_HEADER, USER_HEADER, header_fields
 from agentcore_mcp.wire.ids import RuntimeArn, check_session_id
 from agentcore_mcp.wire.operations import HARNESS
-from agentcore_mcp.wire.reports import parsed
+from agentcore_mcp.wire.reports import is_too_much, parsed
 from agentcore_mcp.wire.requests import Request, target_of
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ class HarnessAnswer(EventReader[str]):
         name = headers.get(":event-type", "")
         if headers.get(":message-type") != "event" or name not in EVENTS:
             return ()
+        if is_too_much(said := payload.decode(errors="replace")):
+            return (f'{{"{name}": {said}}}',)
         match name, payload_value(payload):
             case "messageStart", _:
                 self._calls, self._written = [], {}
@@ -110,7 +112,7 @@ class HarnessAnswer(EventReader[str]):
                 # What follows the calls of the harness's own tools is another message.
                 left = [_interrupt(*call) for call in self._calls] if reason == "tool_use" else []
                 self.last = [json.dumps({"interrupts": left})] if left else []
-        return (f'{{"{name}": {payload.decode()}}}',)
+        return (f'{{"{name}": {said}}}',)
 
 
 def _interrupt(call: dict[str, Any], parts: list[str]) -> dict[str, Any]:

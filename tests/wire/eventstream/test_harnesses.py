@@ -268,6 +268,14 @@ def test_a_stream_that_ends_within_a_frame_has_broken_off() -> None:
         assert isinstance(decode(reader(), [cut])[1], StreamInterruptedError)
 
 
+def test_an_event_with_more_values_than_an_event_loop_has_time_for_is_passed_on_unread() -> None:
+    many = b"[" + b"1, " * 300_000 + b"1]"
+    reader = HarnessAnswer()
+
+    (piece,) = reader.feed(encode_frame({":message-type": "event", ":event-type": "hookEvent"}, many))
+    assert piece == f'{{"hookEvent": {many.decode()}}}'
+
+
 async def test_unknown_events_are_skipped_as_by_boto3() -> None:
     unknown = encode_event("thoughtEvent", {"text": "new"}) + encode_frame(
         {":message-type": "event", ":event-type": "image", ":content-type": "image/png"}, b"\x89PNG"
