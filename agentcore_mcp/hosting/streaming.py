@@ -95,8 +95,8 @@ def encode_json(value: Any, encoder: json.JSONEncoder = _SPACED) -> bytes:
         if not _repeats(value):
             return _encoded(value, encoder)
     with suppress(Exception):
-        plain, is_cut = _plain(value)
-        value = plain if is_cut else value
+        plain, is_endless = _plain(value)
+        value = plain if is_endless else value
         return _encoded(plain, encoder)
     with suppress(Exception):
         return _encoded(str(value), encoder)
@@ -150,12 +150,25 @@ def _repeats(value: Any) -> bool:
     return False
 
 
+def _is_large(nodes: list[Any]) -> bool:
+    """Tell whether values, each part written as often as it occurs, are more than may be written again."""
+    room = _MAX_REPEATED
+    for node in nodes:
+        room -= 1 + (len(node) // 100 if isinstance(node, (str, bytes)) else 0)
+        if room < 0:
+            return True
+        parts = _parts(node)
+        nodes += parts.values() if isinstance(parts, dict) else parts
+    return False
+
+
 def _plain(value: Any) -> tuple[Any, bool]:
-    """Return a value with models, dataclasses and sets as dicts and lists, and whether a part of it was cut."""
+    """Return a value with models, dataclasses and sets as dicts and lists, and whether its ``str()`` might not end."""
     seen: set[int] = set()
     path: set[int] = set()
     room = _MAX_REPEATED
     cuts = 0
+    deep: list[Any] = []
 
     def tree(node: Any) -> Any:
         nonlocal room, cuts
@@ -171,6 +184,7 @@ def _plain(value: Any) -> tuple[Any, bool]:
             why = "too_large" if room < 0 else ""
         if why:
             cuts += 1
+            deep.extend([node] if why == "too_deep" else [])
             return f"<{why}:{type(node).__name__}>"
         before = cuts
         seen.add(id(node))
@@ -185,4 +199,4 @@ def _plain(value: Any) -> tuple[Any, bool]:
         path.discard(id(node))
         return plain
 
-    return tree(value), cuts > 0
+    return tree(value), cuts > len(deep) or _is_large(deep)

@@ -13,7 +13,7 @@ from agentcore_mcp.hosting.streaming import EventStream, JSONAnswer, encode_even
 from tests.hosting.agents import ODD_VALUES, PUBLISHED
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from starlette.types import Message
 
@@ -49,6 +49,24 @@ def test_nesting_deeper_than_python_can_write_is_cut_and_not_an_error() -> None:
         value = [value]
 
     assert b"<too_deep:list>" in encode_json(value)
+
+
+@pytest.mark.parametrize("shape", [lambda deep: (b"", deep), lambda deep: {"a": (deep, deep, b"")}])
+def test_a_text_in_the_place_of_a_value_is_whole_however_deep_it_is(shape: Callable[[Any], Any]) -> None:
+    deep: Any = {1}
+    for _ in range(80):
+        deep = {"in": deep}
+    value = shape(deep)
+
+    assert encode_json(value) == _published._safe_serialize_to_json_string(value).encode()
+
+
+def test_a_text_that_would_not_end_is_cut_however_deep_that_begins() -> None:
+    value: Any = [1]
+    for times in [2] * 40 + [1] * 60:
+        value = [value] * times
+
+    assert b"<too_deep:list>" in encode_json((b"", value))
 
 
 async def test_a_lone_surrogate_does_not_end_the_stream() -> None:
