@@ -14,6 +14,7 @@ const WAIT_S = 20;
 // Words come faster than anybody reads; hosts need not pass on more than these.
 const PAUSE_MS = 80;
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
+const WORDS_MAX_CHARS = 50_000;
 const MODEL_MAX_CHARS = 20_000;
 const APPROVAL = "agentcore-mcp/approval";
 const STATES = {
@@ -108,6 +109,8 @@ export class CallView {
   }
 
   async #follow(handle) {
+    // A host may bring the same result again.
+    if (this.#handle === handle) return;
     this.#handle = handle;
     this.#state("RUNNING");
     this.#parts.cancel.hidden = this.#parts.stop.hidden = !this.#host.acts;
@@ -116,6 +119,7 @@ export class CallView {
     if (!this.#host.acts) return this.#problem("This host lets the view call no tools, so it can't go on here.");
     let offset = 0;
     let failed = 0;
+    let told = 0;
     while (!this.#left && this.#handle === handle) {
       let seen;
       try {
@@ -135,7 +139,8 @@ export class CallView {
         else this.#append(kind, text, after);
       }
       this.#showShell(seen);
-      if (seen.dropped_bytes) this.#problem(`${seen.dropped_bytes} bytes more are not shown here.`);
+      // Said once: it is read aloud.
+      if (seen.dropped_bytes && !told++) this.#problem("What has come since is too much to be shown here; the call goes on.");
       if (seen.status !== "RUNNING") return this.#end(seen, true);
       await pause(PAUSE_MS);
     }
@@ -163,8 +168,15 @@ export class CallView {
         this.#words = new Words((url) => this.#host.open(url));
         this.#parts.output.append(this.#words.element);
       }
-      this.#words.add(text);
       this.#said += text;
+      // All of it is parsed again with each piece, so that a long answer is divided where a paragraph ends.
+      const end = this.#words.length > WORDS_MAX_CHARS ? text.indexOf("\n\n") : -1;
+      if (end >= 0) {
+        this.#words.add(text.slice(0, end));
+        this.#words = undefined;
+        return this.#append("text", text.slice(end + 2), after);
+      }
+      this.#words.add(text);
     } else {
       if (!this.#screen) {
         this.#screen = new Screen((url) => this.#host.open(url));
@@ -214,7 +226,9 @@ export class CallView {
       try {
         const result = await this.#host.call("decide_command", { ...given, run });
         this.#parts.ask.replaceChildren();
-        if (!this.#handle || result.isError) this.begin(result);
+        // What was typed is for a call that goes on, also if it was refused.
+        if (!this.#handle) this.begin(result);
+        else if (result.isError) this.#problem(textOf(result));
         if (!run && !this.#handle) this.#tell({ status: "DENIED: the user did not allow the command, and it was not run", tool: "run_command" });
       } catch (error) {
         this.#problem(error.message);

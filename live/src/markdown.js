@@ -40,6 +40,10 @@ export class Words {
     });
   }
 
+  get length() {
+    return this.#text.length;
+  }
+
   // What is added in one go is shown once.
   add(text) {
     this.#text += text;

@@ -78,8 +78,12 @@ export class ServerPage {
       if (names.join() !== Array.from(agent.options, ({ value }) => value).join()) {
         agent.replaceChildren(...names.map((name) => make("option", { value: name }, name)));
       }
-      const lines = sessions.map((session) => this.#line(session));
-      this.#parts.sessions.replaceChildren(...(lines.length ? lines : [make("li", {}, "none")]));
+      const list = this.#parts.sessions;
+      // What somebody is about to press stays where it is.
+      if (!list.contains(document.activeElement)) {
+        const lines = sessions.map((session) => this.#line(session));
+        list.replaceChildren(...(lines.length ? lines : [make("li", {}, "none")]));
+      }
       // Of what this page began, the handle is known with its answer, which ends in another look.
       if (this.#pending || answered !== this.#answered) return;
       for (const { calls = [], ...session } of sessions) for (const handle of calls) this.#watch(handle, session);
@@ -87,9 +91,10 @@ export class ServerPage {
   }
 
   #line({ session_id: id, agent, age_s: age }) {
-    const use = button(id, () => (this.#parts.session.value = id), "id");
+    const use = button(id, () => ((this.#parts.session.value = id), this.#parts.session.focus()), "id");
     const stop = button("Stop", async () => {
       stop.disabled = true;
+      stop.blur();
       await this.#trying(() => this.call("stop_session", { session_id: id }));
       await this.#look();
     });

@@ -12,6 +12,9 @@ const FONT_SIZE = 12;
 const ALOUD_MAX_CHARS = 20_000;
 const STDERR = "\x1b[3;91m";
 const AFTER_STDERR = "\x1b[23;39m";
+// What a sequence repeats as often as it says, and a hostile one says for hours: characters, tabs, lines, scrolling.
+const REPEATING = ["b", "I", "Z", "L", "M", "S", "T"];
+const REPEATED_MOST = 1_000;
 // Where stderr's own colours end, its mark begins anew.
 const RESET = /\x1b\[0*m/g;
 
@@ -37,6 +40,7 @@ export class Screen {
       linkHandler: { activate, allowNonHttpProtocols: false },
       minimumContrastRatio: 4.5,
     });
+    for (const final of REPEATING) this.#terminal.parser.registerCsiHandler({ final }, ([times]) => times > REPEATED_MOST);
     // Nothing is typed here: arrows scroll, and Tab and all else stay the browser's.
     this.#terminal.attachCustomKeyEventHandler(({ type, key }) => {
       const page = this.#terminal.rows - 1;

@@ -330,6 +330,8 @@ HOSTILE_OUTPUT = [
     "\x1b[",
     "\x1b]8;;https://example.com/" + "y" * 100_000,
     "\x07\x1b\\",
+    # Repeated as often as they say, each would take minutes to hours.
+    *[f"a\x1b[{times}{final}" for final in "bIZLMST@PXE" for times in (2_147_483_647, 99_999_999)],
 ]
 
 
@@ -348,6 +350,19 @@ async def test_hostile_output_runs_nothing_and_answers_nothing(host: Browser, tm
 
     assert (hacked, title, opened) == ("undefined", "Live view", [])
     await quiet(host)
+
+
+async def test_a_result_that_is_brought_twice_shows_its_call_once(host: Browser, tmp_path: Path) -> None:
+    async with serving(host, tmp_path) as agent:
+        result = await host.do("show", tool="invoke_agent", arguments={"prompt": "hi"})
+        agent.say("begun ")
+        await host.do("until", text="begun")
+        await host.do("result", result=result)
+        agent.say("ended.", None)
+        await host.do("until", text="Done")
+        words = await host.do("evaluate", code="document.querySelector('.output').textContent")
+
+    assert words == "begun ended."
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,22 @@ async def test_where_no_agent_takes_a_prompt_none_is_asked_for(host: Browser, tm
     assert hidden
 
 
+async def test_what_has_the_focus_stays_while_the_list_of_sessions_is_renewed(host: Browser, tmp_path: Path) -> None:
+    async with page(host, tmp_path) as (url, agent), Client(url) as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: client.call_tool("invoke_agent", {"prompt": "hi", "session_id": "a" * 40}))
+        agent.say("from elsewhere")
+        await host.do("until", text="from elsewhere")
+        await host.do("evaluate", code="document.querySelector('.sessions button.id').focus()")
+        tasks.start_soon(lambda: client.call_tool("invoke_agent", {"prompt": "hi", "session_id": "b" * 40}))
+        agent.say("from a second one")
+        # The list was looked up since, in which the call is.
+        await host.do("until", text="from a second one")
+        focused = await host.do("evaluate", code="document.activeElement.textContent")
+        agent.say(None, None)
+
+    assert focused == "a" * 40
+
+
 async def test_a_command_that_needs_approval_gets_it_there(host: Browser, tmp_path: Path) -> None:
     async with page(host, tmp_path, commands="ask") as (_, agent):
         await host.do("fill", label="Command", text="rm -rf build")

@@ -1,7 +1,7 @@
 """The gate: a call of a tool is looked at before anything of it runs, while it can still be refused over HTTP.
 
-It stands behind the door, so that ``current_principal()`` is who calls. Only calls of tools are checked; what else a
-client may ask reaches no agent.
+It stands behind the door, so that ``current_principal()`` is who calls. Only calls of tools, and tasks that these have
+become, are checked; what else a client may ask reaches no agent.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.arguments import given_text
 from agentcore_mcp.server.hosted.principals import current_principal
+from agentcore_mcp.server.live.tasks import handle_of
 from agentcore_mcp.server.sessions import means_all
 
 if TYPE_CHECKING:
@@ -154,16 +155,20 @@ class Gate:
             refusal = await self._refusal(said, until_answered)
             await (self._app if refusal is None else refusal)(scope, replay, send)
 
-    async def _refusal(self, said: object, until_answered: AsyncExitStack) -> Response | None:
-        # Anything but a call is the SDK's to answer; it refuses batches.
-        if not isinstance(said, dict) or said.get("method") != "tools/call":
-            return None
-        params = said.get("params")
-        if not isinstance(params, dict) or not isinstance(tool := params.get("name"), str):
-            return None
-        given = params.get("arguments")
+    async def _refusal(self, said: Any, until_answered: AsyncExitStack) -> Response | None:
+        match said:
+            case {"method": "tools/call", "params": {"name": str(tool), "arguments": dict(given)}}:
+                pass
+            case {"method": "tools/call", "params": {"name": str(tool)}}:
+                given = {}
+            case {"method": "tasks/get" | "tasks/cancel", "params": {"taskId": str(task_id)}}:
+                # To look at a task, or to end it, is to watch the call that it is.
+                tool, given = "watch_call", {"handle": handle_of(task_id)}
+            case _:
+                # The SDK's to answer; it refuses batches.
+                return None
         caller = self._state.caller(current_principal())
-        call = ToolCall(said.get("id"), caller, tool, given if isinstance(given, dict) else {}, until_answered)
+        call = ToolCall(said.get("id"), caller, tool, given, until_answered)
         for check in self._checks:
             if (refusal := await check(call)) is not None:
                 return refusal

@@ -10,6 +10,7 @@ import asyncio
 import json
 import time
 
+from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.spool import Spool
 
 # Of a call, what a person may scroll through; nothing after it is kept, and read_output has more.
@@ -57,6 +58,13 @@ class LiveLog(Spool):
 
 
 def pieces_of(lines: str) -> tuple[list[list[float | str]], int]:
-    """Return the pieces of the whole lines of a text, and how many bytes they are."""
+    """Return the pieces of the whole lines of a text, and how many bytes they are.
+
+    Raises:
+        InvalidRequestError: If the text does not begin with a line.
+    """
     whole = lines[: lines.rfind("\n") + 1]
-    return [json.loads(line) for line in whole.split("\n")[:-1]], len(whole.encode())
+    try:
+        return [json.loads(line) for line in whole.split("\n")[:-1]], len(whole.encode())
+    except ValueError:
+        raise InvalidRequestError("offset has to be 0, or next_offset of an earlier result") from None

@@ -56,7 +56,7 @@ class TaskParams(RequestParams):
     @property
     def handle(self) -> str:
         """The call's handle."""
-        return self.task_id.partition(".")[0]
+        return handle_of(self.task_id)
 
 
 class Tasks(Extension):
@@ -114,6 +114,11 @@ async def _update(ctx: ServerRequestContext[ServerState, Any], params: TaskParam
 def _caller(ctx: ServerRequestContext[ServerState, Any]) -> Caller:
     require_client_extension(ctx, TASKS)
     return ctx.lifespan_context.caller(current_principal())
+
+
+def handle_of(task_id: str) -> str:
+    """Return the handle of the call that is a task."""
+    return task_id.partition(".")[0]
 
 
 def _task(task_id: str, status: Literal["working", "completed", "cancelled"], message: str) -> dict[str, Any]:

@@ -12,6 +12,17 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Agent
 
 
+# Control characters besides line ends: a terminal or a program edits with them what was typed before.
+_EDITING = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]")
+# Keys that end or stop what runs. Others may agree to what it asks, as Enter does, or bring back an earlier line.
+_ENDING = frozenset({"^C", "^D", "^Z", "^\\"})
+
+
+def is_asked_about(text: str) -> bool:
+    """Tell whether the user is asked before a text or a key is typed, where they are asked about commands."""
+    return bool(text) and text.upper() not in _ENDING
+
+
 def check_input(text: str, shell: str, agent: Agent) -> None:
     """Check what is typed against the agent's policy, each line as a command: what reads it may be a shell.
 
@@ -22,6 +33,11 @@ def check_input(text: str, shell: str, agent: Agent) -> None:
         return
     if not shell:
         raise InvalidRequestError("input is for a command in a shell: pass the shell and session_id that it runs in")
+    if (agent.commands.allow or agent.commands.deny) and _EDITING.search(text):
+        raise InvalidRequestError(
+            "input may have no control characters but line ends here, because what they make of it can't be compared "
+            f"with {agent.settings('commands')}; keys such as ^C are typed one by one"
+        )
     for line in [""] if is_key(text) else re.split(r"[\r\n]", text):
         permitted(line.strip(), agent)
 

@@ -26,11 +26,10 @@ from agentcore_mcp.server.state import ToolContext, caller_of
 from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.confirmation import AskedInLiveView, Confirmation, check_confirmed, question
 from agentcore_mcp.server.tools.in_shell import run_in_shell
-from agentcore_mcp.server.tools.permission import check_input, permitted
+from agentcore_mcp.server.tools.permission import check_input, is_asked_about, permitted
 from agentcore_mcp.server.tools.publishing import Handle, SessionId, bounded, publish
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, COMMAND_TIMEOUT_MAX_S, COMMAND_TIMEOUT_MIN_S
 from agentcore_mcp.wire.requests import check_command, check_shell_id
-from agentcore_mcp.wire.shells.marks import is_key
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
@@ -150,11 +149,11 @@ async def ask_user(
     """Return the question to the user before something is sent, or the answer if none is needed."""
     with tool_errors() as facts:
         facts.agent = call.session.target.agent
-        is_text = bool(input) and not is_key(input)
-        if not is_text and (call.phase is not Phase.NEW or input):
+        is_asked = is_asked_about(input)
+        if not is_asked and (call.phase is not Phase.NEW or input):
             return Confirmation(run=True)
         shows = host_of(ctx.session, caller_of(ctx).settings).has_live_view
-        into = name_of(call.shell) if is_text else ""
+        into = name_of(call.shell) if is_asked else ""
         return question(input or command, call.session, ctx, has_live_view=shows, typed_into=into)
 
 

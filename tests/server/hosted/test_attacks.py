@@ -27,7 +27,7 @@ from tests.support.hosted import PUBLIC_URL, VERSIONS, HostedServer, hosted_serv
 from tests.support.issuer import new_key
 from tests.support.mcp_hosts import http_process, http_server
 from tests.support.servers import Exchange, loopback_server, reply
-from tests.support.tools import PREFIX
+from tests.support.tools import PREFIX, slow_command
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -556,6 +556,39 @@ async def test_a_session_leads_no_token_to_an_agent_whose_scope_it_lacks(server:
                 assert "closed" in answer.headers.get("www-authenticate", "closed")
 
         assert server.runtime.requests[before:] == []
+
+
+async def test_a_task_leads_no_token_to_an_agent_whose_scope_it_lacks(tmp_path: Path) -> None:
+    """A task is a call of its caller, whose later tokens may have fewer scopes."""
+    slow = slow_command()
+    client = {"io.modelcontextprotocol/clientInfo": {"name": "test", "version": "0"}}
+    declared: dict[str, Any] = {
+        "io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+    }
+    agents = {name: AGENTS[name] for name in ("open", "closed")}
+
+    async def ask(server: HostedServer, method: str, params: dict[str, Any], token: str) -> httpx2.Response:
+        meta = {"_meta": {"io.modelcontextprotocol/protocolVersion": VERSIONS[1], **client, **declared}}
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, **meta}}
+        headers = {"Mcp-Name": str(params.get("name") or params.get("taskId") or params.get("task_id"))}
+        return await server.post(body, token, version=VERSIONS[1], headers=headers)
+
+    async with hosted_server(tmp_path, agents=agents, answer=slow, top="live_handoff_after = 0.2") as server:
+        wide, narrow = server.token(sub="carol", scope=f"{SCOPES} closed"), server.token(sub="carol")
+        call = {"name": "run_command", "arguments": {"command": "make", "agent": "closed"}}
+        begun = message(await ask(server, "tools/call", call, wide))
+        task_id = begun["result"]["taskId"]
+        refused = [await ask(server, method, {"taskId": task_id}, narrow) for method in ("tasks/get", "tasks/cancel")]
+        hidden = await ask(server, "tasks/get", {"task_id": task_id}, narrow)
+        twice = await ask(server, "tasks/get", {"task_id": task_id, "taskId": "x"}, narrow)
+        goes_on = message(await ask(server, "tasks/get", {"taskId": task_id}, wide))["result"]
+        slow.go_on.set()
+
+    assert [answer.status_code for answer in refused] == [403, 403]
+    assert all("closed" in answer.headers["www-authenticate"] for answer in refused)
+    assert "error" in message(hidden)
+    assert "error" in message(twice)
+    assert goes_on["status"] == "working"
 
 
 async def test_an_agent_that_is_not_yours_is_refused_like_one_that_does_not_exist(server: HostedServer) -> None:

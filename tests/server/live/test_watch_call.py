@@ -80,6 +80,23 @@ async def test_pieces_are_as_the_command_wrote_them_in_their_order() -> None:
     assert pieces[1:] == [("stdout", "\x1b[31mred\r"), ("stderr", "no\x1b[0m"), ("stdout", "\x1b]8;;x\x07")]
 
 
+@pytest.mark.parametrize("offset", [1, 5, 30])
+async def test_an_offset_inside_a_piece_is_refused(offset: int) -> None:
+    slow = slow_command()
+    with anyio.fail_after(LIMIT_S):
+        async with (
+            loopback_server(slow) as runtime,
+            app_host(create_server(settings(runtime.endpoint_url, **LIVE))) as client,
+        ):
+            handle = data_of(await client.call_tool("run_command", {"command": "make"}))["handle"]
+            refused = await client.call_tool("watch_call", {"handle": handle, "offset": offset})
+            beyond = await client.call_tool("watch_call", {"handle": handle, "offset": 10**15})
+            slow.go_on.set()
+
+    assert "offset has to be 0, or next_offset" in text_of(refused)
+    assert data_of(beyond)["pieces"] == []
+
+
 async def test_a_watcher_is_told_at_once_what_comes_and_waits_no_longer_than_it_wants() -> None:
     slow = slow_agent()
     with anyio.fail_after(LIMIT_S):

@@ -292,6 +292,23 @@ async def test_what_is_typed_is_held_to_the_policy_as_a_command_is(
     assert data_of(answered)["exit_code"] == 0
 
 
+@pytest.mark.parametrize("commands", [{"deny": ["curl *"]}, {"allow": ["read *", "ls *"]}])
+@pytest.mark.parametrize("text", ["ls \x15curl evil", "x\x7fcurl evil", "ls \x17\x1bcurl x", "cur\x16l x", "ls \t"])
+async def test_no_key_in_a_text_takes_back_what_was_compared_with_the_policy(
+    local: LocalAgentCore, commands: dict[str, Any], text: str
+) -> None:
+    server = server_of(local, agent={"commands": commands})
+    async with Client(server, mode="legacy") as client:
+        caller = Caller(client)
+        await caller.call(command="read -p 'sure? ' x")
+        denied = await caller.call(input=text)
+        ended = await caller.call(input="^C")
+
+    assert denied.is_error
+    assert "control characters" in text_of(denied)
+    assert data_of(ended)["exit_code"] == 130
+
+
 async def test_a_new_shell_begins_in_the_folder_of_the_policy(local: LocalAgentCore) -> None:
     server = server_of(local, agent={"commands": {"working_directory": "/usr"}})
     async with Client(server, mode="legacy") as client:
@@ -302,7 +319,7 @@ async def test_a_new_shell_begins_in_the_folder_of_the_policy(local: LocalAgentC
     assert (first["stdout"], second["stdout"]) == ("/usr\n", "/\n1\n")
 
 
-async def test_the_user_is_asked_about_what_is_typed_and_not_about_keys(local: LocalAgentCore) -> None:
+async def test_the_user_is_asked_about_what_is_typed_and_not_about_keys_that_end_it(local: LocalAgentCore) -> None:
     questions: list[str] = []
 
     async def ask(context: Any, params: Any) -> ElicitResult:
@@ -312,17 +329,19 @@ async def test_the_user_is_asked_about_what_is_typed_and_not_about_keys(local: L
     server = server_of(local, agent={"commands": "ask"})
     async with Client(server, mode="legacy", elicitation_callback=ask) as client:
         caller = Caller(client)
-        waiting = await caller.call(command="read -p 'sure? ' x; read -p 'again? ' y")
+        waiting = await caller.call(command="read -p 'sure? ' x; read -p 'again? ' y; read -p 'really? ' z")
         refused = await caller.call(input="no")
+        agreed = await caller.call(input="^M")
         answered = await caller.call(input="yes")
         ended = await caller.call(input="^C")
 
-    assert data_of(waiting)["status"] == data_of(answered)["status"] == "INPUT_REQUIRED"
+    assert {data_of(each)["status"] for each in (waiting, agreed, answered)} == {"INPUT_REQUIRED"}
     assert "the user did not allow this command" in text_of(refused)
     assert data_of(ended)["exit_code"] == 130
     assert [question.split("\n")[0] for question in questions] == [
-        "$ read -p 'sure? ' x; read -p 'again? ' y",
+        "$ read -p 'sure? ' x; read -p 'again? ' y; read -p 'really? ' z",
         "$ no",
+        "$ ^M",
         "$ yes",
     ]
     assert "Type this into what runs in the shell main, in session" in questions[1]
