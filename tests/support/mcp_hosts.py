@@ -52,7 +52,10 @@ async def http_process(*args: str, env: Mapping[str, str]) -> AsyncIterator[tupl
     async with process:
         assert process.stderr is not None
         with anyio.fail_after(START_LIMIT_S):
-            line = await BufferedByteReceiveStream(process.stderr).receive_until(b"\n", max_bytes=1000)
+            told = BufferedByteReceiveStream(process.stderr)
+            # What a worker says about a store that it can't reach may come first.
+            while b"serving MCP" not in (line := await told.receive_until(b"\n", max_bytes=1000)):
+                pass
         try:
             yield line.decode().split()[-1], process
         finally:
