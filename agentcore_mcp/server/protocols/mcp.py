@@ -41,6 +41,7 @@ from agentcore_mcp.server.hosted.upstream import user_id_of
 from agentcore_mcp.server.protocols.asking import route_to
 from agentcore_mcp.server.spool import FILE_MAX_BYTES
 from agentcore_mcp.wire.characters import visible
+from agentcore_mcp.wire.headers import JSON_TYPE
 from agentcore_mcp.wire.pieces import Binary
 
 if TYPE_CHECKING:
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.callers import Caller
 
-RESULT_TYPE = "application/json"
 # As the SDK's own driver has it.
 _ROUNDS_MAX = 10
 # A server that never ends its list gets no further.
@@ -93,7 +93,7 @@ async def call_tool(caller: Caller, call: Call, tool: str, arguments: dict[str, 
             )
             if isinstance(answered, CallToolResult):
                 whole = answered.model_dump_json(by_alias=True, exclude_none=True).encode()
-                call.body = Binary.of(whole, RESULT_TYPE)
+                call.body = Binary.of(whole, JSON_TYPE)
                 call.add("text", text_of(answered))
                 return
             answers, state = await _answers(client, answered), answered.request_state

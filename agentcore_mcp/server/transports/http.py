@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-import anyio
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.routing import Route
@@ -143,7 +142,7 @@ async def serve_http(
             while True:
                 accepted = listening.accept()[0]
                 accepted.setblocking(False)
-                tasks.start_soon(asyncio.get_running_loop().connect_accepted_socket, protocol, accepted)
+                tasks.create_task(asyncio.get_running_loop().connect_accepted_socket(protocol, accepted))
         for one in http.servers:
             one.close()
 
@@ -157,12 +156,13 @@ async def serve_http(
             health.hurry()
         else:
             health.draining = True
-            tasks.start_soon(end)
+            tasks.create_task(end())
 
-    async with anyio.create_task_group() as tasks:
+    # A signal is handled outside of any task, where anyio's groups don't know their event loop unless anyio runs it.
+    async with asyncio.TaskGroup() as tasks:
         with listening, end_signals(on_signal):
             announce(f"http://{bound_host}:{bound_port}{PATH}")
-            tasks.start_soon(health.reaches_store)
+            tasks.create_task(health.reaches_store())
             await http.serve(sockets=[listening])
 
 

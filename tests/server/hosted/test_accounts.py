@@ -92,5 +92,5 @@ async def test_each_call_has_a_line_whatever_is_in_its_ids(tmp_path: Path) -> No
     assert first["seconds"] >= 0
     assert second["bytes"] == len("done\n")
     assert third["agentcore_request_id"] == "aws-request-of-this-test"
-    assert [line["level"] for line in lines] == ["INFO"] * len(lines)
+    assert [call["level"] for call in calls] == ["INFO"] * len(calls)
     assert SECRET not in json.dumps(lines)
