@@ -204,11 +204,13 @@ async def test_an_answer_that_is_no_list_is_an_error_without_a_secret(
 
 
 async def test_where_nobody_listens_is_a_failed_connection() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    # Bound, so that no other test gets the port meanwhile.
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
 
-    with pytest.raises(ConnectError, match=f"127.0.0.1:{port}"):
-        await listed(f"http://127.0.0.1:{port}")
+        with pytest.raises(ConnectError, match=f"127.0.0.1:{port}"):
+            await listed(f"http://127.0.0.1:{port}")
 
 
 async def test_without_credentials_or_a_region_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
