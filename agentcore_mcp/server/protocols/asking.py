@@ -33,7 +33,9 @@ async def asked_agent(
     agent, route = target.agent, route_to(agents, target, user_id=user_id, headers=headers)
     match await _spoken(agents, target):
         case "mcp":
-            told = "" if agent.protocol == "mcp" else f", which are there if {agent.settings('protocol')} is mcp"
+            key = agent.settings("protocol")
+            is_configured = agent.protocol == "mcp"
+            told = f". If it is an agent, change {key}" if is_configured else f", which are there if {key} is mcp"
             raise InvalidRequestError(
                 f"{agent.name} is an MCP server, which has tools and takes no prompt; list_agents shows its tools, and "
                 f"call_agent_tool calls one of them{told}"
