@@ -6,6 +6,7 @@ https anywhere, plain http only to the machine itself.
 
 from __future__ import annotations
 
+import re
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,41 @@ def check_endpoint_url(text: str, *, use_fips: bool = False, use_dualstack: bool
             f"the endpoint URL {text!r} would send credentials unencrypted; use https, or http with {LOOPBACK_IN_WORDS}"
         )
     return str(url).rstrip("/")
+
+
+def check_session_endpoint(text: str, partition: str, override: str | None = None) -> httpx2.URL:
+    """Return the URL of a session's endpoint if credentials may be sent to it: an answer names it, not the user.
+
+    Its form is documented nowhere, so that any host below one of AWS's DNS suffixes will do: those of botocore's
+    partition data, and that of the sessions' sibling, Lambda's function URLs, ``on.aws``, which is not in it.
+
+    Args:
+        text: As an answer has it.
+        partition: Of the runtime's ARN.
+        override: Where the runtime is called instead of at AWS; the endpoint may be there, too.
+
+    Raises:
+        ConfigurationError: If it is somewhere else, or as ``check_endpoint_url`` says.
+    """
+    url = httpx2.URL(check_endpoint_url(text))
+    if override is not None and same_origin(override, text):
+        return url
+    usual, dual_stack = _dns_suffixes(partition)
+    suffixes = (usual, dual_stack, f"on.{dual_stack.removeprefix('api.')}")
+    host = url.raw_host.decode("ascii")
+    if url.scheme != "https" or not re.fullmatch(rf"([a-z0-9-]+\.)+({'|'.join(map(re.escape, suffixes))})", host):
+        raise ConfigurationError(
+            f"the session's endpoint is at {url.netloc.decode()}, which is neither a host of AWS (below "
+            f"{', '.join(suffixes)}) nor that of endpoint_url, so no credentials are sent there; ask the agent in the "
+            "session again for its present endpoint, or set endpoint_url if a proxy of yours is in front of AgentCore"
+        )
+    return url
+
+
+def same_origin(text: str, other: str) -> bool:
+    """Tell whether two URLs have the same scheme, host and port; what is not a URL has none."""
+    url, second = url_of(text), url_of(other)
+    return url is not None and second is not None and (url.scheme, url.netloc) == (second.scheme, second.netloc)
 
 
 def url_of(text: str) -> httpx2.URL | None:

@@ -17,7 +17,7 @@ import httpx2
 from agentcore_mcp.errors import ConnectError, InvalidRequestError
 from agentcore_mcp.runtime.auth.authorization import GuardedAuth
 from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION, SigV4Auth
-from agentcore_mcp.runtime.endpoints import check_endpoint_url
+from agentcore_mcp.runtime.endpoints import check_session_endpoint
 from agentcore_mcp.runtime.environment import trusts_environment
 from agentcore_mcp.runtime.timeouts import CONNECT_TIMEOUT_S, WRITE_TIMEOUT_S
 from agentcore_mcp.runtime.websocket.opening import upgraded
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from websockets.asyncio.client import ClientConnection
 
+    from agentcore_mcp.wire.ids import RuntimeArn
+
 # botocore signs this instead of the body, if it is there: it is the body's SHA-256.
 _HASH_HEADER = "x-amz-content-sha256"
 # Of these, the request has its own.
@@ -41,23 +43,31 @@ class SessionEndpoint:
     """Sends requests to a session's endpoint.
 
     Args:
-        url: The endpoint's.
+        url: The endpoint's, as an answer names it.
         auth: The auth flow of the requests.
-        region: The region that is signed for.
+        arn: The runtime, for whose region is signed.
         tls: Reads the certificates to trust.
+        endpoint_url: Where the runtime is called, if not at AWS.
         port: Which of the session's ports; None leaves the choice to the service.
 
     Raises:
-        ConfigurationError: If the URL is neither https nor on this machine.
+        ConfigurationError: If credentials can't be sent there, as ``check_session_endpoint`` says.
     """
 
     def __init__(
-        self, url: str, auth: httpx2.Auth, *, region: str, tls: Callable[[], ssl.SSLContext], port: int | None = None
+        self,
+        url: str,
+        auth: httpx2.Auth,
+        arn: RuntimeArn,
+        *,
+        tls: Callable[[], ssl.SSLContext],
+        endpoint_url: str | None = None,
+        port: int | None = None,
     ) -> None:
-        self.url = httpx2.URL(check_endpoint_url(url))
+        self.url = check_session_endpoint(url, arn.partition, endpoint_url)
         self._auth = GuardedAuth(auth)
         self._signs_bodies = isinstance(auth, SigV4Auth)
-        self._extensions = {REGION_EXTENSION: region, "timeout": _TIMEOUT.as_dict()}
+        self._extensions = {REGION_EXTENSION: arn.region, "timeout": _TIMEOUT.as_dict()}
         self._own = {} if port is None else {PORT_HEADER: str(port)}
         self._tls = tls() if self.url.scheme == "https" else None
         self._http = httpx2.AsyncClient(

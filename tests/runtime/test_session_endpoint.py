@@ -14,6 +14,7 @@ from agentcore_mcp.errors import AgentRuntimeError, ConfigurationError, ConnectE
 from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.tokens import Token
 from agentcore_mcp.runtime.session_endpoint import SessionEndpoint
+from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.support.servers import Exchange, loopback_server, reply
 from tests.support.tls import loopback_certificate
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-REGION = "eu-central-1"
+ARN = RuntimeArn("aws", "eu-central-1", "123456789012", "shop-abcdefghij")
 
 
 def signer() -> SigV4Auth:
@@ -34,7 +35,8 @@ def signer() -> SigV4Auth:
 
 
 def endpoint(url: str, auth: httpx2.Auth, port: int | None = None) -> SessionEndpoint:
-    return SessionEndpoint(url, auth, region=REGION, tls=ssl.create_default_context, port=port)
+    """Its own URL is that of the runtime, too, as with a local AgentCore."""
+    return SessionEndpoint(url, auth, ARN, tls=ssl.create_default_context, endpoint_url=url, port=port)
 
 
 class Tokens:
@@ -69,7 +71,7 @@ async def test_a_signature_covers_where_a_request_goes_and_its_body_and_no_heade
     assert sent.header("x-amz-content-sha256") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert (sent.header("accept"), sent.header("content-length"), sent.header("x-aws-proxy-port")) == ("x", "3", "9000")
     authorization = sent.header("authorization") or ""
-    assert f"/{REGION}/bedrock-agentcore/aws4_request" in authorization
+    assert f"/{ARN.region}/bedrock-agentcore/aws4_request" in authorization
     signed = "host;x-amz-content-sha256;x-amz-date;x-amz-security-token;x-aws-proxy-port"
     assert f"SignedHeaders={signed}," in authorization
 
@@ -144,6 +146,89 @@ async def test_a_path_that_leads_out_of_the_endpoint_is_sent_nowhere(target: str
     await there.aclose()
 
 
+@pytest.mark.parametrize(
+    ("url", "partition", "endpoint_url"),
+    [
+        ("https://s-1.bedrock-agentcore.eu-central-1.amazonaws.com/x", "aws", None),
+        ("https://S-1.Eu-Central-1.API.AWS:8443", "aws", None),
+        ("https://s-1.eu-central-1.on.aws/", "aws", "https://agents.example.com"),
+        ("https://s-1.us-gov-west-1.on.aws", "aws-us-gov", None),
+        ("https://s-1.cn-north-1.amazonaws.com.cn", "aws-cn", None),
+        ("https://s-1.cn-north-1.on.amazonwebservices.com.cn", "aws-cn", None),
+        ("https://s-1.eusc-de-east-1.amazonaws.eu", "aws-eusc", None),
+        ("https://agents.example.com/session/1", "aws", "https://agents.example.com/agentcore"),
+        ("https://agents.example.com:443/1", "aws", "https://Agents.Example.com"),
+        ("http://127.0.0.1:8080/1", "aws", "http://127.0.0.1:8080"),
+    ],
+)
+async def test_credentials_go_to_hosts_of_aws_and_to_the_one_that_is_configured(
+    url: str, partition: str, endpoint_url: str | None
+) -> None:
+    arn = RuntimeArn(partition, "eu-central-1", "123456789012", "shop-abcdefghij")
+    there = SessionEndpoint(url, BearerAuth("t"), arn, tls=ssl.create_default_context, endpoint_url=endpoint_url)
+
+    assert str(there.url).rstrip("/").casefold() == url.replace(":443", "").rstrip("/").casefold()
+    await there.aclose()
+
+
+@pytest.mark.parametrize(
+    ("url", "partition", "endpoint_url"),
+    [
+        ("https://evil.example", "aws", None),
+        ("https://evil.example:443/x.amazonaws.com", "aws", "https://agents.example.com"),
+        ("https://amazonaws.com.evil.example", "aws", None),
+        ("https://x.amazonaws.com.evil.example", "aws", None),
+        ("https://evilamazonaws.com", "aws", None),
+        ("https://evil-amazonaws.com", "aws", None),
+        ("https://evil.exampleon.aws", "aws", None),
+        ("https://amazonaws.com", "aws", None),
+        ("https://on.aws", "aws", None),
+        ("https://evil.aws", "aws", None),
+        ("https://x.amazonaws.com.", "aws", None),
+        ("https://x.amazonaws.com.cn", "aws", None),
+        ("https://x.amazonaws.com", "aws-cn", None),
+        ("https://evil.example/.amazonaws.com", "aws", None),
+        ("https://evil.example\\.amazonaws.com", "aws", None),
+        ("https://evil.example%2f.amazonaws.com", "aws", None),
+        ("https://evil.example%00.amazonaws.com", "aws", None),
+        ("https://evil.example;.amazonaws.com", "aws", None),
+        ("https://52.94.0.1", "aws", None),
+        ("https://[2600:1f18::1]/", "aws", None),
+        ("https://2130706433", "aws", None),
+        ("https://127.0.0.1:8080", "aws", None),
+        ("http://127.0.0.1:8080", "aws", None),
+        ("http://127.0.0.1:8081", "aws", "http://127.0.0.1:8080"),
+        ("http://localhost:8080", "aws", "http://127.0.0.1:8080"),
+        ("https://127.0.0.1:8080", "aws", "http://127.0.0.1:8080"),
+        ("https://agents.example.com:8443", "aws", "https://agents.example.com"),
+        ("https://agents.example.com.evil.example", "aws", "https://agents.example.com"),
+        ("https://x.agents.example.com", "aws", "https://agents.example.com"),
+    ],
+)
+def test_credentials_go_to_no_other_host_that_an_answer_names(
+    url: str, partition: str, endpoint_url: str | None
+) -> None:
+    arn = RuntimeArn(partition, "eu-central-1", "123456789012", "shop-abcdefghij")
+    with pytest.raises(ConfigurationError, match="so no credentials are sent there; ask the agent"):
+        SessionEndpoint(url, BearerAuth("t"), arn, tls=ssl.create_default_context, endpoint_url=endpoint_url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example@x.amazonaws.com",
+        "https://x.amazonaws.com@evil.example",
+        "https://evil.example#.amazonaws.com",
+        "https://evil.example?.amazonaws.com",
+        "https://evil.example\n.amazonaws.com",
+        "http://x.amazonaws.com",
+    ],
+)
+def test_an_address_that_hides_its_host_or_encrypts_nothing_is_refused_as_an_endpoint_url_is(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="endpoint URL"):
+        SessionEndpoint(url, BearerAuth("t"), ARN, tls=ssl.create_default_context)
+
+
 async def test_an_endpoint_that_is_not_safe_or_not_there_is_an_error() -> None:
     for url in ("http://example.com", "https://user@example.com", "file:///x"):
         with pytest.raises(ConfigurationError):
@@ -165,7 +250,7 @@ async def test_https_and_wss_trust_the_certificates_that_are_named(tmp_path: Pat
     async with serve(echo, "127.0.0.1", 0, ssl=certificate, subprotocols=["chat"]) as server:  # type: ignore[list-item]
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         trusting = SessionEndpoint(
-            url, signer(), region=REGION, tls=lambda: ssl.create_default_context(cafile=str(authority))
+            url, signer(), ARN, tls=lambda: ssl.create_default_context(cafile=str(authority)), endpoint_url=url
         )
         async with await trusting.connect("/ws", [], ["soap", "chat"]) as socket:
             await socket.send("hi")

@@ -23,7 +23,7 @@ from agentcore_mcp.cli.doctor.hosted import metadata_address
 from agentcore_mcp.errors import ConnectError, ServiceError
 from agentcore_mcp.runtime.auth import NoAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.caller_identity import caller_identity
-from agentcore_mcp.runtime.endpoints import endpoint_for
+from agentcore_mcp.runtime.endpoints import endpoint_for, same_origin
 from agentcore_mcp.runtime.environment import trusts_environment
 from agentcore_mcp.runtime.protocols.turn import Turn
 from agentcore_mcp.server.credentials import trusted_certificates
@@ -134,8 +134,8 @@ class Examination:
         return True
 
     async def _metadata(self, http: httpx2.AsyncClient, address: str) -> dict[str, Any]:
-        """Return the protected-resource metadata (RFC 9728) that a challenge names; empty if it names none."""
-        if httpx2.URL(address or "http:").host == self._url.host:
+        """Return the protected-resource metadata (RFC 9728) that a challenge names at this host; empty without."""
+        if same_origin(address, str(self._url)):
             with suppress(ValueError):
                 document = (await http.get(address)).json()
                 return document if isinstance(document, dict) else {}

@@ -78,10 +78,15 @@ async def _preview(settings: Settings, session: str, which: str, to_port: int | 
 
     async with aclosing(Agents(settings, DEFAULT_RETRIES, None)) as agents:
         target, url = await _found(agents, session, which)
-        region, certificates = target.agent.arn.region, partial(trusted_certificates, settings.ca_bundle)
-        async with aclosing(
-            SessionEndpoint(url, target.auth, region=region, tls=certificates, port=to_port)
-        ) as endpoint:
+        endpoint = SessionEndpoint(
+            url,
+            target.auth,
+            target.agent.arn,
+            tls=partial(trusted_certificates, settings.ca_bundle),
+            endpoint_url=target.endpoint_url,
+            port=to_port,
+        )
+        async with aclosing(endpoint):
             config = uvicorn.Config(
                 Preview(endpoint, explain),
                 lifespan="off",
