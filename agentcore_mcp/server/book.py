@@ -92,9 +92,14 @@ class MemoryBook:
             session.opened_at = known.opened_at
         self._sessions[session.key] = session
 
+    async def claim(self, session: Session) -> bool:
+        """Claim the pauses of a session for the call that answers them, until ``left``; False if another call has."""
+        claimed, session.is_claimed = session.is_claimed, True
+        return not claimed
+
     async def left(self, session: Session, pauses: Sequence[Pause], kept: Mapping[str, Any]) -> None:
         """Write down where the conversation was left, there and in ``session``: what the next turn is asked with."""
-        session.pauses, session.kept = pauses, dict(kept)
+        session.pauses, session.kept, session.is_claimed = pauses, dict(kept), False
 
     async def stopping(self, session: Session, change: int) -> None:
         """Write down that a stop began (1) or failed (-1). The first that doesn't fail ends the session."""

@@ -6,6 +6,8 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
+import anyio
+
 from agentcore_mcp.errors import (
     AgentCoreError,
     ConfigurationError,
@@ -20,11 +22,12 @@ from agentcore_mcp.server.hosted.slots import current_slot
 from agentcore_mcp.wire.limits import SESSION_LIFETIME_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.hosted.store.book import RedisBook
     from agentcore_mcp.server.sessions import Session
+    from agentcore_mcp.wire.pauses import Pause
 
 Book: TypeAlias = "MemoryBook | RedisBook"
 # What the service answers before it looks for a session.
@@ -72,6 +75,27 @@ class Ledger:
             raise
         if await self.book.ended(session) and call.stop is None:
             raise _stopped(session)
+
+    @asynccontextmanager
+    async def answering(self, session: Session) -> AsyncIterator[Sequence[Pause]]:
+        """Give what the agent waits for to the call that answers it in the block, which is one call at a time.
+
+        Unless ``book.left`` says otherwise by the end of the block, the agent still waits for it.
+
+        Raises:
+            InvalidRequestError: If another call is answering it.
+        """
+        pauses = session.pauses
+        if pauses and not await self.book.claim(session):
+            raise InvalidRequestError(
+                "another call is answering what the agent waits for; wait for that call's result, then ask again"
+            )
+        try:
+            yield pauses
+        finally:
+            if pauses and session.pauses is pauses:
+                with anyio.CancelScope(shield=True):
+                    await self.book.left(session, pauses, session.kept)
 
     async def answered(self, call: Call, session_id: str) -> None:
         """Note from which session the service answers a call. If it isn't the one asked for, that one is open."""

@@ -52,6 +52,7 @@ class Session:
         stopping: How many stops of it go on or succeeded; one that fails is not counted any more.
         stopped_at: When the first of those began.
         pauses: What its agent waits for a person to answer, since its last call.
+        is_claimed: Whether a call is answering them, in a book of this process.
         kept: What the agent's protocol keeps from turn to turn: see ``runtime.protocols.turn``.
         earlier: The spans in which it was open before under the same id.
         generation: How many sessions of the same id were stopped before, in a book that all workers share.
@@ -66,6 +67,7 @@ class Session:
     stopping: int = 0
     stopped_at: float = math.inf
     pauses: Sequence[Pause] = ()
+    is_claimed: bool = False
     kept: Mapping[str, Any] = field(default_factory=dict)
     earlier: tuple[tuple[float, float], ...] = ()
     generation: int = 0

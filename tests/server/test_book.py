@@ -94,6 +94,20 @@ async def test_a_session_is_found_by_agent_and_id_with_what_is_known_of_it(book:
     assert await book.get((target.agent.name, "another")) is None
 
 
+async def test_what_an_agent_waits_for_is_claimed_by_one_call_until_it_is_left(
+    book: Book, target: Target, clock: list[float]
+) -> None:
+    first = await book.used(Session(SESSION, target))
+    await book.left(first, [QUESTION], {})
+    second = await book.used(Session(SESSION, target))
+
+    assert (await book.claim(first), await book.claim(second)) == (True, False)
+    clock[0] += 60
+    assert not await book.claim(second)
+    await book.left(first, [QUESTION], {})
+    assert await book.claim(second)
+
+
 async def test_sessions_are_listed_by_their_last_use(book: Book, target: Target, clock: list[float]) -> None:
     for name in ("a", "b", "c", "a"):
         clock[0] += 1

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.wire.dialects.a2a import Update
 
-# The ways to send a message, in the order in which they are tried: an agent that doesn't know one has run nothing.
+# The ways to send a message, in the order in which they are tried by the first turn of a session alone: an agent that
+# doesn't know one has run nothing.
 _WAYS = ((V0_3, True), (V1_0, True), (V0_3, False), (V1_0, False))
 # How long a look at a task may take, how many may fail in a row, and the pauses between looks, which grow while it
 # stays the same.
@@ -79,6 +80,8 @@ class A2AAgent:
                 try:
                     first = await anext(answer.batches, list[str]())
                 except AgentError as error:
+                    if turn.kept:  # it knew this way before
+                        raise
                     way = _next_way(way, error)
                     continue
                 async with aclosing(run.to_the_end(first, answer.batches)) as batches:

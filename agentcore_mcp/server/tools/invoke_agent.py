@@ -131,7 +131,10 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
         asking = await asked_agent(
             caller.agents, target, user_id=user_id_of(agent, caller.principal), headers=traced(agent.headers)
         )
-        async with asking.ask(Turn(call.sent, session.session_id, session.pauses, session.kept)) as turn:
+        async with (
+            caller.ledger.answering(session) as pauses,
+            asking.ask(Turn(call.sent, session.session_id, pauses, session.kept)) as turn,
+        ):
             call.kept = turn.kept
             call.answered_as(turn.request_id)
             call.endpoint_url = turn.endpoint_url or ""

@@ -276,6 +276,18 @@ async def test_an_agent_that_can_not_stream_is_asked_for_the_whole_answer() -> N
     assert script.methods == ["message/stream", "message/send"]
 
 
+@pytest.mark.parametrize("code", [-32601, -32004])
+async def test_a_message_is_sent_once_to_an_agent_that_has_answered_in_the_session(code: int) -> None:
+    others: dict[str, list[Sequence[Any]]] = {
+        method: [[DONE]] for method in ("message/send", "SendStreamingMessage", "SendMessage")
+    }
+    script = Script({"message/stream": [[error(code, "because")]], **others})
+
+    with pytest.raises(AgentError, match=f"A2A {code}: because"):
+        await heard(script, Turn("hi", SESSION_ID, kept={"contextId": "c-1"}))
+    assert script.methods == ["message/stream"]
+
+
 @pytest.mark.parametrize("code", [-32603, -32602, -32005, -32004, -32001, 7])
 async def test_a_refused_message_is_an_error_with_its_code(code: int) -> None:
     script = Script({method: [[error(code, "because")]] for method in ("message/stream", "message/send")})

@@ -12,7 +12,7 @@ from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.protocols.detection import CARD_MAX_CHARS
 from tests.runtime.protocols.test_a2a_lines import BEGUN, DONE, FIRST, IDS, OPEN, Script, status, task
-from tests.support.servers import WAIT_S, loopback_server
+from tests.support.servers import WAIT_S, Exchange, loopback_server
 from tests.support.tools import data_of, settings, text_of
 from tests.support.waiting import until
 
@@ -92,6 +92,47 @@ async def test_of_two_calls_at_once_in_a_session_the_answer_goes_to_the_task_tha
 
     assert [data_of(result)["status"] for result in results] == ["COMPLETED", "INPUT_REQUIRED"]
     assert script.asked[2]["params"]["message"].items() >= IDS.items()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_of_two_calls_that_answer_the_same_question_one_is_sent_and_the_other_told(fails: bool) -> None:
+    asks = [BEGUN, status("input-required", "Which?")]
+    script = Script({"message/stream": [asks, [DONE], [DONE]]})
+    arrived, told, results = anyio.Event(), anyio.Event(), []
+
+    async def agent(exchange: Exchange) -> None:
+        if script.asked and not arrived.is_set():
+            arrived.set()
+            await told.wait()
+            if fails:
+                return
+        await script(exchange)
+
+    async with (
+        loopback_server(agent) as runtime,
+        Client(create_server(settings(runtime.endpoint_url, agent={"protocol": "a2a"}))) as client,
+    ):
+        with anyio.fail_after(WAIT_S):
+            await ask(client, "first", session_id="two")
+            async with anyio.create_task_group() as tasks:
+
+                async def answer() -> None:
+                    arguments = {"prompt": "Paris", "session_id": "two"}
+                    results.append(await client.call_tool("invoke_agent", arguments))
+
+                tasks.start_soon(answer)
+                await arrived.wait()
+                refused = await client.call_tool("invoke_agent", {"prompt": "Rome", "session_id": "two"})
+                told.set()
+            again = await ask(client, "Oslo", session_id="two")
+
+    assert refused.is_error
+    assert "another call is answering what the agent waits for" in text_of(refused)
+    assert results[0].is_error == fails
+    sent = [asked["params"]["message"] for asked in script.asked]
+    assert [one["parts"][0]["text"] for one in sent] == ["first", *([] if fails else ["Paris"]), "Oslo"]
+    assert ("taskId" in sent[-1]) == fails
+    assert again["status"] == "COMPLETED"
 
 
 async def test_a_task_that_fails_is_an_error_with_what_had_come(local: LocalAgentCore) -> None:

@@ -18,7 +18,7 @@ from agentcore_mcp.server.hosted.slots import current_slot
 from agentcore_mcp.server.hosted.store.connection import noting, noting_odd
 from agentcore_mcp.server.hosted.store.keys import OPENING, PRINCIPALS, session_key, sessions_key
 from agentcore_mcp.server.sessions import Session
-from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_LIFETIME_S
+from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_LIFETIME_S, SYNCHRONOUS_MAX_S
 from agentcore_mcp.wire.pauses import Pause
 
 if TYPE_CHECKING:
@@ -93,7 +93,16 @@ elseif not repeated then
 end
 return 0
 """
-_LEFT = f"{_SAME}redis.call('HSET', session, 'pauses', ARGV[4], 'kept', ARGV[5])"
+_CLAIM = f"""{_SAME}
+local since = redis.call('HGET', session, 'claimed_at')
+if since and not repeated and ARGV[4] - since < {SYNCHRONOUS_MAX_S} then return 0 end
+redis.call('HSET', session, 'did', did, 'claimed_at', ARGV[4])
+return 1
+"""
+_LEFT = f"""{_SAME}
+redis.call('HSET', session, 'pauses', ARGV[4], 'kept', ARGV[5])
+redis.call('HDEL', session, 'claimed_at')
+"""
 _MOVED = f"""{_SAME}
 local moved = string.sub(session, 1, -1 - #ARGV[4]) .. ARGV[5]
 opened_at = redis.call('HGET', moved, 'opened_at') or opened_at
@@ -155,6 +164,10 @@ class RedisBook:
         with noting(f"that session {session.session_id} is {session_id}"):
             await self._run(_MOVED, session, session.session_id, session_id)
         session.session_id = session_id
+
+    async def claim(self, session: Session) -> bool:
+        """Claim them. A worker that dies leaves its claim behind for as long as an answer may be in coming."""
+        return bool(await self._run(_CLAIM, session, self._now()))
 
     async def left(self, session: Session, pauses: Sequence[Pause], kept: Mapping[str, Any]) -> None:
         """Write it down if it has changed."""
