@@ -65,7 +65,9 @@ class Server:
     fixed: dict[str, str] = field(default_factory=dict)
 
     def variables(self) -> dict[str, str]:
-        return {**os.environ, **KEYS, **self.environ}
+        """Return its environment, in which a first start keeps compiled modules, as pip does for what it installs."""
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        return {**inherited, **KEYS, **self.environ}
 
     def arguments(self, wish: dict[str, Any]) -> dict[str, str]:
         return {self.prompt: json.dumps(wish), **self.fixed}

@@ -13,7 +13,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     SecretStr,
-    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -27,8 +26,6 @@ Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256
 Scope = Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")]
 _SECRET_MIN_CHARS = 32
 
-
-_ANY_URL = TypeAdapter(AnyHttpUrl)
 _Name = Annotated[str, Field(min_length=1)]
 
 
@@ -41,7 +38,7 @@ def _https(value: str) -> str:
         raise ValueError(f"{shown!r} is not https://HOST/PATH without user name, query or fragment")
     # Such as of a port that there can't be; its message would be of several lines.
     with suppress(ValidationError):
-        _ANY_URL.validate_python(value)
+        AnyHttpUrl(value)
         return value
     raise ValueError(f"{value!r} is no URL")
 

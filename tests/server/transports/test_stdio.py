@@ -16,6 +16,7 @@ from mcp.types import INVALID_REQUEST
 
 from agentcore_mcp.server.transports.lines import LINE_MAX_BYTES
 from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
+from benchmarks import bare_relay
 from tests.support.raw_hosts import INITIALIZE, LIMIT_S, RawHost, raw_host
 from tests.support.runtimes import ARN
 from tests.support.servers import Exchange, chunked, loopback_server, reply
@@ -271,6 +272,28 @@ async def test_what_others_print_in_this_process_does_not_reach_the_wire() -> No
 
     assert answered["result"]["content"][0]["text"] == "said"
     assert b"astray" in printed
+
+
+async def test_a_start_imports_nothing_that_a_bare_server_does_without_but_its_own_package() -> None:
+    async def imported(*command: str) -> set[str]:
+        """Return what a server has imported once it has listed its tools."""
+        server = StdioServerParameters(
+            command=sys.executable, args=["-X", "importtime", *command], env=_environment("http://127.0.0.1:9")
+        )
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as imports:
+            async with Client(stdio_client(server, errlog=cast("TextIO", imports))) as client:
+                await client.list_tools()
+                imports.seek(0)
+                return {line.rpartition("|")[2].strip() for line in imports}
+
+    with anyio.fail_after(2 * LIMIT_S):
+        ours, bare = await imported("-m", "agentcore_mcp"), await imported(bare_relay.__file__, "stdio", "")
+
+    libraries, of_bare = ({name.partition(".")[0] for name in names} for names in (ours, bare))
+    assert "mcp.server.mcpserver" in ours & bare
+    assert libraries - of_bare - sys.stdlib_module_names == {"agentcore_mcp"}
+    later = ("local", "hosting", "samples", "runtime.client", "runtime.sdk", "runtime.protocols", "runtime.websocket")
+    assert not [name for name in ours if name.startswith(tuple(f"agentcore_mcp.{room}" for room in later))]
 
 
 async def test_botocore_is_loaded_by_the_first_signature_and_not_before() -> None:
