@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
 from agentcore_mcp.server.hosted.accounts import current_account
-from agentcore_mcp.server.live.log import LIVE, NOTES, LiveLog
+from agentcore_mcp.server.live.log import LIVE, NOTES
 from agentcore_mcp.server.output import RESULT_MAX_CHARS
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.server.hosted.accounts import Account
     from agentcore_mcp.server.hosted.shells import InShell
+    from agentcore_mcp.server.live.log import LiveLog
     from agentcore_mcp.server.output import Output
     from agentcore_mcp.server.progress import Progress
     from agentcore_mcp.server.sessions import Session
@@ -134,7 +135,7 @@ class Call:
     task: asyncio.Task[None] | None = None
     deadline: asyncio.TimerHandle | None = field(default=None, init=False)
     stored: Following | None = None
-    live: Spool | None = None
+    live: LiveLog | None = None
     account: Account | None = field(default_factory=current_account, init=False)
 
     def __post_init__(self) -> None:
@@ -155,7 +156,7 @@ class Call:
         shown = self.outputs[name].add(text)
         if self.account is not None and text:
             self.account.received(text)
-        if isinstance(self.live, LiveLog) and text:
+        if self.live is not None and text:
             self.live.take(name, text)
         if self.progress is not None:
             self.progress.add(shown, source=name, mark=mark)
@@ -167,7 +168,7 @@ class Call:
 
     def note(self, text: str) -> None:
         """Show lines as progress that are no part of the result; an empty text only has watchers look."""
-        if isinstance(self.live, LiveLog):
+        if self.live is not None:
             self.live.take(NOTES, text)
         if self.progress is not None:
             self.progress.add(text, source=NOTES)
@@ -195,7 +196,7 @@ class Call:
             self._become(Phase.UNCOLLECTED)
         if self.progress is not None:
             self.progress.close()
-        if isinstance(self.live, LiveLog):
+        if self.live is not None:
             self.live.wake()
 
     def keep(self) -> None:

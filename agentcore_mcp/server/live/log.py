@@ -17,6 +17,9 @@ from agentcore_mcp.server.spool import Spool
 LOG_MAX_BYTES = 4 * 1024 * 1024
 # A part of the log is read as whole lines, and has room for many of these.
 _PIECE_MAX_CHARS = 4_000
+# How soon a watcher looks again at a call that can't wake it, as one in Redis can't; each look costs a round trip. Well
+# below the 200 ms within which a piece looks live.
+LOOK_S = 0.1
 # The name of the log beside a call's texts.
 LIVE = "live"
 # The kinds of pieces besides the names of the texts: what an agent is doing, and when the call began (Unix time).

@@ -12,7 +12,7 @@ from pydantic import Field
 from agentcore_mcp.errors import AgentCoreError, InvalidRequestError
 from agentcore_mcp.server.call import cancelled
 from agentcore_mcp.server.hosted.shells import name_of
-from agentcore_mcp.server.live.log import LIVE, LiveLog, pieces_of
+from agentcore_mcp.server.live.log import LIVE, LOOK_S, pieces_of
 from agentcore_mcp.server.live.page import FOR_PAGE
 from agentcore_mcp.server.results import CallFacts, Result, explanation, tool_errors
 from agentcore_mcp.server.state import ToolContext, caller_of
@@ -30,9 +30,6 @@ DESCRIPTION = """\
 Look at a call that was handed over, without collecting it: its status, and what has come since an offset. Waits for \
 news. With cancel, the call is ended; its session stays."""
 WAIT_MAX_S = 25
-# A look at a call in Redis costs a round trip, and the worker that reads it need not know who watches. Well below the
-# 200 ms within which a piece looks live.
-LOOK_S = 0.1
 # In both channels of a result, with JSON's escapes, below the 1 MiB that the SDK's HTTP client takes.
 READ_MAX_CHARS = 100_000
 
@@ -88,12 +85,9 @@ async def watch_call(
         # Without a log, nothing is read, and there may be an end to wait for.
         with anyio.move_on_after(wait_seconds):
             while not call.finished and (call.live is None or call.live.kept_bytes <= offset):
-                if isinstance(call.live, LiveLog):
-                    await call.live.news()
-                else:
-                    await anyio.sleep(LOOK_S)
-                    # In another worker, what is known of it is as of the look.
-                    call = call if call.stored is None else await calls.named(handle)
+                await (anyio.sleep(LOOK_S) if call.live is None else call.live.news())
+                # Of one that another worker reads, what is known is as of the look.
+                call = call if call.stored is None else await calls.named(handle)
         lines = "" if call.live is None else (await calls.read(call, LIVE, offset, READ_MAX_CHARS))[0]
         pieces, size = pieces_of(lines)
         more = call.live is not None and offset + size < call.live.kept_bytes and size > 0

@@ -17,10 +17,10 @@ from agentcore_mcp.server.hosted.store.follower import Follower
 from agentcore_mcp.server.hosted.store.keys import call_keys, text_key
 from agentcore_mcp.server.hosted.store.record import Record, Told
 from agentcore_mcp.server.hosted.store.writer import Writer
-from agentcore_mcp.server.live.log import LIVE
+from agentcore_mcp.server.live.log import LIVE, LOOK_S, LiveLog
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.sessions import Session
-from agentcore_mcp.server.spool import Spool, part_bytes, part_of
+from agentcore_mcp.server.spool import part_bytes, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,11 +32,15 @@ if TYPE_CHECKING:
 _HANDLE = re.compile(r"[\w-]{8,40}", re.ASCII)
 
 
-class _StoredText(Spool):
-    """Stands for a text in Redis: how much of it is there."""
+class _Stored(LiveLog):
+    """Stands for a text or the log of a call in Redis: how much of it was there when the call was looked up."""
 
     def append(self, text: str) -> None:
         """Keep nothing here."""
+
+    async def news(self) -> None:
+        """Wait until it is time to look the call up again: the worker that reads it need not know who watches."""
+        await asyncio.sleep(LOOK_S)
 
 
 class SharedCalls:
@@ -76,7 +80,7 @@ class SharedCalls:
             return None
         record, told = Record.model_validate_json(written), Told.model_validate_json(told_so_far)
         target = await self._agents.known(record.agent, record.arn)
-        outputs, spools = {}, {name: _StoredText() for name in record.kept}
+        outputs, spools = {}, {name: _Stored() for name in record.kept}
         for name, spool in spools.items():
             spool.kept_bytes, spool.dropped_bytes = record.kept[name], record.dropped[name]
             if name != LIVE:
