@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from agentcore_mcp.errors import AgentCoreError
-from agentcore_mcp.server.protocols.asking import asked_agent
+from agentcore_mcp.server.protocols.asking import cancel_task
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -99,15 +99,9 @@ class Stops:
             logger.warning("%d sessions were not stopped in time: %s", len(left), ", ".join(left))
 
     async def _cancel_task(self, session: Session, book: Book, user_id: str | None) -> None:
-        from agentcore_mcp.runtime.protocols.a2a import A2AAgent
-        from agentcore_mcp.runtime.protocols.turn import Turn
-
-        target = session.target
-        agent = await asked_agent(self._agents, target, user_id=user_id, headers=target.agent.headers)
         # Another worker may have read the answer.
-        known = await book.get(session.key)
-        if isinstance(agent, A2AAgent) and known is not None:
-            await agent.cancel(Turn("", session.session_id, kept=known.kept))
+        if (known := await book.get(session.key)) is not None:
+            await cancel_task(self._agents, known, user_id=user_id)
 
     async def _logged(self, session: Session, what: Callable[[], Awaitable[object]]) -> None:
         try:

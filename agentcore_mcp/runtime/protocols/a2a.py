@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from contextlib import aclosing, asynccontextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -85,7 +86,7 @@ class A2AAgent:
                     way = _next_way(way, error)
                     continue
                 async with aclosing(run.to_the_end(first, answer.batches)) as batches:
-                    yield replace(answer, batches=batches)
+                    yield replace(answer, batches=batches, card=partial(self.card, answer.session_id))
                 return
 
     async def cancel(self, turn: Turn) -> None:

@@ -14,7 +14,7 @@ from agentcore_mcp.errors import AgentCoreError
 from agentcore_mcp.runtime.requests import new_session_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from agentcore_mcp.runtime.bodies import Invocation
@@ -51,6 +51,7 @@ class TurnAnswer:
         kept: What the protocol needs to know in the next turn of the session: a small JSON object, such as the id of
             a task. It has changed by the time that the piece is read which tells it.
         endpoint_url: Where the session's own servers are reached, if the runtime allows that.
+        card: Reads the agent's card from the session, in a protocol that has cards; raises AgentCoreError.
     """
 
     session_id: str
@@ -58,6 +59,7 @@ class TurnAnswer:
     batches: AsyncGenerator[list[str], None] = field(repr=False)
     kept: dict[str, Any] = field(default_factory=dict)
     endpoint_url: str | None = None
+    card: Callable[[], Awaitable[dict[str, Any]]] | None = field(default=None, repr=False)
 
     async def __aiter__(self) -> AsyncIterator[str]:
         async for pieces in self.batches:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.runtime.protocols.turn import AskedAgent, Route
     from agentcore_mcp.server.agents import Agents, Target
+    from agentcore_mcp.server.sessions import Session
 
 
 async def asked_agent(
@@ -54,6 +55,21 @@ async def asked_agent(
             return HarnessAgent(route, agent.harness.members if agent.harness else None)
         case _:
             return HttpAgent(route, agent.payload_for)
+
+
+async def cancel_task(agents: Agents, session: Session, *, user_id: str | None) -> None:
+    """Cancel the task that goes on in a session, in a protocol that has tasks.
+
+    Raises:
+        AgentCoreError: If it can't be cancelled.
+    """
+    target = session.target
+    if await _spoken(agents, target) == "a2a":
+        from agentcore_mcp.runtime.protocols.a2a import A2AAgent
+        from agentcore_mcp.runtime.protocols.turn import Turn
+
+        agent = A2AAgent(route_to(agents, target, user_id=user_id, headers=target.agent.headers))
+        await agent.cancel(Turn("", session.session_id, kept=session.kept))
 
 
 async def check_has_tools(agents: Agents, target: Target) -> None:

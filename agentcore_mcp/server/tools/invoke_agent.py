@@ -119,7 +119,6 @@ async def invoke_agent(
 async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
     """Send the prompt, and add the agent's words, or its events as JSON lines, to the call."""
     # Here and not above: with it comes all that reads answers, and hosts wait for the start.
-    from agentcore_mcp.runtime.protocols.a2a import A2AAgent
     from agentcore_mcp.runtime.protocols.turn import Turn
     from agentcore_mcp.wire.pieces import Binary, Text
     from agentcore_mcp.wire.text import AnswerText, event_line
@@ -140,8 +139,8 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
             call.endpoint_url = turn.endpoint_url or ""
             await caller.ledger.answered(call, turn.session_id)
             await book.left(session, (), turn.kept)
-            if isinstance(asking, A2AAgent):
-                caller.agents.detection.describe(agent, partial(asking.card, turn.session_id))
+            if turn.card is not None:
+                caller.agents.detection.describe(agent, turn.card)
             async for pieces in turn.batches:
                 if turn.kept != session.kept:
                     await book.left(session, (), turn.kept)
