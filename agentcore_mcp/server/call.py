@@ -96,6 +96,7 @@ class Call:
         phase: Its phase; the methods change it.
         gone: Why its texts were deleted, once it is GONE.
         failure: What it ended with, unless it ended well.
+        cancelled: Whether its user cancelled it by its handle.
         stop: How a command ended.
         pauses: What the agent waits for a person to answer, now that its answer has ended.
         kept: What the agent's protocol keeps of it for the next turn.
@@ -124,6 +125,7 @@ class Call:
     phase: Phase = field(default=Phase.NEW, init=False)
     gone: str = field(default="", init=False)
     failure: Exception | None = None
+    cancelled: bool = False
     stop: ContentStop | None = None
     pauses: Sequence[Pause] = ()
     kept: dict[str, Any] = field(default_factory=dict, init=False)
@@ -213,11 +215,16 @@ class Call:
             output.spool.close()
         self.outputs.clear()
 
-    def cancel(self, failure: Exception | None = None) -> None:
-        """End the call, if it goes on, with a failure if nothing else says why."""
-        if self.task is not None and not self.finished:
-            self.failure = failure
-            self.task.cancel()
+    def cancel(self, *, by_user: bool = False) -> None:
+        """End the call, if it goes on; ``by_user`` if its user asked for that by its handle."""
+        if self.task is None or self.finished:
+            return
+        if by_user:
+            self.cancelled = True
+            self.failure = StreamInterruptedError(
+                "the user cancelled this call; what it has begun in its session may go on there"
+            )
+        self.task.cancel()
 
     @property
     def spools(self) -> dict[str, Spool]:
@@ -246,11 +253,6 @@ class Call:
         if self.deadline is not None:
             self.deadline.cancel()
             self.deadline = None
-
-
-def cancelled() -> StreamInterruptedError:
-    """Return what a call ends with that was cancelled by its handle."""
-    return StreamInterruptedError("the user cancelled this call; what it has begun in its session may go on there")
 
 
 def waited_for(handle: str) -> InvalidRequestError:

@@ -19,7 +19,6 @@ from mcp.types import INVALID_PARAMS, CallToolRequestParams, CallToolResult, Req
 from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.server.call import cancelled
 from agentcore_mcp.server.hosted.principals import current_principal
 from agentcore_mcp.server.hosts import TASKS, TASKS_VERSION, takes_tasks
 from agentcore_mcp.server.live.watch_call import end, error_of
@@ -92,7 +91,7 @@ async def _get(ctx: ServerRequestContext[ServerState, Any], params: TaskParams) 
     told = f"session_id: {call.session.session_id}"
     if not call.finished and not (call.shell and call.shell.asks):
         return _task(params.task_id, "working", told)
-    if call.failure is not None and str(call.failure) == str(cancelled()):
+    if call.cancelled:
         return _task(params.task_id, "cancelled", told)
     result = (await _result(caller, call)).model_dump(mode="json", by_alias=True, exclude_none=True)
     return {**_task(params.task_id, "completed", told), "result": result}

@@ -10,7 +10,6 @@ from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import Field
 
 from agentcore_mcp.errors import AgentCoreError, InvalidRequestError
-from agentcore_mcp.server.call import cancelled
 from agentcore_mcp.server.hosted.shells import name_of
 from agentcore_mcp.server.live.log import LIVE, LOOK_S, pieces_of
 from agentcore_mcp.server.live.page import FOR_PAGE
@@ -111,7 +110,7 @@ async def watch_call(
 
 async def end(caller: Caller, call: Call) -> None:
     """Have a call ended that goes on, by whichever worker reads it."""
-    call.cancel(cancelled()) if call.stored is None else await call.stored.cancel()
+    call.cancel(by_user=True) if call.stored is None else await call.stored.cancel()
     caller.cancelled(call.session)
 
 

@@ -11,7 +11,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.server.call import Call, Phase, cancelled
+from agentcore_mcp.server.call import Call, Phase
 from agentcore_mcp.server.hosted.shells import InShell
 from agentcore_mcp.server.hosted.store.follower import Follower
 from agentcore_mcp.server.hosted.store.keys import call_keys, text_key
@@ -148,7 +148,7 @@ class SharedCalls:
         """Begin to write a call; its handle is good after that or, if Redis can't be reached, a little later."""
         keys = call_keys(self._principal, call.handle)
         writer = Writer(self._store, keys, call, kept=kept, kept_max=self._kept_max)
-        self._store.heard[keys[0]] = lambda _: call.cancel(cancelled())
+        self._store.heard[keys[0]] = lambda _: call.cancel(by_user=True)
 
         def on_end(task: asyncio.Task[None]) -> None:
             self.tasks.discard(task)

@@ -48,12 +48,13 @@ class Record(BaseModel):
     pauses: tuple[Pause, ...] = ()
     endpoint_url: str = ""
     failure: dict[str, Any] | None = None
+    cancelled: bool = False
     body_type: str = ""
 
     def tell(self, call: Call) -> None:
         """Note how the call ended, if it has."""
         call.stop, call.pauses, call.endpoint_url = self.stop, self.pauses, self.endpoint_url
-        call.failure = None if self.failure is None else error_of(self.failure)
+        call.failure, call.cancelled = None if self.failure is None else error_of(self.failure), self.cancelled
 
 
 class Told(BaseModel):

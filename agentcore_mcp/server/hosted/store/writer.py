@@ -177,5 +177,6 @@ class Writer:
             pauses=tuple(call.pauses),
             endpoint_url=call.endpoint_url,
             failure=None if call.failure is None or not ended else failure_of(call.failure),
+            cancelled=call.cancelled,
             body_type="" if call.body is None or not ended else call.body.content_type,
         ).model_dump_json()
