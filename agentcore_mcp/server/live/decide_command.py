@@ -43,5 +43,4 @@ async def decide_command(
             raise InvalidRequestError(f"the approval is for a command of {arguments['agent']}, not of {agent}")
         if not run:
             return RunCommandResult.not_run(str(arguments["session_id"]), "DENIED", "the user did not allow it").shown()
-        call = await check(ctx, **arguments)
-        return await begun(ctx, caller, facts, call, str(arguments.get("input", "")))
+        return await begun(ctx, caller, facts, await check(ctx, **arguments), str(arguments["input"]))

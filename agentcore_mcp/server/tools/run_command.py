@@ -6,6 +6,7 @@ All checks precede the question: the user is not asked about a command that can'
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -101,6 +102,26 @@ def published(settings: Settings) -> list[Tool]:
     return [publish(run_command, "Run a shell command", DESCRIPTION, settings, meta=SHOWS_PAGE)]
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What is run, waited for or typed once the user agrees.
+
+    Attributes:
+        session: The session.
+        shell: The name of the shell in it; "" without one.
+        call: The call; None if another request, on whichever worker, waits for the one that is typed into.
+    """
+
+    session: Session
+    shell: str
+    call: Call | None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the call has not begun."""
+        return self.call is not None and self.call.phase is Phase.NEW
+
+
 async def check(
     ctx: ToolContext,
     command: str = "",
@@ -110,14 +131,14 @@ async def check(
     shell: str = "",
     input: str = "",  # noqa: A002 - what hosts show
     handle: str = "",
-) -> Call:
-    """Return a new call, or the one that the handle names, after all checks but the user's confirmation."""
+) -> Checked:
+    """Return a new call, or the one of the handle or the shell, after all checks but the user's confirmation."""
     caller = caller_of(ctx)
     with tool_errors() as facts:
         if handle:
             call = await handoff.earlier(caller, facts, "run_command", agent, handle)
             check_input(input, name_of(call.shell), call.session.target.agent)
-            return call
+            return Checked(call.session, name_of(call.shell), call)
         target = await caller.target(agent, session_id)
         facts.agent = target.agent
         session = await caller.session(target, session_id, may_be_new=not input)
@@ -128,7 +149,12 @@ async def check(
                 raise InvalidRequestError("command and input can't be combined: a shell runs one command at a time")
             check_input(input, shell, target.agent)
         if shell and not command and (holder := await caller.shells.holder(session, shell)):
-            return await _attended(caller, facts, holder, session, shell, waits=not input)
+            try:
+                return Checked(session, shell, await handoff.earlier(caller, facts, "run_command", "", holder))
+            except InvalidRequestError:
+                if not input:
+                    raise
+                return Checked(session, shell, None)
         if not input:
             check_command(permitted(command, target.agent), timeout_seconds)
         in_shell = InShell(shell) if shell else None
@@ -137,29 +163,30 @@ async def check(
         line = command if shell else target.agent.commands.wrapped(command)
         names = ["stdout"] if shell else ["stdout", "stderr"]
         more = {"timeout_s": timeout_seconds, "shell": in_shell}
-        return handoff.new_call(ctx, session, "run_command", line, "the command", *names, **more)
+        return Checked(
+            session, shell, handoff.new_call(ctx, session, "run_command", line, "the command", *names, **more)
+        )
 
 
 async def ask_user(
     ctx: ToolContext,
-    call: Annotated[Call, Resolve(check)],
+    checked: Annotated[Checked, Resolve(check)],
     command: str = "",
     input: str = "",  # noqa: A002 - what hosts show
 ) -> Confirmation | Elicit[Confirmation]:
     """Return the question to the user before something is sent, or the answer if none is needed."""
     with tool_errors() as facts:
-        facts.agent = call.session.target.agent
-        is_asked = is_asked_about(input)
-        if not is_asked and (call.phase is not Phase.NEW or input):
+        facts.agent = checked.session.target.agent
+        if not (is_asked_about(input) if input else checked.is_new):
             return Confirmation(run=True)
         shows = host_of(ctx.session, caller_of(ctx).settings).has_live_view
-        into = name_of(call.shell) if is_asked else ""
-        return question(input or command, call.session, ctx, has_live_view=shows, typed_into=into)
+        into = checked.shell if input else ""
+        return question(input or command, checked.session, ctx, has_live_view=shows, typed_into=into)
 
 
 async def run_command(
     ctx: ToolContext,
-    call: Annotated[Call, Resolve(check)],
+    checked: Annotated[Checked, Resolve(check)],
     answer: Annotated[ElicitationResult[Confirmation], Resolve(ask_user)],
     command: Command = "",
     agent: str = "",
@@ -172,42 +199,30 @@ async def run_command(
     """Run a command and return how it ended."""
     caller = caller_of(ctx)
     with tool_errors() as facts:
-        facts.agent = call.session.target.agent
+        session = checked.session
+        facts.agent = session.target.agent
         if isinstance(answer.data if answer.action == "accept" else None, AskedInLiveView):
-            session = call.session
             asked = RunCommandResult.not_run(session.session_id, handoff.UNANSWERED, UNANSWERED_NOTE).shown()
             again = {"command": command, "agent": session.agent, "session_id": session.called or session.session_id}
-            again |= {"shell": name_of(call.shell), "input": input}
+            again |= {"shell": checked.shell, "input": input}
             codec = ctx.request_context.lifespan_context.confirmations
             return with_question(asked, codec, caller, {**again, "timeout_seconds": timeout_seconds})
         check_confirmed(answer)
-        return await begun(ctx, caller, facts, call, input)
+        return await begun(ctx, caller, facts, checked, input)
 
 
-async def begun(ctx: ToolContext, caller: Caller, facts: CallFacts, call: Call, text: str = "") -> CallToolResult:
+async def begun(ctx: ToolContext, caller: Caller, facts: CallFacts, checked: Checked, text: str = "") -> CallToolResult:
     """Begin a call that may run, or go on with one that has begun; type a text into it; and return its result."""
-    if call.phase is Phase.NEW:
+    call = checked.call
+    if call is not None and checked.is_new:
         caller.calls.start(call, partial(run_in_shell if call.shell else _run, caller, call))
-    elif text and call.shell is not None:
-        call.shell.asks = ""
-        await caller.shells.type(call.session, call.shell.name, text)
-    if call.phase is Phase.ATTENDED:
-        return RunCommandResult.not_run(call.session.session_id, handoff.RUNNING, TYPED_NOTE).shown()
+    elif text:
+        if call is not None and call.shell is not None:
+            call.shell.asks = ""
+        await caller.shells.type(checked.session, checked.shell, text)
+    if call is None or call.phase is Phase.ATTENDED:
+        return RunCommandResult.not_run(checked.session.session_id, handoff.RUNNING, TYPED_NOTE).shown()
     return await handoff.outcome(ctx, caller, facts, call, RunCommandResult, typed=bool(text))
-
-
-async def _attended(
-    caller: Caller, facts: CallFacts, holder: str, session: Session, shell: str, *, waits: bool
-) -> Call:
-    """Return the call that has a shell; if another request waits for it, on whichever worker, what stands for it."""
-    try:
-        return await handoff.earlier(caller, facts, "run_command", "", holder)
-    except InvalidRequestError:
-        if waits:
-            raise
-        call = Call("run_command", session, "", "", {}, shell=InShell(shell))
-        call.phase = Phase.ATTENDED
-        return call
 
 
 async def _run(caller: Caller, call: Call) -> None:
