@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from agentcore_mcp.server.hosted.principals import current_principal
 from agentcore_mcp.server.instructions import instructions_for
 from agentcore_mcp.server.tools import build_tools
-from agentcore_mcp.server.tools.publishing import without_handoff
+from agentcore_mcp.server.tools.publishing import said_once, without_handoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,8 +43,8 @@ class View:
         self.tools = {tool.name: tool for tool in tools}
         self.arguments = {argument for tool in tools for argument in tool.parameters["properties"]} | {"agent"}
         self.instructions = instructions_for(settings, list(self.tools))
-        self.handing_off = {tool.name: tool.parameters for tool in tools}
-        self.waiting = {tool.name: without_handoff(tool.parameters) for tool in tools}
+        self.handing_off = said_once({tool.name: tool.parameters for tool in tools})
+        self.waiting = said_once({tool.name: without_handoff(tool.parameters) for tool in tools})
 
 
 class Views:

@@ -13,7 +13,6 @@ from agentcore_mcp.server.tools import (
     run_command,
     stop_session,
 )
-from agentcore_mcp.server.tools.publishing import say_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,4 +39,4 @@ def build_tools(settings: Settings) -> list[Tool]:
         tools += watch_call.published(settings)
     if settings.live_view != "off" and settings.allows("run_command"):
         tools += decide_command.published(settings)
-    return say_once(tools) if settings.expose == "agents" else tools
+    return tools

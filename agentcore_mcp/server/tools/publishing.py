@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue
 from agentcore_mcp.server.live.page import FOR_PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from agentcore_mcp.config import Settings
 
@@ -87,15 +87,21 @@ def publish(
     return tool
 
 
-def say_once(tools: list[Tool]) -> list[Tool]:
-    """Shorten what several tools say of an argument in the same words, but in the first of them; return the tools."""
+def said_once(schemas: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the schemas of tools' arguments, by tool, with what several say of an argument in the first of them alone.
+
+    The others refer to that, so this is for what one host sees: an argument that it isn't shown can't be referred to.
+    """
     first: dict[tuple[str, str], str] = {}
-    for tool in tools:
-        for name, argument in tool.parameters["properties"].items():
-            where = first.setdefault((name, argument["description"]), tool.name)
-            if where != tool.name:
-                argument["description"] = f"As in {where}."
-    return tools
+
+    def once(tool: str, name: str, argument: dict[str, Any]) -> dict[str, Any]:
+        where = first.setdefault((name, argument["description"]), tool)
+        return argument if where == tool else {**argument, "description": f"As in {where}."}
+
+    return {
+        tool: {**schema, "properties": {name: once(tool, name, each) for name, each in schema["properties"].items()}}
+        for tool, schema in schemas.items()
+    }
 
 
 def without_handoff(schema: dict[str, Any]) -> dict[str, Any]:
@@ -115,14 +121,6 @@ def without_handoff(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _arguments(schema: dict[str, Any], settings: Settings, tool: str) -> dict[str, Any]:
     properties: dict[str, Any] = _without_titles(schema["properties"])
-    if (
-        {"session_id", "command"} <= properties.keys()
-        and settings.allows("invoke_agent")
-        and settings.expose != "agents"
-    ):
-        # It stands once, as the agents' descriptions do.
-        for name in ("session_id", "handle"):
-            properties[name]["description"] = "As in invoke_agent."
     if "agent" in properties:
         several = settings.discovery is not None or len(settings.agents) > 1
         # The tools of an MCP server are listed and called by its name, also if there is no other agent.
@@ -137,22 +135,18 @@ def _arguments(schema: dict[str, Any], settings: Settings, tool: str) -> dict[st
 def _agent(settings: Settings, tool: str) -> dict[str, Any]:
     """Return the schema of the argument that names an agent: of those only that the tool is for."""
     asks, calls, lists = (tool == name for name in ("invoke_agent", "call_agent_tool", "list_agents"))
-    agents = [
-        agent
-        for agent in settings.agents
-        if (agent.protocol == "mcp") == (calls or lists) or not (asks or calls or lists)
-    ]
-    # The descriptions stand once, in the tool that chooses an agent.
-    told = "As in invoke_agent."
+    of_one_kind = [agent for agent in settings.agents if (agent.protocol == "mcp") == (calls or lists)]
+    agents = of_one_kind if asks or calls or lists else settings.agents
+    # What each is for, a tool says that chooses one, and a tool for all of them in the same words: see ``said_once``.
+    described = of_one_kind if calls or settings.allows("invoke_agent") else agents
+    told = "; ".join(f"{agent.name}: {agent.description or 'no description'}" for agent in described)
+    if settings.expose == "agents" and not calls and settings.allows("invoke_agent"):
+        told = "ask_NAME says what each is for."
+    told = f"Which agent; needed for a new session. {told}"
     if lists:
         told = "List the tools of this agent too, if it is an MCP server."
     elif settings.discovery is not None:
         told = "Which agent, by its name in list_agents."
-    elif asks or calls or not settings.allows("invoke_agent"):
-        which = "; ".join(f"{agent.name}: {agent.description or 'no description'}" for agent in agents)
-        told = f"Which agent; needed for a new session. {which}"
-    elif settings.expose == "agents":
-        told = "Which agent; needed for a new session. ask_NAME says what each is for."
     # With discovery, it is not known before the first call which there are.
     names = {} if settings.discovery is not None else {"enum": [agent.name for agent in agents]}
     return {"type": "string", **names, "description": told}
