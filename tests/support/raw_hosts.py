@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import Process
 
-# The first answer comes once the process has started, which takes most of a second of computing: ten or twenty on a busy
-# machine.
+# The first answer includes the start of the process: most of a second of computing, so ten or twenty on a busy machine.
 LIMIT_S = 45
 # The SDK repeats an unknown method in its answer, whatever its size.
 MAX_LINE_BYTES = 1 << 26

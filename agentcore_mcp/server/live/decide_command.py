@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import Annotated
 
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import Field
@@ -15,17 +16,7 @@ from agentcore_mcp.server.state import ToolContext, caller_of
 from agentcore_mcp.server.tools.publishing import publish
 from agentcore_mcp.server.tools.run_command import RunCommandResult, begun, check
 
-if TYPE_CHECKING:
-    from mcp.server.mcpserver.tools import Tool
-
-    from agentcore_mcp.config import Settings
-
 DESCRIPTION = "Run or refuse a command that the user was asked about in the live view. Only the view has the approval."
-
-
-def published(settings: Settings) -> list[Tool]:
-    """Return the tool."""
-    return [publish(decide_command, "Answer for a command", DESCRIPTION, settings, meta=FOR_PAGE)]
 
 
 async def decide_command(
@@ -44,3 +35,6 @@ async def decide_command(
         if not run:
             return RunCommandResult.not_run(str(arguments["session_id"]), "DENIED", "the user did not allow it").shown()
         return await begun(ctx, caller, facts, await check(ctx, **arguments), str(arguments["input"]))
+
+
+TOOL = partial(publish, decide_command, "Answer for a command", DESCRIPTION, meta=FOR_PAGE)

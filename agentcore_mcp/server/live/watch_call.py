@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
@@ -19,9 +20,6 @@ from agentcore_mcp.server.tools import handoff, notes
 from agentcore_mcp.server.tools.publishing import bounded, publish
 
 if TYPE_CHECKING:
-    from mcp.server.mcpserver.tools import Tool
-
-    from agentcore_mcp.config import Settings
     from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.callers import Caller
 
@@ -57,11 +55,6 @@ class WatchCallResult(Result):
         state = f"[{self.status}{ended}, session_id: {self.session_id}, next_offset: {self.next_offset}]"
         questions = [f"[asks: {json.dumps(question, ensure_ascii=False)}]" for question in self.questions]
         return "\n".join(filter(None, [came, state, *questions, self.error]))
-
-
-def published(settings: Settings) -> list[Tool]:
-    """Return the tool."""
-    return [publish(watch_call, "Watch a call", DESCRIPTION, settings, idempotent=True, local=True, meta=FOR_PAGE)]
 
 
 async def watch_call(
@@ -106,6 +99,9 @@ async def watch_call(
             asks="" if call.shell is None else call.shell.asks,
             error=error_of(call, facts) if ended else "",
         ).shown()
+
+
+TOOL = partial(publish, watch_call, "Watch a call", DESCRIPTION, idempotent=True, local=True, meta=FOR_PAGE)
 
 
 async def end(caller: Caller, call: Call) -> None:

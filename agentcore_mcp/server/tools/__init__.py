@@ -22,21 +22,22 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Settings
     from agentcore_mcp.config.settings import ToolName
 
-_PUBLISHED: dict[ToolName, Callable[[Settings], list[Tool]]] = {
-    "invoke_agent": invoke_agent.published,
-    "call_agent_tool": call_agent_tool.published,
-    "run_command": run_command.published,
-    "stop_session": stop_session.published,
-    "list_agents": list_agents.published,
-    "read_output": read_output.published,
+# Besides ``invoke_agent``, which is several if the settings say so.
+_TOOLS: dict[ToolName, Callable[[Settings], Tool]] = {
+    "call_agent_tool": call_agent_tool.TOOL,
+    "run_command": run_command.TOOL,
+    "stop_session": stop_session.TOOL,
+    "list_agents": list_agents.TOOL,
+    "read_output": read_output.TOOL,
 }
 
 
 def build_tools(settings: Settings) -> list[Tool]:
     """Return the tools that the settings allow; one that they forbid is neither listed nor callable."""
-    tools = [tool for name, published in _PUBLISHED.items() if settings.allows(name) for tool in published(settings)]
+    tools = invoke_agent.published(settings) if settings.allows("invoke_agent") else []
+    tools += [tool(settings) for name, tool in _TOOLS.items() if settings.allows(name)]
     if settings.live_view != "off" and (settings.allows("invoke_agent") or settings.allows("run_command")):
-        tools += watch_call.published(settings)
+        tools.append(watch_call.TOOL(settings))
     if settings.live_view != "off" and settings.allows("run_command"):
-        tools += decide_command.published(settings)
+        tools.append(decide_command.TOOL(settings))
     return tools

@@ -42,10 +42,8 @@ from agentcore_mcp.wire.characters import visible
 
 if TYPE_CHECKING:
     from mcp.client.session import ClientRequestContext, ElicitationFnT
-    from mcp.server.mcpserver.tools import Tool
     from mcp.types import ElicitRequestParams
 
-    from agentcore_mcp.config import Settings
     from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.wire.pieces import Binary
@@ -93,11 +91,6 @@ class CallAgentToolResult(handoff.CallResult):
         return ours
 
 
-def published(settings: Settings) -> list[Tool]:
-    """Return the tool."""
-    return [publish(call_agent_tool, "Call a tool of an agent", DESCRIPTION, settings)]
-
-
 async def call_agent_tool(
     ctx: ToolContext,
     tool: Annotated[str, Field(description="The tool's name.")] = "",
@@ -133,6 +126,9 @@ async def call_agent_tool(
         if call.question is not None and not call.finished:
             return InputRequiredResult(input_requests={"answer": call.question.request}, request_state=call.handle)
         return await handoff.told(caller, call, CallAgentToolResult)
+
+
+TOOL = partial(publish, call_agent_tool, "Call a tool of an agent", DESCRIPTION)
 
 
 @dataclass(frozen=True, slots=True)

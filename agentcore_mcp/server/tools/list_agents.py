@@ -20,9 +20,7 @@ from agentcore_mcp.server.tools.call_agent_tool import CallAgentToolResult
 from agentcore_mcp.server.tools.publishing import publish
 
 if TYPE_CHECKING:
-    from mcp.server.mcpserver.tools import Tool
-
-    from agentcore_mcp.config import Agent, Settings
+    from agentcore_mcp.config import Agent
     from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.server.protocols.detection import Detection
 
@@ -81,11 +79,6 @@ class ListAgentsResult(Result):
         return "\n".join([*tools, "agents:", *agents, *note, "open sessions:", *(sessions or ["(none)"])])
 
 
-def published(settings: Settings) -> list[Tool]:
-    """Return the tool."""
-    return [publish(list_agents, "List agents and sessions", DESCRIPTION, settings, read_only=True)]
-
-
 async def list_agents(ctx: ToolContext, agent: str = "") -> Annotated[CallToolResult, ListAgentsResult]:
     """List the agents, and the sessions that this server opened; and the tools of an agent that is an MCP server."""
     caller = caller_of(ctx)
@@ -121,6 +114,9 @@ async def list_agents(ctx: ToolContext, agent: str = "") -> Annotated[CallToolRe
         **tools,
         note="; ".join(notes),
     ).shown()
+
+
+TOOL = partial(publish, list_agents, "List agents and sessions", DESCRIPTION, read_only=True)
 
 
 def _info(agent: Agent, detection: Detection) -> AgentInfo:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import Annotated
 
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import Field
@@ -12,11 +13,6 @@ from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.results import Result, tool_errors
 from agentcore_mcp.server.state import ToolContext, caller_of
 from agentcore_mcp.server.tools.publishing import Handle, bounded, publish
-
-if TYPE_CHECKING:
-    from mcp.server.mcpserver.tools import Tool
-
-    from agentcore_mcp.config import Settings
 
 DESCRIPTION = "Read the omitted text of a result, or the output so far of a running call, by its handle."
 LIMIT_DEFAULT_CHARS = 20_000
@@ -39,11 +35,6 @@ class ReadOutputResult(Result):
             f"{f', {self.dropped_bytes} more were not kept' if self.dropped_bytes else ''}"
             f"{'' if self.finished else ', and the call goes on'}]"
         )
-
-
-def published(settings: Settings) -> list[Tool]:
-    """Return the tool."""
-    return [publish(read_output, "Read more output", DESCRIPTION, settings, read_only=True)]
 
 
 async def read_output(
@@ -80,3 +71,6 @@ async def read_output(
             dropped_bytes=spool.dropped_bytes,
             finished=call.finished,
         ).shown()
+
+
+TOOL = partial(publish, read_output, "Read more output", DESCRIPTION, read_only=True)

@@ -33,9 +33,6 @@ from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, COMMAND_TIMEOUT
 from agentcore_mcp.wire.requests import check_command, check_shell_id
 
 if TYPE_CHECKING:
-    from mcp.server.mcpserver.tools import Tool
-
-    from agentcore_mcp.config import Settings
     from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.server.results import CallFacts
     from agentcore_mcp.server.sessions import Session
@@ -95,11 +92,6 @@ class RunCommandResult(handoff.CallResult):
         outcome = going_on.get(self.status, f"exit code {self.exit_code} ({self.status})")
         printed = handoff.in_one(stdout=self.stdout, stderr=self.stderr) or "(no output)"
         return f"{outcome} {self.trailer()}\n{printed}"
-
-
-def published(settings: Settings) -> list[Tool]:
-    """Return the tool."""
-    return [publish(run_command, "Run a shell command", DESCRIPTION, settings, meta=SHOWS_PAGE)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +201,9 @@ async def run_command(
             return with_question(asked, codec, caller, {**again, "timeout_seconds": timeout_seconds})
         check_confirmed(answer)
         return await begun(ctx, caller, facts, checked, input)
+
+
+TOOL = partial(publish, run_command, "Run a shell command", DESCRIPTION, meta=SHOWS_PAGE)
 
 
 async def begun(ctx: ToolContext, caller: Caller, facts: CallFacts, checked: Checked, text: str = "") -> CallToolResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
@@ -16,9 +17,6 @@ from agentcore_mcp.server.tools.list_agents import LISTED_MAX_SESSIONS
 from agentcore_mcp.server.tools.publishing import publish
 
 if TYPE_CHECKING:
-    from mcp.server.mcpserver.tools import Tool
-
-    from agentcore_mcp.config import Settings
     from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.server.results import CallFacts
     from agentcore_mcp.server.sessions import Session
@@ -48,11 +46,6 @@ class StopSessionResult(Result):
         return _lines([f"session {session} is stopped; {GONE}" for session in self.stopped], self.count)
 
 
-def published(settings: Settings) -> list[Tool]:
-    """Return the tool."""
-    return [publish(stop_session, "Stop the session", DESCRIPTION, settings, idempotent=True, local=True)]
-
-
 async def stop_session(
     session_id: Annotated[str, Field(description=SESSION_ID)], ctx: ToolContext, agent: str = ""
 ) -> Annotated[CallToolResult, StopSessionResult]:
@@ -80,6 +73,9 @@ async def stop_session(
             stopped=listed,
             count=len(stopped),
         ).shown()
+
+
+TOOL = partial(publish, stop_session, "Stop the session", DESCRIPTION, idempotent=True, local=True)
 
 
 async def _wanted(caller: Caller, facts: CallFacts, session_id: str, agent: str) -> list[Session]:
