@@ -19,6 +19,7 @@ from agentcore_mcp.wire.sse import SSEEvent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from agentcore_mcp.runtime.readers import Body
     from agentcore_mcp.runtime.replies import Reply
@@ -77,33 +78,34 @@ CommandRun = Answer[CommandEvent]
 
 @asynccontextmanager
 async def answer_in(
-    reply: Reply, body_of: Callable[[Reply], Body[T]], media: str | None = None
+    sending: AbstractAsyncContextManager[Reply], body_of: Callable[[Reply], Body[T]], media: str | None = None
 ) -> AsyncGenerator[Answer[T], None]:
-    """Give the answer that a reply is. Leaving the block ends both ways to iterate it.
+    """Send a request, and give the answer that its reply is. Leaving the block ends both ways to iterate it.
 
     Args:
-        reply: The reply.
-        body_of: Returns its body, if it is a success.
+        sending: What sends it.
+        body_of: Returns the reply's body, if it is a success.
         media: The media type of a success; None is any.
 
     Raises:
         AgentRuntimeError: If it is no success.
         ProtocolError: If it is a success of another kind.
     """
-    await check_success(reply, media)
-    with reading_errors(reply):
-        body = body_of(reply)
-    async with aclosing(_batches(reply, body)) as batches, aclosing(_one_by_one(batches)) as pieces:
-        yield Answer(
-            reply.session_id,
-            reply.content_type,
-            reply.response.status_code,
-            reply.request_id,
-            reply.endpoint_url,
-            batches,
-            pieces,
-            {name: value for name, value in reply.response.headers.items() if name in ANSWER_HEADERS},
-        )
+    async with sending as reply:
+        await check_success(reply, media)
+        with reading_errors(reply):
+            body = body_of(reply)
+        async with aclosing(_batches(reply, body)) as batches, aclosing(_one_by_one(batches)) as pieces:
+            yield Answer(
+                reply.session_id,
+                reply.content_type,
+                reply.response.status_code,
+                reply.request_id,
+                reply.endpoint_url,
+                batches,
+                pieces,
+                {name: value for name, value in reply.response.headers.items() if name in ANSWER_HEADERS},
+            )
 
 
 async def check_success(reply: Reply, media: str | None = None) -> None:

@@ -5,10 +5,10 @@ The blocking half is generated from this module: see ``scripts/unasync.py``.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.runtime.readers import harness_body
-from agentcore_mcp.runtime.requests import RuntimeRequest, new_session_id, parsed_arn
 from agentcore_mcp.wire.eventstream.harnesses import harness_request
 from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE
 
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 class HarnessMethods:
     """See ``RuntimeClient``."""
 
-    auth: httpx2.Auth
-    _read_timeout_s: float
-    _answer: Callable[..., AbstractAsyncContextManager[Any]]
+    _ask: Callable[..., AbstractAsyncContextManager[Any]]
 
     def invoke_harness(
         self,
@@ -53,17 +51,7 @@ class HarnessMethods:
         the harness leaves to its caller; ``tool_results`` makes the messages that answer them. A stream that ends
         within a message raises StreamInterruptedError.
         """
-        arn = parsed_arn(arn)
-        session_id = new_session_id() if session_id is None else session_id
-        operation = harness_request(
-            arn,
-            messages,
-            session_id=session_id,
-            qualifier=qualifier,
-            options=options,
-            user_id=user_id,
-            headers=headers,
+        build = partial(
+            harness_request, messages=messages, qualifier=qualifier, options=options, user_id=user_id, headers=headers
         )
-        timeout_s = self._read_timeout_s if read_timeout_s is None else read_timeout_s
-        request = RuntimeRequest(arn, operation, session_id, timeout_s)
-        return self._answer(request, auth or self.auth, harness_body, EVENT_STREAM_TYPE)
+        return self._ask(arn, session_id, build, read_timeout_s, auth, harness_body, EVENT_STREAM_TYPE)

@@ -10,7 +10,7 @@ Generated from the async half by ``scripts/unasync.py``.
 from __future__ import annotations
 
 import uuid
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
@@ -30,7 +30,7 @@ from agentcore_mcp.wire.requests import card_request, command_request, invoke_re
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Generator, Callable, Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.runtime.readers import Body
     from agentcore_mcp.runtime.replies import Reply
     from agentcore_mcp.wire.ids import Runtime
+    from agentcore_mcp.wire.requests import Request
 
 T = TypeVar("T")
 
@@ -146,21 +147,16 @@ class BlockingRuntimeClient(HarnessMethods):
             ServiceError: If AgentCore refuses.
             AgentError: If the agent fails, before its answer or in the middle of it.
         """
-        arn = parsed_arn(arn)
-        session_id = new_session_id() if session_id is None else session_id
-        operation = invoke_request(
-            arn,
-            payload,
-            session_id=session_id,
+        build = partial(
+            invoke_request,
+            payload=payload,
             qualifier=qualifier,
             content_type=content_type,
             accept=accept,
             user_id=user_id,
             headers=headers,
         )
-        timeout_s = self._read_timeout_s if read_timeout_s is None else read_timeout_s
-        request = RuntimeRequest(arn, operation, session_id, timeout_s)
-        return self._answer(request, auth or self.auth, invocation_body)
+        return self._ask(arn, session_id, build, read_timeout_s, auth, invocation_body)
 
     def run_command(
         self,
@@ -190,13 +186,9 @@ class BlockingRuntimeClient(HarnessMethods):
         Raises:
             InvalidRequestError, CredentialsError, TransportError, ProtocolError, ServiceError: As for ``invoke``.
         """
-        arn = parsed_arn(arn)
-        session_id = new_session_id() if session_id is None else session_id
-        operation = command_request(
-            arn, command, session_id=session_id, timeout_s=timeout_s, qualifier=qualifier, headers=headers
-        )
-        request = RuntimeRequest(arn, operation, session_id, timeout_s + self._command_grace_s)
-        return self._answer(request, auth or self.auth, command_body, EVENT_STREAM_TYPE)
+        build = partial(command_request, command=command, timeout_s=timeout_s, qualifier=qualifier, headers=headers)
+        silence_s = timeout_s + self._command_grace_s
+        return self._ask(arn, session_id, build, silence_s, auth, command_body, EVENT_STREAM_TYPE)
 
     def agent_card(
         self,
@@ -208,18 +200,25 @@ class BlockingRuntimeClient(HarnessMethods):
         auth: httpx2.Auth | None = None,
     ) -> AbstractContextManager[BlockingInvocation]:
         """Get the card of an agent that speaks A2A, in an ``with`` block; arguments and errors as ``invoke``."""
+        build = partial(card_request, qualifier=qualifier, headers=headers)
+        return self._ask(arn, session_id, build, self._stop_timeout_s, auth, invocation_body)
+
+    def _ask(
+        self,
+        arn: Runtime | str,
+        session_id: str | None,
+        build: Callable[..., Request],
+        read_timeout_s: float | None,
+        auth: httpx2.Auth | None,
+        body_of: Callable[[Reply], Body[T]],
+        media: str | None = None,
+    ) -> AbstractContextManager[BlockingAnswer[T]]:
+        """Check and build a request at once, and send it when the block is entered; ``media`` is a success's type."""
         arn = parsed_arn(arn)
         session_id = new_session_id() if session_id is None else session_id
-        operation = card_request(arn, session_id=session_id, qualifier=qualifier, headers=headers)
-        request = RuntimeRequest(arn, operation, session_id, self._stop_timeout_s)
-        return self._answer(request, auth or self.auth, invocation_body)
-
-    @contextmanager
-    def _answer(
-        self, request: RuntimeRequest, auth: httpx2.Auth, body_of: Callable[[Reply], Body[T]], media: str | None = None
-    ) -> Generator[BlockingAnswer[T], None, None]:
-        with self.sender.send(request, auth) as reply, answer_in(reply, body_of, media) as answer:
-            yield answer
+        timeout_s = self._read_timeout_s if read_timeout_s is None else read_timeout_s
+        request = RuntimeRequest(arn, build(arn, session_id=session_id), session_id, timeout_s)
+        return answer_in(self.sender.send(request, auth or self.auth), body_of, media)
 
     def stop_session(
         self,

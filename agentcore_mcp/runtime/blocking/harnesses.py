@@ -6,10 +6,10 @@ Generated from the async half by ``scripts/unasync.py``.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.runtime.readers import harness_body
-from agentcore_mcp.runtime.requests import RuntimeRequest, new_session_id, parsed_arn
 from agentcore_mcp.wire.eventstream.harnesses import harness_request
 from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE
 
@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 class HarnessMethods:
     """See ``BlockingRuntimeClient``."""
 
-    auth: httpx2.Auth
-    _read_timeout_s: float
-    _answer: Callable[..., AbstractContextManager[Any]]
+    _ask: Callable[..., AbstractContextManager[Any]]
 
     def invoke_harness(
         self,
@@ -54,17 +52,7 @@ class HarnessMethods:
         the harness leaves to its caller; ``tool_results`` makes the messages that answer them. A stream that ends
         within a message raises StreamInterruptedError.
         """
-        arn = parsed_arn(arn)
-        session_id = new_session_id() if session_id is None else session_id
-        operation = harness_request(
-            arn,
-            messages,
-            session_id=session_id,
-            qualifier=qualifier,
-            options=options,
-            user_id=user_id,
-            headers=headers,
+        build = partial(
+            harness_request, messages=messages, qualifier=qualifier, options=options, user_id=user_id, headers=headers
         )
-        timeout_s = self._read_timeout_s if read_timeout_s is None else read_timeout_s
-        request = RuntimeRequest(arn, operation, session_id, timeout_s)
-        return self._answer(request, auth or self.auth, harness_body, EVENT_STREAM_TYPE)
+        return self._ask(arn, session_id, build, read_timeout_s, auth, harness_body, EVENT_STREAM_TYPE)
