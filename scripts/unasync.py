@@ -4,7 +4,7 @@
     python scripts/unasync.py --check    fails if a module there is not what would be written
 
 A module is taken through the table below, line by line. What a table can't turn around is written so that it needs no
-turning: see ``runtime/deadlines.py``.
+turning: see ``Deadline`` in ``runtime/timeouts.py``.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ from agentcore_mcp.wire.refusals import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from agentcore_mcp.runtime.deadlines import Deadline
     from agentcore_mcp.runtime.replies import Reply
+    from agentcore_mcp.runtime.timeouts import Deadline
 
 # Enough of another library's message to recognise the failure.
 DETAIL_MAX_CHARS = 200

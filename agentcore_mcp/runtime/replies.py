@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.runtime.auth.redaction import redacted
-from agentcore_mcp.runtime.deadlines import Deadline
 from agentcore_mcp.runtime.endpoints import is_safe_for_credentials, url_of
+from agentcore_mcp.runtime.timeouts import Deadline
 from agentcore_mcp.wire.headers import ENDPOINT_HEADER, media_type
 from agentcore_mcp.wire.ids import session_in
 from agentcore_mcp.wire.refusals import code_in, is_foreign_page, request_id_in

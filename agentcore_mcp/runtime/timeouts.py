@@ -1,6 +1,16 @@
-"""How long each part of a call may take."""
+"""How long each part of a call may take.
+
+httpx2's read timeout begins anew with each byte, and with each informational answer (1xx), of which there may be any
+number before the head. So a ``Deadline`` gives each read no more time than there is left, on an event loop and without
+one.
+"""
 
 from __future__ import annotations
+
+import math
+import time
+
+import httpx2
 
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.wire.limits import SYNCHRONOUS_MAX_S
@@ -35,3 +45,40 @@ def check_timeout(timeout_s: float) -> None:
         raise InvalidRequestError(
             f"the timeout is {timeout_s!r} s, more than 0 and at most {READ_TIMEOUT_MAX_S:g} are allowed"
         )
+
+
+class Deadline:
+    """The deadline of all reads of one connection together, however its bytes trickle in; unlimited until it is set.
+
+    Attributes:
+        timeout_s: What it was set to.
+    """
+
+    def __init__(self) -> None:
+        self.timeout_s = math.inf
+        self._end = math.inf
+
+    def set(self, timeout_s: float) -> None:
+        """Let all reads be over in so many seconds from now."""
+        self.timeout_s = timeout_s
+        self._end = time.monotonic() + timeout_s
+
+    def clear(self) -> None:
+        """Let reads have their own timeouts only."""
+        self._end = math.inf
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether it is over."""
+        return time.monotonic() >= self._end
+
+    def shorten(self, timeout_s: float) -> float:
+        """Return how many of the seconds of one read's timeout are left.
+
+        Raises:
+            httpx2.ReadTimeout: If no time is left.
+        """
+        left_s = self._end - time.monotonic()
+        if left_s <= 0:
+            raise httpx2.ReadTimeout("")
+        return min(timeout_s, left_s)

@@ -22,7 +22,6 @@ import httpx2
 from agentcore_mcp.cli.doctor.hosted import metadata_address
 from agentcore_mcp.errors import ConnectError, ServiceError
 from agentcore_mcp.runtime.auth import NoAuth, SigV4Auth
-from agentcore_mcp.runtime.auth.caller_identity import caller_identity
 from agentcore_mcp.runtime.endpoints import endpoint_for, same_origin
 from agentcore_mcp.runtime.environment import trusts_environment
 from agentcore_mcp.runtime.protocols.turn import Turn
@@ -178,7 +177,7 @@ class Examination:
         return usable
 
     async def _identity(self, auth: SigV4Auth) -> None:
-        ask = partial(caller_identity, auth, region=self._agent.arn.region)
+        ask = partial(auth.caller_identity, region=self._agent.arn.region)
         try:
             who = await anyio.to_thread.run_sync(ask, abandon_on_cancel=True)
         except ConnectError as error:

@@ -7,12 +7,14 @@ worker thread, since finding credentials may ask a metadata service, an SSO port
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
 import httpx2
 
+from agentcore_mcp.errors import ConnectError, CredentialsError
 from agentcore_mcp.runtime.auth.authorization import authorize
 from agentcore_mcp.runtime.auth.aws_credentials import usable_credentials
 from agentcore_mcp.wire.ids import SERVICE
@@ -28,6 +30,19 @@ REGION_EXTENSION = "aws_region"
 # botocore adds these after signing, so they are not in its signature and may be changed on the way. What else is
 # left out (trace headers, user agent) is botocore's own list.
 _ADDED_AFTER_SIGNING = frozenset({"accept-encoding", "content-length"})
+
+
+@dataclass(frozen=True, slots=True)
+class CallerIdentity:
+    """The user or role that signs.
+
+    Attributes:
+        arn: The ARN of the user or role.
+        expires_at: Until when the credentials are good; None if they don't say.
+    """
+
+    arn: str
+    expires_at: datetime | None
 
 
 class SigV4Auth(httpx2.Auth):
@@ -109,8 +124,33 @@ class SigV4Auth(httpx2.Auth):
             self._session = session
             return credentials
 
-    def expires_at(self) -> datetime | None:
-        """Return until when the credentials are good that were used last; None if they don't say, or there are none."""
-        held = None if self._session is None else self._session.get_credentials()
+    def caller_identity(self, *, region: str) -> CallerIdentity:
+        """Ask STS who signs, waiting for it in this thread: GetCallerIdentity, which needs no permission.
+
+        Args:
+            region: The region of the STS endpoint.
+
+        Raises:
+            CredentialsError: If there are no credentials, or STS doesn't take them.
+            ConnectError: If STS can't be reached.
+        """
+        import botocore.session
+        from botocore.exceptions import BotoCoreError, ClientError, ConnectionError as UnreachableError, HTTPClientError
+        from botocore.parsers import ResponseParserError
+
+        credentials = self.credentials()
+        try:
+            client = botocore.session.Session().create_client(
+                "sts",
+                region_name=region,
+                aws_access_key_id=credentials.access_key,
+                aws_secret_access_key=credentials.secret_key,
+                aws_session_token=credentials.token,
+            )
+            arn = client.get_caller_identity()["Arn"]
+        except (UnreachableError, HTTPClientError) as error:
+            raise ConnectError(f"STS can't be reached: {error}") from error
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            raise CredentialsError(f"STS does not take the AWS credentials: {error}; sign in again") from error
         # Only botocore's refreshable kinds have it, and only under this name.
-        return getattr(held, "_expiry_time", None)
+        return CallerIdentity(arn, getattr(self._session.get_credentials(), "_expiry_time", None))

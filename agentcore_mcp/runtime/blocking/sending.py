@@ -15,10 +15,10 @@ from time import sleep
 from agentcore_mcp.errors import TransportError
 from agentcore_mcp.runtime.auth.authorization import GuardedAuth
 from agentcore_mcp.runtime.connections import NOBODY_TRUSTED, keep_alive
-from agentcore_mcp.runtime.deadlines import Deadline
 from agentcore_mcp.runtime.environment import Certificates, environment_errors, trusts_environment
 from agentcore_mcp.runtime.failures import sending_errors
 from agentcore_mcp.runtime.replies import Reply
+from agentcore_mcp.runtime.timeouts import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Callable

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects import calls, waiting
-from agentcore_mcp.wire.dialects.content import dicts, pick, text_of
+from agentcore_mcp.wire.dialects import waiting
+from agentcore_mcp.wire.dialects.content import called, dicts, pick, text_of
 from agentcore_mcp.wire.dialects.rows import NOTHING, TURN, Row, by
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _AGNO_EVENT = {"event", "created_at", "run_id"}
 _AGNO_OUTPUT = {"run_id", "content", "content_type", "status"}
 
 
-_AGNO_RESULT = Row("result", "content", optional=True)
+_AGNO_RESULT = Row("result", "content", call="tools", optional=True)
 _AGNO_ERROR = Row("failure", "content error reason")
 _AGNO_EVENTS: dict[str, Reader] = {
     "RunCompleted": _AGNO_RESULT,
@@ -40,7 +40,6 @@ def agno(value: dict[str, Any], speech: Speech) -> str | None:
     if not isinstance(kind, str):
         if "event" in value or not value.keys() >= _AGNO_OUTPUT:
             return None
-        calls.all_called(value.get("tools"), speech)
         return _AGNO_RESULT(value, speech)
     kind = kind.removeprefix("Team")
     if kind in ("RunContent", "RunIntermediateContent"):
@@ -60,7 +59,7 @@ def agent_framework(value: dict[str, Any], speech: Speech) -> str | None:
     contents, message_id = dicts(value["contents"]), value.get("message_id")
     if value.get("role") not in ("assistant", None):
         return ""
-    calls.all_called([content for content in contents if content.get("type") == "function_call"], speech)
+    called([content for content in contents if content.get("type") == "function_call"], speech)
     text = text_of(contents) or ""
     if value["type"].endswith("_update"):
         if message_id is not None:
@@ -120,7 +119,7 @@ _SMOLAGENTS = (
 def smolagents(value: dict[str, Any], speech: Speech) -> str | None:
     """Read a step of a run, or an event before its end; the last is ``{"output": …}``, as authors write it too."""
     if value.keys() == {"id", "name", "arguments"}:
-        calls.called(value, speech)
+        called(value, speech)
         return ""
     is_step = value.keys() >= {"step_number", "timing", "model_output"}
     if not is_step and not any(members <= value.keys() <= known for members, known in _SMOLAGENTS):
@@ -132,16 +131,15 @@ def smolagents(value: dict[str, Any], speech: Speech) -> str | None:
         return words + (speech.failure(str(error.get("message", error))) if isinstance(error, dict) else "")
     if "tool_calls" in value and not isinstance(value["tool_calls"], (list, type(None))):
         return None
-    calls.all_called(value.get("tool_calls"), speech)
-    return _CONTENT(value, speech)
+    return _CALLS_AND_CONTENT(value, speech)
 
 
 def haystack(value: dict[str, Any], speech: Speech) -> str | None:
     """Read a chunk that an agent streams."""
     if value.get("start"):
         speech.turn()
-    calls.all_written(value.get("tool_calls"), speech)
-    return _CONTENT(value, speech)
+    return _FRAGMENTS_AND_CONTENT(value, speech)
 
 
-_CONTENT = Row("piece", "content", optional=True)
+_CALLS_AND_CONTENT = Row("piece", "content", call="tool_calls", optional=True)
+_FRAGMENTS_AND_CONTENT = Row("piece", "content", fragment="tool_calls", optional=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects import calls
-from agentcore_mcp.wire.dialects.content import SPEAKERS, dicts, pick, text_of
+from agentcore_mcp.wire.dialects.content import SPEAKERS, called, dicts, pick, text_of, written
 from agentcore_mcp.wire.dialects.rows import NOTHING, TURN, Row
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def _content_block_delta(body: dict[str, Any], speech: Speech) -> str | None:
     text = delta.get("text")
     if isinstance(text, str):
         return speech.ranked(text, DELTA)
-    calls.written(delta.get("toolUse"), speech, body.get("contentBlockIndex"))
+    written(delta.get("toolUse"), speech, body.get("contentBlockIndex"))
     return ""
 
 
@@ -110,7 +109,7 @@ def read_message(value: dict[str, Any], speech: Speech) -> str | None:
     tools = [part for part in dicts(content) if isinstance(part.get("toolUse"), dict)]
     if text is None and not tools:
         return None
-    calls.all_called(tools, speech)
+    called(tools, speech)
     return speech.ranked_message(text or "", pick(value, "tracking_id", "trackingId"))
 
 
@@ -160,7 +159,7 @@ def claude_message(value: dict[str, Any], speech: Speech) -> str | None:
         return None
     for part in dicts(message["content"]):
         if "input" in part:
-            calls.called(part, speech)
+            called(part, speech)
     return speech.message(text_of(message["content"]) or "", message.get("id"))
 
 

@@ -1,15 +1,25 @@
-"""Messages as all frameworks write them: a role, and a content that is a text or a list of parts.
+"""Messages and calls of tools as all frameworks write them.
 
-Used by the dialects beside it; knows no framework's events.
+A message is a role, and a content that is a text or a list of parts; a call is a name, arguments and an id, under one
+of a few names each. Used by the dialects beside it; knows no framework's events.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agentcore_mcp.wire.speech import Speech
 
 # Roles, and types that say the same.
 SPEAKERS = ("assistant", "ai", "agent", "model", "ROLE_AGENT", "AIMessageChunk", "AIMessage")
 _TEXT_KINDS = (None, "text", "output_text", "text_delta", "refusal")
+
+CALL_NAMES = ("tool_name", "toolName", "toolCallName", "tool_call_name", "name")
+CALL_ARGUMENTS = ("arguments", "args", "tool_args", "tool_kwargs", "input")
+_CALL_IDS = ("call_id", "tool_call_id", "toolCallId", "toolUseId", "tool_id", "id")
+_CALL_FRAGMENTS = ("delta", "partial_json", "argsTextDelta", "inputTextDelta")
+_CALL_HOLDERS = ("function", "toolUse", "functionCall", "function_call")
 
 
 def text_of(content: object) -> str | None:
@@ -34,6 +44,29 @@ def pick(value: dict[str, Any], *names: str) -> Any:
         if member is not None:
             return member
     return None
+
+
+def called(call: object, speech: Speech) -> None:
+    """Report a complete call, or each in a list; anything that has no name is not a call."""
+    for one in dicts(call if isinstance(call, list) else [call]):
+        inner = _call_in(one)
+        speech.tools.called(pick(inner, *CALL_NAMES), pick(inner, *CALL_ARGUMENTS), pick(inner, *_CALL_IDS))
+
+
+def written(call: object, speech: Speech, key: object = None) -> None:
+    """Report the beginning of a call, or a fragment of its arguments, which belongs to the call with the same key.
+
+    Each fragment in a list has the index of its call as the key.
+    """
+    for one in dicts(call if isinstance(call, list) else [call]):
+        inner, of = _call_in(one), one.get("index") if isinstance(call, list) else key
+        speech.tools.begins(of, pick(inner, *CALL_NAMES), pick(inner, *_CALL_IDS))
+        speech.tools.continues(of, pick(inner, *CALL_ARGUMENTS, *_CALL_FRAGMENTS))
+
+
+def _call_in(call: dict[str, Any]) -> dict[str, Any]:
+    inner = pick(call, *_CALL_HOLDERS)
+    return {**call, **inner} if isinstance(inner, dict) else call
 
 
 def _part_text(part: object) -> str | None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects import calls, waiting
-from agentcore_mcp.wire.dialects.content import SPEAKERS, dicts, pick, text_of
+from agentcore_mcp.wire.dialects import waiting
+from agentcore_mcp.wire.dialects.content import SPEAKERS, called, dicts, pick, text_of
 from agentcore_mcp.wire.dialects.rows import NOTHING, TURN, Row, by
 from agentcore_mcp.wire.speech import as_json
 
@@ -28,7 +28,7 @@ def adk_event(value: dict[str, Any], speech: Speech) -> str | None:
         return ""
     if value.get("partial"):
         return speech.piece(text_of(parts) or "", value.get("id"))
-    calls.all_called(parts, speech)
+    called(parts, speech)
     words = speech.message(text_of(parts) or "", value.get("id"))
     waited_for = pick(value, "longRunningToolIds", "long_running_tool_ids") or ()
     asked = [call for part in parts if isinstance(call := pick(part, "functionCall", "function_call"), dict)]
@@ -57,7 +57,7 @@ def gemini_content(value: dict[str, Any], speech: Speech) -> str | None:
         return None
     if value["role"] not in SPEAKERS:
         return ""
-    calls.all_called(value["parts"], speech)
+    called(value["parts"], speech)
     # ADK's last content of a turn holds all of its pieces together; nothing else tells it from one of them.
     text = text_of(value["parts"]) or ""
     words = speech.voiced(text, value)
@@ -70,7 +70,7 @@ def llamaindex_event(value: dict[str, Any], speech: Speech) -> str | None:
     """Read an event of an agent's workflow, or its result."""
     if isinstance(delta := value.get("delta"), str):
         return speech.piece(delta)
-    calls.all_called(value.get("tool_calls"), speech)
+    called(value.get("tool_calls"), speech)
     words: str | None = "" if "input" in value else None
     if isinstance(response := value.get("response"), dict):
         words = speech.result(text_of(response.get("blocks")) or text_of(response.get("content")) or "")
@@ -93,7 +93,7 @@ def autogen(value: dict[str, Any], speech: Speech) -> str | None:
     if "source" not in value:
         return None
     if value["type"] == "ToolCallRequestEvent":
-        calls.all_called(value.get("content"), speech)
+        called(value.get("content"), speech)
     return AUTOGEN_TYPES[value["type"]](value, speech) if value["source"] != "user" else ""
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects import calls
-from agentcore_mcp.wire.dialects.content import SPEAKERS, pick, text_of
+from agentcore_mcp.wire.dialects.content import SPEAKERS, called, pick, text_of, written
 from agentcore_mcp.wire.speech import as_json
 
 if TYPE_CHECKING:
@@ -45,12 +44,12 @@ def message(value: dict[str, Any], speech: Speech, place: object = None, *, has_
         speech.turn()
         return ""
     if kind != "AIMessageChunk":
-        calls.all_called(pick(plain, *_CALLS), speech)
+        called(pick(plain, *_CALLS), speech)
         return speech.message(text_of(content) or "", plain.get("id"))
     if place is not None:
         speech.turn(place)
     if has_calls:
-        calls.all_written(plain.get("tool_call_chunks"), speech)
+        written(plain.get("tool_call_chunks"), speech)
     words = speech.piece(text_of(content) or "", plain.get("id"))
     if plain.get("chunk_position") == "last":
         speech.turn()
@@ -67,7 +66,7 @@ def conversation(values: object, speech: Speech, *, has_calls: bool = True) -> s
     answered = [i for i, plain in enumerate(messages) if kind_of(plain) in ("human", "user") and not _speaks(plain)]
     new = [plain for plain in messages[answered[-1] + 1 if answered else 0 :] if _speaks(plain)]
     for plain in new if has_calls else ():
-        calls.all_called(pick(plain, *_CALLS), speech)
+        called(pick(plain, *_CALLS), speech)
     return speech.messages([(text_of(plain.get("content")) or "", _id(plain, i)) for i, plain in enumerate(new)])
 
 

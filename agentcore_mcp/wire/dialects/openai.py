@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects import calls, waiting
-from agentcore_mcp.wire.dialects.content import dicts, text_of
+from agentcore_mcp.wire.dialects import waiting
+from agentcore_mcp.wire.dialects.content import called, dicts, text_of, written
 from agentcore_mcp.wire.dialects.rows import Row
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ def chat_completion(value: dict[str, Any], speech: Speech) -> str | None:
     delta, message, text = choice.get("delta"), choice.get("message"), choice.get("text")
     if isinstance(delta, dict):
         words = speech.piece(text_of(delta.get("content")) or text_of(delta.get("refusal")) or "")
-        calls.all_written(delta.get("tool_calls"), speech)
+        written(delta.get("tool_calls"), speech)
         if choice.get("finish_reason"):
             speech.turn()
         return words
     if isinstance(message, dict):
         words = speech.message(text_of(message.get("content")) or text_of(message.get("refusal")) or "")
-        calls.all_called(message.get("tool_calls"), speech)
+        called(message.get("tool_calls"), speech)
         return words
     return speech.piece(text) if isinstance(text, str) else None
 
@@ -86,7 +86,7 @@ def _item(item: dict[str, Any], speech: Speech) -> str:
         case "message":
             return speech.message(text_of(item.get("content")) or "", item.get("id"))
         case "function_call" | "mcp_call" | "custom_tool_call":
-            calls.called(item, speech)
+            called(item, speech)
         case "mcp_approval_request":
             return waiting.pause(item, speech)
     return ""

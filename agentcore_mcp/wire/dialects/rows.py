@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from agentcore_mcp.wire.dialects import calls
-from agentcore_mcp.wire.dialects.content import text_of
+from agentcore_mcp.wire.dialects.content import called, text_of, written
 from agentcore_mcp.wire.speech import as_json
 
 if TYPE_CHECKING:
@@ -58,8 +57,8 @@ class Row:
         event_id = _at(value, self.id)
         if self.turn and (event_id is not None or not self.id):
             speech.turn(event_id)
-        calls.called(_at(value, self.call), speech)
-        calls.written(_at(value, self.fragment), speech, event_id)
+        called(_at(value, self.call), speech)
+        written(_at(value, self.fragment), speech, event_id)
         if self.ends:
             speech.tools.ends(event_id)
         if self.where and _at(value, self.where[0]) != self.where[1]:

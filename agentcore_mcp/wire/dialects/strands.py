@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects import bedrock, calls, waiting
+from agentcore_mcp.wire.dialects import bedrock, waiting
+from agentcore_mcp.wire.dialects.content import written
 from agentcore_mcp.wire.dialects.rows import NOTHING, TURN, Row
 from agentcore_mcp.wire.speech import as_json
 
@@ -65,7 +66,7 @@ def _delta(value: dict[str, Any], speech: Speech) -> str:
     delta = value.get("delta")
     if isinstance(delta, dict) and delta.get("type") == "textDelta" and isinstance(text := delta.get("text"), str):
         return speech.ranked(text, bedrock.DELTA)
-    calls.written(delta, speech, None)
+    written(delta, speech, None)
     return ""
 
 

@@ -10,8 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.wire.characters import valid_unicode
-from agentcore_mcp.wire.dialects import calls
-from agentcore_mcp.wire.dialects.content import dicts, pick
+from agentcore_mcp.wire.dialects.content import CALL_ARGUMENTS, CALL_NAMES, dicts, pick
 from agentcore_mcp.wire.pauses import Pause
 from agentcore_mcp.wire.speech import as_json
 from agentcore_mcp.wire.tooluse import call_text
@@ -56,8 +55,8 @@ def pause(item: dict[str, Any], speech: Speech) -> str:
     for holder in _HOLDERS:
         if isinstance(inner := item.get(holder), dict):
             item = {**inner, **item}
-    tool, question, schema = pick(item, *calls.NAMES), pick(item, *_QUESTIONS), pick(item, *_SCHEMAS)
-    arguments = pick(item, *calls.ARGUMENTS)
+    tool, question, schema = pick(item, *CALL_NAMES), pick(item, *_QUESTIONS), pick(item, *_SCHEMAS)
+    arguments = pick(item, *CALL_ARGUMENTS)
     asked = speech.tools.known(item.get("toolCallId")) if tool is None and question is None else None
     if asked or (isinstance(tool, str) and (arguments is not None or question is None)):
         asked = asked or call_text(tool, arguments)
