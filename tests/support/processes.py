@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import time
 from contextlib import suppress
 from pathlib import Path
+
+import anyio
 
 
 def alive(pid: int) -> bool:
@@ -14,6 +17,23 @@ def alive(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return status.rpartition(")")[2].split()[0] not in "ZX"
+
+
+async def end_of(pid: int) -> float:
+    """Wait for a process to end; return how many seconds it took for that, less those in which it had no core.
+
+    On a busy machine it is ready to go on for most of the time, and others run.
+    """
+
+    def queued_s() -> float:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+    began_at, before_s, took_s = time.monotonic(), queued_s(), 0.0
+    while alive(pid):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            took_s = time.monotonic() - began_at - (queued_s() - before_s)
+        await anyio.sleep(0.01)
+    return took_s
 
 
 def resident_bytes(pid: int) -> int:

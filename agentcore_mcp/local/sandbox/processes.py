@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.sandbox.jobs import Job
     from agentcore_mcp.local.sandbox.pipes import OutputPipe
 
+# Nothing survives SIGKILL for longer, except in a system call that never returns.
+_EXIT_LIMIT_S = 1.0
+
 
 class Processes:
     """All jobs of one session, and the pipes of commands that have ended.
@@ -54,14 +57,20 @@ class Processes:
         for output in () if is_read else job.outputs:
             self._tasks.start_soon(self._discard, output)
 
-    def kill(self) -> None:
-        """End all of them, and those that are still to come."""
+    async def kill(self) -> None:
+        """End all of them, and those that are still to come; return once their leaders have been seen to exit.
+
+        asyncio complains of a process that is seen to exit after its event loop has been closed.
+        """
         self._killed = True
         for job in self._jobs.values():
             job.kill()
         kill_marked(self._directory)
         for scope in self._emptying:
             scope.cancel()
+        with anyio.move_on_after(_EXIT_LIMIT_S):
+            for job in list(self._jobs.values()):
+                await job.wait()
 
     async def _discard(self, output: OutputPipe) -> None:
         with anyio.CancelScope() as scope:

@@ -202,7 +202,7 @@ class Session:
         """End everything that runs in the session."""
         if self.agent_process is not None:
             await self.agent_process.quit()
-        self.processes.kill()
+        await self.processes.kill()
 
     async def _start(self, target: AgentApp | AgentCommand) -> AgentProcess:
         try:

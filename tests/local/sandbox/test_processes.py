@@ -10,12 +10,16 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.local.child import STOP_TIMEOUT_S
 from agentcore_mcp.local.sandbox import jobs
+from agentcore_mcp.local.sandbox.jobs import Job
+from agentcore_mcp.local.sandbox.pipes import OutputPipe
+from agentcore_mcp.local.sandbox.processes import Processes
 from tests.support.agentcore import WAIT_S, Boto, connected, eventually, new_session_id
 from tests.support.processes import alive, open_files
 
@@ -119,6 +123,18 @@ def test_a_process_that_is_stuck_is_killed_by_its_stop() -> None:
 
     assert not alive(pid)
     assert time.monotonic() - began >= STOP_TIMEOUT_S
+
+
+async def test_once_they_are_killed_none_is_left_for_asyncio_to_reap(tmp_path: Path) -> None:
+    """It writes "Loop ... is closed" to standard error about one that is reaped after the end."""
+    async with anyio.create_task_group() as tasks:
+        processes, output = Processes(tmp_path, tasks), OutputPipe()
+        with closing(output):
+            job = await Job.start(["sleep", "100"], cwd=tmp_path, env=os.environ, stdout=output)
+            processes.adopt(job)
+            await processes.kill()
+
+            assert job.ended_by == signal.SIGKILL  # type: ignore[attr-defined, unused-ignore]
 
 
 def test_a_process_that_has_gone_meanwhile_is_no_trouble() -> None:
