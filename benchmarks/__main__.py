@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentcore_mcp import __version__
-from benchmarks import clients, local_agentcore, servers, slow
+from benchmarks import clients, live, local_agentcore, servers, slow
 from benchmarks.far_side import allow_many_connections
 from benchmarks.hosted import part as hosted
 from benchmarks.peers import PEERS, MissingPeerError, version_of
@@ -43,6 +43,7 @@ PARTS: dict[str, Callable[[Sizes], Awaitable[Part]]] = {
     "servers": servers.measure,
     "clients": clients.measure,
     "hosted": hosted.measure,
+    "live": live.measure,
     "local": local_agentcore.measure,
     "fuzz": fuzz,
 }

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.support.balancers import require
+from tests.support.browser import require_browser
 from tests.support.redis import require_redis
 
 ROOT = Path(__file__).parent.parent
@@ -62,6 +63,15 @@ def test_what_was_measured_is_a_page_with_tables_and_pictures(tmp_path: Path) ->
         picture = ElementTree.parse(tmp_path / f"benchmarks/{name}.svg").getroot()
         assert picture.tag == "{http://www.w3.org/2000/svg}svg"
         assert (tmp_path / f"benchmarks/{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_pieces_are_measured_until_a_browser_shows_them(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra bench")
+    require_browser()
+    [[row, figures]] = side_by_side(tmp_path, "live")["live"].items()
+
+    assert int(row.split()[-2]) > 5, row
+    assert 0 < figures["median"] <= figures["95 of 100 within"]
 
 
 def luminance(colour: str) -> float:

@@ -14,7 +14,6 @@ const WAIT_S = 20;
 // Words come faster than anybody reads; hosts need not pass on more than these.
 const PAUSE_MS = 80;
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
-const WORDS_MAX_CHARS = 50_000;
 const MODEL_MAX_CHARS = 20_000;
 const APPROVAL = "agentcore-mcp/approval";
 const STATES = {
@@ -169,13 +168,6 @@ export class CallView {
         this.#parts.output.append(this.#words.element);
       }
       this.#said += text;
-      // All of it is parsed again with each piece, so that a long answer is divided where a paragraph ends.
-      const end = this.#words.length > WORDS_MAX_CHARS ? text.indexOf("\n\n") : -1;
-      if (end >= 0) {
-        this.#words.add(text.slice(0, end));
-        this.#words = undefined;
-        return this.#append("text", text.slice(end + 2), after);
-      }
       this.#words.add(text);
     } else {
       if (!this.#screen) {
@@ -232,11 +224,23 @@ export class CallView {
         if (!run && !this.#handle) this.#tell({ status: "DENIED: the user did not allow the command, and it was not run", tool: "run_command" });
       } catch (error) {
         this.#problem(error.message);
-        for (const one of buttons) one.disabled = false;
+        for (const one of buttons) one.disabled = one === run && Boolean(shown.onscroll);
       }
     };
-    const buttons = [button("Run it", () => decide(true), "primary"), button("Don't run it", () => decide(false))];
+    const run = button("Scroll to the end to run it", () => decide(true), "primary");
+    const buttons = [run, button("Don't run it", () => decide(false))];
     const shown = make("pre", { tabIndex: 0, "aria-label": "Command" }, visible(command));
+    // Nobody allows what they could not see.
+    const look = () => {
+      if (!shown.clientHeight || shown.scrollTop + shown.clientHeight < shown.scrollHeight - 2) return;
+      Object.assign(run, { disabled: false, textContent: "Run it" });
+      shown.onscroll = null;
+      resized.disconnect();
+    };
+    const resized = new ResizeObserver(look);
+    run.disabled = true;
+    shown.onscroll = look;
+    resized.observe(shown);
     const where = make("p", {}, visible(question));
     this.#parts.ask.replaceChildren(where, shown, make("div", { className: "buttons" }, ...buttons));
     if (!this.#host.acts) this.#problem("This host lets the view call no tools, so nothing can be approved here.");

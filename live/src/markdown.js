@@ -8,7 +8,16 @@ const TAGS = new Set(
   "p h1 h2 h3 h4 h5 h6 ul ol li blockquote pre code hr br em strong s table thead tbody tr th td a".split(" "),
 );
 const DEEPEST = 90;
+// What is above this would take seconds, and is shown as it is written.
+const MOST_TOKENS = 20_000;
+const LONG_CHARS = 50_000;
 const parser = new MarkdownIt({ html: false, linkify: false, typographer: false });
+parser.block.ruler.before("table", "rest", (state, line, end, silent) => {
+  if (silent || state.tokens.length < MOST_TOKENS) return false;
+  Object.assign(state.push("fence", "code", 0), { content: state.getLines(line, end, 0, true), map: [line, end] });
+  state.line = end;
+  return true;
+});
 parser.validateLink = (url) => LINKS.test(url.trim());
 
 export const safeLink = (url) => {
@@ -40,10 +49,6 @@ export class Words {
     });
   }
 
-  get length() {
-    return this.#text.length;
-  }
-
   // What is added in one go is shown once.
   add(text) {
     this.#text += text;
@@ -53,14 +58,11 @@ export class Words {
 
   #show(text) {
     this.#due = false;
-    const tokens = parser.parse(text, {});
+    const lines = text.split("\n");
+    let tokens = parser.parse(text, {});
     // What is nested deeper than the parser goes would not be shown, nor what follows it.
-    if (tokens.some(({ level }) => level >= DEEPEST)) {
-      this.#blocks = [];
-      this.element.replaceChildren(code({ content: text }));
-      return;
-    }
-    const blocks = split(tokens, text.split("\n"));
+    if (tokens.some(({ level }) => level >= DEEPEST)) tokens = [plain(text, [0, lines.length])];
+    const blocks = split(tokens, lines);
     let same = 0;
     while (same < blocks.length && this.#blocks[same]?.source === blocks[same].source) same++;
     for (const { nodes } of this.#blocks.splice(same)) for (const node of nodes) node.remove();
@@ -70,6 +72,11 @@ export class Words {
       const nodes = [...fragment.childNodes];
       this.element.append(...nodes);
       this.#blocks.push({ source, nodes });
+    }
+    // All of it is parsed again with each piece, so of a long text what stands above its last block is left as it is.
+    if (text.length > LONG_CHARS && blocks.length > 1) {
+      this.#text = lines.slice(blocks.at(-1).from).join("\n");
+      this.#blocks = this.#blocks.slice(-1);
     }
   }
 }
@@ -81,13 +88,17 @@ function split(tokens, lines) {
   tokens.forEach((token, index) => {
     if (token.level || token.nesting > 0) return;
     const [from, to] = tokens[begin].map ?? [0, 0];
+    const text = lines.slice(from, to).join("\n");
+    const own = tokens.slice(begin, index + 1);
     // A reference that is defined later changes what stands before it.
-    const links = JSON.stringify(tokens.slice(begin, index + 1).flatMap((one) => (one.children ?? []).map((child) => child.attrs)));
-    blocks.push({ source: `${lines.slice(from, to).join("\n")}\0${links}`, tokens: tokens.slice(begin, index + 1) });
+    const links = JSON.stringify(own.flatMap((one) => (one.children ?? []).map((child) => child.attrs)));
+    blocks.push({ from, source: `${text}\0${links}`, tokens: index < MOST_TOKENS ? own : [plain(text)] });
     begin = index + 1;
   });
   return blocks;
 }
+
+const plain = (content, map) => ({ type: "fence", content, level: 0, nesting: 0, map });
 
 function build(tokens, root) {
   const open = [root];

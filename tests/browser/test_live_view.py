@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
-# By when a piece is to be seen after it was sent; what a busy machine makes of it is several times that.
-SEEN_WITHIN_S = 0.2
-SEEN_AT_WORST_S = 2.0
 HANDOFF_S = 0.2
 DARK = {
     "--color-background-primary": "#1f1f1e",
@@ -141,20 +138,17 @@ async def quiet(host: Browser) -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_pieces_are_seen_while_the_call_goes_on(host: Browser, tmp_path: Path, transport: str, mode: str) -> None:
-    delays = []
+    """Each before the next one is produced; how soon is measured by ``python -m benchmarks live``."""
     async with serving(host, tmp_path, transport=transport, mode=mode) as agent:
         result = await host.do("show", tool="invoke_agent", arguments={"prompt": "hi", "session_id": "review"})
         for number in range(5):
-            sent_at = time.time()
             agent.say(f"word{number} ")
-            delays.append(await host.do("until", text=f"word{number}") - sent_at)
+            await host.do("until", text=f"word{number}")
         agent.say(None)
         await host.do("until", text="Done")
         told = (await host.do("told"))["told"]
 
     assert result["structuredContent"]["status"] == "RUNNING"
-    assert sorted(delays)[1] < SEEN_WITHIN_S, delays
-    assert max(delays) < SEEN_AT_WORST_S, delays
     assert "has ended: COMPLETED" in told[-1]
     assert "word0 word1 word2 word3 word4" in told[-1]
     await quiet(host)
@@ -231,6 +225,47 @@ async def test_a_command_waits_for_its_user(host: Browser, tmp_path: Path, runs:
     await quiet(host)
 
 
+async def test_a_long_command_is_allowed_after_all_of_it_was_shown(host: Browser, tmp_path: Path) -> None:
+    command = "\n".join(f"echo {number}" for number in range(100)) + "\nrm -rf /"
+    button = "document.querySelector('.ask button')"
+    async with serving(host, tmp_path, commands="ask") as agent:
+        await host.do("show", tool="run_command", arguments={"command": command})
+        await host.do("until", text="Scroll to the end to run it")
+        assert await host.do("evaluate", code=f"{button}.disabled")
+        assert await host.do("axe") == []
+        await host.do("evaluate", code=f"{button}.click()")
+        await host.do("evaluate", code="document.querySelector('.ask pre').focus()")
+        await host.do("press", key="End")
+        agent.say(ContentStop(0, "COMPLETED"), None)
+        await host.do("click", name="Run it")
+        await host.do("until", text="Done")
+
+    assert [asked["command"] for _, asked in agent.requests] == [command]
+    await quiet(host)
+
+
+async def test_a_long_answer_keeps_its_blocks_whole(host: Browser, tmp_path: Path) -> None:
+    lines = [f"line {number:05} {'x' * 60}\n\n" for number in range(2_000)]
+    items = [f"- item{number} {'y' * 60}\n\n" for number in range(300)]
+    async with serving(host, tmp_path) as agent:
+        await host.do("show", tool="invoke_agent", arguments={"prompt": "hi"})
+        for begin in range(0, len(lines), 100):
+            agent.say(("```\n" if begin == 0 else "") + "".join(lines[begin : begin + 100]))
+            await host.do("until", text=lines[begin + 99].strip())
+        agent.say("```\n\nbetween **them**\n\n", *items, "after **them**\n\n", None)
+        await host.do("until", text="Done")
+        code = await host.do(
+            "evaluate", code="Array.from(document.querySelectorAll('.words pre'), (one) => one.innerText)"
+        )
+        shown = await host.do(
+            "evaluate", code="['ul', 'li', 'strong'].map((tag) => document.querySelectorAll(`.words ${tag}`).length)"
+        )
+
+    assert [block.split() for block in code] == ["".join(lines).split()]
+    assert shown == [1, 300, 2]
+    await quiet(host)
+
+
 @pytest.mark.parametrize("schema", [None, YES_OR_NO])
 async def test_a_question_of_the_agent_is_answered_in_its_session(
     host: Browser, tmp_path: Path, schema: dict[str, Any] | None
@@ -281,6 +316,8 @@ HOSTILE = [
     "> " * 3_000 + "deep",
     "*" * 20_000 + "_" * 20_000,
     "- " * 500 + "x",
+    # Each row would be filled up to the width of the head.
+    f"{'|a' * 4_000}|\n{'|-' * 4_000}|\n" + "b\n" * 500,
     "</main></body><script>window.hacked=1</script>",
     "__proto__ constructor [__proto__]: x\n\n[__proto__] [constructor]",
 ]
@@ -296,6 +333,7 @@ async def test_a_hostile_answer_runs_nothing_and_loads_nothing(host: Browser, tm
         links = await host.do("evaluate", code="Array.from(document.querySelectorAll('a'), (one) => one.href)")
         elements = "Array.from(document.querySelectorAll('.words *'))"
         made = await host.do("evaluate", code=f"{elements}.map((one) => one.localName)")
+        assert len(made) < 20_000
         attributes = await host.do("evaluate", code=f"{elements}.flatMap((one) => one.getAttributeNames())")
         await host.do("evaluate", code="for (const link of document.querySelectorAll('.words a')) link.click()")
         hacked = await host.do("evaluate", code="typeof window.hacked")
