@@ -93,7 +93,7 @@ def in_shell(script: str, folder: Path, more: Mapping[str, str]) -> str:
         env=environ(folder, more),
         capture_output=True,
         text=True,
-        timeout=2 * WAIT_S,
+        timeout=5 * WAIT_S,
         check=False,
     )
     return ran.stdout + ran.stderr
@@ -126,6 +126,7 @@ def test_the_two_commands_of_the_readme_lead_to_one_s_own_agent_in_a_host(tmp_pa
     assert [agent["arn"] for agent in config["agents"].values()] == [ARN]
 
 
+@pytest.mark.timeout(120)
 def test_the_lines_about_a_terminal_do_what_they_say(tmp_path: Path) -> None:
     """Those about an agent; the ones that set things up are the README's, too."""
     lines = [text for text in blocks(ROOT / "docs/terminal.md", "sh") if re.search(r"-mcp (invoke|run|doctor)", text)]
@@ -134,8 +135,9 @@ def test_the_lines_about_a_terminal_do_what_they_say(tmp_path: Path) -> None:
     with LocalAgentCore() as local:
         shown = in_shell(begin + "".join(lines), tmp_path, local.environ())
 
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert "What is new?" in shown
+    assert "Ada in /tmp" in shown
     assert "I will remember that" in shown
     assert "+remember the filechanged" in shown
     assert "failed" in shown

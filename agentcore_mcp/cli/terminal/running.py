@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sys
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
+import anyio
 import click
 
 from agentcore_mcp.cli.terminal.calls import OneCall, make
 from agentcore_mcp.cli.terminal.naming import Where, session_options
-from agentcore_mcp.errors import StreamInterruptedError
+from agentcore_mcp.errors import AgentCoreError, StreamInterruptedError
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, COMMAND_TIMEOUT_MAX_S
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator
+
+    from agentcore_mcp.runtime.websocket.shells import RuntimeShell, ShellEvent
 
 # As `timeout` of the GNU core utilities.
 _TIMED_OUT = 124
@@ -26,8 +36,9 @@ _TIMED_OUT = 124
     metavar="SECONDS",
     help="After how long the command is ended.",
 )
+@click.option("--shell", metavar="NAME", help="In a shell of the session that stays, with its folder and variables.")
 @session_options
-def run(command: tuple[str, ...], timeout_s: int, where: Where) -> None:
+def run(command: tuple[str, ...], timeout_s: int, shell: str | None, where: Where) -> None:
     """Run a shell command in a session of an agent, and exit with its exit code; with 124 if it timed out.
 
     The policy of the configuration is for models, who don't see what they do; a shell or folder that it names counts
@@ -35,17 +46,22 @@ def run(command: tuple[str, ...], timeout_s: int, where: Where) -> None:
     """
 
     async def work(call: OneCall) -> int:
+        from agentcore_mcp.runtime.websocket.opening import open_shell
         from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop
 
-        of = call.target.agent
-        async with call.agents.client_of(call.target).run_command(
-            of.arn,
-            of.commands.wrapped(" ".join(command)),
-            session_id=call.session_id,
-            timeout_s=timeout_s,
-            qualifier=of.qualifier,
-            headers=call.target.command_headers,
-        ) as running:
+        of, client, line = call.target.agent, call.agents.client_of(call.target), " ".join(command)
+        place: Any = {"session_id": call.session_id, "qualifier": of.qualifier, "headers": call.target.command_headers}
+        running: AsyncIterable[ShellEvent]
+        async with AsyncExitStack() as stack:
+            enter = stack.enter_async_context
+            if shell is None:
+                running = await enter(
+                    client.run_command(of.arn, of.commands.wrapped(line), timeout_s=timeout_s, **place)
+                )
+            else:
+                opened = await enter(open_shell(client, of.arn, shell, **place))
+                running = opened.run(of.commands.first(line) if opened.is_new else line, timeout_s=timeout_s)
+                await enter(_typing(opened))
             async for event in running:
                 match event:
                     case ContentDelta():
@@ -64,3 +80,24 @@ def run(command: tuple[str, ...], timeout_s: int, where: Where) -> None:
         raise StreamInterruptedError("the command's stream ended without saying how the command ended")
 
     make(where, work)
+
+
+@asynccontextmanager
+async def _typing(shell: RuntimeShell) -> AsyncIterator[None]:
+    """Type what the user types on a terminal into a shell for the duration of a block, which Ctrl-C cuts."""
+    from agentcore_mcp.wire.shells.marks import keys
+
+    async def typed() -> None:
+        while sys.stdin.isatty():
+            await anyio.wait_readable(sys.stdin)
+            await shell.type(keys(sys.stdin.readline() or "^D"))
+
+    typing = asyncio.create_task(typed())
+    try:
+        yield
+    except asyncio.CancelledError:
+        with anyio.CancelScope(shield=True), suppress(AgentCoreError):
+            await shell.type(keys("^C"))
+        raise
+    finally:
+        typing.cancel()

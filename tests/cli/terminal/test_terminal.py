@@ -90,6 +90,19 @@ def test_a_command_that_times_out_exits_as_the_usual_program_does(call: Run) -> 
     assert result.stderr == "agentcore-mcp: ended after 1 s, by --timeout\n"
 
 
+def test_a_shell_that_stays_keeps_its_folder_and_variables(call: Run) -> None:
+    shell = ("run", "--session", "s", "--shell", "main", "--")
+    call(*shell, "cd /usr; name=Ada")
+    result = call(*shell, 'echo "$name in $PWD"; (exit 7)', code=7)
+    elsewhere = call("run", "--session", "s", "--", 'echo "<$name>"')
+    cut = call("run", "--session", "s", "--shell", "main", "--timeout", "1", "--", "sleep 60", code=124)
+    refused = call("run", "--shell", "no name", "--", "true", code=1)
+
+    assert (result.stdout, elsewhere.stdout) == ("Ada in /usr\n", "<>\n")
+    assert "ended after 1 s" in cut.stderr
+    assert "no name" in refused.stderr
+
+
 def test_events_are_printed_as_json_lines(call: Run) -> None:
     words = [json.loads(line) for line in call("invoke", "--json", "hi").stdout.splitlines()]
     ran = [json.loads(line) for line in call("run", "--json", "--session", "j", "--", "echo é").stdout.splitlines()]
@@ -275,6 +288,18 @@ def test_ctrl_c_offers_to_stop_the_session(environ: dict[str, str]) -> None:
     assert "is stopped" in shown.partition("y\r\n")[2]
     assert code == 130
     assert OpenedSessions().all() == []
+
+
+def test_a_command_in_a_shell_is_typed_into_and_ctrl_c_ends_it(environ: dict[str, str]) -> None:
+    shell = ("run", "--session", "s", "--shell", "main", "--")
+    answered = on_a_terminal(*shell, "read -p 'Name [y/N]? ' name; echo Hello, $name", environ=environ, typed=b"Ada\n")
+    cut, _ = on_a_terminal(*shell, "echo begun; sleep 60", environ=environ, interrupt_at=b"begun\r\n", typed=b"n\n")
+    free = on_a_terminal(*shell, "echo $name again", environ=environ)
+
+    assert answered[0] == free[0] == 0
+    assert "Hello, Ada" in answered[1]
+    assert cut == 130
+    assert "Ada again" in free[1]
 
 
 def test_no_answer_leaves_the_session_and_says_how_to_stop_it(environ: dict[str, str]) -> None:
