@@ -86,25 +86,16 @@ class AgentCoreRuntimeClient(BlockingMethods, AsyncMethods, WebSocketMethods):
         self._sigv4 = SigV4Auth(session)
         self._auth = self._sigv4 if auth is None else auth
         self._url_for = endpoints(endpoint_url, use_fips=use_fips, use_dualstack=use_dualstack)
-        tls = Certificates().read
-        self._runtime = BlockingRuntimeClient(
-            auth=self._auth,
-            endpoint_url=endpoint_url,
-            use_fips=use_fips,
-            use_dualstack=use_dualstack,
-            retries=retries,
-            tls=tls,
-            transport=transport,
-        )
-        self._runtime_async = RuntimeClient(
-            auth=self._auth,
-            endpoint_url=endpoint_url,
-            use_fips=use_fips,
-            use_dualstack=use_dualstack,
-            retries=retries,
-            tls=tls,
-            transport=async_transport,
-        )
+        shared: dict[str, Any] = {
+            "auth": self._auth,
+            "endpoint_url": endpoint_url,
+            "use_fips": use_fips,
+            "use_dualstack": use_dualstack,
+            "retries": retries,
+            "tls": Certificates().read,
+        }
+        self._runtime = BlockingRuntimeClient(**shared, transport=transport)
+        self._runtime_async = RuntimeClient(**shared, transport=async_transport)
 
     def __enter__(self) -> Self:
         return self

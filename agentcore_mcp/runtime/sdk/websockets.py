@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
     from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket
-    from agentcore_mcp.wire.ids import Runtime, RuntimeArn
-    from agentcore_mcp.wire.requests import Request
+    from agentcore_mcp.wire.ids import Runtime
 
 
 class WebSocketMethods:
@@ -78,7 +77,15 @@ class WebSocketMethods:
         It is a secret while it is valid: ``expires`` seconds, 1 to 300. The custom
         headers are in its query; the agent sees those named ``X-Amzn-Bedrock-AgentCore-Runtime-Custom-*`` as headers.
         """
-        arn, asked = _asked(runtime_arn, session_id, endpoint_name, shell_id, custom_headers, in_query=True)
+        arn = parsed_arn(runtime_arn)
+        asked = websocket_request(
+            arn,
+            session_id=session_id or new_session_id(),
+            qualifier=endpoint_name or None,
+            shell_id=shell_id,
+            headers=custom_headers,
+            in_query=True,
+        )
         return presigned_url(self._url_for(arn), asked, self._sigv4, region=arn.region, expires_s=expires)
 
     @asynccontextmanager
@@ -117,25 +124,12 @@ class WebSocketMethods:
         shell_id: str | None,
         headers: Mapping[str, str] | None,
     ) -> tuple[httpx2.Auth, httpx2.Request]:
-        arn, asked = _asked(runtime_arn, session_id, endpoint_name, shell_id, headers)
+        arn = parsed_arn(runtime_arn)
+        asked = websocket_request(
+            arn,
+            session_id=session_id or new_session_id(),
+            qualifier=endpoint_name or None,
+            shell_id=shell_id,
+            headers=headers,
+        )
         return auth_of(bearer_token) or self._auth, upgrade(self._url_for(arn), asked, region=arn.region)
-
-
-def _asked(
-    runtime_arn: str,
-    session_id: str | None,
-    endpoint_name: str | None,
-    shell_id: str | None,
-    headers: Mapping[str, str] | None,
-    *,
-    in_query: bool = False,
-) -> tuple[RuntimeArn, Request]:
-    arn = parsed_arn(runtime_arn)
-    return arn, websocket_request(
-        arn,
-        session_id=session_id or new_session_id(),
-        qualifier=endpoint_name or None,
-        shell_id=shell_id,
-        headers=headers,
-        in_query=in_query,
-    )
