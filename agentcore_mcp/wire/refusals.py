@@ -61,7 +61,7 @@ RETRY_AFTER_MAX_S = 31_536_000.0
 _WEB_PAGES = ("text/html", "application/xhtml+xml")
 FOREIGN = "it does not look like AgentCore's answer: something on the way gave it, or the endpoint URL leads elsewhere"
 # The members by which AWS, and a runtime in its own account of an error, say what happened.
-_TELLING_MEMBERS = {"message", "Message", "error", "__type", "code"}
+_TELLING_MEMBERS = {"message", "Message", "error", "__type", "code", "Code"}
 
 
 def error_of_answer(
@@ -76,15 +76,15 @@ def error_of_answer(
 ) -> ServiceError | AgentError:
     """Make the exception for an answer that is not a success, or that AgentCore did not write.
 
-    The code is looked for in ``x-amzn-errortype`` (cut at ``:``), then in the body's ``__type`` or ``code``. The text
-    is the body's ``error`` or ``error.message``, else ``message`` or ``Message``, else the beginning of a body without
-    these, else the reason phrase. A body with an ``error_type`` and no code is the agent's own account.
+    The code is looked for in ``x-amzn-errortype`` (cut at ``:``), then in the body's ``__type``, ``code`` or ``Code``.
+    The text is the body's ``error`` or ``error.message``, else ``message`` or ``Message``, else the beginning of a body
+    without these, else the reason phrase. A body with an ``error_type`` and no code is the agent's own account.
 
     The status is None for an error inside a stream that began with 200. Headers are looked up in lower case. The body
     may be empty or cut. ``now``, in seconds since the epoch, is for a ``Retry-After`` that is a date.
     """
     parsed = _json_object(body)
-    code = code_in(headers) or bare_code(parsed.get("__type") or parsed.get("code"))
+    code = code_in(headers) or bare_code(parsed.get("__type") or parsed.get("code") or parsed.get("Code"))
     own_type = _text(parsed.get("error_type"))
     error_type = code or own_type or (f"HTTP {status}" if status else "UnknownError")
     error, said = _error_and_message(parsed)

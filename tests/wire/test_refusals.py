@@ -106,6 +106,7 @@ def test_the_message_is_found_wherever_it_is(body: bytes) -> None:
         ({}, {"__type": "ThrottlingException"}),
         ({}, {"__type": "com.amazonaws.agentcore#ThrottlingException"}),
         ({}, {"code": "ThrottlingException"}),
+        ({}, {"Code": "ThrottlingException"}),
         ({"x-amzn-errortype": ""}, {"__type": None, "code": "ThrottlingException"}),
     ],
 )
