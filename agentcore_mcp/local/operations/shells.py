@@ -110,9 +110,10 @@ class Shell:
         async with anyio.create_task_group() as tasks:
 
             async def run(part: Awaitable[None]) -> None:
+                # What a client typed before it left, such as ^C, is still to come once nothing can be sent to it.
                 with suppress(SocketClosedError):
                     await part
-                tasks.cancel_scope.cancel()
+                    tasks.cancel_scope.cancel()
 
             tasks.start_soon(run, self._show(socket, terminal, reconnected=reconnected))
             tasks.start_soon(run, self._take_input(socket, terminal))
@@ -136,7 +137,10 @@ class Shell:
     async def _take_input(self, socket: ClientSocket, terminal: Terminal) -> None:
         texts = 0
         while texts < SHELL_TEXT_FRAMES_MAX:
-            message = await socket.receive()
+            try:
+                message = await socket.receive()
+            except SocketClosedError:
+                return
             if isinstance(message, str):
                 texts += 1
                 continue
@@ -156,7 +160,8 @@ class Shell:
                 if size := frames.read_size(message[1:], size_max=SIZE_MAX):
                     terminal.resize(*size)
             case frames.HEARTBEAT:
-                await socket.send(frames.HEARTBEAT)
+                with suppress(SocketClosedError):
+                    await socket.send(frames.HEARTBEAT)
             case frames.CLOSE:
                 # Not here: the client may leave before it is done.
                 self._session.background(partial(self._hang_up, terminal))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import secrets
 import shlex
-from contextlib import aclosing, suppress
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,22 +23,28 @@ from agentcore_mcp.errors import (
 )
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 from agentcore_mcp.runtime.timeouts import OPEN_TIMEOUT_S
+from agentcore_mcp.runtime.websocket.connection import NORMAL_CLOSURE
 from agentcore_mcp.runtime.websocket.terminal import Terminal
 from agentcore_mcp.wire.eventstream import STATUS_COMPLETED, STATUS_TIMED_OUT, ContentDelta, ContentStart, ContentStop
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, FRAME_MAX_BYTES, SHELL_REPLAY_BYTES
 from agentcore_mcp.wire.shells import frames, marks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
 
     from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket
+    from agentcore_mcp.wire.shells.marks import Mark
 
 # How long a command that has begun a line is silent before it is taken to wait for input.
 PROMPT_SILENCE_S = 2.0
 _PROMPT_MAX_CHARS = 200
 # A shell that reads what is typed says so sooner, also where its startup files are slow.
 _READY_S = 20.0
+# What is typed may be dropped, with all else that bash has not read yet, by a Ctrl-C just before it.
+_TYPE_AGAIN_S = 5.0
+# The exit code of what SIGINT ended, where that is all that is known.
+_INTERRUPTED = 130
 # Between two ways to end a command whose time is up.
 _GRACE_S = 2.0
 _CUT = "\n[the connection was cut and made again; output may be missing here]\n"
@@ -86,18 +92,21 @@ class RuntimeShell(Terminal):
         super().__init__(connect, retries, open_timeout_s)
         self._beside = beside
         self._pid: int | None = None
+        # Whose marks are followed, from when the command is typed until it has ended.
+        self._id: str | None = None
         self._due = self._timeout_s = 0.0
 
     async def run(
-        self, command: str, *, timeout_s: float = COMMAND_TIMEOUT_DEFAULT_S
+        self, command: str, *, first: str | None = None, timeout_s: float = COMMAND_TIMEOUT_DEFAULT_S
     ) -> AsyncGenerator[ShellEvent, None]:
         """Run a command; yield when it reads what is typed, what it prints, when it seems to wait, and how it ended.
 
         A terminal has one channel, so stderr is in ``stdout``. What was printed since the last command, by jobs in the
-        background, comes first.
+        background, comes first. Where this is cancelled, the command goes on, until ``end`` ends it.
 
         Args:
             command: Any shell code, also of several lines.
+            first: What is run instead if no command has run in the shell yet.
             timeout_s: After how many seconds, counted from the last input, it is ended: by Ctrl-C, then by a signal
                 that can't be ignored, at last with its shell.
 
@@ -107,19 +116,17 @@ class RuntimeShell(Terminal):
             StreamInterruptedError: If the shell has gone, another client has taken it over, or the command can't be
                 ended: it may still be running.
         """
-        kind, since = marks.last(self._since)
-        if kind == "C":
-            raise InvalidRequestError("an earlier command still runs in the shell: answer it, or end it with ^C")
-        command_id = secrets.token_hex(16)
-        await self.type(marks.preparation(command_id))
-        before, self._pid, _ = await self._until(command_id, "A")
-        printed = "" if self.is_new else marks.unmarked(since + before).decode("utf-8", "replace").strip()
+        command_id, before = await self._prepare()
+        printed = "" if self.is_new else marks.unmarked(before).decode("utf-8", "replace").strip()
         if printed:
             yield ContentDelta(stdout=f"[printed since the last command]\n{printed}\n[now]\n")
-        self.is_new = False
-        await self.type(marks.typed(command))
-        _, _, data = await self._until(command_id, "C")
-        async with aclosing(self._follow(command_id, data, timeout_s)) as events:
+        line = first if first is not None and self.is_new else command
+        self._id, self._since, self.is_new = command_id, b"", False
+        await self.type(marks.typed(line))
+        with self._ready():
+            if (await self._until(command_id, "C"))[1] is None:
+                raise StreamInterruptedError("the shell exited before the command began")
+        async with aclosing(self._follow(timeout_s)) as events:
             async for event in events:
                 yield event
 
@@ -130,10 +137,22 @@ class RuntimeShell(Terminal):
             InvalidRequestError: If none runs in the shell.
             StreamInterruptedError: As for ``run``.
         """
-        kind, data = marks.last(self._since)
+        kind, self._since = marks.last(self._since)
         if self.is_new or kind in ("A", "D"):
             raise InvalidRequestError("no command runs in this shell, so there is nothing to type into; pass a command")
-        return self._follow(marks.ANY_ID, data, timeout_s)
+        self._id = marks.ANY_ID
+        return self._follow(timeout_s)
+
+    async def end(self) -> None:
+        """End a command whose ``run`` or ``resume`` was cancelled, as if its time was up.
+
+        Raises:
+            StreamInterruptedError: As for ``run``.
+        """
+        if self._id is not None:
+            async with aclosing(self._follow(0)) as events:
+                async for _ in events:
+                    pass
 
     async def type(self, data: bytes) -> None:
         """Type something, also while a command runs; ``wire.shells.marks.keys`` makes it of text.
@@ -145,24 +164,26 @@ class RuntimeShell(Terminal):
             await self._socket.send_bytes(frames.stdin(data[start : start + FRAME_MAX_BYTES - 1]))
         self._due = anyio.current_time() + self._timeout_s
 
-    async def _follow(self, command_id: str, data: bytes, timeout_s: float) -> AsyncGenerator[ShellEvent, None]:
+    async def _follow(self, timeout_s: float) -> AsyncGenerator[ShellEvent, None]:
         """Yield what comes of a command, of which some has come, up to its end."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         line, told, status = "", False, STATUS_COMPLETED
         self._timeout_s, self._due = timeout_s, anyio.current_time() + timeout_s
+        command_id = self._id or marks.ANY_ID
         # The shell is not killed; so if that is what still reads, as after `exec bash`, it gets a prompt of ours.
         prompt = marks.preparation(secrets.token_hex(16) if command_id == marks.ANY_ID else command_id)
         ends = iter([frames.stdin(b"\x03"), b"", frames.stdin(prompt), frames.CLOSE])
         yield ContentStart()
         while True:
-            printed, mark, data = marks.divide(data, command_id)
-            ended = (mark is not None and mark.kind == "D") or (mark is None and self.exit_code is not None)
+            printed, mark, self._since = marks.divide(self._since, command_id)
+            # Where the shell reads what is typed, nothing runs any more, or has not begun.
+            ended = mark.kind in "AD" if mark is not None else self.exit_code is not None
             if text := decoder.decode(printed, final=ended):
                 line, told = (line + text).rpartition("\n")[2][-_PROMPT_MAX_CHARS:], False
                 yield ContentDelta(stdout=text)
             if ended:
-                self._since = data
-                code = self.exit_code if mark is None else mark.number
+                self._id = None
+                code = self.exit_code if mark is None else mark.number if mark.kind == "D" else _INTERRUPTED
                 yield ContentStop(code or 0, status)
                 return
             if mark is not None:
@@ -181,7 +202,7 @@ class RuntimeShell(Terminal):
                 if not is_whole:
                     yield ContentDelta(stdout=_CUT)
             if more is not None:
-                data += more
+                self._since += more
             elif anyio.current_time() < self._due:
                 told = True
                 yield ShellPrompt(line)
@@ -196,20 +217,46 @@ class RuntimeShell(Terminal):
             with suppress(AgentCoreError):
                 await self._beside(f"/bin/sh -c {shlex.quote(_KILL.format(self._pid))}")
 
-    async def _until(self, command_id: str, kind: str) -> tuple[bytes, int | None, bytes]:
-        """Return what comes before a mark, at most as much as a shell keeps; its number; and what came after it."""
-        before = data = b""
+    async def _prepare(self) -> tuple[str, bytes]:
+        """Have the shell read a command; return its id, and what was printed before it, at most as much as is kept."""
+        with self._ready():
+            while True:
+                kind, since = marks.last(self._since)
+                if kind == "C":
+                    raise InvalidRequestError(
+                        "an earlier command still runs in the shell: answer it, or end it with ^C"
+                    )
+                self._since, command_id = since, secrets.token_hex(16)
+                with anyio.move_on_after(_TYPE_AGAIN_S):
+                    try:
+                        await self.type(marks.preparation(command_id))
+                        before, mark = await self._until(command_id, "A")
+                    except WebSocketClosedError as closed:
+                        if closed.code != NORMAL_CLOSURE or self._ended_by_service:
+                            raise
+                        mark = None
+                    if mark is not None:
+                        self._pid = mark.number
+                        return command_id, before
+                    # It has exited, as bash may where Ctrl-C comes while it begins a command; the next is a new one.
+                    await self._attach()
+
+    async def _until(self, command_id: str, kind: str) -> tuple[bytes, Mark | None]:
+        """Return what comes before a mark, and the mark, or None if the shell exits."""
+        before = b""
+        while True:
+            printed, mark, self._since = marks.divide(self._since, command_id)
+            before = (before + printed)[-SHELL_REPLAY_BYTES:]
+            if (mark is not None and mark.kind == kind) or (mark is None and self.exit_code is not None):
+                return before, mark
+            if mark is None:
+                self._since += await self._next()
+
+    @contextmanager
+    def _ready(self) -> Iterator[None]:
         try:
             with anyio.fail_after(_READY_S):
-                while True:
-                    printed, mark, data = marks.divide(data, command_id)
-                    before = (before + printed)[-SHELL_REPLAY_BYTES:]
-                    if mark is not None and mark.kind == kind:
-                        return before, mark.number, data
-                    if mark is None:
-                        data += await self._next()
-                    if self.exit_code is not None:
-                        raise StreamInterruptedError("the shell exited before the command began")
+                yield
         except TimeoutError:
             message = f"the shell took no command for {_READY_S:g} s: something else reads what is typed into it"
             raise ResponseTimeoutError(message, session_id=self.session_id) from None

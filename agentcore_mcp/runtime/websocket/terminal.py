@@ -65,13 +65,7 @@ class Terminal:
 
     async def __aenter__(self) -> Self:
         try:
-            await self._reach()
-            if not self.is_new:
-                self._since = await self._replay()
-                if self.exit_code is not None:
-                    # It exited while nobody was connected, and its name is free again.
-                    await self._reach()
-                    self._since = b""
+            await self._attach()
         except BaseException:  # a cancellation, too: nobody leaves what was not entered
             await self._open.aclose()
             raise
@@ -81,6 +75,17 @@ class Terminal:
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._open.aclose()
+
+    async def _attach(self) -> None:
+        """Connect, and read what an earlier connection left."""
+        self._since = b""
+        await self._reach()
+        if not self.is_new:
+            self._since = await self._replay()
+            if self.exit_code is not None:
+                # It exited while nobody was connected, and its name is free again.
+                await self._reach()
+                self._since = b""
 
     async def _reach(self, *, cut: bool = False) -> None:
         """Connect, also again."""

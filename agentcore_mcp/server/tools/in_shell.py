@@ -48,8 +48,11 @@ async def run_in_shell(caller: Caller, call: Call) -> None:
         ) as shell,
     ):
         await caller.ledger.answered(call, shell.session_id)
-        command = agent.commands.first(call.sent) if shell.is_new else call.sent
-        going_on = shell.run(command, timeout_s=call.timeout_s) if command else shell.resume(timeout_s=call.timeout_s)
+        going_on = (
+            shell.run(call.sent, first=agent.commands.first(call.sent), timeout_s=call.timeout_s)
+            if call.sent
+            else shell.resume(timeout_s=call.timeout_s)
+        )
         try:
             async with aclosing(going_on) as events:
                 async for event in events:
@@ -70,7 +73,7 @@ async def run_in_shell(caller: Caller, call: Call) -> None:
             if not caller.calls.ending:
                 # The shell is to be free again for the next command.
                 with anyio.CancelScope(shield=True), suppress(AgentCoreError):
-                    await shell.type(keys("^C"))
+                    await shell.end()
             raise
         finally:
             if typing is not None:

@@ -3,7 +3,8 @@
 The marks are the escape sequences of shell integration (``OSC 133``; terminals show nothing of them): A, the shell
 reads what is typed and has this process id; C, the output begins; D, it has ended with this exit code. Each has the
 command's own random id, so no output that was not written for it is one; and none is typed as it is printed, so an
-echo is none. D is the prompt, too: a shell that drops the rest of a line (Ctrl-C; dash at a syntax error) shows it.
+echo is none. From C on, D is the prompt, too: a shell that drops the rest of a line (Ctrl-C; dash at a syntax error)
+shows it.
 
 A command is typed as one quoted word for ``eval``: what it lacks (a quote, ``done``) can't take in what is typed after
 it, and nothing is left to be read by what it runs. It is made of printable ASCII in lines of less than 1,024 bytes,
@@ -35,7 +36,7 @@ __agentcore_mark() { PS1=$__agentcore_prompt PS2=; unset PROMPT_COMMAND;
 set -- "$1${2+;$2}" ID; __agentcore_print "$@" >/dev/tty || __agentcore_print "$@"; };
 __agentcore_print() { command printf '\033]133;%s;aid=%s\007' "$@"; };
 command set +o emacs +o vi; stty sane -echo -onlcr; unset HISTFILE;
-export PAGER="${PAGER-cat}" GIT_PAGER="${GIT_PAGER-cat}"; __agentcore_mark A "$$"; } 2>/dev/null
+export PAGER="${PAGER-cat}" GIT_PAGER="${GIT_PAGER-cat}"; __agentcore_mark A "$$"; PS1=; } 2>/dev/null
 """.strip().replace("\n", " ")
 _RUN = """\
 { __agentcore_mark C; } 2>/dev/null; eval "$(command printf -- "$__agentcore_command")"; \

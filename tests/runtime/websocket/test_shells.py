@@ -272,6 +272,69 @@ async def test_a_connection_on_which_no_shell_answers_is_told_and_left() -> None
         await left.wait()
 
 
+class Counted(RuntimeWebSocket):
+    """A connection that tells when so many frames have been sent from now on."""
+
+    def __init__(self, socket: RuntimeWebSocket) -> None:
+        self.session_id, self._socket = socket.session_id, socket
+        self.left, self.sent = 0, asyncio.Event()
+
+    async def receive_bytes(self) -> bytes:
+        return await self._socket.receive_bytes()
+
+    async def send_bytes(self, data: bytes) -> None:
+        await self._socket.send_bytes(data)
+        self.left -= 1
+        if self.left == 0:
+            self.sent.set()
+            # A cancellation comes here.
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("frames", range(1, 6))
+@pytest.mark.parametrize("command", ["sleep 60", f": {'x' * 60_000}; sleep 60"], ids=["short", "long"])
+async def test_a_run_can_be_cancelled_at_any_moment_and_leaves_the_shell_free(
+    local: LocalAgentCore, command: str, frames: int
+) -> None:
+    sdk = AgentCoreRuntimeClient(session=local_keys(), endpoint_url=local.endpoint_url)
+    url = sdk.generate_presigned_url(local.agent_runtime_arn, new_session_id(), shell_id="main")
+    sockets: list[Counted] = []
+
+    @asynccontextmanager
+    async def connection() -> AsyncIterator[RuntimeWebSocket]:
+        async with connect(url) as socket:
+            sockets.append(Counted(socket))
+            yield sockets[-1]
+
+    async with asyncio.timeout(LIMIT_S), RuntimeShell(connection) as shell:
+        assert await ran(shell, "X=kept") == ("", 0, "COMPLETED")
+        sockets[0].left = frames
+        running = asyncio.ensure_future(ran(shell, command, timeout_s=2))
+        sent = asyncio.ensure_future(sockets[0].sent.wait())
+        await asyncio.wait([running, sent], return_when=asyncio.FIRST_COMPLETED)
+        sent.cancel()
+        running.cancel()
+        await asyncio.wait([running, sent])
+        await shell.end()
+        assert await ran(shell, "echo $X") == ("kept\n", 0, "COMPLETED")
+
+
+async def test_a_ctrl_c_just_before_a_command_does_not_end_that(local: LocalAgentCore) -> None:
+    client = RuntimeClient(endpoint_url=local.endpoint_url, auth=NoAuth())
+    async with asyncio.timeout(LIMIT_S), open_shell(client, local.agent_runtime_arn, "main") as shell:
+        for i in range(20):
+            await shell.type(keys("^C"))
+            assert (await ran(shell, f"echo {i}"))[0].endswith(f"{i}\n")
+
+
+async def test_a_shell_that_exits_before_a_command_begins_is_begun_again(local: LocalAgentCore) -> None:
+    client = RuntimeClient(endpoint_url=local.endpoint_url, auth=NoAuth())
+    async with asyncio.timeout(LIMIT_S), open_shell(client, local.agent_runtime_arn, "main") as shell:
+        # It ends where it would read the next command.
+        assert await ran(shell, "exec </dev/null") == ("", 0, "COMPLETED")
+        assert await ran(shell, "echo next", first="echo first") == ("first\n", 0, "COMPLETED")
+
+
 async def test_another_shell_than_bash_takes_commands_too(local: LocalAgentCore) -> None:
     client = RuntimeClient(endpoint_url=local.endpoint_url, auth=NoAuth())
     async with open_shell(client, local.agent_runtime_arn, "main") as shell:

@@ -192,7 +192,18 @@ async def test_a_command_that_ends_its_shell_has_the_exit_code_of_that(
     assert (await caller.run("echo next"))["stdout"] == "next\n"
 
 
-async def test_a_cancelled_command_leaves_its_shell_free(caller: Caller) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        "X=kept; echo begun; sleep 60",
+        "X=kept; sh -c \"trap 'trap - INT' INT; echo begun; while :; do sleep 0.1; done\"",
+        "X=kept; trap '' INT QUIT TERM; echo begun; sleep 60",
+        "X=kept; stty raw; echo begun; cat",
+        "X=kept; python3 -i -c 'print(\"begun\")'",
+    ],
+    ids=["ends", "ignores the first ^C", "ignores all", "reads ^C", "asks again"],
+)
+async def test_a_cancelled_command_leaves_its_shell_free(caller: Caller, command: str) -> None:
     async with anyio.create_task_group() as tasks:
         seen = anyio.Event()
 
@@ -201,7 +212,7 @@ async def test_a_cancelled_command_leaves_its_shell_free(caller: Caller) -> None
                 seen.set()
 
         async def run() -> None:
-            arguments = {"command": "echo begun; sleep 60", "session_id": caller.session_id, "shell": "main"}
+            arguments = {"command": command, "session_id": caller.session_id, "shell": "main"}
             await caller.client.call_tool("run_command", arguments, progress_callback=on_progress)
 
         tasks.start_soon(run)
@@ -210,10 +221,10 @@ async def test_a_cancelled_command_leaves_its_shell_free(caller: Caller) -> None
         tasks.cancel_scope.cancel()
 
     with anyio.fail_after(LIMIT_S):
-        while (result := await caller.call(command="echo next")).is_error:
-            assert "still runs" in text_of(result)
+        while (result := await caller.call(command="echo next $X")).is_error:
+            assert "still runs the call" in text_of(result)
             await anyio.sleep(0.05)
-    assert data_of(result)["stdout"].endswith("next\n")
+    assert data_of(result)["stdout"].endswith("next kept\n")
 
 
 async def test_what_an_earlier_server_began_can_be_answered_and_not_overtaken(
