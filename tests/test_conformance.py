@@ -18,13 +18,13 @@ import pytest
 
 from tests.support.mcp_hosts import http_server
 from tests.support.node import INSTALL_LIMIT_S, install, require_node
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from agentcore_mcp.local.agentcore import LocalAgentCore
 
 FOLDER = Path(__file__).parent / "conformance"
-JUDGE_LIMIT_S = 45
-pytestmark = [pytest.mark.timeout(INSTALL_LIMIT_S + 8 * JUDGE_LIMIT_S), pytest.mark.usefixtures("judges")]
+pytestmark = [pytest.mark.timeout(INSTALL_LIMIT_S + 8 * WAIT_S), pytest.mark.usefixtures("judges")]
 
 SCENARIOS = {
     "2025-11-25": [
@@ -69,7 +69,7 @@ def environment(runtime: LocalAgentCore) -> dict[str, str]:
 
 
 async def run(program: str, *arguments: str) -> tuple[int, str]:
-    with anyio.fail_after(JUDGE_LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         done = await anyio.run_process(
             ["node", f"node_modules/.bin/{program}", *arguments], cwd=FOLDER, check=False, stderr=subprocess.STDOUT
         )

@@ -22,6 +22,7 @@ from botocore.validate import ParamValidator
 from agentcore_mcp.cli.serve import serve
 from agentcore_mcp.config.file import read_file
 from agentcore_mcp.server.hosted.health import ALIVE_PATH, READY_PATH
+from tests.support.waiting import WAIT_S
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -236,7 +237,7 @@ def test_compose_fills_in_every_name_of_the_nginx_configuration() -> None:
     (compose,) = documents(DEPLOY / "compose.yaml")
     command = compose["services"]["nginx"]["command"][-1].partition(" > ")[0]
     script = command.replace("/etc/agentcore-mcp/nginx.conf", str(DEPLOY / "nginx.conf"))
-    filled = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, timeout=20).stdout
+    filled = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, timeout=WAIT_S).stdout
 
     lines = [line for line in filled.split("\n") if not line.lstrip().startswith("#")]
     assert "server server1:8000" in filled

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.waiting import WAIT_S
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -282,7 +284,7 @@ def _import_all_but(*rooms: str) -> str:
 def _loaded_by(statements: str, *libraries: str) -> set[str]:
     """Run statements in a fresh interpreter and return which of the libraries they loaded."""
     script = f"{statements}\nimport sys\nprint(*(set({libraries!r}) & set(sys.modules)))"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert run.returncode == 0, run.stderr
     return set(run.stdout.split())
 

@@ -20,7 +20,7 @@ import pytest
 
 from agentcore_mcp.cli import main
 from agentcore_mcp.local import LocalAgentCore
-from tests.support.agentcore import WAIT_S
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.support.waiting import WAIT_S
 from tests.test_benchmarks import DARK, LIGHT, luminance
 
 ROOT = Path(__file__).parent.parent
@@ -22,7 +23,7 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Record the demo."""
     file = tmp_path_factory.mktemp("recording") / "demo.svg"
     command = [sys.executable, str(ROOT / "scripts/recording.py"), str(file)]
-    subprocess.run(command, check=True, capture_output=True, timeout=50)
+    subprocess.run(command, check=True, capture_output=True, timeout=WAIT_S)
     return file.read_text("utf-8")
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import agentcore_mcp
 from agentcore_mcp import runtime
+from tests.support.waiting import WAIT_S
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -60,7 +61,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=WAIT_S,
         check=False,
     )
     assert built.returncode == 0, built.stderr
@@ -117,7 +118,7 @@ def test_the_first_page_begins_with_the_command_that_the_readme_has() -> None:
 @pytest.mark.parametrize("script", ["options", "rooms"])
 def test_what_is_made_from_the_code_is_not_stale(script: str) -> None:
     check = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), "--check"]
-    run = subprocess.run(check, capture_output=True, text=True, timeout=30, check=False)
+    run = subprocess.run(check, capture_output=True, text=True, timeout=WAIT_S, check=False)
 
     assert (run.returncode, run.stderr) == (0, "")
 

@@ -18,14 +18,14 @@ import pytest
 
 from tests.support.mcp_hosts import TRANSPORTS, http_server
 from tests.support.node import INSTALL_LIMIT_S, install, require_node
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from agentcore_mcp.local.agentcore import LocalAgentCore
 
 FOLDER = Path(__file__).parent / "typescript"
-CLIENT_LIMIT_S = 45
 # Under --timeout's patience, installing counts as part of the first test.
-pytestmark = [pytest.mark.timeout(INSTALL_LIMIT_S + CLIENT_LIMIT_S), pytest.mark.usefixtures("sdk")]
+pytestmark = [pytest.mark.timeout(INSTALL_LIMIT_S + WAIT_S), pytest.mark.usefixtures("sdk")]
 
 SESSION_ID = "typescript-sdk-session-0123456789abcdef"
 CANCELLED_ASK = "typescript-sdk-cancelled-ask-0123456789"
@@ -55,7 +55,7 @@ async def host(transport: str, runtime: LocalAgentCore, *calls: dict[str, Any]) 
             "node", "client.mjs", json.dumps(plan), cwd=FOLDER, stdin=DEVNULL, stdout=PIPE
         )
         try:
-            output, _ = await asyncio.wait_for(node.communicate(), CLIENT_LIMIT_S)
+            output, _ = await asyncio.wait_for(node.communicate(), WAIT_S)
         finally:
             if node.returncode is None:
                 node.kill()

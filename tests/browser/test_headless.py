@@ -16,14 +16,14 @@ from tests.support.browser import FOLDER
 from tests.support.mcp_hosts import MODES
 from tests.support.node import INSTALL_LIMIT_S, install, require_node
 from tests.support.servers import loopback_server
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-CASE_LIMIT_S = 45
 # Under --timeout's patience, installing counts as part of the first test.
-pytestmark = [pytest.mark.timeout(INSTALL_LIMIT_S + CASE_LIMIT_S), pytest.mark.usefixtures("packages")]
+pytestmark = [pytest.mark.timeout(INSTALL_LIMIT_S + WAIT_S), pytest.mark.usefixtures("packages")]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ async def seen(
             "arguments": {"command": "ls"} if tool == "run_command" else {"prompt": "hi"},
             "click": click,
         }
-        with anyio.fail_after(CASE_LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             node = await create_subprocess_exec(
                 "node", "headless.mjs", json.dumps(plan), cwd=FOLDER, stdin=DEVNULL, stdout=PIPE
             )

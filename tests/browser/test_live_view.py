@@ -20,6 +20,7 @@ from tests.support.mcp_hosts import MODES, TRANSPORTS, http_server
 from tests.support.servers import LAST_CHUNK, Exchange, chunk, chunked, loopback_server
 from tests.support.sse import encode_sse
 from tests.support.tools import EVENT_STREAM, PREFIX, say_hello
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from tests.support.servers import LoopbackServer
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HANDOFF_S = 0.2
 DARK = {
@@ -191,7 +192,7 @@ async def test_stopping_ends_the_session_and_cancelling_the_call(host: Browser, 
         await host.do("until", text="on it")
         await host.do("click", name="Cancel")
         await host.do("until", text="the user cancelled this call")
-        with anyio.fail_after(20):
+        with anyio.fail_after(WAIT_S):
             await agent.hung_up.wait()
         await host.do("click", name="Stop session")
         await host.do("until", text="Session stopped")

@@ -16,12 +16,13 @@ from tests.support.browser import Browser, browser, require_browser
 from tests.support.hosted import hosted_server
 from tests.support.mcp_hosts import http_server
 from tests.support.servers import loopback_server
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -93,7 +94,7 @@ async def test_a_call_that_another_client_has_begun_is_seen_and_its_session_stop
         agent.say("from elsewhere")
         await host.do("until", text="from elsewhere")
         await host.do("click", name=f"Stop {'a' * 40}")
-        with anyio.fail_after(20):
+        with anyio.fail_after(WAIT_S):
             while [operation for operation, _ in agent.requests] != ["invocations", "stopruntimesession"]:
                 await anyio.lowlevel.checkpoint()
         agent.say(None)

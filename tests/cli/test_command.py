@@ -23,12 +23,10 @@ from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
 from tests.support.processes import alive, children
 from tests.support.runtimes import ARN
-from tests.support.waiting import free_port
+from tests.support.waiting import WAIT_S, free_port
 
 if TYPE_CHECKING:
     from click.testing import Result
-
-LIMIT_S = 40
 
 
 def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -40,7 +38,7 @@ def run(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=LIMIT_S,
+        timeout=WAIT_S,
         check=False,
     )
 
@@ -152,7 +150,7 @@ def test_without_standard_error_it_serves() -> None:
 def in_shell(line: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run the command with a shell's redirections."""
     command = ["sh", "-c", f'exec "$0" -m agentcore_mcp {line}', sys.executable]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=WAIT_S, check=False)
 
 
 def test_the_end_of_stdin_ends_the_server_with_success_and_nothing_on_either_stream() -> None:
@@ -205,7 +203,7 @@ async def test_ctrl_c_ends_the_demo_quietly_and_leaves_nothing_running(transport
     async with await anyio.open_process(command, stderr=subprocess.STDOUT, start_new_session=True) as process:
         assert process.stdout is not None
         stdout = BufferedByteReceiveStream(process.stdout)
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             await stdout.receive_until(b"piece 1 of 3", max_bytes=10_000)
             started = children(process.pid)
             os.killpg(process.pid, signal.SIGINT)  # type: ignore[attr-defined, unused-ignore]
@@ -226,7 +224,7 @@ async def test_in_a_terminal_it_says_what_it_waits_for() -> None:
         os.close(theirs)
         assert process.stdout is not None
         assert process.stderr is not None
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             said = await BufferedByteReceiveStream(process.stderr).receive_until(b"ends it.\n", max_bytes=1000)
             os.write(ours, b"\x04")  # Ctrl-D
             status = await process.wait()
@@ -253,7 +251,7 @@ async def test_serve_ends_on_a_signal_with_success_and_without_its_local_agentco
     async with await anyio.open_process(command, stdout=None) as process:
         assert process.stderr is not None
         stderr = BufferedByteReceiveStream(process.stderr)
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             await stderr.receive_until(b"\n", max_bytes=1000)
             started = children(process.pid)
             process.send_signal(getattr(signal, name))
@@ -300,7 +298,9 @@ def test_a_shell_completes_commands_and_hosts(shell: str) -> None:
 
 def _completion(environ: dict[str, str]) -> str:
     command = [str(Path(sys.executable).parent / "agentcore-mcp")]
-    run = subprocess.run(command, env={**os.environ, **environ}, capture_output=True, text=True, timeout=30, check=True)
+    run = subprocess.run(
+        command, env={**os.environ, **environ}, capture_output=True, text=True, timeout=WAIT_S, check=True
+    )
     return run.stdout
 
 
@@ -316,7 +316,7 @@ def test_a_server_says_where_it_is_reached_and_what_it_waits_for(tmp_path: Path)
         assert process.stderr is not None
         lines = [process.stderr.readline(), process.stderr.readline()]
         process.terminate()
-        lines.append(process.communicate(timeout=LIMIT_S)[1])
+        lines.append(process.communicate(timeout=WAIT_S)[1])
 
     start = f"serving MCP for https://agents.example.com/mcp (metrics on 127.0.0.1:{metrics}) at http://127.0.0.1:"
     assert lines[0].startswith(f"agentcore-mcp: {start}")

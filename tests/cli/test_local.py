@@ -15,7 +15,8 @@ from click.testing import CliRunner
 
 from agentcore_mcp.cli import main
 from agentcore_mcp.cli.local import local
-from tests.support.agentcore import WAIT_S, Boto, new_session_id
+from tests.support.agentcore import Boto, new_session_id
+from tests.support.waiting import WAIT_S
 
 APPS_THAT_ARE_NONE = [
     *("agent", "agent:", ":app", "agent.py:app", "./agent:app", "a b:app"),

@@ -21,6 +21,7 @@ from tests.support.mcp_hosts import http_server
 from tests.support.redis import redis_server
 from tests.support.servers import loopback_server, reply
 from tests.support.tools import PREFIX, data_of, operations, say_hello
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,7 +150,7 @@ async def test_no_operators_token_stops_what_only_its_callers_can(tmp_path: Path
     """An agent that gets its callers' own tokens would get the operator's."""
     audience = [PUBLIC_URL, "runtime"]
     with running_issuer() as issuer:
-        async with loopback_server(say_hello) as runtime, httpx2.AsyncClient(timeout=30, trust_env=False) as http:
+        async with loopback_server(say_hello) as runtime, httpx2.AsyncClient(timeout=WAIT_S, trust_env=False) as http:
             config = written(tmp_path, [issuer], runtime, agents={"one": ""})
             passing = config.read_text().replace("{ none = true }", '{ pass_through = { audience = "runtime" } }')
             config.write_text(passing)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agentcore_mcp.config.installation import KEY_BYTES, installation_key
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +36,7 @@ class Together(dict[str, str]):
 
     def __init__(self, many: int, folder: Path) -> None:
         super().__init__(XDG_STATE_HOME=str(folder))
-        self._barrier = threading.Barrier(many, timeout=10)
+        self._barrier = threading.Barrier(many, timeout=WAIT_S)
 
     def get(self, key: str, default: str = "") -> str:  # type: ignore[override]
         self._barrier.wait()

@@ -24,7 +24,8 @@ from starlette.routing import Route
 from agentcore_mcp.hosting import BedrockAgentCoreApp, BedrockAgentCoreContext, PingStatus
 from agentcore_mcp.hosting.app import default_host
 from agentcore_mcp.hosting.logs import LOGGER_NAME
-from tests.support.serving import READ_LIMIT_S, exchange, http_request, serving
+from tests.support.serving import exchange, http_request, serving
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-LIMIT_S = 10
 # The threads that anyio gives to blocking code, all of which handlers may occupy.
 HANDLER_THREADS = 40
 
@@ -71,16 +71,16 @@ def test_ping_answers_while_an_async_handler_blocks() -> None:
 
     async def handler(payload: Any) -> bool:
         entered.set()
-        return release.wait(LIMIT_S)
+        return release.wait(WAIT_S)
 
     with serving(app_of(handler)) as port, ThreadPoolExecutor() as clients:
         answer = clients.submit(exchange, port, ask())
-        assert entered.wait(LIMIT_S)
+        assert entered.wait(WAIT_S)
 
         assert b'"Healthy"' in exchange(port, PING)
 
         release.set()
-        assert body_of(answer.result(LIMIT_S)) == b"true"
+        assert body_of(answer.result(WAIT_S)) == b"true"
 
 
 def test_ping_answers_while_an_async_generator_blocks() -> None:
@@ -88,16 +88,16 @@ def test_ping_answers_while_an_async_generator_blocks() -> None:
 
     async def handler(payload: Any) -> AsyncIterator[bool]:
         entered.set()
-        yield release.wait(LIMIT_S)
+        yield release.wait(WAIT_S)
 
     with serving(app_of(handler)) as port, ThreadPoolExecutor() as clients:
         answer = clients.submit(exchange, port, ask())
-        assert entered.wait(LIMIT_S)
+        assert entered.wait(WAIT_S)
 
         assert b'"Healthy"' in exchange(port, PING)
 
         release.set()
-        assert events_of(answer.result(LIMIT_S)) == [True]
+        assert events_of(answer.result(WAIT_S)) == [True]
 
 
 def test_ping_answers_while_every_handler_thread_is_blocked() -> None:
@@ -105,17 +105,17 @@ def test_ping_answers_while_every_handler_thread_is_blocked() -> None:
 
     def handler(payload: Any) -> bool:
         entered.release()
-        return release.wait(LIMIT_S)
+        return release.wait(WAIT_S)
 
     with serving(app_of(handler)) as port, ThreadPoolExecutor(HANDLER_THREADS + 5) as clients:
         answers = [clients.submit(exchange, port, ask()) for _ in range(HANDLER_THREADS + 5)]
         for _ in range(HANDLER_THREADS):
-            assert entered.acquire(timeout=LIMIT_S)
+            assert entered.acquire(timeout=WAIT_S)
 
         assert b'"Healthy"' in exchange(port, PING)
 
         release.set()
-        assert {body_of(answer.result(LIMIT_S)) for answer in answers} == {b"true"}
+        assert {body_of(answer.result(WAIT_S)) for answer in answers} == {b"true"}
 
 
 class _Laborious:
@@ -126,7 +126,7 @@ class _Laborious:
 
     def model_dump(self) -> dict[str, bool]:
         self.entered.set()
-        return {"released": self.release.wait(LIMIT_S)}
+        return {"released": self.release.wait(WAIT_S)}
 
 
 def _laborious(value: Any) -> Any:
@@ -151,12 +151,12 @@ def test_ping_answers_while_a_value_becomes_json(kind: Any) -> None:
 
     with serving(app_of(lambda payload: kind(value))) as port, ThreadPoolExecutor() as clients:
         answer = clients.submit(exchange, port, ask())
-        assert value.entered.wait(LIMIT_S)
+        assert value.entered.wait(WAIT_S)
 
         assert b'"Healthy"' in exchange(port, PING)
 
         value.release.set()
-        assert b'{"released": true}' in answer.result(LIMIT_S)
+        assert b'{"released": true}' in answer.result(WAIT_S)
 
 
 def test_the_first_piece_is_on_the_line_before_the_second_exists() -> None:
@@ -169,7 +169,7 @@ def test_the_first_piece_is_on_the_line_before_the_second_exists() -> None:
         await release.wait()
         yield "second"
 
-    with serving(app_of(handler)) as port, socket.create_connection(("127.0.0.1", port), READ_LIMIT_S) as connection:
+    with serving(app_of(handler)) as port, socket.create_connection(("127.0.0.1", port), WAIT_S) as connection:
         connection.sendall(ask())
         read_until(connection, b'data: "first"\n\n')
         loops[0].call_soon_threadsafe(release.set)
@@ -205,11 +205,11 @@ def test_a_client_that_goes_away_ends_the_generator(generator: Any) -> None:
     closed = threading.Event()
 
     with serving(app_of(lambda payload: generator("first", closed))) as port:
-        with socket.create_connection(("127.0.0.1", port), READ_LIMIT_S) as connection:
+        with socket.create_connection(("127.0.0.1", port), WAIT_S) as connection:
             connection.sendall(ask())
             read_until(connection, b"first")
 
-        assert closed.wait(LIMIT_S)
+        assert closed.wait(WAIT_S)
         assert b'"Healthy"' in exchange(port, PING)
 
 
@@ -222,27 +222,27 @@ def test_a_client_that_goes_away_from_a_blocked_generator_holds_up_nobody() -> N
             return
         try:
             yield "first"
-            release.wait(LIMIT_S)
+            release.wait(WAIT_S)
             yield "nobody reads this"
         finally:
             closed.set()
 
     with serving(app_of(handler)) as port:
-        with socket.create_connection(("127.0.0.1", port), READ_LIMIT_S) as connection:
+        with socket.create_connection(("127.0.0.1", port), WAIT_S) as connection:
             connection.sendall(ask())
             read_until(connection, b"first")
         assert b'"Healthy"' in exchange(port, PING)
         release.set()
 
         assert events_of(exchange(port, ask("next"))) == ["next"]
-        assert closed.wait(LIMIT_S)
+        assert closed.wait(WAIT_S)
 
 
 def test_a_generator_may_hold_a_timeout_open_across_its_pieces() -> None:
     """It runs in one task from beginning to end, as agents with open MCP clients need it."""
 
     async def handler(payload: Any) -> AsyncIterator[int]:
-        async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(WAIT_S), asyncio.TaskGroup() as tasks:
             for n in range(3):
                 task = tasks.create_task(asyncio.sleep(0, n))
                 yield await task
@@ -298,11 +298,11 @@ def test_sys_exit_while_a_stream_that_nobody_reads_is_cleaned_up_is_an_error_and
     app.logger.addHandler(listener)
     try:
         with serving(app) as port:
-            with socket.create_connection(("127.0.0.1", port), READ_LIMIT_S) as connection:
+            with socket.create_connection(("127.0.0.1", port), WAIT_S) as connection:
                 connection.sendall(ask())
                 read_until(connection, b"first")
 
-            assert failed.wait(LIMIT_S)
+            assert failed.wait(WAIT_S)
             assert b'"Healthy"' in exchange(port, PING)
     finally:
         app.logger.removeHandler(listener)
@@ -424,17 +424,17 @@ def test_a_debug_action_that_waits_for_the_agents_own_check_holds_up_nobody() ->
     @app.ping
     def check() -> PingStatus:
         entered.set()
-        release.wait(LIMIT_S)
+        release.wait(WAIT_S)
         return PingStatus.HEALTHY_BUSY
 
     with serving(app) as port, ThreadPoolExecutor() as clients:
         status = clients.submit(exchange, port, ask({"_agent_core_app_action": "ping_status"}))
-        assert entered.wait(LIMIT_S)
+        assert entered.wait(WAIT_S)
 
         assert body_of(exchange(port, ask("hello"))) == b'"hello"'
 
         release.set()
-        assert b'"HealthyBusy"' in status.result(LIMIT_S)
+        assert b'"HealthyBusy"' in status.result(WAIT_S)
 
 
 @pytest.mark.parametrize("raised", [False, True])
@@ -461,10 +461,10 @@ def test_a_client_that_goes_away_while_it_sends_is_no_error(caplog: pytest.LogCa
     head = http_request("POST", "/invocations", b"12")[:-1]
 
     with serving(app_of(lambda payload: payload)) as port, caplog.at_level(logging.INFO):
-        with socket.create_connection(("127.0.0.1", port), READ_LIMIT_S) as connection:
+        with socket.create_connection(("127.0.0.1", port), WAIT_S) as connection:
             connection.sendall(head)
             assert b'"Healthy"' in exchange(port, PING)  # by now the app reads
-        deadline = time.monotonic() + LIMIT_S
+        deadline = time.monotonic() + WAIT_S
         while "gone away" not in caplog.text:
             assert time.monotonic() < deadline
             exchange(port, PING)
@@ -481,7 +481,7 @@ def test_a_debug_action_lists_the_running_tasks() -> None:
 
     assert info["active_count"] == 1
     assert info["running_jobs"][0]["name"] == "indexing"
-    assert 0 <= info["running_jobs"][0]["duration"] < LIMIT_S
+    assert 0 <= info["running_jobs"][0]["duration"] < WAIT_S
 
 
 def test_an_async_handler_behind_a_decorator_that_is_not_async_is_awaited() -> None:
@@ -601,7 +601,7 @@ def test_a_background_task_started_by_a_handler_outlives_its_answer() -> None:
 
     @app.async_task
     async def work() -> None:
-        await asyncio.to_thread(release.wait, LIMIT_S)
+        await asyncio.to_thread(release.wait, WAIT_S)
 
     @app.entrypoint
     async def handler(payload: Any) -> str:
@@ -615,6 +615,6 @@ def test_a_background_task_started_by_a_handler_outlives_its_answer() -> None:
 
         release.set()
 
-        deadline = time.monotonic() + LIMIT_S
+        deadline = time.monotonic() + WAIT_S
         while b'"Healthy"' not in exchange(port, PING):
             assert time.monotonic() < deadline

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agentcore_mcp.local.agentcore import LocalAgentCore
-from tests.support.agentcore import WAIT_S
+from tests.support.waiting import WAIT_S
 
 PAGE = Path(__file__).parents[2] / "docs/hosting.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)

@@ -9,16 +9,12 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.support.serving import exchange, http_request
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-START_LIMIT_S = 30
-STOP_LIMIT_S = 10
 
 # The patterns of the published overview in one program.
 PROGRAM = """
@@ -90,15 +86,14 @@ def running(program: str, directory: Path) -> Iterator[int]:
             said += line
         yield int(found[1])
         process.send_signal(signal.SIGINT)
-        said += process.communicate(timeout=STOP_LIMIT_S)[1]
+        said += process.communicate(timeout=WAIT_S)[1]
         assert "Finished server process" in said
     finally:
         process.kill()
-        process.wait(STOP_LIMIT_S)
+        process.wait(WAIT_S)
         process.stderr.close()
 
 
-@pytest.mark.timeout(2 * START_LIMIT_S + 2 * STOP_LIMIT_S)
 def test_only_the_imports_change(tmp_path: Path) -> None:
     answers = []
     for program in (PROGRAM, OUR_PROGRAM):

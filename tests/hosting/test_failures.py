@@ -16,11 +16,10 @@ from websockets.sync.client import connect
 from agentcore_mcp.hosting import BedrockAgentCoreApp
 from agentcore_mcp.hosting.failures import contained, text_of
 from tests.support.serving import exchange, http_request, serving
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-
-LIMIT_S = 10
 
 
 class _Panic(BaseException):
@@ -89,7 +88,7 @@ async def _cancelling(error: BaseException) -> Any:
     """Cancel everything, as clean-up code does that takes the loop for its own."""
     for task in asyncio.all_tasks():
         task.cancel()
-    await asyncio.sleep(LIMIT_S)
+    await asyncio.sleep(WAIT_S)
     raise error
 
 
@@ -181,7 +180,7 @@ def test_what_a_websocket_handler_raises_closes_the_connection_alone(error: str)
     with serving(app) as port:
         for _ in range(2):
             with connect(f"ws://127.0.0.1:{port}/ws") as client, pytest.raises(ConnectionClosed) as closed:
-                client.recv(LIMIT_S)
+                client.recv(WAIT_S)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1011
 
@@ -189,7 +188,7 @@ def test_what_a_websocket_handler_raises_closes_the_connection_alone(error: str)
 async def test_the_tasks_own_cancellation_is_left_alone() -> None:
     async def waiting() -> None:
         with contained():
-            await asyncio.sleep(LIMIT_S)
+            await asyncio.sleep(WAIT_S)
 
     task = asyncio.create_task(waiting())
     await asyncio.sleep(0)

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from agentcore_mcp.hosting.health import Health, PingStatus
+from tests.support.waiting import WAIT_S
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_tasks_may_come_and_go_from_many_threads(health: Health) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(WAIT_S)
 
     assert health.task_info() == {"active_count": 0, "running_jobs": []}
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agentcore_mcp.hosting.sample import HELP, app
-from tests.support.serving import READ_LIMIT_S, exchange, http_request, serving
+from tests.support.serving import exchange, http_request, serving
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +96,7 @@ def test_it_sees_the_files_of_its_directory(session: Session, directory: Path) -
 
 
 def test_behind_the_gate_nothing_is_said_before_the_file_is_there(port: int, session: Session, directory: Path) -> None:
-    with socket.create_connection(("127.0.0.1", port), READ_LIMIT_S) as connection:
+    with socket.create_connection(("127.0.0.1", port), WAIT_S) as connection:
         connection.sendall(session.request({"prompt": "gate Go.txt"}))
         received = b""
         while b"Go.txt" not in received:

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from agentcore_mcp.hosting import BedrockAgentCoreApp
 from agentcore_mcp.hosting.telemetry import trace_context
 from tests.support.serving import exchange, http_request, serving
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -90,7 +91,7 @@ def test_without_opentelemetry_a_handler_works_all_the_same() -> None:
         "from agentcore_mcp.hosting.telemetry import trace_context\n"
         "with trace_context(Headers({'baggage': 'a=1'})): print('worked')"
     )
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=WAIT_S, check=False)
 
     assert run.stdout == "worked\n", run.stderr
 
@@ -105,7 +106,7 @@ def test_with_a_propagator_that_is_not_installed_a_handler_works_all_the_same() 
     )
     environ = {**os.environ, "OTEL_PROPAGATORS": "tracecontext,of-another-planet"}
     run = subprocess.run(
-        [sys.executable, "-c", script], env=environ, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", script], env=environ, capture_output=True, text=True, timeout=WAIT_S, check=False
     )
 
     assert run.stdout == "worked\nworked\n", run.stderr

@@ -18,11 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from agentcore_mcp.hosting import BedrockAgentCoreApp
 from agentcore_mcp.hosting.streaming import JSONAnswer, encode_json
 from tests.support.serving import exchange, http_request, serving
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-LIMIT_S = 20
 
 
 @dataclass
@@ -189,7 +188,7 @@ def test_nothing_else_waits_for_a_value_without_end() -> None:
         answers = [clients.submit(exchange, port, http_request("POST", "/invocations", b'"endless"')) for _ in range(3)]
         assert b"at once" in exchange(port, http_request("POST", "/invocations", b"null"))
         assert b'"Healthy"' in exchange(port, http_request("GET", "/ping"))
-        assert all(b"<too_" in answer.result(LIMIT_S) for answer in answers)
+        assert all(b"<too_" in answer.result(WAIT_S) for answer in answers)
 
 
 EDGES = [-0.0, 5e-324, sys.float_info.max, 10**400]

@@ -11,6 +11,7 @@ from websockets.sync.client import connect
 
 from tests.hosting.agents import OURS, PUBLISHED
 from tests.support.serving import exchange, http_request, serving
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from starlette.websockets import WebSocket
@@ -21,7 +22,6 @@ pytestmark = [
 ]
 
 SESSION = {"X-Amzn-Bedrock-AgentCore-Runtime-Session-Id": "session-1", "X-Tenant": "t"}
-LIMIT_S = 10
 
 
 def test_a_handler_talks_both_ways_and_knows_its_session(sdk: Any) -> None:
@@ -38,10 +38,10 @@ def test_a_handler_talks_both_ways_and_knows_its_session(sdk: Any) -> None:
     with serving(app) as port, connect(f"ws://127.0.0.1:{port}/ws", additional_headers=SESSION) as client:
         for n in range(2):
             client.send(json.dumps(n))
-            assert json.loads(client.recv(LIMIT_S)) == [n, "session-1", "t"]
+            assert json.loads(client.recv(WAIT_S)) == [n, "session-1", "t"]
         client.send('"bye"')
         with pytest.raises(ConnectionClosed) as closed:
-            client.recv(LIMIT_S)
+            client.recv(WAIT_S)
 
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1000
@@ -60,7 +60,7 @@ def test_a_failing_handler_closes_with_an_internal_error(sdk: Any) -> None:
         connect(f"ws://127.0.0.1:{port}/ws") as client,
         pytest.raises(ConnectionClosed) as closed,
     ):
-        client.recv(LIMIT_S)
+        client.recv(WAIT_S)
 
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1011

@@ -15,11 +15,11 @@ import pytest
 from agentcore_mcp.hosting import BedrockAgentCoreApp
 from agentcore_mcp.hosting.worker import WorkerLoop
 from tests.support.serving import exchange, http_request, serving
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-LIMIT_S = 10
 
 _colour: ContextVar[str] = ContextVar("colour", default="none")
 
@@ -62,12 +62,12 @@ async def test_cancelling_the_wait_cancels_the_work() -> None:
             raise
 
     waiting = asyncio.create_task(WorkerLoop().run(work))
-    assert await asyncio.to_thread(started.wait, LIMIT_S)
+    assert await asyncio.to_thread(started.wait, WAIT_S)
     waiting.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert await asyncio.to_thread(cancelled.wait, LIMIT_S)
+    assert await asyncio.to_thread(cancelled.wait, WAIT_S)
 
 
 async def test_all_work_shares_one_loop() -> None:
@@ -158,7 +158,7 @@ async def test_closing_the_iteration_closes_the_generator_wherever_it_is() -> No
         assert await anext(pieces) == 1
         await pieces.aclose()
 
-        assert await asyncio.to_thread(closed.acquire, timeout=LIMIT_S)
+        assert await asyncio.to_thread(closed.acquire, timeout=WAIT_S)
 
 
 async def test_a_generator_that_ignores_its_cancellation_ends_at_its_next_piece() -> None:
@@ -179,7 +179,7 @@ async def test_a_generator_that_ignores_its_cancellation_ends_at_its_next_piece(
     assert await anext(pieces) == 1
     await pieces.aclose()
 
-    assert await asyncio.to_thread(closed.wait, LIMIT_S)
+    assert await asyncio.to_thread(closed.wait, WAIT_S)
     assert cancelled.is_set()
 
 
@@ -223,15 +223,15 @@ async def test_a_background_task_that_would_end_the_loop_ends_only_itself(backgr
     async def start() -> str:
         tasks.append(asyncio.create_task(background()))
         started.set()
-        await asyncio.to_thread(release.wait, LIMIT_S)
+        await asyncio.to_thread(release.wait, WAIT_S)
         return "went on"
 
     waiting = asyncio.create_task(worker.run(start))
-    assert await asyncio.to_thread(started.wait, LIMIT_S)
-    await asyncio.wait_for(worker.run(_nothing), LIMIT_S)
+    assert await asyncio.to_thread(started.wait, WAIT_S)
+    await asyncio.wait_for(worker.run(_nothing), WAIT_S)
     release.set()
 
-    assert await asyncio.wait_for(waiting, LIMIT_S) == "went on"
+    assert await asyncio.wait_for(waiting, WAIT_S) == "went on"
     tasks[0].exception()  # it is done, and has been looked at
 
 
@@ -241,7 +241,7 @@ def test_a_reader_whose_loop_is_gone_leaves_the_worker_alive() -> None:
 
     async def source() -> AsyncGenerator[int]:
         yield 1
-        release.wait(LIMIT_S)
+        release.wait(WAIT_S)
         yield 2
 
     async def read_one() -> None:
@@ -263,10 +263,10 @@ async def test_a_running_loop_that_instrumentation_brings_into_the_thread_is_cle
     worker = WorkerLoop()
     threading.setprofile(leak)
     try:
-        await asyncio.wait_for(worker.run(_nothing), LIMIT_S)
+        await asyncio.wait_for(worker.run(_nothing), WAIT_S)
     finally:
         threading.setprofile(None)
-    assert await asyncio.wait_for(anext(worker.iterate(_numbers(1), copy_context())), LIMIT_S) == 0
+    assert await asyncio.wait_for(anext(worker.iterate(_numbers(1), copy_context())), WAIT_S) == 0
 
 
 def _break() -> None:
@@ -312,15 +312,15 @@ def test_when_the_thread_ends_its_calls_fail_and_another_takes_over() -> None:
 
     with serving(app) as port, ThreadPoolExecutor() as clients:
         streamed, waited = clients.submit(ask, "stream"), clients.submit(ask, "wait")
-        assert all(started.acquire(timeout=LIMIT_S) for _ in range(2))
+        assert all(started.acquire(timeout=WAIT_S) for _ in range(2))
         assert b'"HealthyBusy"' in exchange(port, http_request("GET", "/ping"))
 
         assert ask("break").startswith(b"HTTP/1.1 500 ")
-        assert waited.result(LIMIT_S).startswith(b"HTTP/1.1 500 ")
-        assert b"the agent's event loop has ended: MemoryError()" in waited.result(LIMIT_S)
-        assert b'data: "first"' in streamed.result(LIMIT_S)
-        assert b"the agent's event loop has ended: MemoryError()" in streamed.result(LIMIT_S)
-        assert cleaned_up.wait(LIMIT_S)
+        assert waited.result(WAIT_S).startswith(b"HTTP/1.1 500 ")
+        assert b"the agent's event loop has ended: MemoryError()" in waited.result(WAIT_S)
+        assert b'data: "first"' in streamed.result(WAIT_S)
+        assert b"the agent's event loop has ended: MemoryError()" in streamed.result(WAIT_S)
+        assert cleaned_up.wait(WAIT_S)
         assert b'"Healthy"' in exchange(port, http_request("GET", "/ping"))
         assert ask("again").startswith(b"HTTP/1.1 200 ")
     gc.collect()  # what is left of the loop, before its warnings are no longer expected

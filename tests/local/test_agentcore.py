@@ -25,8 +25,9 @@ from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.local.child import STOP_TIMEOUT_S
 from agentcore_mcp.local.sandbox.agent import LINE_MAX_BYTES
 from agentcore_mcp.wire.characters import visible
-from tests.support.agentcore import WAIT_S, Boto, eventually, new_session_id
+from tests.support.agentcore import Boto, eventually, new_session_id
 from tests.support.processes import alive
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

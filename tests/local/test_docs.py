@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agentcore_mcp.local.settings import hosted_agents
-from tests.support.agentcore import WAIT_S
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from agentcore_mcp.local import LocalAgentCore

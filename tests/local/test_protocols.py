@@ -23,8 +23,8 @@ from mcp.client.streamable_http import streamable_http_client
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.wire.headers import MCP_SESSION_HEADER
 from agentcore_mcp.wire.sse import SSEDecoder
-from tests.support.agentcore import WAIT_S, Boto, connected, error_code, eventually, new_session_id
-from tests.support.waiting import free_port
+from tests.support.agentcore import Boto, connected, error_code, eventually, new_session_id
+from tests.support.waiting import WAIT_S, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

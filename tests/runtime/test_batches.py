@@ -14,8 +14,9 @@ from agentcore_mcp.errors import AgentError, StreamInterruptedError
 from agentcore_mcp.runtime import NoAuth, RuntimeClient
 from agentcore_mcp.wire.eventstream import CommandEvent, ContentDelta, ContentStart, ContentStop, encode_command_event
 from tests.support.clients import ARN, SESSION_ID, client_of
-from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked
+from tests.support.servers import LAST_CHUNK, Exchange, chunk, chunked
 from tests.support.sse import encode_sse
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -32,8 +32,9 @@ from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.aws import fake_session
 from tests.support.clients import ARN, ONCE, REGION, SESSION_ID
 from tests.support.sdk import TOKEN, Async, Blocking, Manner, sdk_of
-from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked, head, loopback_server, reply
+from tests.support.servers import LAST_CHUNK, Exchange, chunk, chunked, head, loopback_server, reply
 from tests.support.tls import loopback_certificate
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,7 +24,8 @@ from agentcore_mcp.runtime.auth.roles import ConfiguredSession
 from agentcore_mcp.runtime.discovery import DiscoveredRuntime, RuntimeFacts, list_runtimes, runtime_facts
 from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, fake_session
-from tests.support.servers import WAIT_S, Exchange, loopback_server, reply
+from tests.support.servers import Exchange, loopback_server, reply
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,6 +13,7 @@ from botocore.loaders import create_loader
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.runtime.endpoints import endpoint_for
 from agentcore_mcp.wire.ids import RuntimeArn
+from tests.support.waiting import WAIT_S
 
 ARN = RuntimeArn("aws", "us-west-2", "123456789012", "demo-abcdefghij")
 
@@ -161,6 +162,8 @@ def test_the_standard_partition_needs_no_botocore() -> None:
         "print('botocore' in sys.modules)\n"
     )
 
-    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
+    out = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=WAIT_S
+    ).stdout
 
     assert out.split() == ["False", "True"]

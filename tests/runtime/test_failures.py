@@ -35,7 +35,8 @@ from agentcore_mcp.wire.eventstream.events import encode_exception
 from agentcore_mcp.wire.pieces import ANSWER_MAX_BYTES
 from agentcore_mcp.wire.refusals import FOREIGN
 from tests.support.clients import ARN, SESSION_ID, client_of
-from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked, head, loopback_server, reply
+from tests.support.servers import LAST_CHUNK, Exchange, chunk, chunked, head, loopback_server, reply
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -25,7 +25,8 @@ from agentcore_mcp.errors import (
 from agentcore_mcp.wire.eventstream import ContentStart, ContentStop, encode_command_event
 from tests.support.clients import SESSION_ID
 from tests.support.sdk import TOKEN, Async, Blocking, Manner, sdk_of
-from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked, head, reply
+from tests.support.servers import LAST_CHUNK, Exchange, chunk, chunked, head, reply
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,7 +20,8 @@ from agentcore_mcp.wire.eventstream import (
 from agentcore_mcp.wire.sse import SSEDecoder
 from tests.support.clients import SESSION_ID
 from tests.support.sdk import TOKEN, Async, Blocking, Manner, sdk_of
-from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked, head
+from tests.support.servers import LAST_CHUNK, Exchange, chunk, chunked, head
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

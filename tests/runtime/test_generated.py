@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import WAIT_S
+
 ROOT = Path(__file__).parent.parent.parent
 BLOCKING = ROOT / "agentcore_mcp" / "runtime" / "blocking"
 GENERATED = sorted(path for path in BLOCKING.glob("*.py") if path.name != "__init__.py")
@@ -16,7 +18,7 @@ GENERATED = sorted(path for path in BLOCKING.glob("*.py") if path.name != "__ini
 
 def test_no_blocking_module_is_stale_or_edited() -> None:
     check = [sys.executable, str(ROOT / "scripts" / "unasync.py"), "--check"]
-    run = subprocess.run(check, capture_output=True, text=True, timeout=30, check=False)
+    run = subprocess.run(check, capture_output=True, text=True, timeout=WAIT_S, check=False)
 
     assert (run.returncode, run.stderr) == (0, "")
 

@@ -15,6 +15,7 @@ import pytest
 import agentcore_mcp
 from agentcore_mcp import runtime
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStart, ContentStop
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,6 +135,6 @@ def test_the_walk_sees_returns_fields_and_errors() -> None:
 )
 def test_nothing_is_loaded_before_it_is_needed(statement: str, too_heavy: str) -> None:
     script = f"{statement}; import sys; print(*(set({too_heavy.split()!r}) & set(sys.modules)))"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True)
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=WAIT_S, check=True)
 
     assert run.stdout == "\n"

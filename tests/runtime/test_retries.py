@@ -30,7 +30,8 @@ from tests.support.agentcore import Boto, new_session_id
 from tests.support.aws import fake_session
 from tests.support.clients import ARN, SESSION_ID, client_of
 from tests.support.sdk import Async, Blocking, Manner, sdk_of
-from tests.support.servers import WAIT_S, Exchange, head, loopback_server, reply
+from tests.support.servers import Exchange, head, loopback_server, reply
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

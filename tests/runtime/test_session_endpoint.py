@@ -18,6 +18,7 @@ from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.support.servers import Exchange, loopback_server, reply
 from tests.support.tls import loopback_certificate
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -81,7 +82,7 @@ async def test_with_a_token_a_body_is_sent_while_it_comes() -> None:
 
     async def pieces() -> AsyncIterator[bytes]:
         yield b"first"
-        await asyncio.wait_for(begun.wait(), 20)
+        await asyncio.wait_for(begun.wait(), WAIT_S)
         yield b"second"
 
     async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

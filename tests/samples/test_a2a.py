@@ -23,7 +23,8 @@ from a2a.types import (
 from a2a.utils.errors import A2AError
 
 from agentcore_mcp.wire.headers import SESSION_HEADER
-from tests.support.agentcore import WAIT_S, new_session_id
+from tests.support.agentcore import new_session_id
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

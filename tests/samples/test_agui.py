@@ -11,7 +11,8 @@ from ag_ui.core import Event, EventType, RunAgentInput
 from pydantic import TypeAdapter
 
 from agentcore_mcp.wire.headers import SESSION_HEADER
-from tests.support.agentcore import WAIT_S, new_session_id
+from tests.support.agentcore import new_session_id
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from ag_ui.core import BaseEvent

@@ -11,7 +11,8 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ElicitResult
 
 from agentcore_mcp.wire.headers import SESSION_HEADER
-from tests.support.agentcore import WAIT_S, new_session_id
+from tests.support.agentcore import new_session_id
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from mcp.types import ElicitRequestParams

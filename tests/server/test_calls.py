@@ -22,11 +22,11 @@ from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.processes import nameless_files
 from tests.support.runtimes import ARN
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-LIMIT_S = 5
 
 FAR = Target(Agent(name="far", arn=RuntimeArn.parse(ARN)), NoAuth(), None)
 
@@ -78,7 +78,7 @@ async def test_a_host_that_stalls_is_no_hindrance_to_handing_a_call_over() -> No
     async with running(calls):
         work = Work()
         calls.start(work.call, work)
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             assert not await calls.attend(work.call, stall, first="hello", handoff_after_s=0.01)
             work.go_on.set()
             assert await calls.attend(work.call, ignore, first="hello", handoff_after_s=None)
@@ -93,7 +93,7 @@ async def test_cancelling_the_wait_cancels_the_work() -> None:
         calls.start(work.call, work)
         with anyio.move_on_after(0.01):
             await calls.attend(work.call, ignore, first="hello", handoff_after_s=None)
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             while not work.call.finished:
                 await anyio.lowlevel.checkpoint()
 
@@ -120,7 +120,7 @@ async def test_a_call_that_nobody_collects_in_time_tells_so_when_it_is_collected
         assert not await calls.attend(work.call, ignore, first="hello", handoff_after_s=0.01)
         assert work.call.deadline is not None
         work.call.cancel()  # as its deadline would do
-        with anyio.fail_after(LIMIT_S), pytest.raises(ResponseTimeoutError, match="without being collected"):
+        with anyio.fail_after(WAIT_S), pytest.raises(ResponseTimeoutError, match="without being collected"):
             await calls.attend(
                 await calls.collectable(work.call.handle, "invoke_agent"), ignore, first="", handoff_after_s=None
             )
@@ -147,7 +147,7 @@ async def test_a_cancelled_call_leaves_no_file_open() -> None:
         assert nameless_files() > before
         with anyio.move_on_after(0.01):
             await calls.attend(work.call, ignore, first="hello", handoff_after_s=None)
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             while nameless_files() != before:
                 await anyio.lowlevel.checkpoint()
 
@@ -202,7 +202,7 @@ async def test_no_more_calls_go_on_unattended_than_may_and_one_too_many_says_why
             assert not await calls.attend(work.call, listen, first="hello", handoff_after_s=0.3)
             left.append(work)
 
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             async with anyio.create_task_group() as tasks:
                 for work in works:
                     calls.start(work.call, work)
@@ -225,7 +225,7 @@ async def test_a_call_that_is_being_waited_for_can_be_read_and_not_be_collected_
         calls.start(work.call, work)
         assert not await calls.attend(work.call, ignore, first="hello", handoff_after_s=0.01)
         handle = work.call.handle
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             async with anyio.create_task_group() as tasks:
 
                 async def collect() -> None:
@@ -245,7 +245,7 @@ async def test_a_handle_of_no_use_any_more_says_why() -> None:
     async with running(calls):
         whole, cancelled, uncollected = Work(), Work(), Work()
         works = [Work() for _ in range(KEPT_MAX_CALLS + 1)]
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             await tell(calls, whole.call)
             with pytest.raises(InvalidRequestError, match="was collected to its end, and its results were complete"):
                 await calls.named(whole.call.handle)
@@ -297,11 +297,11 @@ async def test_a_call_is_given_up_once_if_telling_its_progress_fails() -> None:
     calls, work = Calls(), Work()
     async with running(calls):
         calls.start(work.call, work)
-        with anyio.fail_after(LIMIT_S), pytest.raises(BrokenError):
+        with anyio.fail_after(WAIT_S), pytest.raises(BrokenError):
             await calls.attend(work.call, break_down, first="hello", handoff_after_s=None)
         task = work.call.task
         assert task is not None
-        await asyncio.wait([task], timeout=LIMIT_S)
+        await asyncio.wait([task], timeout=WAIT_S)
 
     with pytest.raises(InvalidRequestError, match="was cancelled"):
         await calls.named(work.call.handle)

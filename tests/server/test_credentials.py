@@ -21,9 +21,10 @@ from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.credentials import Credentials
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.support.oauth import CLIENT_ID, CLIENT_SECRET, authorization_server
-from tests.support.servers import WAIT_S, Exchange, loopback_server, reply
+from tests.support.servers import Exchange, loopback_server, reply
 from tests.support.serving import serving
 from tests.support.tls import loopback_certificate
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,8 @@ from agentcore_mcp import create_server
 from agentcore_mcp.config import Agent, Auth, Settings
 from agentcore_mcp.local import LocalAgentCore
 from agentcore_mcp.wire.ids import RuntimeArn
-from tests.support.tools import LIMIT_S, text_of
+from tests.support.tools import text_of
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,7 @@ async def made(client: Client, call: dict[str, Any], handle: str) -> tuple[dict[
         messages.append((message or "").removesuffix("\n"))
 
     arguments = {name: handle if value == "HANDLE" else value for name, value in call["arguments"].items()}
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         result = await client.call_tool(call["name"], arguments, progress_callback=note)
     data = result.structured_content or {}
     came = {

@@ -30,11 +30,11 @@ from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.runtimes import ARN
 from tests.support.servers import LAST_CHUNK, Exchange, LoopbackServer, chunk, chunked, head, loopback_server, reply
 from tests.support.sse import encode_sse
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
-LIMIT_S = 20
 # As often as always, without the pauses.
 QUICK = Retries(first_pause_s=0.001)
 SECRET = "not-a-real-token"
@@ -91,7 +91,7 @@ class Failing:
 async def _fails_once(tool: str, *pieces: bytes, token: str | None = SECRET) -> str:
     """Call a tool at a runtime that fails; return the error's text after seeing the next call succeed."""
     failing = Failing(*pieces)
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(failing) as runtime,
             Client(create_server(_settings(runtime.endpoint_url, token=token), retries=QUICK), mode="legacy") as client,
@@ -347,7 +347,7 @@ async def test_a_command_is_over_when_its_exit_code_has_come(rest: str) -> None:
         if rest == "an open connection":
             await exchange.peer_closed()
 
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(answer) as runtime,
             Client(create_server(_settings(runtime.endpoint_url)), mode="legacy") as client,

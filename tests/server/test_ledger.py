@@ -17,6 +17,7 @@ from agentcore_mcp.server.ledger import Ledger
 from agentcore_mcp.server.sessions import Session
 from agentcore_mcp.wire.eventstream import ContentStop
 from tests.support.tools import SESSION, settings
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from agentcore_mcp.server.agents import Target
@@ -98,7 +99,7 @@ async def test_a_session_is_stopped_once_the_stop_has_succeeded_and_stays_so(tar
     caller = create_server(settings("http://127.0.0.1:9"), transport=silent).state.caller(ANYBODY)
     async with caller.ledger.running(call := call_in(Session(SESSION, target))):
         pass
-    with anyio.fail_after(5):
+    with anyio.fail_after(WAIT_S):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(caller.stop, call.session)
             await silent.asked.wait()
@@ -134,7 +135,7 @@ async def test_a_session_is_open_after_two_stops_at_a_time_that_both_fail(target
         with pytest.raises(ServiceError):
             await caller.stop(call.session)
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(WAIT_S):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(refused)
             tasks.start_soon(refused)

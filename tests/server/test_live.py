@@ -14,13 +14,13 @@ from agentcore_mcp.wire.eventstream import ContentDelta, ContentStart, ContentSt
 from tests.support.mcp_hosts import MODES, TRANSPORTS, connected
 from tests.support.runtimes import runtime
 from tests.support.sse import encode_sse
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.requests import Request
 
-LIMIT_S = 20
 CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("invoke_agent", {"prompt": "hi"}, "first second"),
     ("run_command", {"command": "ls"}, "first\n"),
@@ -54,7 +54,7 @@ class GatedRuntime:
         try:
             for item in before:
                 yield self._encode(item)
-            await asyncio.wait_for(self.go_on.wait(), LIMIT_S)
+            await asyncio.wait_for(self.go_on.wait(), WAIT_S)
             for item in after:
                 yield self._encode(item)
         except asyncio.CancelledError:
@@ -75,7 +75,7 @@ async def test_the_first_piece_reaches_the_host_while_the_agent_still_works(tran
         if "first" in (message or ""):
             gate.go_on.set()
 
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with runtime(gate) as env, connected(transport, mode, env=env) as client:
             for tool, arguments, whole in CALLS:
                 gate.go_on.clear()
@@ -100,7 +100,7 @@ async def test_cancelling_a_call_hangs_up_on_the_agent_and_the_next_call_works(t
         if "first" in (message or ""):
             started.set()
 
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with runtime(gate) as env, connected(transport, mode, env=env) as client:
             for tool, arguments, _ in CALLS:
                 for event in (gate.go_on, gate.hung_up, started):

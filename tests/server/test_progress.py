@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from agentcore_mcp.server.progress import MESSAGE_MAX_CHARS, Progress
+from tests.support.waiting import WAIT_S
 
 LONG_S = 3600.0
 
@@ -30,7 +31,7 @@ class Host:
         self._arrived.set()
 
     async def has(self, count: int) -> None:
-        with anyio.fail_after(5):
+        with anyio.fail_after(WAIT_S):
             while len(self.messages) < count:
                 self._arrived = anyio.Event()
                 await self._arrived.wait()
@@ -193,7 +194,7 @@ async def test_what_ended_before_anybody_attended_is_told_at_once() -> None:
     host = Host()
     progress = Progress(host.report, first="hello", waiting_for="it", interval_s=LONG_S, heartbeat_s=LONG_S)
     progress.close()
-    with anyio.fail_after(5):
+    with anyio.fail_after(WAIT_S):
         await progress.run()
 
     assert host.messages == ["hello"]

@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from agentcore_mcp.wire.headers import SESSION_HEADER
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.agentcore import LocalAgentCore
 
 # Far above what anything here takes on a loaded machine, and below pytest's limit for a test.
-WAIT_S = 20.0
 _LOOK_AGAIN_S = 0.02
 FAKE_KEYS = (ACCESS_KEY_ID, SECRET_ACCESS_KEY)
 

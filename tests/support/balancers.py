@@ -15,13 +15,13 @@ import anyio
 import pytest
 
 from tests.support.tls import loopback_certificate
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
 # Set by `.ci/run`, which installs both: there a test that stays away is a failure.
 REQUIRE = "AGENTCORE_MCP_REQUIRE_BALANCERS"
-START_LIMIT_S = 20
 DEPLOY = Path(__file__).parent.parent.parent / "deploy"
 NGINX_MAIN = """\
 pid {folder}/nginx.pid;
@@ -93,7 +93,7 @@ async def balancer(name: str, folder: Path, workers: Sequence[int], port: int) -
         process = await anyio.open_process(command, stdout=written, stderr=written)
     async with process:
         try:
-            with anyio.fail_after(START_LIMIT_S):
+            with anyio.fail_after(WAIT_S):
                 while not _listens(port):
                     assert process.returncode is None, log.read_text()
                     await anyio.sleep(0.02)
@@ -103,7 +103,7 @@ async def balancer(name: str, folder: Path, workers: Sequence[int], port: int) -
             # nginx's workers stay if it is killed.
             if process.returncode is None:
                 process.terminate()
-            with anyio.fail_after(START_LIMIT_S, shield=True):
+            with anyio.fail_after(WAIT_S, shield=True):
                 await process.wait()
 
 

@@ -14,6 +14,7 @@ import anyio
 import pytest
 
 from tests.support.node import install, require_node
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -25,7 +26,6 @@ REQUIRE = "AGENTCORE_MCP_REQUIRE_BROWSER"
 # Where pictures of the page are kept, if anybody wants them.
 PICTURES = "AGENTCORE_MCP_PICTURES"
 _LINE_MAX_BYTES = 16 * 1024 * 1024
-_LIMIT_S = 40
 
 
 def require_browser() -> None:
@@ -53,7 +53,7 @@ class Browser:
     async def answer(self) -> Any:
         """Return what came of the operation before."""
         assert self._process.stdout is not None
-        with anyio.fail_after(_LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             answer = json.loads(await self._process.stdout.readline())
         assert "error" not in answer, answer["error"]
         return answer["result"]
@@ -82,7 +82,7 @@ async def browser() -> AsyncIterator[Browser]:
     finally:
         assert process.stdin is not None
         process.stdin.close()
-        with anyio.move_on_after(_LIMIT_S, shield=True):
+        with anyio.move_on_after(WAIT_S, shield=True):
             await process.wait()
         if process.returncode is None:
             process.kill()

@@ -24,6 +24,7 @@ from jwt.algorithms import ECAlgorithm
 
 from tests.support.issuer import Key, new_key
 from tests.support.node import install, require_node
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from anyio.abc import Process
 
 FOLDER = Path(__file__).parent.parent / "issuers"
-LIMIT_S = 30
 _MAX_LINE_BYTES = 65_536
 SCOPES = ("agentcore:command", "agentcore:invoke", "agentcore:stop")
 # Where a signed-in user is sent back to; nothing listens there, since the browser stops before.
@@ -78,7 +78,7 @@ class ForeignIssuer:
     async def change(self, **plan: Any) -> None:
         """Change what it does from the next request on, as ``provider.mjs`` describes it."""
         assert self._process.stdin is not None
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             await self._process.stdin.send(json.dumps(plan).encode() + b"\n")
             await self._lines.receive_until(b"\n", _MAX_LINE_BYTES)
 
@@ -154,7 +154,7 @@ async def foreign_issuer(key: Key | None = None, **plan: Any) -> AsyncIterator[F
         assert process.stdout is not None
         lines = BufferedByteReceiveStream(process.stdout)
         try:
-            with anyio.fail_after(LIMIT_S):
+            with anyio.fail_after(WAIT_S):
                 said = json.loads(await lines.receive_until(b"\n", _MAX_LINE_BYTES))
             yield ForeignIssuer(said["issuer"], http, process, lines)
         finally:

@@ -15,6 +15,7 @@ from tests.support.issuer import TestIssuer, running_issuer
 from tests.support.mcp_hosts import http_server
 from tests.support.servers import LoopbackServer, loopback_server
 from tests.support.tools import PREFIX, say_hello
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -90,7 +91,7 @@ class HostedServer:
         """Connect the SDK's client."""
         headers = {"Authorization": f"Bearer {token}"}
         async with (
-            httpx2.AsyncClient(headers=headers, timeout=30) as http,
+            httpx2.AsyncClient(headers=headers, timeout=WAIT_S) as http,
             Client(streamable_http_client(self.url, http_client=http), mode=mode) as client,
         ):
             yield client
@@ -123,7 +124,7 @@ async def hosted_server(
             config = written(folder, [issuer], runtime, agents=agents, auth=auth, server=server, top=top)
             async with (
                 http_server("--config", str(config), *flags, env={}) as url,
-                httpx2.AsyncClient(timeout=30, trust_env=False) as http,
+                httpx2.AsyncClient(timeout=WAIT_S, trust_env=False) as http,
             ):
                 yield HostedServer(url, issuer, runtime, http)
 

@@ -11,13 +11,13 @@ import anyio
 from anyio.streams.buffered import BufferedByteReceiveStream
 from mcp import Client, StdioServerParameters, stdio_client
 
+from tests.support.waiting import WAIT_S
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from anyio.abc import Process
 
-START_LIMIT_S = 30
-STOP_LIMIT_S = 10
 TRANSPORTS = ("stdio", "http")
 # The handshake era (up to 2025-11-25) and the one without connections.
 MODES = ("legacy", "2026-07-28")
@@ -51,7 +51,7 @@ async def http_process(*args: str, env: Mapping[str, str]) -> AsyncIterator[tupl
     process = await anyio.open_process(command, stdout=None, env={**os.environ, **env})
     async with process:
         assert process.stderr is not None
-        with anyio.fail_after(START_LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             told = BufferedByteReceiveStream(process.stderr)
             # What a worker says about a store that it can't reach may come first.
             while b"serving MCP" not in (line := await told.receive_until(b"\n", max_bytes=1000)):
@@ -61,5 +61,5 @@ async def http_process(*args: str, env: Mapping[str, str]) -> AsyncIterator[tupl
         finally:
             if process.returncode is None:
                 process.terminate()
-            with anyio.fail_after(STOP_LIMIT_S, shield=True):
+            with anyio.fail_after(WAIT_S, shield=True):
                 await process.wait()

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from tests.support.waiting import WAIT_S
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from anyio.abc import Process
 
-# The first answer includes the start of the process: most of a second of computing, so ten or twenty on a busy machine.
-LIMIT_S = 45
 # The SDK repeats an unknown method in its answer, whatever its size.
 MAX_LINE_BYTES = 1 << 26
 INITIALIZE = {
@@ -36,11 +36,11 @@ class RawHost:
 
     async def send(self, line: dict[str, Any] | bytes) -> None:
         assert self.process.stdin is not None
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             await self.process.stdin.send((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n")
 
     async def receive(self) -> dict[str, Any]:
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             return cast("dict[str, Any]", json.loads(await self._lines.receive_until(b"\n", max_bytes=MAX_LINE_BYTES)))
 
     async def request(self, number: int | str, method: str, params: dict[str, Any]) -> dict[str, Any]:

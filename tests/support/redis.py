@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.waiting import free_port
+from tests.support.waiting import WAIT_S, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 # Set by `.ci/run`, which installs Redis: there a test that stays away is a failure.
 REQUIRE = "AGENTCORE_MCP_REQUIRE_REDIS"
-START_LIMIT_S = 20
 
 
 def require_redis() -> None:
@@ -53,7 +52,7 @@ class RedisServer:
         options = {"port": self.port, "bind": "127.0.0.1", "dir": self._folder, "appendonly": "yes", "save": ""}
         command = ["redis-server", *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
         self._process = subprocess.Popen([*command, "--appendfsync", "always"], stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + START_LIMIT_S
+        deadline = time.monotonic() + WAIT_S
         while True:
             try:
                 if self.ask("PING") == b"+PONG\r\n":
@@ -67,12 +66,12 @@ class RedisServer:
         """End it in order, if it runs."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(START_LIMIT_S)
+            self._process.wait(WAIT_S)
             self._process = None
 
     def ask(self, command: str) -> bytes:
         """Send an inline command, and return its answer."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=START_LIMIT_S) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_S) as connection:
             connection.sendall(f"{command}\r\nQUIT\r\n".encode())
             with connection.makefile("rb") as answers:
                 return answers.read().removesuffix(b"+OK\r\n")

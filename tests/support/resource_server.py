@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from tests.support.mcp_hosts import START_LIMIT_S, http_server
-from tests.support.waiting import free_port
+from tests.support.mcp_hosts import http_server
+from tests.support.waiting import WAIT_S, free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -81,5 +81,5 @@ async def post(url: str, token: str | None, body: Any, **headers: str) -> httpx2
     if token is not None:
         sent["Authorization"] = f"Bearer {token}"
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    async with httpx2.AsyncClient(trust_env=False, timeout=START_LIMIT_S) as http:
+    async with httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as http:
         return await http.post(url, content=content, headers=sent)

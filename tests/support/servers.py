@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tests.support.waiting import WAIT_S
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
 
 # No wait here is longer: on a machine that is busy with everything else too.
-WAIT_S = 40.0
 
 LAST_CHUNK = b"0\r\n\r\n"
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from tests.support.waiting import WAIT_S
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from starlette.types import ASGIApp
-
-STOP_LIMIT_S = 10
-READ_LIMIT_S = 20
 
 
 @contextmanager
@@ -33,7 +32,7 @@ def serving(app: ASGIApp) -> Iterator[int]:
         yield listening.getsockname()[1]
     finally:
         server.should_exit = True
-        thread.join(STOP_LIMIT_S)
+        thread.join(WAIT_S)
         assert not thread.is_alive()
 
 
@@ -46,7 +45,7 @@ def http_request(method: str, path: str, body: bytes = b"", headers: tuple[tuple
 
 def exchange(port: int, request: bytes) -> bytes:
     """Send a request and return everything that comes back until the server closes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=READ_LIMIT_S) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as connection:
         connection.sendall(request)
         with connection.makefile("rb") as answer:
             return answer.read()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from tests.support.agentcore import FAKE_KEYS, WAIT_S
+from tests.support.agentcore import FAKE_KEYS
+from tests.support.waiting import WAIT_S
 
 with warnings.catch_warnings():
     # The published package still defines a model in pydantic's old way, which is not for us to fix.

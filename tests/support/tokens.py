@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import jwt
 
 from agentcore_mcp.runtime.auth.tokens import Token
-from tests.support.servers import WAIT_S
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mcp import Client
     from mcp.types import CallToolResult
 
-LIMIT_S = 20
 # Calls are handed over so soon that most of the time nothing has come: what a test needs, it waits for.
 HANDOFF_S = 0.05
 EVENT_STREAM = "application/vnd.amazon.eventstream"

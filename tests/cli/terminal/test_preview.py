@@ -23,8 +23,9 @@ from websockets.typing import Origin, Subprotocol
 from agentcore_mcp.cli import main
 from agentcore_mcp.cli.terminal.opened import OpenedSessions
 from agentcore_mcp.local import LocalAgentCore
-from tests.support.agentcore import WAIT_S, Boto, eventually
+from tests.support.agentcore import Boto, eventually
 from tests.support.agents.website import LARGE_BYTES
+from tests.support.waiting import WAIT_S
 from tests.support.websites import ANY_PORT, free_allowed_port, start_website
 
 if TYPE_CHECKING:

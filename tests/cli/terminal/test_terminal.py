@@ -21,6 +21,7 @@ from agentcore_mcp.cli import main
 from agentcore_mcp.cli.terminal.opened import OpenedSessions
 from agentcore_mcp.config.installation import state_folder
 from agentcore_mcp.local import LocalAgentCore
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -194,7 +195,7 @@ def test_words_that_an_encoding_lacks_are_replaced(environ: dict[str, str]) -> N
         [sys.executable, "-m", "agentcore_mcp", "invoke", "Grüße → you"],
         env={**os.environ, **environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"},
         capture_output=True,
-        timeout=60,
+        timeout=WAIT_S,
         check=True,
     )
 
@@ -273,7 +274,7 @@ def on_a_terminal(
             if typed and b"[y/N]" in shown:
                 os.write(main_end, typed)
                 typed = b""
-        return process.wait(timeout=10), shown.decode()
+        return process.wait(timeout=WAIT_S), shown.decode()
     finally:
         process.kill()
         os.close(main_end)
@@ -389,6 +390,6 @@ def test_a_shell_completes_sessions_and_agents(
 def test_the_log_of_the_sample_agent_does_not_come_between_the_words(tmp_path: Path) -> None:
     environ = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "agentcore_mcp", "invoke", "--local", "hi"]
-    result = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=50, check=True)
+    result = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=WAIT_S, check=True)
 
     assert (result.stdout[:14], result.stderr) == ('You said "hi".', "")

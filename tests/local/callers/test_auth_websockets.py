@@ -22,8 +22,9 @@ from agentcore_mcp.local.callers.sigv4 import LOCAL_KEYS
 from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 from agentcore_mcp.wire.headers import SESSION_HEADER
 from agentcore_mcp.wire.ids import SERVICE
-from tests.support.agentcore import WAIT_S, Boto, new_session_id
+from tests.support.agentcore import Boto, new_session_id
 from tests.support.shells import OAuthAuth, PresignedAuth, PublishedClient, read_until
+from tests.support.waiting import WAIT_S
 
 PROBE = "tests.support.agents.probe:app"
 KEYS = (LOCAL_KEYS.access_key_id, LOCAL_KEYS.secret_access_key)

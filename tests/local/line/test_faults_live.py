@@ -22,7 +22,8 @@ from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.refusals import STATUS_OF_CODE
 from agentcore_mcp.wire.requests import invoke_request
-from tests.support.agentcore import WAIT_S, Boto, error_code, eventually, new_session_id
+from tests.support.agentcore import Boto, error_code, eventually, new_session_id
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,8 @@ from websockets.typing import Subprotocol
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.local import LocalAgentCore
 from agentcore_mcp.local.sandbox.ports import allowed_ports
-from tests.support.agentcore import WAIT_S, Boto, error_code, new_session_id
+from tests.support.agentcore import Boto, error_code, new_session_id
+from tests.support.waiting import WAIT_S
 from tests.support.websites import ANY_PORT, free_allowed_port, start_website
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from urllib3.exceptions import ProtocolError
 
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.runtime import BearerAuth, BlockingRuntimeClient, ServiceError
-from tests.support.agentcore import WAIT_S, Boto, eventually, new_session_id
+from tests.support.agentcore import Boto, eventually, new_session_id
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

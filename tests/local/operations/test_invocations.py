@@ -17,8 +17,9 @@ from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.wire.headers import SESSION_HEADER, USER_HEADER
 from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.requests import invoke_request
-from tests.support.agentcore import WAIT_S, Boto, eventually, new_session_id
+from tests.support.agentcore import Boto, eventually, new_session_id
 from tests.support.processes import resident_bytes
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path

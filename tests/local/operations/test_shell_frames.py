@@ -15,11 +15,13 @@ from websockets.sync.client import ClientConnection, connect
 from agentcore_mcp.local.sandbox.terminal import Terminal
 from agentcore_mcp.wire.headers import SESSION_HEADER
 from agentcore_mcp.wire.shells import frames
-from tests.support.agentcore import WAIT_S, Boto
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.agentcore import Boto
 
 STDIN, STDOUT, STATUS, RESIZE, HEARTBEAT, CLOSE = b"\x00", b"\x01", b"\x03", b"\x04", b"\x05", b"\xff"
 

@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from agentcore_mcp.wire.limits import SHELLS_MAX
-from tests.support.agentcore import WAIT_S, Boto, eventually
+from tests.support.agentcore import Boto, eventually
 from tests.support.processes import alive
 from tests.support.shells import (
     OAuthAuth,
@@ -20,6 +20,7 @@ from tests.support.shells import (
     read_to_end,
     read_until,
 )
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable

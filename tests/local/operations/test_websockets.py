@@ -13,7 +13,8 @@ from websockets.frames import CloseCode
 from websockets.sync.client import ClientConnection, connect
 
 from agentcore_mcp.wire.headers import SESSION_HEADER
-from tests.support.agentcore import WAIT_S, Boto, eventually, new_session_id
+from tests.support.agentcore import Boto, eventually, new_session_id
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from agentcore_mcp.local.agentcore import LocalAgentCore

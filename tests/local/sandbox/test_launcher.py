@@ -16,8 +16,9 @@ import pytest
 
 from agentcore_mcp.local.sandbox.agent import AgentProcess
 from agentcore_mcp.local.sandbox.targets import AgentApp, AgentCommand
-from tests.support.agentcore import WAIT_S, Boto, eventually, new_session_id
+from tests.support.agentcore import Boto, eventually, new_session_id
 from tests.support.processes import alive, open_files
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,8 +20,9 @@ from agentcore_mcp.local.sandbox import jobs
 from agentcore_mcp.local.sandbox.jobs import Job
 from agentcore_mcp.local.sandbox.pipes import OutputPipe
 from agentcore_mcp.local.sandbox.processes import Processes
-from tests.support.agentcore import WAIT_S, Boto, connected, eventually, new_session_id
+from tests.support.agentcore import Boto, connected, eventually, new_session_id
 from tests.support.processes import alive, open_files
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,10 +20,11 @@ from agentcore_mcp.local.sandbox.targets import AgentUrl, HostedAgent
 from agentcore_mcp.wire.headers import SESSION_HEADER
 from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.requests import invoke_request
-from tests.support.agentcore import WAIT_S, Boto, eventually, new_session_id
+from tests.support.agentcore import Boto, eventually, new_session_id
 from tests.support.agents.probe import app as probe_app
 from tests.support.processes import alive
 from tests.support.serving import serving
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

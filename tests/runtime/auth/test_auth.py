@@ -24,7 +24,8 @@ from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION
 from agentcore_mcp.runtime.client import RuntimeClient
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, fake_session
 from tests.support.clients import ARN, REGION, SESSION_ID, client_of
-from tests.support.servers import WAIT_S, Exchange, reply
+from tests.support.servers import Exchange, reply
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -368,7 +369,9 @@ def test_whoever_asks_for_the_log_of_botocore_gets_it() -> None:
         "print(logging.getLogger('botocore').level == logging.DEBUG)\n"
     )
 
-    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
+    out = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=WAIT_S
+    ).stdout
 
     assert out.split() == ["True"]
 
@@ -391,7 +394,7 @@ def test_botocore_and_mcp_are_not_loaded_before_the_first_signature() -> None:
     environment = {"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY}
 
     out = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60, env=environment
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=WAIT_S, env=environment
     ).stdout
 
     assert out.splitlines() == ["[]", "[]", "['botocore']"]

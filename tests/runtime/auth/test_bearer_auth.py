@@ -12,8 +12,9 @@ from agentcore_mcp.errors import ConfigurationError, CredentialsError, ServiceEr
 from agentcore_mcp.runtime.auth import BearerAuth
 from agentcore_mcp.runtime.auth.tokens import Token, TokenFile
 from tests.support.clients import ARN, SESSION_ID, client_of
-from tests.support.servers import WAIT_S, Exchange, LoopbackServer, chunk, chunked, loopback_server, reply
+from tests.support.servers import Exchange, LoopbackServer, chunk, chunked, loopback_server, reply
 from tests.support.tokens import Numbered
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

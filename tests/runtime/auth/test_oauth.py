@@ -19,7 +19,8 @@ from agentcore_mcp.runtime.auth.token_endpoint import ANSWER_MAX_BYTES
 from agentcore_mcp.runtime.auth.tokens import TokenCache, read_claims
 from tests.support.clients import ARN, SESSION_ID, client_of
 from tests.support.oauth import CLIENT_ID, CLIENT_SECRET, authorization_server
-from tests.support.servers import WAIT_S, Exchange, chunk, chunked, head, loopback_server, reply
+from tests.support.servers import Exchange, chunk, chunked, head, loopback_server, reply
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.waiting import WAIT_S
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -83,7 +85,7 @@ def told(home: Path, config: str, token: dict[str, str] | None, *arguments: str,
         check=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=WAIT_S,
         env=environment,
     )
     assert done.stderr == ""

@@ -16,8 +16,8 @@ from agentcore_mcp.runtime.auth.bearer import BearerAuth
 from agentcore_mcp.runtime.auth.token_command import TokenCommand
 from agentcore_mcp.runtime.auth.tokens import TOKEN_MAX_BYTES, TokenCache, TokenFile
 from tests.support.processes import alive
-from tests.support.servers import WAIT_S
 from tests.support.tokens import jwt_of
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path

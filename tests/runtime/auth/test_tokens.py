@@ -23,8 +23,8 @@ from agentcore_mcp.runtime.auth.tokens import (
     TokenFile,
     read_claims,
 )
-from tests.support.servers import WAIT_S
 from tests.support.tokens import Numbered, due, jwt_of
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path

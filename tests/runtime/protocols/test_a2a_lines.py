@@ -21,8 +21,9 @@ from agentcore_mcp.runtime import AnswerText
 from agentcore_mcp.runtime.protocols.a2a import A2AAgent
 from agentcore_mcp.runtime.protocols.turn import Route, Turn
 from tests.support.clients import ARN, SESSION_ID, client_of
-from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked, reply
+from tests.support.servers import LAST_CHUNK, Exchange, chunk, chunked, reply
 from tests.support.sse import encode_sse
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

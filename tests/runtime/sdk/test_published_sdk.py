@@ -23,6 +23,7 @@ with warnings.catch_warnings():
     # The published package still defines a model in pydantic's old way, which is not for us to fix.
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     from bedrock_agentcore import BedrockAgentCoreApp
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -48,7 +49,7 @@ def serving(entrypoint: Callable[..., Any]) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(WAIT_S)
         listening.close()
     assert not thread.is_alive()
 

@@ -31,8 +31,9 @@ from agentcore_mcp.wire.eventstream.events import encode_exception
 from tests.support import servers
 from tests.support.clients import SESSION_ID
 from tests.support.sdk import Async, Blocking, Manner, sdk_of
-from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked, head, loopback_server
+from tests.support.servers import LAST_CHUNK, Exchange, chunk, chunked, head, loopback_server
 from tests.support.serving import serving
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable

@@ -16,8 +16,9 @@ from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 from tests.support.aws import fake_session
 from tests.support.clients import ARN
 from tests.support.sdk import Async, Blocking, Manner, sdk_of
-from tests.support.servers import WAIT_S, Exchange, reply
+from tests.support.servers import Exchange, reply
 from tests.support.tokens import Numbered
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

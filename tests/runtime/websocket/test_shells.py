@@ -30,11 +30,11 @@ from agentcore_mcp.runtime.websocket.opening import open_shell
 from agentcore_mcp.runtime.websocket.shells import RuntimeShell, ShellPrompt
 from agentcore_mcp.wire.shells.marks import keys
 from tests.support.agentcore import new_session_id
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-LIMIT_S = 40
 PROBE = "tests.support.agents.probe:app"
 AT_ONCE = Retries(first_pause_s=0.01)
 
@@ -93,7 +93,7 @@ class Wire:
 async def ran(shell: RuntimeShell, command: str, **arguments: Any) -> tuple[str, int, str]:
     """Run a command, and return what it printed, its exit code and its status."""
     text = ""
-    async with asyncio.timeout(LIMIT_S):
+    async with asyncio.timeout(WAIT_S):
         async for event in shell.run(command, **arguments):
             match event:
                 case ContentDelta(stdout):
@@ -141,7 +141,7 @@ async def test_a_connection_that_is_cut_is_made_again_and_nothing_is_lost_or_rep
     command = f"for i in $(seq 200); do printf '%s %0{length}d\\n' $i 0; done; read go; echo $go; false"
     async with Wire(local.endpoint_url).open() as wire:
         client = RuntimeClient(endpoint_url=wire.endpoint_url, auth=NoAuth(), retries=AT_ONCE)
-        async with asyncio.timeout(LIMIT_S), open_shell(client, local.agent_runtime_arn, "main") as shell:
+        async with asyncio.timeout(WAIT_S), open_shell(client, local.agent_runtime_arn, "main") as shell:
             text, end = "", None
             async for event in shell.run(command, timeout_s=30):
                 match event:
@@ -162,7 +162,7 @@ async def test_a_connection_that_is_cut_is_made_again_and_nothing_is_lost_or_rep
 async def test_a_connection_may_be_cut_more_than_once(local: LocalAgentCore) -> None:
     async with Wire(local.endpoint_url).open() as wire:
         client = RuntimeClient(endpoint_url=wire.endpoint_url, auth=NoAuth(), retries=AT_ONCE)
-        async with asyncio.timeout(LIMIT_S), open_shell(client, local.agent_runtime_arn, "main") as shell:
+        async with asyncio.timeout(WAIT_S), open_shell(client, local.agent_runtime_arn, "main") as shell:
             text = ""
             async for event in shell.run("for i in 1 2 3; do echo line $i; read x; done", timeout_s=30):
                 if isinstance(event, ContentDelta):
@@ -182,7 +182,7 @@ async def _type(shell: RuntimeShell) -> None:
 async def test_output_that_may_be_missing_after_a_cut_is_told(local: LocalAgentCore) -> None:
     async with Wire(local.endpoint_url).open() as wire:
         client = RuntimeClient(endpoint_url=wire.endpoint_url, auth=NoAuth(), retries=AT_ONCE)
-        async with asyncio.timeout(LIMIT_S), open_shell(client, local.agent_runtime_arn, "main") as shell:
+        async with asyncio.timeout(WAIT_S), open_shell(client, local.agent_runtime_arn, "main") as shell:
             text, end = "", None
             async for event in shell.run("echo begun; sleep 1; seq 300000; echo end", timeout_s=30):
                 match event:
@@ -204,7 +204,7 @@ async def test_a_shell_that_another_client_takes_over_is_left_to_it(local: Local
     client = RuntimeClient(endpoint_url=local.endpoint_url, auth=NoAuth())
     session_id = new_session_id()
     async with (
-        asyncio.timeout(LIMIT_S),
+        asyncio.timeout(WAIT_S),
         open_shell(client, local.agent_runtime_arn, "main", session_id=session_id) as one,
     ):
         with pytest.raises(StreamInterruptedError, match="another client has connected to this shell"):
@@ -225,7 +225,7 @@ async def test_a_shell_of_a_session_that_is_stopped_is_gone(local: LocalAgentCor
     client = RuntimeClient(endpoint_url=local.endpoint_url, auth=NoAuth(), retries=AT_ONCE)
     session_id = new_session_id()
     async with (
-        asyncio.timeout(LIMIT_S),
+        asyncio.timeout(WAIT_S),
         open_shell(client, local.agent_runtime_arn, "main", session_id=session_id) as shell,
     ):
         with pytest.raises(StreamInterruptedError):
@@ -247,7 +247,7 @@ async def test_a_shell_that_is_given_up_before_it_answers_is_left() -> None:
             opened.set()
             yield websocket
 
-    async with asyncio.timeout(LIMIT_S), serve(silent, "127.0.0.1", 0) as server:
+    async with asyncio.timeout(WAIT_S), serve(silent, "127.0.0.1", 0) as server:
         shell = RuntimeShell(connection)
         entering = asyncio.ensure_future(shell.__aenter__())
         await opened.wait()
@@ -264,7 +264,7 @@ async def test_a_connection_on_which_no_shell_answers_is_told_and_left() -> None
         await socket.wait_closed()
         left.set()
 
-    async with asyncio.timeout(LIMIT_S), serve(silent, "127.0.0.1", 0) as server:
+    async with asyncio.timeout(WAIT_S), serve(silent, "127.0.0.1", 0) as server:
         address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         with pytest.raises(ResponseTimeoutError, match=r"the shell said nothing for 0\.1 s"):
             async with RuntimeShell(lambda: connect(address), open_timeout_s=0.1):
@@ -306,7 +306,7 @@ async def test_a_run_can_be_cancelled_at_any_moment_and_leaves_the_shell_free(
             sockets.append(Counted(socket))
             yield sockets[-1]
 
-    async with asyncio.timeout(LIMIT_S), RuntimeShell(connection) as shell:
+    async with asyncio.timeout(WAIT_S), RuntimeShell(connection) as shell:
         assert await ran(shell, "X=kept") == ("", 0, "COMPLETED")
         sockets[0].left = frames
         running = asyncio.ensure_future(ran(shell, command, timeout_s=2))
@@ -321,7 +321,7 @@ async def test_a_run_can_be_cancelled_at_any_moment_and_leaves_the_shell_free(
 
 async def test_a_ctrl_c_just_before_a_command_does_not_end_that(local: LocalAgentCore) -> None:
     client = RuntimeClient(endpoint_url=local.endpoint_url, auth=NoAuth())
-    async with asyncio.timeout(LIMIT_S), open_shell(client, local.agent_runtime_arn, "main") as shell:
+    async with asyncio.timeout(WAIT_S), open_shell(client, local.agent_runtime_arn, "main") as shell:
         for i in range(20):
             await shell.type(keys("^C"))
             assert (await ran(shell, f"echo {i}"))[0].endswith(f"{i}\n")
@@ -329,7 +329,7 @@ async def test_a_ctrl_c_just_before_a_command_does_not_end_that(local: LocalAgen
 
 async def test_a_shell_that_exits_before_a_command_begins_is_begun_again(local: LocalAgentCore) -> None:
     client = RuntimeClient(endpoint_url=local.endpoint_url, auth=NoAuth())
-    async with asyncio.timeout(LIMIT_S), open_shell(client, local.agent_runtime_arn, "main") as shell:
+    async with asyncio.timeout(WAIT_S), open_shell(client, local.agent_runtime_arn, "main") as shell:
         # It ends where it would read the next command.
         assert await ran(shell, "exec </dev/null") == ("", 0, "COMPLETED")
         assert await ran(shell, "echo next", first="echo first") == ("first\n", 0, "COMPLETED")

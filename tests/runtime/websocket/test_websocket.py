@@ -33,9 +33,10 @@ from tests.support import published
 from tests.support.aws import botocore_authorization, botocore_presigned_signature, fake_session
 from tests.support.clients import ARN, REGION, SESSION_ID
 from tests.support.doors import FrontDoor
-from tests.support.servers import WAIT_S, Exchange, head, loopback_server, reply
+from tests.support.servers import Exchange, head, loopback_server, reply
 from tests.support.serving import serving
 from tests.support.tls import loopback_certificate
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -13,11 +13,11 @@ from tests.support.hosted import PUBLIC_URL, HostedServer, written
 from tests.support.issuer import running_issuer
 from tests.support.servers import Exchange, loopback_server, reply
 from tests.support.tools import say_hello
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LIMIT_S = 40
 # The end of a line, what a terminal obeys, and what ends a JSON string.
 ODD = 'x\n{"level": "ERROR"}\r\u2028\x1b[31m"\\'
 # The SDK refuses requests with it; a token may have it.
@@ -34,7 +34,7 @@ async def lines_of(folder: Path, *calls: tuple[str, dict[str, Any], dict[str, An
         else:
             await say_hello(exchange)
 
-    with anyio.fail_after(LIMIT_S), running_issuer() as issuer:
+    with anyio.fail_after(WAIT_S), running_issuer() as issuer:
         async with loopback_server(answer) as runtime:
             config = written(folder, [issuer], runtime, agents={"one": ""})
             command = [sys.executable, "-m", "agentcore_mcp", "serve", "--port", "0", "--log-format", "json"]

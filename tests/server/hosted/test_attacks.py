@@ -28,6 +28,7 @@ from tests.support.issuer import new_key
 from tests.support.mcp_hosts import http_process, http_server
 from tests.support.servers import Exchange, loopback_server, reply
 from tests.support.tools import PREFIX, slow_command
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-LIMIT_S = 30
 ASK = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"} | {
     "params": {"name": "invoke_agent", "arguments": {"prompt": "hi", "agent": "open"}}
 }
@@ -345,7 +345,7 @@ async def test_a_request_has_nothing_of_the_trace_of_the_one_before_it_on_the_co
         for request in (first, second, head(server, *trace, body=ask.encode()) + second):
             await connection.send(request)
             received = b""
-            with anyio.fail_after(LIMIT_S):
+            with anyio.fail_after(WAIT_S):
                 while received.count(b"\r\n0\r\n\r\n") < request.count(b"POST /mcp"):
                     received += await connection.receive()
     traces = [each.header("traceparent") for each in server.runtime.requests[before:]]
@@ -490,7 +490,7 @@ async def test_a_body_in_pieces_is_read_as_a_whole(server: HostedServer) -> None
         for byte in call.encode():
             await connection.send(b"1\r\n" + bytes([byte]) + b"\r\n")
         await connection.send(b"0\r\n\r\n")
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             answer = await connection.receive()
 
     assert answer.split(b" ", 2)[1] == b"403"

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx2
-import pytest
 
 from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop, encode_command_event
 from tests.support.hosted import PUBLIC_URL, SCOPES, VERSIONS, HostedServer, message, written
@@ -28,10 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    import pytest
+
     from tests.support.servers import Exchange
 
 LIMIT_S = 100
-pytestmark = pytest.mark.timeout(120)
 LONG = "word " * 1_000
 
 

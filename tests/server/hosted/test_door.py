@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import anyio
 
 from tests.support.hosted import PUBLIC_URL, SCOPES, VERSIONS, HostedServer, hosted_server, message
-from tests.support.mcp_hosts import MODES, START_LIMIT_S
+from tests.support.mcp_hosts import MODES
 from tests.support.tools import PREFIX, data_of
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,7 +151,7 @@ async def test_with_tokens_no_name_has_to_be_allowed_to_listen_for_others(tmp_pa
         encoding="utf-8",
     )
     command = [sys.executable, "-m", "agentcore_mcp", "serve", "--config", str(config), "--host", "203.0.113.1"]
-    with anyio.fail_after(START_LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         ended = await anyio.run_process(command, check=False)
 
     assert ended.returncode == 1

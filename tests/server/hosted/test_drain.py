@@ -17,13 +17,13 @@ from tests.support.redis import redis_server
 from tests.support.servers import LAST_CHUNK, Exchange, LoopbackServer, chunk, chunked, loopback_server
 from tests.support.sse import encode_sse
 from tests.support.tools import PREFIX, text_of
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from anyio.abc import Process
 
-LIMIT_S = 30
 # Far above the half second that an end takes on an idle machine, and far below the drains here.
 SOON_S = 10.0
 DRAIN_S = 60
@@ -49,7 +49,7 @@ class Agent:
 
     async def __call__(self, exchange: Exchange) -> None:
         await exchange.send(chunked("text/event-stream") + chunk(encode_sse(json.dumps("so far"))))
-        with anyio.move_on_after(LIMIT_S):
+        with anyio.move_on_after(WAIT_S):
             await self.may_end.wait()
         await exchange.send(chunk(encode_sse(json.dumps(", and the rest"))) + LAST_CHUNK)
 
@@ -78,7 +78,7 @@ async def no_longer_accepting(url: str) -> None:
 
 async def ended(process: Process) -> float:
     """Return when a process has ended, and how, as it should."""
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         assert await process.wait() == 0
     return time.monotonic()
 
@@ -87,7 +87,7 @@ async def test_a_call_that_runs_when_the_signal_comes_is_finished_while_nothing_
     tmp_path: Path,
 ) -> None:
     agent = Agent()
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(agent) as runtime,
             http_process("--config", config_of(tmp_path, runtime), env={}) as (url, process),
@@ -112,7 +112,7 @@ async def test_a_call_that_runs_when_the_signal_comes_is_finished_while_nothing_
 async def test_what_still_runs_when_the_drain_ends_is_answered_with_what_it_has(how: str, tmp_path: Path) -> None:
     agent = Agent()
     drain_s = 0.5 if how == "the time is up" else DRAIN_S
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(agent) as runtime,
             http_process("--config", config_of(tmp_path, runtime, drain_s=drain_s), env={}) as (url, process),
@@ -149,7 +149,7 @@ async def test_without_calls_there_is_nothing_to_wait_for(tmp_path: Path) -> Non
 
 async def test_a_handed_over_call_is_read_on_and_answered_on_a_connection_that_is_open(tmp_path: Path) -> None:
     agent = Agent()
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(agent) as runtime,
             http_process("--config", config_of(tmp_path, runtime), "--handoff-after", "1", env={}) as (url, process),
@@ -171,7 +171,7 @@ async def test_a_handed_over_call_is_read_on_and_answered_on_a_connection_that_i
 
 async def test_a_handed_over_call_that_the_drain_ends_is_said_to_be_over_elsewhere(tmp_path: Path) -> None:
     agent = Agent()
-    with redis_server(tmp_path) as redis, anyio.fail_after(2 * LIMIT_S):
+    with redis_server(tmp_path) as redis, anyio.fail_after(WAIT_S):
         async with loopback_server(agent) as runtime, httpx2.AsyncClient(trust_env=False) as http:
             config = config_of(tmp_path, runtime, drain_s=0.5, store=f'store = "{redis.url}"')
             flags = ("--config", config, "--handoff-after", "1")

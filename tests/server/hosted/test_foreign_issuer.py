@@ -21,6 +21,7 @@ from tests.support.issuer import new_key
 from tests.support.mcp_hosts import MODES
 from tests.support.node import INSTALL_LIMIT_S
 from tests.support.resource_server import call_body, modern, post, resource_server
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.timeout(INSTALL_LIMIT_S + 60), pytest.mark.usefixtures("oidc_provider")]
 
-LIMIT_S = 30
 INVOKE, COMMAND = "agentcore:invoke", "agentcore:command"
 ASK = call_body("invoke_agent", {"prompt": "count to 3"})
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
@@ -105,7 +105,7 @@ async def test_a_token_is_good_until_it_expires(local_agentcore: LocalAgentCore,
     ):
         token = await issuer.user_token(url, INVOKE)
         assert (await post(url, token, ASK)).status_code == 200
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             while (answer := await post(url, token, LIST)).status_code == 200:
                 pass
 

@@ -10,11 +10,13 @@ import anyio
 import pytest
 
 from tests.support.hosted import SCOPES, VERSIONS, HostedServer, hosted_server, message
-from tests.support.servers import WAIT_S, Exchange
 from tests.support.tools import operations, slow_agent
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.support.servers import Exchange
 
 AGENTS = {"open": "", "vault": 'allow = { scopes = ["vault:open", "vault:read"] }'}
 OPENED = f"{SCOPES} vault:open vault:read"

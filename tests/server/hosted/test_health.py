@@ -14,12 +14,12 @@ from starlette.responses import PlainTextResponse
 from agentcore_mcp.server.hosted.health import CHECK_LIMIT_S, Health
 from tests.support.mcp_hosts import http_process
 from tests.support.servers import Exchange, loopback_server
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-LIMIT_S = 30
 ELSEWHERE = {"Host": "10.1.2.3:8000"}
 
 
@@ -28,7 +28,7 @@ async def test_a_server_answers_probes_by_any_name_and_says_when_it_drains(tmp_p
         raise AssertionError("probes call no agent")
 
     config = tmp_path / "config.toml"
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with loopback_server(never) as runtime, httpx2.AsyncClient(trust_env=False, headers=ELSEWHERE) as http:
             config.write_text(
                 '[server]\ndrain = 60\n[agents.one]\narn = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/'
@@ -89,7 +89,7 @@ async def test_a_store_that_does_not_answer_makes_the_server_not_ready(
             raise ConnectionRefusedError("redis://user:not-a-real-password@10.0.0.1")
         await asyncio.Event().wait()
 
-    with anyio.fail_after(CHECK_LIMIT_S + LIMIT_S):
+    with anyio.fail_after(CHECK_LIMIT_S + WAIT_S):
         assert await _status(health_of(ping)) == 503
     assert "the store does not answer" in caplog.text
     assert "not-a-real-password" not in caplog.text

@@ -11,7 +11,8 @@ import pytest
 from agentcore_mcp.config.hosted import Issuer
 from agentcore_mcp.server.hosted.keys import AGAIN_S, FRESH_S, STALE_S, IssuerKeys, KeysUnavailableError
 from tests.support.issuer import TestIssuer, new_key
-from tests.support.servers import WAIT_S, Exchange, loopback_server, reply
+from tests.support.servers import Exchange, loopback_server, reply
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     import httpx2

@@ -31,13 +31,11 @@ from tests.support.redis import redis_server
 from tests.support.servers import Exchange, chunk, chunked, loopback_server
 from tests.support.sse import encode_sse
 from tests.support.tools import HANDOFF_S, data_of, say_hello, settings, text_of
-from tests.support.waiting import until
+from tests.support.waiting import WAIT_S, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-LIMIT_S = 40
 
 
 class Held:
@@ -126,7 +124,7 @@ async def test_a_session_can_be_opened_once_another_is_stopped(version: str, tmp
         opened = [message(answer)["result"]["structuredContent"] for answer in answers if answer.status_code == 200]
         assert len(opened) == 2
         after_s = {over(answer, "sessions") for answer in answers if answer.status_code != 200}
-        assert after_s <= {AGAIN_S, *range(int(IDLE_TIMEOUT_S) - LIMIT_S, int(IDLE_TIMEOUT_S) + 1)}
+        assert after_s <= {AGAIN_S, *range(int(IDLE_TIMEOUT_S) - WAIT_S, int(IDLE_TIMEOUT_S) + 1)}
         assert over(await call(prompt="hi", session_id="review"), "sessions") > AGAIN_S
         ids = [result["session_id"] for result in opened]
         assert (await call(prompt="hi", session_id=ids[0])).status_code == 200
@@ -218,7 +216,7 @@ async def _hand_over(agent: Held, mode: str, given: dict[str, Any]) -> None:
         # To wait on for it takes no other.
         assert data_of(await client.call_tool("invoke_agent", {"handle": begun["handle"]}))["status"] == "RUNNING"
         agent.go_on.set()
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             while data_of(await client.call_tool("invoke_agent", {"handle": begun["handle"]}))["status"] == "RUNNING":
                 pass
         assert data_of(await client.call_tool("invoke_agent", PROMPT))["session_id"] != begun["session_id"]
@@ -241,7 +239,7 @@ async def test_a_call_that_is_cancelled_gives_its_slot_back(mode: str) -> None:
             tasks.cancel_scope.cancel()
         await until(lambda: agent.hung_up == 1)
         agent.go_on.set()
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             while True:
                 with suppress(MCPError):
                     assert "done" in data_of(await client.call_tool("invoke_agent", PROMPT))["text"]
@@ -256,13 +254,13 @@ async def test_a_call_whose_client_disconnects_gives_its_slot_back() -> None:
     async with (
         loopback_server(agent) as runtime,
         serving_here(endpoint_url=runtime.endpoint_url, server=given) as url,
-        httpx2.AsyncClient(headers=headers, timeout=LIMIT_S) as http,
+        httpx2.AsyncClient(headers=headers, timeout=WAIT_S) as http,
     ):
         async with http.stream("POST", url, json=body):
             await until(lambda: agent.asked == 1)
             over(await http.post(url, json=body), "concurrent_calls")
         agent.go_on.set()
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             while (await http.post(url, json=body)).status_code == 429:
                 pass
 
@@ -396,7 +394,7 @@ async def test_workers_count_together_and_what_a_killed_one_held_is_free_again(t
             process = await anyio.open_process([*command, str(tmp_path / "config.toml")], stdout=None)
             await stack.enter_async_context(process)
             assert process.stderr is not None
-            with anyio.fail_after(LIMIT_S):
+            with anyio.fail_after(WAIT_S):
                 line = await BufferedByteReceiveStream(process.stderr).receive_until(b"\n", max_bytes=1000)
             other, token = replace(one, url=line.decode().split()[-1]), one.token()
 
@@ -415,7 +413,7 @@ async def test_workers_count_together_and_what_a_killed_one_held_is_free_again(t
             assert await held[1] is None
             # Until its lease has run out it might be alive.
             waiting = tasks.create_task(call(one))
-            with anyio.fail_after(LIMIT_S):
+            with anyio.fail_after(WAIT_S):
                 while agent.asked == 2:
                     await anyio.sleep(0.1)
                     if waiting.done():

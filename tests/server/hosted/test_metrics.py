@@ -20,9 +20,8 @@ from tests.support.servers import LAST_CHUNK, Exchange, chunk, chunked, loopback
 from tests.support.serving import exchange
 from tests.support.sse import encode_sse
 from tests.support.tools import PREFIX, say_hello
-from tests.support.waiting import free_port
+from tests.support.waiting import WAIT_S, free_port
 
-LIMIT_S = 40
 ROOT = Path(__file__).parents[3]
 
 
@@ -208,7 +207,7 @@ async def test_a_call_that_any_worker_follows_is_counted_by_the_one_that_reads_i
 
     port = free_port()
     config = tmp_path / "config.toml"
-    with redis_server(tmp_path) as redis, anyio.fail_after(LIMIT_S):
+    with redis_server(tmp_path) as redis, anyio.fail_after(WAIT_S):
         async with loopback_server(answer) as runtime, httpx2.AsyncClient(trust_env=False) as http:
             config.write_text(
                 f'handoff_after = 1\n[server]\nstore = "{redis.url}"\n[agents.one]\narn = "{PREFIX}/one-0123456789"\n'

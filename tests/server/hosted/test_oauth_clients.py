@@ -30,6 +30,7 @@ from tests.support.foreign_issuer import (
 from tests.support.mcp_hosts import MODES
 from tests.support.node import INSTALL_LIMIT_S
 from tests.support.resource_server import resource_server
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.timeout(INSTALL_LIMIT_S + 60), pytest.mark.usefixtures("oidc_provider")]
 
-LIMIT_S = 40
 INVOKE = "agentcore:invoke"
 
 
@@ -87,7 +87,7 @@ async def test_the_python_sdk_signs_in_and_widens_what_it_may_do(
             {"redirect_uris": [REDIRECT_URL], "token_endpoint_auth_method": "none", "grant_types": APP["grant_types"]}
         )
         oauth = OAuthClientProvider(url, metadata, kept, kept.open, kept.returned)
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             async with (
                 httpx2.AsyncClient(auth=oauth, trust_env=False) as http,
                 Client(streamable_http_client(url, http_client=http), mode=mode) as mcp,
@@ -135,7 +135,7 @@ async def _typescript_client(plan: dict[str, Any], issuer: ForeignIssuer) -> tup
     """Run it, be its browser, and return how often that was opened, and what it saw."""
     opened = 0
     command = ["node", "oauth_client.mjs", json.dumps(plan)]
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with await anyio.open_process(command, cwd=FOLDER, stdin=PIPE, stderr=None) as node:
             assert node.stdin is not None
             assert node.stdout is not None

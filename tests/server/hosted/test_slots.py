@@ -13,13 +13,12 @@ from agentcore_mcp.server.hosted.slots import Slot, Slots
 from agentcore_mcp.server.hosted.store.connection import RedisStore
 from agentcore_mcp.server.hosted.store.keys import OPENING, worker_key
 from tests.support.redis import redis_server
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from tests.support.redis import RedisServer
-
-LIMIT_S = 20
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 async def worker(redis: RedisServer) -> AsyncIterator[tuple[RedisStore, Slots]]:
     store = RedisStore(redis.url)
     async with store.running():
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             async with store.reached() as client:
                 while not await client.exists(worker_key(store.worker)):
                     pass
@@ -53,7 +52,7 @@ async def slots(request: pytest.FixtureRequest) -> AsyncIterator[Slots]:
 async def taken(slots: Slots, wanted: dict[str, int]) -> None:
     """Take them as soon as there are some: in Redis they are given back in the background."""
     full: str | None = ""
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         while full is not None:
             full = await take(slots, wanted)
 

@@ -14,12 +14,12 @@ from tests.support.hosted import VERSIONS, HostedServer
 from tests.support.mcp_hosts import http_server
 from tests.support.servers import LoopbackServer, loopback_server
 from tests.support.tools import PREFIX, say_hello
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-LIMIT_S = 30
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 OURS = f"00-{TRACE_ID}-b7ad6b7169203331-01"
 OTHER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -63,7 +63,7 @@ def _config(folder: Path, runtime: LoopbackServer, headers: str = "") -> str:
 
 
 async def test_without_a_tracer_the_callers_trace_is_passed_on_if_it_is_valid(tmp_path: Path) -> None:
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(say_hello) as runtime,
             http_server("--config", _config(tmp_path, runtime), env={}) as url,
@@ -89,7 +89,7 @@ async def test_without_a_tracer_the_callers_trace_is_passed_on_if_it_is_valid(tm
 
 
 async def test_configured_headers_win(tmp_path: Path) -> None:
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(say_hello) as runtime,
             http_server(
@@ -135,7 +135,7 @@ anyio.run(main)
 
 def test_with_a_tracer_agentcore_gets_a_child_of_the_tools_span() -> None:
     command = [sys.executable, "-c", _WITH_A_TRACER, OURS]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
     assert run.returncode == 0, run.stderr
     told = json.loads(run.stdout)
     spans = {span["name"]: span for span in told["spans"]}

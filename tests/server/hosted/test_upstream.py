@@ -33,6 +33,7 @@ from tests.support.hosted import PUBLIC_URL as URL, SCOPES
 from tests.support.mcp_hosts import http_server
 from tests.support.principals import ALICE, BOB, calling_as
 from tests.support.servers import Exchange, LoopbackServer, loopback_server, reply
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -94,7 +95,7 @@ def toml(value: Any) -> str:
 async def calling(url: str, token: str) -> AsyncIterator[Client]:
     headers = {"Authorization": f"Bearer {token}"}
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=30) as http,
+        httpx2.AsyncClient(headers=headers, timeout=WAIT_S) as http,
         Client(streamable_http_client(url, http_client=http), mode="2026-07-28") as client,
     ):
         yield client

@@ -17,6 +17,7 @@ from tests.support.apps import app_host
 from tests.support.mcp_hosts import MODES
 from tests.support.servers import loopback_server
 from tests.support.tools import data_of, say_hello, settings
+from tests.support.waiting import WAIT_S
 
 NOWHERE = "http://127.0.0.1:9"
 VSCODE = Implementation(name="Visual Studio Code", version="1.138.0")
@@ -113,4 +114,4 @@ def test_the_page_is_not_read_before_a_host_asks_for_it() -> None:
         create_server(Settings.from_env({}, runtime_arn=arn))
         assert opened and not [name for name in opened if name.endswith("page.html")]
     """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=WAIT_S)

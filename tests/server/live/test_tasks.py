@@ -15,6 +15,7 @@ from tests.support.hosted import message
 from tests.support.mcp_hosts import http_server
 from tests.support.raw_hosts import INITIALIZE, raw_host
 from tests.support.redis import redis_server
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     Ask = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
-LIMIT_S = 50
 TASKS = "io.modelcontextprotocol/tasks"
 META = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -85,7 +85,7 @@ async def two_workers(config: str) -> AsyncIterator[tuple[Ask, Ask]]:
     async with (
         http_server("--config", config, env={}) as first,
         http_server("--config", config, env={}) as second,
-        httpx2.AsyncClient(timeout=30, trust_env=False) as http,
+        httpx2.AsyncClient(timeout=WAIT_S, trust_env=False) as http,
     ):
         yield over_http(http, first), over_http(http, second)
 
@@ -99,7 +99,7 @@ async def asking(request: pytest.FixtureRequest, tmp_path: Path, local: LocalAge
     elif request.param == "http":
         async with (
             http_server("--config", written(tmp_path, local), env={}) as url,
-            httpx2.AsyncClient(timeout=30, trust_env=False) as http,
+            httpx2.AsyncClient(timeout=WAIT_S, trust_env=False) as http,
         ):
             yield [over_http(http, url)] * 2
     else:
@@ -110,7 +110,7 @@ async def asking(request: pytest.FixtureRequest, tmp_path: Path, local: LocalAge
 
 
 async def polled(ask: Ask, task_id: str) -> dict[str, Any]:
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         while True:
             task: dict[str, Any] = (await ask("tasks/get", declaring(taskId=task_id)))["result"]
             assert task["resultType"] == "complete"

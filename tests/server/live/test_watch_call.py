@@ -22,7 +22,6 @@ from tests.support.sse import encode_sse
 from tests.support.tools import (
     EVENT_STREAM,
     HANDOFF_S,
-    LIMIT_S,
     Slow,
     collected,
     data_of,
@@ -32,6 +31,7 @@ from tests.support.tools import (
     slow_command,
     text_of,
 )
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ LIVE: dict[str, Any] = {"live_handoff_after_s": HANDOFF_S}
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_call_is_handed_over_early_and_watched_to_its_end_without_being_collected(mode: str) -> None:
     slow = slow_command()
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(slow) as runtime,
             app_host(create_server(settings(runtime.endpoint_url, **LIVE)), mode) as client,
@@ -65,7 +65,7 @@ async def test_pieces_are_as_the_command_wrote_them_in_their_order() -> None:
     frames = [ContentDelta("\x1b[31mred\r"), ContentDelta(stderr="no\x1b[0m"), ContentDelta("\x1b]8;;x\x07")]
     ends = encode_command_event(frames[2]) + encode_command_event(ContentStop(0, "COMPLETED"))
     slow = Slow(b"".join(map(encode_command_event, frames[:2])), ends, EVENT_STREAM)
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(slow) as runtime,
             app_host(create_server(settings(runtime.endpoint_url, **LIVE))) as client,
@@ -83,7 +83,7 @@ async def test_pieces_are_as_the_command_wrote_them_in_their_order() -> None:
 @pytest.mark.parametrize("offset", [1, 5, 30])
 async def test_an_offset_inside_a_piece_is_refused(offset: int) -> None:
     slow = slow_command()
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(slow) as runtime,
             app_host(create_server(settings(runtime.endpoint_url, **LIVE))) as client,
@@ -99,7 +99,7 @@ async def test_an_offset_inside_a_piece_is_refused(offset: int) -> None:
 
 async def test_a_watcher_is_told_at_once_what_comes_and_waits_no_longer_than_it_wants() -> None:
     slow = slow_agent()
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(slow) as runtime,
             app_host(create_server(settings(runtime.endpoint_url, **LIVE))) as client,
@@ -119,7 +119,7 @@ async def test_a_watcher_is_told_at_once_what_comes_and_waits_no_longer_than_it_
 
 
 async def test_a_watcher_hears_of_a_question_as_soon_as_of_words() -> None:
-    with LocalAgentCore(app="tests.support.agents.probe:app") as local, anyio.fail_after(LIMIT_S):
+    with LocalAgentCore(app="tests.support.agents.probe:app") as local, anyio.fail_after(WAIT_S):
         chosen = settings(local.endpoint_url, agent={"arn": RuntimeArn.parse(local.agent_runtime_arn)}, **LIVE)
         async with app_host(create_server(chosen)) as client:
             command = "read -p 'Sure? ' answer; echo $answer"
@@ -139,7 +139,7 @@ async def test_a_watcher_hears_of_a_question_as_soon_as_of_words() -> None:
 @pytest.mark.parametrize("on_cancel", ["keep", "stop"])
 async def test_cancelling_ends_the_call_and_the_session_if_so_configured(on_cancel: str) -> None:
     slow = slow_agent()
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with loopback_server(slow) as runtime:
             chosen = settings(runtime.endpoint_url, agent={"on_cancel": on_cancel}, **LIVE)
             async with app_host(create_server(chosen)) as client:
@@ -158,7 +158,7 @@ async def test_cancelling_ends_the_call_and_the_session_if_so_configured(on_canc
 async def test_what_a_call_failed_with_is_told() -> None:
     failure = '{"error": "Bad", "error_type": "E", "message": "An error occurred during streaming"}'
     slow = Slow(encode_sse('"hm "'), encode_sse(failure), "text/event-stream")
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(slow) as runtime,
             app_host(create_server(settings(runtime.endpoint_url, **LIVE))) as client,
@@ -184,7 +184,7 @@ async def test_what_can_not_be_watched_is_refused(arguments: dict[str, object]) 
 
 async def test_nobody_watches_the_call_of_somebody_else() -> None:
     slow = slow_agent()
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with loopback_server(slow) as runtime:
             server = create_server(settings(runtime.endpoint_url, **LIVE))
             async with app_host(server) as client:
@@ -202,7 +202,7 @@ async def test_nobody_watches_the_call_of_somebody_else() -> None:
 @pytest.mark.parametrize("cancels", [False, True])
 async def test_a_call_is_watched_and_cancelled_at_another_worker(tmp_path: Path, cancels: bool) -> None:
     slow = slow_command()
-    with redis_server(tmp_path) as redis, anyio.fail_after(LIMIT_S):
+    with redis_server(tmp_path) as redis, anyio.fail_after(WAIT_S):
         async with loopback_server(slow) as runtime:
             chosen = settings(runtime.endpoint_url, server={"store": redis.url}, **LIVE)
             async with app_host(create_server(chosen)) as a, app_host(create_server(chosen)) as b:

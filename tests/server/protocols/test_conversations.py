@@ -12,9 +12,9 @@ from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.protocols.detection import CARD_MAX_CHARS
 from tests.runtime.protocols.test_a2a_lines import BEGUN, DONE, FIRST, IDS, OPEN, Script, status, task
-from tests.support.servers import WAIT_S, Exchange, loopback_server
+from tests.support.servers import Exchange, loopback_server
 from tests.support.tools import data_of, settings, text_of
-from tests.support.waiting import until
+from tests.support.waiting import WAIT_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,7 +162,7 @@ async def test_a_cancelled_call_cancels_the_task_if_so_configured(local: LocalAg
                 await client.call_tool("invoke_agent", arguments, progress_callback=note)
 
             tasks.start_soon(long)
-            with anyio.fail_after(20):
+            with anyio.fail_after(WAIT_S):
                 await started.wait()
             tasks.cancel_scope.cancel()
         await until(lambda: not server.state.stops.pending)

@@ -18,7 +18,6 @@ from tests.support.servers import Exchange, loopback_server, reply
 from tests.support.tools import (
     EVENT_STREAM,
     HANDOFF_S,
-    LIMIT_S,
     SESSION,
     Slow,
     begun,
@@ -29,6 +28,7 @@ from tests.support.tools import (
     settings,
     text_of,
 )
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,7 +191,7 @@ async def test_commands_and_stops_go_to_the_arn_of_the_harness() -> None:
 
 async def test_a_long_call_is_handed_over_and_collected() -> None:
     slow = Slow(stream(*HELLO[:2]), stream(*HELLO[2:]), EVENT_STREAM)
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(slow) as runtime,
             Client(create_server(of_harness(runtime.endpoint_url, handoff_after_s=HANDOFF_S))) as client,

@@ -12,8 +12,9 @@ from mcp import Client
 
 from agentcore_mcp.local import LocalAgentCore
 from agentcore_mcp.server.assembly import create_server
-from tests.support.servers import LAST_CHUNK, WAIT_S, Exchange, chunk, chunked, loopback_server, reply
+from tests.support.servers import LAST_CHUNK, Exchange, chunk, chunked, loopback_server, reply
 from tests.support.tools import SESSION, settings, text_of
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

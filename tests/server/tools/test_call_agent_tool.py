@@ -19,11 +19,11 @@ from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.tools.call_agent_tool import SESSION_META
 from agentcore_mcp.wire.ids import RuntimeArn
-from tests.support.agentcore import WAIT_S
 from tests.support.agents.mcp_tools import PIXEL
 from tests.support.mcp_hosts import MODES, TRANSPORTS, connected, http_server
 from tests.support.redis import redis_server
 from tests.support.tools import data_of, settings, text_of
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

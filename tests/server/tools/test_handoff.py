@@ -16,7 +16,6 @@ from tests.support.servers import Exchange, loopback_server, reply
 from tests.support.tools import (
     EVENT_STREAM,
     HANDOFF_S,
-    LIMIT_S,
     Slow,
     begun,
     collected,
@@ -27,12 +26,13 @@ from tests.support.tools import (
     slow_command,
     text_of,
 )
+from tests.support.waiting import WAIT_S
 
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_call_that_takes_too_long_for_the_host_is_collected_later(mode: str) -> None:
     slow = slow_agent()
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(slow) as runtime,
             Client(create_server(settings(runtime.endpoint_url, handoff_after_s=HANDOFF_S)), mode=mode) as client,
@@ -54,7 +54,7 @@ async def test_a_call_that_takes_too_long_for_the_host_is_collected_later(mode: 
 
 async def test_a_running_command_is_collected_with_its_exit_code_and_can_be_read_meanwhile() -> None:
     slow = slow_command()
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(slow) as runtime,
             Client(create_server(settings(runtime.endpoint_url, handoff_after_s=HANDOFF_S)), mode="legacy") as client,
@@ -73,7 +73,7 @@ async def test_a_running_command_is_collected_with_its_exit_code_and_can_be_read
 
 async def test_a_call_that_nobody_collected_ends_with_the_server() -> None:
     slow = slow_agent()
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with loopback_server(slow) as runtime:
             async with Client(
                 create_server(settings(runtime.endpoint_url, handoff_after_s=HANDOFF_S)), mode="legacy"
@@ -97,7 +97,7 @@ async def test_a_handle_with_more_than_its_agent_is_refused_and_still_good(
     arguments: dict[str, Any], sentence: str
 ) -> None:
     slow = slow_agent()
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(slow) as runtime,
             Client(
@@ -123,7 +123,7 @@ async def test_the_result_of_a_running_command_shows_the_line_that_it_has_begun(
         + encode_command_event(ContentStop(0, "COMPLETED")),
         EVENT_STREAM,
     )
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(slow) as runtime,
             Client(create_server(settings(runtime.endpoint_url, handoff_after_s=HANDOFF_S)), mode="legacy") as client,
@@ -138,7 +138,7 @@ async def test_the_result_of_a_running_command_shows_the_line_that_it_has_begun(
 
 async def test_a_running_call_names_the_tool_that_it_is_collected_with() -> None:
     slow = slow_agent()
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(slow) as runtime,
             Client(
@@ -201,7 +201,7 @@ async def test_a_cancelled_call_stops_the_session_if_the_settings_say_so(mode: s
         if "first" in (message or ""):
             started.set()
 
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(slow) as runtime,
             Client(create_server(settings(runtime.endpoint_url, agent={"on_cancel": "stop"})), mode=mode) as client,

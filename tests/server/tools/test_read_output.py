@@ -15,7 +15,6 @@ from tests.support.sse import encode_sse
 from tests.support.tools import (
     EVENT_STREAM,
     HANDOFF_S,
-    LIMIT_S,
     Slow,
     begun,
     collected,
@@ -24,6 +23,7 @@ from tests.support.tools import (
     settings,
     text_of,
 )
+from tests.support.waiting import WAIT_S
 
 
 async def test_what_a_result_left_out_can_be_read() -> None:
@@ -69,7 +69,7 @@ async def test_what_is_more_than_is_kept_is_said_with_the_result() -> None:
 async def test_what_the_result_of_a_running_call_left_out_can_be_read_when_it_has_ended() -> None:
     answer = "".join(f"line {number:04}\n" for number in range(10_000))
     slow = Slow(encode_sse(json.dumps(answer)), encode_sse('"END"'), "text/event-stream")
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(slow) as runtime,
             Client(create_server(settings(runtime.endpoint_url, handoff_after_s=HANDOFF_S)), mode="legacy") as client,

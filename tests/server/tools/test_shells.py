@@ -16,6 +16,7 @@ from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.agentcore import new_session_id
 from tests.support.tools import data_of, settings, text_of
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
     from agentcore_mcp.server.assembly import AgentCoreServer
-
-LIMIT_S = 40
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,7 @@ class Caller:
 
     async def call(self, **arguments: Any) -> CallToolResult:
         named = {} if "handle" in arguments else {"session_id": self.session_id, "shell": "main"}
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             return await self.client.call_tool("run_command", {**named, **arguments})
 
     async def run(self, command: str, **arguments: Any) -> dict[str, Any]:
@@ -216,11 +215,11 @@ async def test_a_cancelled_command_leaves_its_shell_free(caller: Caller, command
             await caller.client.call_tool("run_command", arguments, progress_callback=on_progress)
 
         tasks.start_soon(run)
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             await seen.wait()
         tasks.cancel_scope.cancel()
 
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         while (result := await caller.call(command="echo next $X")).is_error:
             assert "still runs the call" in text_of(result)
             await anyio.sleep(0.05)
@@ -255,7 +254,7 @@ async def test_another_client_of_the_shell_ends_the_call_and_is_told(local: Loca
             arguments = {"command": "echo begun; sleep 5", "session_id": caller.session_id, "shell": "main"}
             ended.append(await client.call_tool("run_command", arguments, progress_callback=on_progress))
 
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             tasks.start_soon(run)
             await seen.wait()
             interrupted = await caller.call(input="^C")

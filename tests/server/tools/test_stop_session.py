@@ -22,7 +22,6 @@ from tests.support.servers import LAST_CHUNK, Exchange, LoopbackServer, chunk, c
 from tests.support.sse import encode_sse
 from tests.support.tools import (
     EVENT_STREAM,
-    LIMIT_S,
     SESSION,
     data_of,
     operations,
@@ -31,6 +30,7 @@ from tests.support.tools import (
     slow_agent,
     text_of,
 )
+from tests.support.waiting import WAIT_S
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ async def test_a_call_whose_session_is_stopped_meanwhile_says_so_and_keeps_what_
             begun.set()
 
     failed = anyio.Event()
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             loopback_server(talk) as runtime,
             Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
@@ -383,7 +383,7 @@ async def test_a_server_that_only_reads_stops_no_session_of_its_own_accord() -> 
         if "first" in (message or ""):
             started.set()
 
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with loopback_server(slow) as runtime:
             only_reads = settings(runtime.endpoint_url, read_only=True, on_exit="stop", agent={"on_cancel": "stop"})
             async with Client(create_server(only_reads), mode="legacy") as client, anyio.create_task_group() as tasks:

@@ -18,13 +18,13 @@ from agentcore_mcp.config import Settings
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.transports.http import serve_http
 from tests.support.runtimes import ARN
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from anyio.abc import SocketStream
 
-LIMIT_S = 20
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 HEAD = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\n" + b"".join(
@@ -37,7 +37,7 @@ async def served(**options: Any) -> AsyncIterator[str]:
     """Serve in this process, and give the URL."""
     server = create_server(Settings.from_env({"AGENTCORE_RUNTIME_ARN": ARN}))
     announced, announcement = anyio.create_memory_object_stream[str](1)
-    with anyio.fail_after(LIMIT_S), announced, announcement:
+    with anyio.fail_after(WAIT_S), announced, announcement:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(partial(serve_http, server, port=0, announce=announced.send_nowait, **options))
             yield await announcement.receive()

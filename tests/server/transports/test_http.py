@@ -20,12 +20,11 @@ from tests.support.raw_hosts import INITIALIZE
 from tests.support.runtimes import ARN
 from tests.support.servers import Exchange, chunk, chunked, loopback_server
 from tests.support.sse import encode_sse
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Includes the start of a process: see raw_hosts.
-LIMIT_S = 45
 # What an orchestrator or a host waits before it kills.
 END_LIMIT_S = 2.0
 
@@ -61,7 +60,7 @@ async def test_calls_that_run_at_the_end_are_answered_with_what_they_have_and_it
             encoding="utf-8",
         )
         async with http_process("--config", str(config), env={}) as (url, process):
-            with anyio.fail_after(LIMIT_S):
+            with anyio.fail_after(WAIT_S):
                 for _ in range(2):
                     tasks.start_soon(call, url)
                 for _ in range(2):
@@ -120,7 +119,7 @@ async def test_requests_without_a_session_of_the_server_are_answered() -> None:
 async def test_a_client_that_wants_to_go_on_from_an_event_gets_a_stream() -> None:
     """As clients of 2025-11-25 do that lost one: no events are kept, so there are none to send it."""
     asked = {"Accept": "text/event-stream", "Mcp-Session-Id": "s", "Last-Event-ID": "7"}
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with (
             http_server("--runtime-arn", ARN, env={}) as url,
             httpx2.AsyncClient() as client,
@@ -153,12 +152,12 @@ async def test_a_notification_cancels_the_request_of_its_own_session_alone() -> 
         environ = {"AGENTCORE_RUNTIME_ARN": ARN, "AGENTCORE_ENDPOINT_URL": runtime.endpoint_url}
         async with (
             http_server(env={**environ, "AGENTCORE_BEARER_TOKEN": "not-a-real-token"}) as url,
-            httpx2.AsyncClient(headers=ACCEPT, timeout=LIMIT_S) as client,
+            httpx2.AsyncClient(headers=ACCEPT, timeout=WAIT_S) as client,
         ):
             opening = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": INITIALIZE}
             given = [(await client.post(url, json=opening)).headers["Mcp-Session-Id"] for _ in range(2)]
             sessions = [{"Mcp-Session-Id": session, **version} for session in given]
-            with anyio.fail_after(LIMIT_S):
+            with anyio.fail_after(WAIT_S):
                 async with anyio.create_task_group() as tasks:
                     for session in sessions:
                         tasks.start_soon(call, client, url, session)
@@ -183,14 +182,14 @@ async def test_without_descriptors_it_says_so_in_a_line_and_serves_again_once_th
     async with await anyio.open_process(command, stdout=None) as process:
         assert process.stderr is not None
         stderr = BufferedByteReceiveStream(process.stderr)
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             url = (await stderr.receive_until(b"\n", max_bytes=1000)).decode().split()[-1]
             async with AsyncExitStack() as crowd:
                 for _ in range(200):
                     address = urlsplit(url).hostname or "", urlsplit(url).port or 0
                     await crowd.enter_async_context(await anyio.connect_tcp(*address))
                 told = await stderr.receive_until(b"\n", max_bytes=1000)
-            async with httpx2.AsyncClient(headers=ACCEPT, timeout=LIMIT_S) as client:
+            async with httpx2.AsyncClient(headers=ACCEPT, timeout=WAIT_S) as client:
                 answered = await client.post(url, json={"jsonrpc": "2.0", "id": 1, "method": "ping"})
             process.terminate()
             rest = b"".join([data async for data in stderr])

@@ -15,18 +15,17 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from agentcore_mcp.server.transports.lines import LINE_MAX_BYTES, Lines, Writer, request_id, without_half_characters
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-LIMIT_S = 20
 
 
 async def read(descriptor: int) -> tuple[list[str], list[bytes], int]:
     """Return the lines, the ends of those that are too long, and how often the end was told."""
     ends: list[bytes] = []
     told: list[None] = []
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         lines = [line async for line in Lines(descriptor, lambda: told.append(None), ends.append)]
     return lines, ends, len(told)
 
@@ -73,7 +72,7 @@ async def test_a_socket_is_read_and_written_as_a_pipe_is() -> None:
     text = "0123456789" * 100_000
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        theirs.settimeout(LIMIT_S)
+        theirs.settimeout(WAIT_S)
         writer = Writer(ours.fileno())
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(writer.write, f"{text}\n")
@@ -95,7 +94,7 @@ async def test_a_peer_that_leaves_with_something_unread_is_the_end() -> None:
         lines = Lines(ours.fileno(), lambda: None, lambda _: None).__aiter__()
         first = await anext(lines)
         theirs.close()
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             rest = [line async for line in lines]
 
     assert (first, rest) == ("one", [])
@@ -108,7 +107,7 @@ async def test_what_nobody_will_read_is_not_written(kind: str) -> None:
     else:
         read_end, write_end = (end.detach() for end in socket.socketpair())
     os.close(read_end)
-    with anyio.fail_after(LIMIT_S), pytest.raises(anyio.ClosedResourceError):
+    with anyio.fail_after(WAIT_S), pytest.raises(anyio.ClosedResourceError):
         await Writer(write_end).write("hello")
     os.close(write_end)
 

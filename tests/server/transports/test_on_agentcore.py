@@ -16,6 +16,7 @@ from tests.support.mcp_hosts import http_server
 from tests.support.raw_hosts import INITIALIZE
 from tests.support.runtimes import ARN
 from tests.support.servers import Exchange, loopback_server, reply
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -43,7 +44,7 @@ def call(method: str, params: dict[str, Any], number: int = 1) -> dict[str, Any]
 async def on_agentcore(*flags: str) -> AsyncIterator[tuple[httpx2.AsyncClient, str]]:
     async with (
         http_server("--on-agentcore", "--host", "127.0.0.1", *flags, env={}) as url,
-        httpx2.AsyncClient(trust_env=False, timeout=20) as http,
+        httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as http,
     ):
         yield http, url
 
@@ -105,7 +106,7 @@ async def test_whom_the_platform_lets_in_is_answered_whatever_session_and_host_i
         seen.append(exchange.request.header("x-amzn-bedrock-agentcore-runtime-user-id"))
         await exchange.send(reply(body=b'"hello"', content_type="application/json"))
 
-    with anyio.fail_after(40):
+    with anyio.fail_after(WAIT_S):
         async with loopback_server(agent) as runtime:
             flags = ("--runtime-arn", ARN, "--endpoint-url", runtime.endpoint_url, "--bearer-token", "not-a-real-token")
             async with on_agentcore(*flags) as (http, url):
@@ -129,7 +130,7 @@ async def test_whom_the_platform_lets_in_is_answered_whatever_session_and_host_i
 async def test_without_the_flag_a_ping_needs_a_name_of_the_server() -> None:
     async with (
         http_server("--runtime-arn", ARN, env={}) as url,
-        httpx2.AsyncClient(trust_env=False, timeout=20) as http,
+        httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as http,
     ):
         answer = await http.post(url, json=PING, headers={**PLATFORM, **ACCEPT})
 

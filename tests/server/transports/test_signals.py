@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from agentcore_mcp.server.transports.signals import end_signals
-from tests.support.agentcore import WAIT_S
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

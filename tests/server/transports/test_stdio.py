@@ -17,9 +17,10 @@ from mcp.types import INVALID_REQUEST
 from agentcore_mcp.server.transports.lines import LINE_MAX_BYTES
 from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
 from benchmarks import bare_relay
-from tests.support.raw_hosts import INITIALIZE, LIMIT_S, RawHost, raw_host
+from tests.support.raw_hosts import INITIALIZE, RawHost, raw_host
 from tests.support.runtimes import ARN
 from tests.support.servers import Exchange, chunked, loopback_server, reply
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,14 +48,14 @@ async def test_it_ends_and_hangs_up_on_the_agent(way: str) -> None:
         await host.initialize()
         call = {"name": "invoke_agent", "arguments": {"prompt": "hi"}}
         await host.send({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call})
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             await asked.wait()
         if way == "end of stdin":
             assert host.process.stdin is not None
             await host.process.stdin.aclose()
         else:
             host.process.send_signal(getattr(signal, way))
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             await host.process.wait()
             await hung_up.wait()
 
@@ -81,7 +82,7 @@ async def test_it_stops_its_sessions_at_the_end_if_the_settings_say_so(way: str,
             else:
                 assert host.process.stdin is not None
                 await host.process.stdin.aclose()
-            with anyio.fail_after(LIMIT_S):
+            with anyio.fail_after(WAIT_S):
                 await host.process.wait()
 
     assert [request.target.rpartition("/")[2] for request in runtime.requests] == ["invocations", "stopruntimesession"]
@@ -115,7 +116,7 @@ async def test_what_the_end_does_to_sessions_is_for_on_exit_alone_to_say(
             call = {"name": "invoke_agent", "arguments": {"prompt": "hi"}}
             await host.request(1, "tools/call", call)
             await host.send({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": call})
-            with anyio.fail_after(LIMIT_S):
+            with anyio.fail_after(WAIT_S):
                 for _ in range(2):
                     await asked.acquire()
                 if way == "SIGTERM":
@@ -153,7 +154,7 @@ async def test_further_signals_do_not_end_its_clean_up(first: str, others: list[
             await host.initialize()
             await host.request(1, "tools/call", {"name": "invoke_agent", "arguments": {"prompt": "hi"}})
             host.process.send_signal(getattr(signal, first))
-            with anyio.fail_after(LIMIT_S):
+            with anyio.fail_after(WAIT_S):
                 await stopping.wait()
                 for other in others:
                     host.process.send_signal(getattr(signal, other))
@@ -173,7 +174,7 @@ async def test_a_program_that_never_prints_its_credentials_does_not_keep_it_from
         await host.initialize()
         call = {"name": "invoke_agent", "arguments": {"prompt": "hi"}}
         await host.send({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call})
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             await anyio.Path(tmp_path / "begun").read_text()
             host.process.terminate()
             await host.process.wait()
@@ -210,7 +211,7 @@ async def test_one_session_that_cannot_be_stopped_at_the_end_is_told_and_the_oth
                 sessions.append(answered["result"]["structuredContent"]["session_id"])
             host.process.terminate()
             assert host.process.stderr is not None
-            with anyio.fail_after(LIMIT_S):
+            with anyio.fail_after(WAIT_S):
                 await host.process.wait()
                 told = b"".join([data async for data in host.process.stderr]).decode()
 
@@ -235,7 +236,7 @@ async def test_it_ends_although_the_host_does_not_read() -> None:
         for number in range(1, 6):  # more than a pipe holds
             call = {"name": "invoke_agent", "arguments": {"prompt": "hi"}}
             await host.send({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": call})
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             for _ in range(1, 6):
                 await answered.acquire()
             assert host.process.stdin is not None
@@ -265,7 +266,7 @@ async def test_what_others_print_in_this_process_does_not_reach_the_wire() -> No
         assert process.stdin is not None
         await process.stdin.aclose()
         assert process.stderr is not None
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             printed = b"".join([data async for data in process.stderr])
             with pytest.raises(anyio.IncompleteRead):
                 await host.receive()
@@ -286,7 +287,7 @@ async def test_a_start_imports_nothing_that_a_bare_server_does_without_but_its_o
                 imports.seek(0)
                 return {line.rpartition("|")[2].strip() for line in imports}
 
-    with anyio.fail_after(2 * LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         ours, bare = await imported("-m", "agentcore_mcp"), await imported(bare_relay.__file__, "stdio", "")
 
     libraries, of_bare = ({name.partition(".")[0] for name in names} for names in (ours, bare))
@@ -327,7 +328,7 @@ async def test_botocore_is_loaded_by_the_first_signature_and_not_before() -> Non
                 return before, has_botocore()
 
     async with loopback_server(answer) as runtime:
-        with anyio.fail_after(2 * LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             with_token = await loaded(AGENTCORE_BEARER_TOKEN="not-a-real-token")
             signed = await loaded(AWS_ACCESS_KEY_ID="AKIAIOSFODNN7EXAMPLE", AWS_SECRET_ACCESS_KEY="not-a-real-secret")
 
@@ -399,7 +400,7 @@ async def test_a_cancelled_request_is_ended_in_either_version_on_a_pipe_with_bot
         await host.initialize()
         call = {"name": "invoke_agent", "arguments": {"prompt": "hi"}, **request_params}
         await host.send({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call})
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             await asked.wait()
             await host.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}})
             await hung_up.wait()

@@ -16,13 +16,12 @@ import pytest
 from tests.support.mcp_hosts import http_process
 from tests.support.processes import alive, children
 from tests.support.runtimes import ARN
-from tests.support.waiting import until
+from tests.support.waiting import WAIT_S, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
-LIMIT_S = 40
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
 ACCEPT = {"Accept": "application/json, text/event-stream"}
 
@@ -55,7 +54,7 @@ async def calling(url: str) -> AsyncIterator[list[int]]:
 
     async def call() -> None:
         while True:
-            async with httpx2.AsyncClient(headers=ACCEPT, timeout=LIMIT_S, trust_env=False) as client:
+            async with httpx2.AsyncClient(headers=ACCEPT, timeout=WAIT_S, trust_env=False) as client:
                 statuses.append((await client.post(url, json=PING)).status_code)
 
     async with anyio.create_task_group() as tasks:
@@ -66,7 +65,7 @@ async def calling(url: str) -> AsyncIterator[list[int]]:
 
 async def refused(*args: str) -> str:
     command = [sys.executable, "-m", "agentcore_mcp", "serve", "--port", "0", *args]
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         run = await anyio.run_process(command, check=False, stdout=None)
     assert run.returncode == 1
     return run.stderr.decode()
@@ -104,7 +103,7 @@ async def test_no_worker_outlives_its_parent(config: Path, how: str) -> None:
         workers = workers_of(process.pid)
         process.send_signal(number)
         await until(lambda: not any(map(alive, workers)))
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             assert await process.wait() == (-number if how == "SIGKILL" else 0)
         async with httpx2.AsyncClient(trust_env=False) as client:
             with pytest.raises(httpx2.ConnectError):

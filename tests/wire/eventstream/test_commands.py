@@ -32,6 +32,7 @@ from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.support.codecs import cut, decode, decode_every_way
 from tests.support.frames import encode_error
 from tests.support.servers import Exchange, loopback_server, reply
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +104,7 @@ async def boto3_events(raw: bytes) -> list[dict[str, Any]]:
             endpoint_url=endpoint_url,
             aws_access_key_id=ACCESS_KEY_ID,
             aws_secret_access_key=SECRET_ACCESS_KEY,
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=20),
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=WAIT_S),
         )
         try:
             return list(client.invoke_agent_runtime_command(agentRuntimeArn=ARN, body={"command": "true"})["stream"])

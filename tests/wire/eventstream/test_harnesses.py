@@ -35,6 +35,7 @@ from tests.support.converse import Event, message, stream, text_block, tool_bloc
 from tests.support.frames import encode_error
 from tests.support.servers import Exchange, loopback_server, reply
 from tests.support.shapes import as_json, samples
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from agentcore_mcp.wire.pauses import Pause
@@ -171,7 +172,7 @@ async def boto3_events(raw: bytes) -> list[dict[str, Any]]:
             endpoint_url=endpoint_url,
             aws_access_key_id=ACCESS_KEY_ID,
             aws_secret_access_key=SECRET_ACCESS_KEY,
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=20),
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=WAIT_S),
         )
         try:
             messages = [{"role": "user", "content": [{"text": "Hi"}]}]

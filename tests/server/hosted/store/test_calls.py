@@ -35,7 +35,6 @@ from tests.support.servers import LAST_CHUNK, chunk, chunked, loopback_server, r
 from tests.support.sse import encode_sse
 from tests.support.tools import (
     EVENT_STREAM,
-    LIMIT_S,
     SESSION,
     Slow,
     begun,
@@ -49,7 +48,7 @@ from tests.support.tools import (
     slow_command,
     text_of,
 )
-from tests.support.waiting import free_port
+from tests.support.waiting import WAIT_S, free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -93,7 +92,7 @@ async def two(
     redis: RedisServer, runtime: LoopbackServer, **others: Any
 ) -> AsyncIterator[tuple[list[AgentCoreServer], tuple[Client, Client]]]:
     servers = [create_server(chosen(redis, runtime, **others)) for _ in range(2)]
-    with anyio.fail_after(2 * LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         async with Client(servers[0]) as a, Client(servers[1]) as b:
             yield servers, (a, b)
 

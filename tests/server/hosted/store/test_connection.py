@@ -11,14 +11,13 @@ import pytest
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.server.hosted.store.connection import RedisStore, StoreError
 from tests.support.redis import redis_server
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from tests.support.redis import RedisServer
-
-LIMIT_S = 30
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ async def worker(redis: RedisServer) -> AsyncIterator[tuple[RedisStore, list[str
 
 async def heard(teller: RedisStore, cancelled: list[str], request: str) -> None:
     """Tell it again until it is heard: Redis delivers a message only to those that listen already."""
-    with anyio.fail_after(LIMIT_S):
+    with anyio.fail_after(WAIT_S):
         while request not in cancelled:
             await teller.tell_cancelled(request)
             await anyio.sleep(0.02)
@@ -72,7 +71,7 @@ async def test_while_redis_is_gone_an_operation_says_so_in_time_and_is_counted(r
     redis.stop()
     store = RedisStore(redis.url)
     async with store.running():
-        with anyio.fail_after(LIMIT_S), pytest.raises(StoreError, match="this request sent nothing"):
+        with anyio.fail_after(WAIT_S), pytest.raises(StoreError, match="this request sent nothing"):
             await store.once("a")
 
     assert store.errors > 0
@@ -109,5 +108,5 @@ async def test_a_redis_that_takes_nothing_is_not_there_for_a_probe(redis: RedisS
         await here.beat()
         redis.ask(command)
 
-        with anyio.fail_after(LIMIT_S), pytest.raises(StoreError):
+        with anyio.fail_after(WAIT_S), pytest.raises(StoreError):
             await here.beat()

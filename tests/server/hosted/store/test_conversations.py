@@ -12,7 +12,8 @@ from mcp import Client
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.server.assembly import create_server
 from tests.support.redis import redis_server
-from tests.support.tools import LIMIT_S, data_of, settings
+from tests.support.tools import data_of, settings
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -33,7 +34,7 @@ async def two(redis: RedisServer, **others: Any) -> AsyncIterator[tuple[Client, 
     with LocalAgentCore(agents=agents) as local:
         agent = {"protocol": "a2a", "arn": local.agents["a2a"], "on_cancel": "cancel"}
         chosen = settings(local.endpoint_url, agent=agent, server={"store": redis.url}, **others)
-        with anyio.fail_after(2 * LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             async with Client(create_server(chosen)) as a, Client(create_server(chosen)) as b:
                 yield a, b
 

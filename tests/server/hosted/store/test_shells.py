@@ -13,13 +13,12 @@ from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.agentcore import new_session_id
 from tests.support.redis import redis_server
 from tests.support.tools import data_of, settings, text_of
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mcp.types import CallToolResult
-
-LIMIT_S = 50
 
 
 async def test_another_worker_is_refused_the_shell_and_answers_what_runs_in_it(tmp_path: Path) -> None:
@@ -31,7 +30,7 @@ async def test_another_worker_is_refused_the_shell_and_answers_what_runs_in_it(t
         async def call(client: Client, **arguments: Any) -> CallToolResult:
             return await client.call_tool("run_command", {**where, **arguments})
 
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             async with Client(create_server(chosen)) as a, Client(create_server(chosen)) as b:
                 asked = await call(a, command="read -p 'a? ' a; read -p 'b? ' b; echo $a $b; read -p 'c? ' c; pwd")
                 refused = await call(b, command="echo no")
@@ -64,7 +63,7 @@ async def test_what_is_typed_reaches_a_call_that_another_workers_request_waits_f
             arguments = {**where, "command": "echo begun; sleep 60"}
             ended.append(await client.call_tool("run_command", arguments, progress_callback=note))
 
-        with anyio.fail_after(LIMIT_S):
+        with anyio.fail_after(WAIT_S):
             async with (
                 Client(create_server(chosen)) as a,
                 Client(create_server(chosen)) as b,
