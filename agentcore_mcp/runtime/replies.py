@@ -64,7 +64,9 @@ class Reply:
     @property
     def endpoint_url(self) -> str | None:
         """The URL of the session's endpoint, if there is one that credentials may be sent to."""
-        url = url_of(self.response.headers.get(ENDPOINT_HEADER, ""))
+        if (named := self.response.headers.get(ENDPOINT_HEADER)) is None:
+            return None
+        url = url_of(named)
         return str(url) if url is not None and is_safe_for_credentials(url) else None
 
     @property

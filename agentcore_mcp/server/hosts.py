@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
@@ -93,7 +94,7 @@ def host_of(session: ServerSession, settings: Settings) -> Host:
     told = introduced.get(Introduction())
     name = told.name if params is None else params.client_info.name
     apps = told.knows_apps if capabilities is None else knows_apps(capabilities.extensions)
-    known = next((host for beginning, host in _HOSTS.items() if name.startswith(beginning)), Host())
+    known = _known(name)
     shows = settings.live_view != "off" and apps
     return Host(
         settings.handoff_after_s or known.handoff_after_s,
@@ -101,6 +102,11 @@ def host_of(session: ServerSession, settings: Settings) -> Host:
         shows and (known.has_live_view or settings.live_view == "on"),
         takes_tasks(session),
     )
+
+
+@lru_cache
+def _known(name: str) -> Host:
+    return next((host for beginning, host in _HOSTS.items() if name.startswith(beginning)), Host())
 
 
 def takes_tasks(session: ServerSession) -> bool:

@@ -12,7 +12,8 @@ from agentcore_mcp.runtime.endpoints import is_safe_for_credentials
 from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
 
 def authorize(request: httpx2.Request, headers: Mapping[str, str]) -> None:
@@ -42,39 +43,6 @@ class NoAuth(httpx2.Auth):
         yield request
 
 
-class GuardedAuth(httpx2.Auth):
-    """Wraps another auth flow, perhaps a user's own: its failures become CredentialsErrors, not TransportErrors.
-
-    Args:
-        auth: The flow.
-    """
-
-    def __init__(self, auth: httpx2.Auth) -> None:
-        self._auth = auth
-
-    def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """Do as the flow does.
-
-        Raises:
-            CredentialsError: If it fails; what it raised is the cause.
-        """
-        with _failures_of_credentials():
-            yield from self._auth.sync_auth_flow(request)
-
-    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        """Do as the flow does.
-
-        Raises:
-            CredentialsError: If it fails; what it raised is the cause.
-        """
-        with _failures_of_credentials():
-            async with aclosing(self._auth.async_auth_flow(request)) as flow:
-                request = await anext(flow)
-                with suppress(StopAsyncIteration):
-                    while True:
-                        request = await flow.asend((yield request))
-
-
 @contextmanager
 def _failures_of_credentials() -> Iterator[None]:
     try:
@@ -86,3 +54,40 @@ def _failures_of_credentials() -> Iterator[None]:
         raise CredentialsError(
             f"there are no credentials: the client's auth failed with {type(error).__name__}"
         ) from error
+
+
+class GuardedAuth(httpx2.Auth):
+    """Wraps another auth flow, perhaps a user's own: its failures become CredentialsErrors, not TransportErrors.
+
+    Args:
+        auth: The flow.
+        inside: What it is to run inside of, instead.
+    """
+
+    def __init__(
+        self, auth: httpx2.Auth, inside: Callable[[], AbstractContextManager[None]] = _failures_of_credentials
+    ) -> None:
+        self._auth = auth
+        self._inside = inside
+
+    def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """Do as the flow does.
+
+        Raises:
+            CredentialsError: If it fails; what it raised is the cause.
+        """
+        with self._inside():
+            yield from self._auth.sync_auth_flow(request)
+
+    async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+        """Do as the flow does.
+
+        Raises:
+            CredentialsError: If it fails; what it raised is the cause.
+        """
+        with self._inside():
+            async with aclosing(self._auth.async_auth_flow(request)) as flow:
+                request = await anext(flow)
+                with suppress(StopAsyncIteration):
+                    while True:
+                        request = await flow.asend((yield request))

@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx2
 
 from agentcore_mcp.errors import CredentialsError
+from agentcore_mcp.runtime.auth.authorization import GuardedAuth
 from agentcore_mcp.runtime.auth.bearer import BearerAuth
 from agentcore_mcp.runtime.auth.tokens import Token, read_claims
 from agentcore_mcp.server.hosted.principals import current_principal, current_token
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Iterator
 
     from agentcore_mcp.config import Agent
     from agentcore_mcp.server.hosted.principals import Principal
@@ -64,15 +66,24 @@ def passed_through(token: str, *, audience: str, audience_claim: str) -> Token:
     return Token(token)
 
 
-@dataclass(frozen=True, slots=True)
 class _Exchange:
-    """A source of tokens that stand for one caller's."""
+    """A source of tokens that stand for one caller's, which it has only while requests with that are on their way."""
 
-    exchange: Callable[[str], Token]
-    token: str = field(repr=False)
+    def __init__(self, exchange: Callable[[str], Token]) -> None:
+        self._exchange = exchange
+        self._given: list[str] = []
+        self.auth = BearerAuth(self)
 
     def fetch(self, previous: Token | None) -> Token:  # noqa: ARG002 - the caller's token alone counts
-        return self.exchange(self.token)
+        return self._exchange(self._given[0])
+
+    @contextmanager
+    def having(self, token: str) -> Iterator[None]:
+        self._given.append(token)
+        try:
+            yield
+        finally:
+            self._given.pop()
 
 
 class CallerAuth(httpx2.Auth):
@@ -84,7 +95,8 @@ class CallerAuth(httpx2.Auth):
 
     def __init__(self, exchange: Callable[[str], Token]) -> None:
         self._exchange = exchange
-        self._kept: OrderedDict[bytes, BearerAuth] = OrderedDict()
+        # By a digest, since nothing of a caller's token is kept.
+        self._kept: OrderedDict[bytes, _Exchange] = OrderedDict()
 
     def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """Add the token.
@@ -96,8 +108,8 @@ class CallerAuth(httpx2.Auth):
         if not token:
             raise CredentialsError("the agent is called with its callers' tokens, and no caller asked for this")
         key = hashlib.sha256(f"{caller.key} {token}".encode()).digest()
-        auth = self._kept.setdefault(key, BearerAuth(_Exchange(self._exchange, token)))
+        source = self._kept.get(key) or self._kept.setdefault(key, _Exchange(self._exchange))
         self._kept.move_to_end(key)
         if len(self._kept) > KEPT_MAX:
             self._kept.popitem(last=False)
-        return auth.async_auth_flow(request)
+        return GuardedAuth(source.auth, partial(source.having, token)).async_auth_flow(request)

@@ -71,9 +71,10 @@ class Detection:
             agent: The agent.
             signer: What signs its requests, if it is on AWS and called with AWS credentials; no other is looked up.
         """
-        async with self._asking.setdefault(agent.arn, anyio.Lock()):
-            if (found := self.known(agent)) is None or found.until < self._now():
-                found = self._found[agent.arn] = await self._asked(agent, signer)
+        if (found := self._good(agent)) is None:
+            async with self._asking.setdefault(agent.arn, anyio.Lock()):
+                if (found := self._good(agent)) is None:
+                    found = self._found[agent.arn] = await self._asked(agent, signer)
         return found
 
     def known(self, agent: Agent) -> Spoken | None:
@@ -81,6 +82,10 @@ class Detection:
         if agent.arn.is_harness:
             return Spoken("harness")
         return self._found.get(agent.arn) if agent.protocol == "auto" else Spoken(agent.protocol)
+
+    def _good(self, agent: Agent) -> Spoken | None:
+        found = self.known(agent)
+        return None if found is None or found.until < self._now() else found
 
     def looked_up(self, agent: Agent, facts: RuntimeFacts) -> None:
         """Take note of what a listing has found."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from contextlib import asynccontextmanager
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -410,6 +412,32 @@ async def test_the_tokens_of_only_so_many_callers_are_kept() -> None:
     await sent(auth, first)
 
     assert exchange.asked == ["a", "a"]
+
+
+def held(root: object) -> list[object]:
+    """Return what an object holds, directly or not, without code."""
+    found: list[object] = [root]
+    seen = {id(root)}
+    for one in found:
+        for other in gc.get_referents(one):
+            if id(other) not in seen and not isinstance(other, type | ModuleType | FunctionType):
+                seen.add(id(other))
+                found.append(other)
+    return found
+
+
+async def test_a_callers_token_is_held_only_while_their_request_is_on_its_way() -> None:
+    auth = CallerAuth(lambda _: Token("for-the-runtime"))
+    token = "not-a-real-token-of-a-caller"
+    with calling_as(ALICE, token):
+        flow = auth.async_auth_flow(request())
+    outgoing = await anext(flow)
+    during = held(auth)
+    await flow.aclose()
+
+    assert outgoing.headers["authorization"] == "Bearer for-the-runtime"
+    assert token in during
+    assert token not in held(auth)
 
 
 async def test_what_no_caller_asked_for_is_sent_without_anybodys_token() -> None:
