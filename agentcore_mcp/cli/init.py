@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,10 @@ import click
 from agentcore_mcp.cli.hosts.table import HOSTS, Server
 from agentcore_mcp.cli.install import install
 from agentcore_mcp.config import name_of
+from agentcore_mcp.config.environment import ENDPOINT_URL
 from agentcore_mcp.config.loading import user_file
 from agentcore_mcp.errors import AgentCoreError, ConfigurationError, InvalidRequestError
+from agentcore_mcp.runtime.endpoints import check_endpoint_url
 from agentcore_mcp.wire.ids import RuntimeArn
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ _PROJECT_FILES = (".bedrock_agentcore.yaml", "agentcore/.cli/deployed-state.json
 _ARN = re.compile(r"arn:aws[\w-]*:bedrock-agentcore:[\w-]+:\d{12}:runtime/[A-Za-z][\w-]*")
 # A runtime that has an authorizer takes tokens, and no AWS credentials.
 _AUTHORIZER = re.compile(r"discovery_?url\W+https?://", re.IGNORECASE)
-_TOKEN = "${AGENTCORE_BEARER_TOKEN}"  # noqa: S105 - a reference
+_TOKEN = {"token": "${AGENTCORE_BEARER_TOKEN}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +40,36 @@ class Found:
         arn: Its ARN.
         place: Where.
         description: What its owner says of it.
-        takes_tokens: Its project says that it has an authorizer.
+        keys: What else the file is to say of it.
     """
 
     arn: RuntimeArn
     place: str
     description: str = ""
-    takes_tokens: bool = False
+    keys: dict[str, object] = field(default_factory=dict)
 
 
 @click.command()
 @click.option("--runtime-arn", "arns", multiple=True, metavar="ARN", help="A runtime; repeatable.")
 @click.option("--region", metavar="REGION", help="Where the account's runtimes are looked for.")
 @click.option("--profile", metavar="NAME", help="Whose account; a profile of ~/.aws/config.")
+@click.option(
+    "--endpoint-url",
+    metavar="URL",
+    envvar=ENDPOINT_URL,
+    help="Where they are called instead of AWS. One on this machine is a local AgentCore's, whose are looked for then.",
+)
 @click.option("--all", "every", is_flag=True, help="Take all runtimes that are found, and ask nothing.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; default: the user's own.")
-def init(arns: tuple[str, ...], region: str | None, profile: str | None, output: Path | None, *, every: bool) -> None:
+def init(
+    arns: tuple[str, ...],
+    region: str | None,
+    profile: str | None,
+    endpoint_url: str | None,
+    output: Path | None,
+    *,
+    every: bool,
+) -> None:
     """Write a configuration file: looks for runtimes in this folder's project and in the account, and asks which.
 
     A file that is there keeps all that it says; runtimes that it has already are left out.
@@ -61,7 +77,9 @@ def init(arns: tuple[str, ...], region: str | None, profile: str | None, output:
     path = output or user_file(os.environ, must_exist=False)
     if path is None:
         raise ConfigurationError("no folder for the configuration is known, as HOME is not set; pass --output")
-    found = [Found(_parsed(arn), "--runtime-arn") for arn in arns] or list(_looked_for(region, profile))
+    if endpoint_url is not None:
+        check_endpoint_url(endpoint_url)
+    found = [Found(_parsed(arn), "--runtime-arn") for arn in arns] or list(_looked_for(region, profile, endpoint_url))
     known = _known(path)
     new = [one for number, one in enumerate(found) if one.arn not in [*known, *(each.arn for each in found[:number])]]
     if not new:
@@ -69,30 +87,39 @@ def init(arns: tuple[str, ...], region: str | None, profile: str | None, output:
             f"{path} has every runtime that was found" if found else "no runtime was found; pass --runtime-arn ARN"
         )
     chosen = new if every or arns else _chosen(new)
-    _write(path, chosen, profile)
+    _write(path, chosen, endpoint_url=endpoint_url, auth={"profile": profile} if profile else None)
     click.echo(f"{path} names {', '.join(str(one.arn.runtime_id) for one in chosen)}")
-    if any(one.takes_tokens for one in chosen):
-        click.echo(f"set AGENTCORE_BEARER_TOKEN to a token of the runtime's issuer: the file refers to it as {_TOKEN}")
+    if any(one.keys.get("auth") == _TOKEN for one in chosen):
+        click.echo("set AGENTCORE_BEARER_TOKEN to a token of the runtime's issuer: the file refers to that variable")
     click.echo('next: `agentcore-mcp invoke "hello"`, then `agentcore-mcp install HOST`')
     if sys.stdin.isatty() and not every:
         _offer_hosts(path)
 
 
-def _looked_for(region: str | None, profile: str | None) -> Iterator[Found]:
+def _looked_for(region: str | None, profile: str | None, endpoint_url: str | None) -> Iterator[Found]:
     """Give the runtimes of the project and of the account; an account that can't be asked is told of."""
-    for name in _PROJECT_FILES:
+    from agentcore_mcp.config import Auth
+    from agentcore_mcp.server.credentials import Credentials, uses_tls
+
+    is_local = endpoint_url is not None and not uses_tls(endpoint_url)
+    for name in () if is_local else _PROJECT_FILES:
         if (file := Path(name)).is_file():
             text = file.read_text("utf-8", "replace")
             for arn in dict.fromkeys(_ARN.findall(text)):
-                yield Found(RuntimeArn.parse(arn), name, takes_tokens=_AUTHORIZER.search(text) is not None)
-    from agentcore_mcp.config import Auth
-    from agentcore_mcp.runtime.discovery import list_runtimes
-    from agentcore_mcp.server.credentials import Credentials
+                yield Found(RuntimeArn.parse(arn), name, keys={"auth": _TOKEN} if _AUTHORIZER.search(text) else {})
 
     async def listed() -> Sequence[Found]:
-        signer = Credentials().signer(Auth(profile=profile), region)
-        runtimes = await list_runtimes(signer, region=region, profile=profile)
-        return [Found(one.arn, f"the account, in {one.arn.region}", one.description) for one in runtimes]
+        auth, runtimes = await Credentials().runtimes(Auth(profile=profile), region, endpoint_url)
+        found = [Found(one.arn, f"the account, in {one.arn.region}", one.description) for one in runtimes]
+        for one, runtime in zip(found, runtimes, strict=True):
+            if auth.none:
+                one.keys["auth"] = {"none": True}
+            if (facts := runtime.facts) is not None and facts.takes_tokens:
+                one.keys["auth"] = _TOKEN
+            if facts is not None and facts.protocol != "http":
+                # Which tools there are, a server says before it can look a protocol up.
+                one.keys["protocol"] = facts.protocol
+        return found
 
     try:
         yield from anyio.run(listed)
@@ -131,21 +158,15 @@ def _chosen(found: list[Found]) -> list[Found]:
     return list(click.prompt("Which", default="1", value_proc=numbers))
 
 
-def _write(path: Path, chosen: list[Found], profile: str | None) -> None:
+def _write(path: Path, chosen: list[Found], **keys: object) -> None:
     from agentcore_mcp.cli.hosts.files import entry_at, with_entry, write
 
     for one in chosen:
         name = name_of(one.arn)
         while entry_at(path, ("agents", name)) is not None:
             name += "-2"
-        entry: dict[str, object] = {"arn": str(one.arn)}
-        if one.description:
-            entry["description"] = one.description
-        if one.takes_tokens:
-            entry["auth"] = {"token": _TOKEN}
-        elif profile is not None:
-            entry["auth"] = {"profile": profile}
-        write(path, with_entry(path, ("agents", name), entry))
+        said = {"arn": str(one.arn), "description": one.description} | keys | one.keys
+        write(path, with_entry(path, ("agents", name), {key: value for key, value in said.items() if value}))
 
 
 def _offer_hosts(path: Path) -> None:

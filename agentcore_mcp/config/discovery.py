@@ -22,6 +22,9 @@ class Discovery(Table):
     profile: str | None = Field(
         default=None, min_length=1, description="Profile of ~/.aws/config; default: the usual places"
     )
+    endpoint_url: str | None = Field(
+        default=None, description="Where they are called instead of AWS; on this machine, also where they are listed"
+    )
     include: tuple[str, ...] = Field(
         default=("*",), description="Names of the runtimes that are offered; * and ? are wild"
     )

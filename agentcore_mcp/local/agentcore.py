@@ -183,6 +183,7 @@ class LocalAgentCore:
             "AWS_REGION": keys["region_name"],
             "AWS_DEFAULT_REGION": keys["region_name"],
             "AWS_ENDPOINT_URL_BEDROCK_AGENTCORE": url,
+            "AWS_ENDPOINT_URL_BEDROCK_AGENTCORE_CONTROL": url,
             "AGENTCORE_ENDPOINT_URL": url,
             "AGENTCORE_RUNTIME_ARN": self.agent_runtime_arn,
         }

@@ -27,10 +27,11 @@ from agentcore_mcp.local.operations.commands import command
 from agentcore_mcp.local.operations.endpoints import proxy
 from agentcore_mcp.local.operations.harnesses import harness
 from agentcore_mcp.local.operations.invocations import agent_card, invoke
+from agentcore_mcp.local.operations.runtimes import runtimes
 from agentcore_mcp.local.operations.shells import Shells
 from agentcore_mcp.local.operations.stops import Stops
 from agentcore_mcp.wire.loopback import is_loopback
-from agentcore_mcp.wire.operations import CARD, COMMAND, HARNESS, INVOKE, METADATA, PROXY, SHELL, STOP
+from agentcore_mcp.wire.operations import CARD, COMMAND, DESCRIBE, HARNESS, INVOKE, LIST, METADATA, PROXY, SHELL, STOP
 from agentcore_mcp.wire.refusals import CANNOT_PARSE
 from agentcore_mcp.wire.requests import target_of
 
@@ -139,7 +140,8 @@ class FrontDoor:
                 on_leave = tasks.cancel_scope.cancel if route.operation == PROXY else lambda: None
                 tasks.start_soon(exchange.watch, on_leave)
             try:
-                if route.operation != METADATA:
+                # The control plane takes no tokens, and no key is let in where the runtimes take them.
+                if route.operation not in (METADATA, *([LIST, DESCRIBE] if self._gate.issuer else [])):
                     await self._gate.check(exchange, scope)
                 plan.refuse()
                 await self._operate(exchange, route, socket, plan)
@@ -165,6 +167,10 @@ class FrontDoor:
             exchange.in_session(found.id, agent=found.hosted.name)
             with found.busy():
                 await proxy(exchange, socket, found, self._client, route)
+            return
+        if route.operation in (LIST, DESCRIBE):
+            authorizer = self._gate.issuer.authorizer if self._gate.issuer else {}
+            await runtimes(exchange, route.runtime, self._agents.values(), self._sessions.limits, authorizer)
             return
         check_members(route.operation, members, route.query)
         hosted = self._agents[route.find(self._agents)]

@@ -73,13 +73,13 @@ class DiscoveredRuntime:
 
 
 async def list_runtimes(
-    auth: SigV4Auth, *, region: str | None = None, profile: str | None = None, endpoint_url: str | None = None
+    auth: SigV4Auth | None, *, region: str | None = None, profile: str | None = None, endpoint_url: str | None = None
 ) -> tuple[DiscoveredRuntime, ...]:
     """List the runtimes that can be called, by name.
 
     Args:
         auth: Whose credentials are used; they need bedrock-agentcore:ListAgentRuntimes, and :GetAgentRuntime for the
-            facts of each.
+            facts of each. None: nobody's, for a local AgentCore.
         region: Where to look; None is the region of the environment or the profile.
         profile: The profile of ``~/.aws/config`` whose region and endpoints count.
         endpoint_url: Where to ask, instead of the service's host for the region.
@@ -94,12 +94,12 @@ async def list_runtimes(
 
 
 async def runtime_facts(
-    auth: SigV4Auth, arn: RuntimeArn, *, profile: str | None = None, endpoint_url: str | None = None
+    auth: SigV4Auth | None, arn: RuntimeArn, *, profile: str | None = None, endpoint_url: str | None = None
 ) -> RuntimeFacts:
     """Return how to call a runtime, as it was last deployed.
 
     Args:
-        auth: Whose credentials are used; they need bedrock-agentcore:GetAgentRuntime.
+        auth: Whose credentials are used, or None as above; they need bedrock-agentcore:GetAgentRuntime.
         arn: The runtime's.
         profile: As for ``list_runtimes``.
         endpoint_url: As for ``list_runtimes``.
@@ -111,7 +111,7 @@ async def runtime_facts(
 
 
 def _list(
-    auth: SigV4Auth, region: str | None, profile: str | None, endpoint_url: str | None
+    auth: SigV4Auth | None, region: str | None, profile: str | None, endpoint_url: str | None
 ) -> tuple[DiscoveredRuntime, ...]:
     with _control_plane("list the runtimes", auth, region, profile, endpoint_url) as client:
         pages = client.get_paginator("list_agent_runtimes").paginate(PaginationConfig={"PageSize": _PAGE_SIZE})
@@ -138,7 +138,7 @@ def _facts_if_allowed(client: Any, arn: RuntimeArn) -> RuntimeFacts | None:
     return None
 
 
-def _facts(auth: SigV4Auth, arn: RuntimeArn, profile: str | None, endpoint_url: str | None) -> RuntimeFacts:
+def _facts(auth: SigV4Auth | None, arn: RuntimeArn, profile: str | None, endpoint_url: str | None) -> RuntimeFacts:
     with _control_plane("look at the runtime", auth, arn.region, profile, endpoint_url) as client:
         return _look_at(client, arn)
 
@@ -153,11 +153,12 @@ def _look_at(client: Any, arn: RuntimeArn) -> RuntimeFacts:
 
 @contextmanager
 def _control_plane(
-    what: str, auth: SigV4Auth, region: str | None, profile: str | None, endpoint_url: str | None
+    what: str, auth: SigV4Auth | None, region: str | None, profile: str | None, endpoint_url: str | None
 ) -> Iterator[Any]:
     """Give botocore's client, and translate what is raised while it is asked."""
     import botocore.session
     from botocore.config import Config
+    from botocore.credentials import ReadOnlyCredentials
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,
@@ -167,7 +168,8 @@ def _control_plane(
     )
     from botocore.parsers import ResponseParserError
 
-    credentials = auth.credentials()
+    # A local AgentCore that checks no signatures takes any.
+    credentials = ReadOnlyCredentials("local", "local", None) if auth is None else auth.credentials()
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=LIST_TIMEOUT_S,

@@ -168,9 +168,8 @@ class Agents:
 
     async def spoken_by(self, target: Target) -> Spoken:
         """Return what an agent speaks, looked up at its first use if the configuration doesn't say it."""
-        auth = target.auth
-        signer = auth if isinstance(auth, SigV4Auth) and target.endpoint_url is None else None
-        return await self.detection.of(target.agent, signer)
+        signer = target.auth if isinstance(target.auth, SigV4Auth) else None
+        return await self.detection.of(target.agent, signer, target.endpoint_url)
 
     async def aclose(self) -> None:
         """Close every connection; a later call makes new ones."""
@@ -184,13 +183,11 @@ class Agents:
         async with self._discovering:
             if (discovery := self._discovery) is None or self._discovered.is_set():
                 return
-            auth = Auth(profile=discovery.profile)
             configured = {target.agent.arn for target in self._targets.values()}
-            signer = self._credentials.signer(auth, discovery.region)
             try:
-                from agentcore_mcp.runtime.discovery import list_runtimes
-
-                runtimes = await list_runtimes(signer, region=discovery.region, profile=discovery.profile)
+                auth, runtimes = await self._credentials.runtimes(
+                    Auth(profile=discovery.profile), discovery.region, discovery.endpoint_url
+                )
             except CredentialsError as error:
                 raise CredentialsError(f"can't list the runtimes: {error.message}") from error
             for runtime in runtimes:
@@ -200,6 +197,7 @@ class Agents:
                         name=runtime.name,
                         arn=runtime.arn,
                         description=runtime.description,
+                        endpoint_url=discovery.endpoint_url,
                         auth=auth,
                         send_user_id=discovery.send_user_id,
                         commands=discovery.commands,

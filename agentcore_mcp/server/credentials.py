@@ -7,7 +7,7 @@ The certificates to trust are checked alike: at start that they are there, at th
 from __future__ import annotations
 
 import ssl
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,22 +17,25 @@ import httpx2
 from pydantic import SecretStr
 
 from agentcore_mcp import config
-from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.config import Auth
+from agentcore_mcp.errors import ConfigurationError, ServiceError
 from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.roles import ConfiguredSession
 from agentcore_mcp.runtime.auth.token_command import TokenCommand
 from agentcore_mcp.runtime.auth.tokens import TokenCache, TokenFile
 from agentcore_mcp.runtime.endpoints import check_endpoint_url
 from agentcore_mcp.runtime.environment import tls_context
+from agentcore_mcp.wire.ids import LOCAL_REGION
 from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from agentcore_mcp.config import Agent, Auth
+    from agentcore_mcp.config import Agent
     from agentcore_mcp.runtime.auth.cognito import CognitoPassword
     from agentcore_mcp.runtime.auth.oauth import ClientCredentials
     from agentcore_mcp.runtime.auth.tokens import Token, TokenSource
+    from agentcore_mcp.runtime.discovery import DiscoveredRuntime
 
 
 class Credentials:
@@ -55,6 +58,27 @@ class Credentials:
             whose = auth.arguments()
             self._signers[key] = SigV4Auth(ConfiguredSession(**whose, region=key[1]) if whose else None)
         return self._signers[key]
+
+    async def runtimes(
+        self, auth: Auth, region: str | None, endpoint_url: str | None
+    ) -> tuple[Auth, Sequence[DiscoveredRuntime]]:
+        """List an account's runtimes, or those of a local AgentCore, if the endpoint is on this machine.
+
+        Returns:
+            What they are called with, which is nothing where a local AgentCore lets everyone in, and the runtimes.
+
+        Raises:
+            AgentCoreError: As ``list_runtimes``.
+        """
+        from agentcore_mcp.runtime.discovery import list_runtimes
+
+        where = None if endpoint_url is None else check_endpoint_url(endpoint_url)
+        local = None if uses_tls(where) else where
+        if local and auth.profile is None:
+            with suppress(ServiceError):  # it wants a signature
+                return Auth(none=True), await list_runtimes(None, region=LOCAL_REGION, endpoint_url=local)
+        signer = self.signer(auth, region)
+        return auth, await list_runtimes(signer, region=region, profile=auth.profile, endpoint_url=local)
 
     def auth_for(self, agent: Agent) -> httpx2.Auth:
         """Return what an agent's requests are sent with.

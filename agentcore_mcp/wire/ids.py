@@ -18,6 +18,9 @@ SERVICE = "bedrock-agentcore"
 # The endpoint that every runtime has.
 DEFAULT_QUALIFIER = "DEFAULT"
 
+# Of what a local AgentCore hosts: the region, and the end of each id, where the service draws ten random characters.
+LOCAL_REGION, LOCAL_ID_SUFFIX = "us-east-1", "-L0calAgent"
+
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _ARN = re.compile(
     rf"arn:(aws(?:-[a-z]+)*):{SERVICE}:([a-z0-9-]{{1,63}}):({ACCOUNT_ID.pattern}):(runtime|harness)/([A-Za-z][A-Za-z0-9_-]{{0,127}})"

@@ -49,5 +49,8 @@ SOCKET = Operation("InvokeAgentRuntimeWithWebSocketStream", "GET", "ws")
 SHELL = Operation("InvokeAgentRuntimeCommandShell", "GET", "ws/shells")
 # The permission that a request to a session's endpoint needs; any method and path, so it is no operation of the model.
 PROXY = Operation("InvokeAgentRuntimeProxy", "", "", ())
+# Of the control plane, as botocore's ``bedrock-agentcore-control`` 2023-06-05 service model has them.
+LIST = Operation("ListAgentRuntimes", "POST", "", ())
+DESCRIBE = Operation("GetAgentRuntime", "GET", "", ())
 # Open to everyone, so there is no permission for it.
 METADATA = Operation("ProtectedResourceMetadata", "GET", "invocations/.well-known/oauth-protected-resource", ())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import tomllib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from click.testing import CliRunner
 
 from agentcore_mcp.cli import main
+from agentcore_mcp.local.agentcore import LocalAgentCore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +126,55 @@ def test_an_account_that_can_t_be_asked_is_told_of(run: Run, home: Path) -> None
 
     assert "the account's runtimes can't be listed: " in result.stderr
     assert list(written(home)) == ["one"]
+
+
+@pytest.mark.parametrize("by", ["--endpoint-url", "AGENTCORE_ENDPOINT_URL"])
+@pytest.mark.parametrize(
+    ("auth", "entry"),
+    [
+        ("none", {"auth": {"none": True}}),
+        ("sigv4", {}),
+        ("jwt", {"auth": {"token": "${AGENTCORE_BEARER_TOKEN}"}}),
+    ],
+)
+def test_the_agents_of_a_local_agentcore_can_be_called_as_written(
+    run: Run,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    auth: Literal["none", "sigv4", "jwt"],
+    entry: dict[str, object],
+    by: str,
+) -> None:
+    (home / ".bedrock_agentcore.yaml").write_text(TOOLKIT, "utf-8")
+    with LocalAgentCore(agents={"expert": {"protocol": "a2a"}, "plain": {"protocol": "http"}}, auth=auth) as local:
+        for name, value in local.environ().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("AGENTCORE_RUNTIME_ARN")
+        if by.startswith("--"):
+            monkeypatch.delenv("AGENTCORE_ENDPOINT_URL")
+            run("--all", by, local.endpoint_url)
+        else:
+            run("--all")
+        asked = CliRunner().invoke(main, ["invoke", "--agent", "expert", "hi"])
+        here = {"endpoint_url": local.endpoint_url, "description": "An agent on this machine", **entry}
+
+    assert written(home) == {
+        "expert": {"arn": local.agents["expert"], **here, "protocol": "a2a"},
+        "plain": {"arn": local.agents["plain"], **here},
+    }
+    assert (asked.exit_code, "hi" in asked.stdout) == (0, True), asked.output
+
+
+def test_an_endpoint_where_credentials_may_not_go_is_refused(run: Run, home: Path) -> None:
+    for arguments in (["--all"], ["--runtime-arn", ONE]):
+        assert "use https" in run(*arguments, "--endpoint-url", "http://runtimes.example", code=1).output
+        assert not (home / ".config").exists()
+
+
+def test_named_runtimes_are_called_at_the_endpoint(run: Run, home: Path) -> None:
+    run("--runtime-arn", ONE, "--endpoint-url", "https://vpce.example")
+
+    assert written(home) == {"one": {"arn": ONE, "endpoint_url": "https://vpce.example"}}
 
 
 def test_a_second_run_has_nothing_to_add(run: Run) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.local.callers import issuer, sigv4
 from agentcore_mcp.local.callers.bearer import TokenAuthorizer
 from agentcore_mcp.local.callers.incoming import Incoming
+from agentcore_mcp.wire.ids import LOCAL_REGION
 from agentcore_mcp.wire.limits import PAYLOAD_MAX_BYTES
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.line.exchange import Exchange
 
 AuthMode = Literal["none", "sigv4", "jwt"]
-
-# The region of every ARN that is hosted here.
-REGION: Final = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class AuthSettings:
         match self.mode:
             case "sigv4":
                 keys = {"access_key_id": self.keys.access_key_id, "secret_access_key": self.keys.secret_access_key}
-                return {"auth": {"mode": self.mode, **keys, "region": REGION}}
+                return {"auth": {"mode": self.mode, **keys, "region": LOCAL_REGION}}
             case "jwt":
                 client = {"client_id": issuer.CLIENT_ID, "client_secret": issuer.CLIENT_SECRET}
                 url = endpoint_url + issuer.PATH
@@ -80,7 +78,7 @@ class Gate:
         self.issuer: issuer.Issuer | None = None
         self._authorizer: sigv4.SignatureAuthorizer | TokenAuthorizer | None = None
         if settings.mode == "sigv4":
-            self._authorizer = sigv4.SignatureAuthorizer(settings.keys, REGION)
+            self._authorizer = sigv4.SignatureAuthorizer(settings.keys, LOCAL_REGION)
         elif settings.mode == "jwt":
             self.issuer = issuer.Issuer(endpoint_url)
             self._authorizer = TokenAuthorizer(self.issuer)

@@ -42,6 +42,7 @@ class Issuer:
     Attributes:
         url: Its issuer identifier, also the beginning of its addresses.
         public_key: What its tokens are verified with.
+        authorizer: A runtime's ``authorizerConfiguration`` for it.
     """
 
     def __init__(self, endpoint_url: str) -> None:
@@ -49,6 +50,8 @@ class Issuer:
         from cryptography.hazmat.primitives.asymmetric import rsa
 
         self.url = endpoint_url + PATH
+        allowed = {"discoveryUrl": f"{self.url}/.well-known/openid-configuration", "allowedClients": [CLIENT_ID]}
+        self.authorizer = {"customJWTAuthorizer": allowed}
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
         self.public_key = self._key.public_key()
         self._key_id = str(uuid.uuid4())

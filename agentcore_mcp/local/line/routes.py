@@ -16,8 +16,10 @@ from agentcore_mcp.wire.ids import ACCOUNT_ID, DEFAULT_QUALIFIER, RuntimeArn
 from agentcore_mcp.wire.operations import (
     CARD,
     COMMAND,
+    DESCRIBE,
     HARNESS,
     INVOKE,
+    LIST,
     METADATA,
     PROXY,
     SHELL,
@@ -35,7 +37,7 @@ ENDPOINTS: Final = "/_local/endpoints/"
 _UPGRADES: Final = (SOCKET, SHELL)
 _OPERATIONS: Final = {
     (WEBSOCKET if operation in _UPGRADES else operation.method, operation.path): operation
-    for operation in (INVOKE, COMMAND, STOP, CARD, METADATA, *_UPGRADES)
+    for operation in (INVOKE, COMMAND, STOP, CARD, METADATA, LIST, DESCRIBE, *_UPGRADES)
 }
 # Those that are open to a harness under its ARN.
 _OF_HARNESSES: Final = (HARNESS, COMMAND, STOP, METADATA)
@@ -95,7 +97,7 @@ def find_route(method: str, raw_path: bytes, query_string: bytes) -> Route:
         return Route(PROXY, name, {"path": f"/{rest}", "query": query_string.decode("latin-1")})
     if (method, path) == (HARNESS.method, f"/{HARNESS.path}"):
         return Route(HARNESS, query.get(HARNESS.arn_parameter, ""), query)
-    match path.split("/", 3):
-        case ["", "runtimes", runtime, rest] if operation := _OPERATIONS.get((method, rest)):
+    match [*path.split("/", 3), ""]:
+        case ["", "runtimes", runtime, rest, *_] if operation := _OPERATIONS.get((method, rest)):
             return Route(operation, unquote(runtime), query)
     raise Refusal("UnknownOperationException", "the operation is unknown; see agentcore-mcp local --help")

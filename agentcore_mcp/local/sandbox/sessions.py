@@ -56,7 +56,7 @@ class Sessions:
         self._root = root
         self._tasks = tasks
         self._client = client
-        self._limits = limits
+        self.limits = limits
         self._endpoint_url = endpoint_url
         self._sessions: dict[tuple[str, str], Session] = {}
         self.closing = False
@@ -169,19 +169,19 @@ class Sessions:
         directory = self._root / f"session-{next(self._numbers)}"
         directory.mkdir(mode=0o700)
         url = f"{self._endpoint_url}{target_of(hosted.arn, INVOKE, {})}"
-        session = Session(session_id, directory, hosted, self._tasks, self._client, self._limits, runtime_url=url)
+        session = Session(session_id, directory, hosted, self._tasks, self._client, self.limits, runtime_url=url)
         self._sessions[hosted.name, session_id] = session
         self._tasks.start_soon(self._live, session)
         return session
 
     async def _live(self, session: Session) -> None:
-        ask_every_s = min(_ASK_EVERY_S, self._limits.idle_timeout_s / _ASKS_PER_TIMEOUT)
+        ask_every_s = min(_ASK_EVERY_S, self.limits.idle_timeout_s / _ASKS_PER_TIMEOUT)
         while not session.stopping.is_set() and (left_s := session.left_s()) > 0:
             with anyio.move_on_after(min(left_s, ask_every_s)):
                 await session.stopping.wait()
             await session.notice_busy_agent()
         self._forget(session)
-        if session.age_s >= self._limits.max_lifetime_s:
+        if session.age_s >= self.limits.max_lifetime_s:
             session.stop("The session has reached its maximum lifetime.")
         session.stop("The session was idle for too long.")
         await session.kill()

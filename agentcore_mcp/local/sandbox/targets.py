@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.wire.headers import HEADER_NAME, is_forwardable
-from agentcore_mcp.wire.ids import RuntimeArn
+from agentcore_mcp.wire.ids import LOCAL_ID_SUFFIX, LOCAL_REGION, RuntimeArn
 from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
@@ -29,9 +29,8 @@ SAMPLE_APPS: Final[dict[str, str]] = {
     "harness": "agentcore_mcp.hosting.sample:app",
 }
 
-# Account and region are those of AWS's examples. An id is the name and, as the service model wants it, ten more
-# characters, which the service draws at random; here they are always the same, so that an ARN can be written down.
-_PARTITION, _REGION, _ACCOUNT, _ID_SUFFIX = "aws", "us-east-1", "123456789012", "L0calAgent"
+# That of AWS's examples. An id is always the same for a name, so that an ARN can be written down.
+_ACCOUNT = "123456789012"
 # A module may have a name that an import statement can't have, such as my-agent; a path is not a module.
 _APP = re.compile(r"(?!.*\.py:)[^\s:/\\.]+(\.[^\s:/\\.]+)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 # agentRuntimeName in the service model.
@@ -135,5 +134,4 @@ class HostedAgent:
     @property
     def arn(self) -> RuntimeArn:
         """Return the ARN of its runtime, always the same for a name."""
-        is_harness = self.protocol == "harness"
-        return RuntimeArn(_PARTITION, _REGION, _ACCOUNT, f"{self.name}-{_ID_SUFFIX}", is_harness)
+        return RuntimeArn("aws", LOCAL_REGION, _ACCOUNT, f"{self.name}{LOCAL_ID_SUFFIX}", self.protocol == "harness")

@@ -13,6 +13,7 @@ import anyio
 
 from agentcore_mcp.errors import AgentCoreError
 from agentcore_mcp.wire.characters import visible
+from agentcore_mcp.wire.ids import LOCAL_ID_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -64,17 +65,18 @@ class Detection:
         self._descriptions: dict[RuntimeArn, str] = {}
         self._reading: set[asyncio.Task[None]] = set()
 
-    async def of(self, agent: Agent, signer: SigV4Auth | None) -> Spoken:
+    async def of(self, agent: Agent, signer: SigV4Auth | None, endpoint_url: str | None = None) -> Spoken:
         """Return what an agent speaks.
 
         Args:
             agent: The agent.
-            signer: What signs its requests, if it is on AWS and called with AWS credentials; no other is looked up.
+            signer: What signs its requests, if they are signed.
+            endpoint_url: Where they go instead of to AWS; only a local AgentCore is asked there.
         """
         if (found := self._good(agent)) is None:
             async with self._asking.setdefault(agent.arn, anyio.Lock()):
                 if (found := self._good(agent)) is None:
-                    found = self._found[agent.arn] = await self._asked(agent, signer)
+                    found = self._found[agent.arn] = await self._asked(agent, signer, endpoint_url)
         return found
 
     def known(self, agent: Agent) -> Spoken | None:
@@ -89,7 +91,7 @@ class Detection:
 
     def looked_up(self, agent: Agent, facts: RuntimeFacts) -> None:
         """Take note of what a listing has found."""
-        self._found[agent.arn] = _told(facts)
+        self._found[agent.arn] = _told(agent, facts)
 
     def learnt(self, agent: Agent, protocol: str) -> None:
         """Take it that an agent speaks what its answer looks like, if the configuration doesn't say otherwise."""
@@ -112,8 +114,8 @@ class Detection:
             words = " ".join(visible(str((await card()).get("description") or "")).split())
             self._descriptions[arn] = words if len(words) <= CARD_MAX_CHARS else f"{words[: CARD_MAX_CHARS - 1]}…"
 
-    async def _asked(self, agent: Agent, signer: SigV4Auth | None) -> Spoken:
-        if signer is None:
+    async def _asked(self, agent: Agent, signer: SigV4Auth | None, endpoint_url: str | None) -> Spoken:
+        if not (signer if endpoint_url is None else agent.arn.runtime_id.endswith(LOCAL_ID_SUFFIX)):
             return Spoken("http", "assumed: only AWS credentials on AWS can look it up", assumed=True)
         # Here and not above: hosts wait for the start.
         from agentcore_mcp.runtime.discovery import runtime_facts
@@ -121,14 +123,16 @@ class Detection:
         why = f"no answer within {LIMIT_S:g} s"
         with anyio.move_on_after(LIMIT_S):
             try:
-                return _told(await runtime_facts(signer, agent.arn, profile=agent.auth.profile))
+                profile = agent.auth.profile
+                facts = await runtime_facts(signer, agent.arn, profile=profile, endpoint_url=endpoint_url)
+                return _told(agent, facts)
             except AgentCoreError as error:
                 why = error.message
         return Spoken("http", f"assumed: {why}", assumed=True, until=self._now() + REFUSED_S)
 
 
-def _told(facts: RuntimeFacts) -> Spoken:
+def _told(agent: Agent, facts: RuntimeFacts) -> Spoken:
     obstacle = "" if facts.protocol in CALLED else f"it speaks {facts.protocol}, which this server does not"
-    if facts.takes_tokens:
+    if facts.takes_tokens and (agent.auth.signs or agent.auth.none):
         obstacle = "it takes OAuth tokens, and no AWS credentials: configure it with auth"
     return Spoken(facts.protocol, "GetAgentRuntime", obstacle)

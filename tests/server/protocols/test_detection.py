@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import pytest
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from agentcore_mcp.server.agents import Agents, Target
+    from agentcore_mcp.server.assembly import AgentCoreServer
 
 PREFIX = "arn:aws:bedrock-agentcore:eu-central-1:123456789012:runtime"
 
@@ -150,8 +151,66 @@ def local() -> Iterator[LocalAgentCore]:
         yield local
 
 
-def agent_of(local: LocalAgentCore, name: str, asked: str) -> Settings:
-    return settings(local.endpoint_url, agent={"protocol": asked, "arn": local.agents[name]})
+def server_not_told(local: LocalAgentCore, name: str, asked: str) -> AgentCoreServer:
+    """Make a server that takes an agent for an HTTP agent, unless its protocol is configured."""
+    configured = settings(local.endpoint_url, agent={"protocol": asked, "arn": local.agents[name]})
+    server = create_server(configured)
+    server.state.agents.detection.learnt(configured.agent, "http")
+    return server
+
+
+@pytest.mark.parametrize("auth", ["none", "sigv4", "jwt"])
+async def test_a_local_agentcore_tells_what_its_agents_speak(
+    auth: Literal["none", "sigv4", "jwt"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agents = {name: {"protocol": name} for name in ("a2a", "agui", "mcp", "http")}
+    with LocalAgentCore(agents=agents, auth=auth) as local:
+        for name, value in local.environ().items():
+            monkeypatch.setenv(name, value)
+        # What a configured agent needs is what it is called with.
+        token = {"token": local.token()} if auth == "jwt" else {}
+        need = {"none": True} if auth == "none" else token
+        tables = [
+            {"name": name, "arn": arn, "endpoint_url": local.endpoint_url, "auth": need}
+            for name, arn in local.agents.items()
+        ]
+        server = create_server(Settings.model_validate({"agents": tables}))
+        targets = [await server.state.agents.named(name) for name in agents]
+        found = [await server.state.agents.spoken_by(target) for target in targets]
+        async with Client(server) as client:
+            said = await client.call_tool("invoke_agent", {"agent": "agui", "prompt": "hi"})
+
+    assert [(one.protocol, one.source, one.obstacle) for one in found] == [
+        (name, "GetAgentRuntime", "") for name in agents
+    ]
+    assert "hi" in data_of(said)["text"]
+
+
+@pytest.mark.parametrize("auth", ["none", "sigv4", "jwt"])
+async def test_the_agents_of_a_local_agentcore_are_discovered(
+    auth: Literal["none", "sigv4", "jwt"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LocalAgentCore(agents={name: {"protocol": name} for name in ("a2a", "harness", "mcp")}, auth=auth) as local:
+        for name, value in local.environ().items():
+            monkeypatch.setenv(name, value)
+        server = create_server(Settings.model_validate({"discover": {"endpoint_url": local.endpoint_url}}))
+        async with Client(server) as client:
+            listed = data_of(await client.call_tool("list_agents", {}))["agents"]
+            result = await client.call_tool("invoke_agent", {"agent": "a2a", "prompt": "hi"})
+
+    assert [(agent["name"], agent["protocol"]) for agent in listed] == [("a2a", "a2a"), ("mcp", "mcp")]
+    assert result.is_error == (auth == "jwt")
+    assert ("it takes OAuth tokens" if auth == "jwt" else "hi") in text_of(result)
+
+
+@pytest.mark.parametrize("endpoint_url", ["http://runtimes.example", "nonsense", "https://me@runtimes.example"])
+async def test_runtimes_are_not_listed_where_credentials_may_not_go(endpoint_url: str) -> None:
+    server = create_server(Settings.model_validate({"discover": {"endpoint_url": endpoint_url}}))
+    async with Client(server) as client:
+        result = await client.call_tool("list_agents", {})
+
+    assert result.is_error
+    assert "endpoint URL" in text_of(result)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +219,7 @@ def agent_of(local: LocalAgentCore, name: str, asked: str) -> Settings:
 async def test_an_agent_of_another_protocol_is_told_from_its_answer(
     local: LocalAgentCore, asked: str, speaks: str
 ) -> None:
-    async with Client(create_server(agent_of(local, speaks, asked))) as client:
+    async with Client(server_not_told(local, speaks, asked)) as client:
         result = await client.call_tool("invoke_agent", {"prompt": "hi"})
         again = await client.call_tool("invoke_agent", {"prompt": "hi"})
 
@@ -175,7 +234,7 @@ async def test_of_an_agent_that_refuses_with_a_status_alone_the_setting_is_named
     local: LocalAgentCore, asked: str, speaks: str
 ) -> None:
     """The service passes on the status of a refusal, and nothing of its body."""
-    async with Client(create_server(agent_of(local, speaks, asked))) as client:
+    async with Client(server_not_told(local, speaks, asked)) as client:
         result = await client.call_tool("invoke_agent", {"prompt": "hi"})
 
     assert result.is_error
