@@ -130,10 +130,10 @@ def local(**options: Any) -> None:
 
     It answers InvokeAgentRuntime, InvokeAgentRuntimeCommand, StopRuntimeSession, GetAgentCard, ListAgentRuntimes,
     GetAgentRuntime, and the WebSockets of agents and interactive shells on 127.0.0.1, for boto3 (endpoint_url), for
-    this package's client and for the MCP server. The first line on standard output is a JSON object with endpoint_url, agent_runtime_arn (of the first
-    agent), agents (each name's ARN), and with --auth also auth (what lets callers in). What the agents print goes to
-    standard error, with the session id in front. GET /_local/sessions lists the sessions, GET /_local/requests the
-    last requests.
+    this package's client and for the MCP server. The first line on standard output is a JSON object with
+    endpoint_url, agent_runtime_arn (of the first agent), agents (each name's ARN), and with --auth also auth (what
+    lets callers in). What the agents print goes to standard error, with the session id in front. GET /_local/sessions
+    lists the sessions, GET /_local/requests the last requests.
     """
     from agentcore_mcp.local.agentcore import LocalAgentCore
 

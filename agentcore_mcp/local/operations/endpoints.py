@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import httpx2
+from anyio.to_thread import run_sync
 
 from agentcore_mcp.local.line.listeners import HOST
 from agentcore_mcp.local.line.refusals import Refusal
@@ -36,7 +37,7 @@ async def proxy(
     Raises:
         Refusal: If the port is not allowed, no process of the session listens there, or it does not answer.
     """
-    port = _port(exchange, session)
+    port = await _port(exchange, session)
     headers = [field for field in end_to_end(exchange.headers.items()) if not field[0].startswith(_NOT_PASSED_ON)]
     url = f"http://{HOST}:{port}{route.query['path']}" + (f"?{route.query['query']}" if route.query["query"] else "")
     if socket is not None:
@@ -64,13 +65,13 @@ async def proxy(
     await exchange.finish()
 
 
-def _port(exchange: Exchange, session: Session) -> int:
+async def _port(exchange: Exchange, session: Session) -> int:
     """Return the port that a request is for: the one it names, or the first that is allowed."""
     allowed = session.hosted.allowed_ports
     named = exchange.headers.get(PORT_HEADER.lower(), str(allowed[0]))
     port = next((one for one in allowed if str(one) == named), None)
     if port is None:
         raise Refusal("AccessDeniedException", f"Port {named!r} is not allowed")
-    if not isinstance(session.hosted.target, AgentUrl) and not listens(session.directory, port):
+    if not (isinstance(session.hosted.target, AgentUrl) or await run_sync(listens, session.directory, port)):
         raise Refusal("RuntimeClientError", f"No process of the session listens on port {port}")
     return port
