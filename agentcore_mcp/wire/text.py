@@ -16,6 +16,7 @@ from agentcore_mcp.wire import dialects
 from agentcore_mcp.wire.characters import valid_unicode
 from agentcore_mcp.wire.dialects import frameworks, langgraph, reprs
 from agentcore_mcp.wire.dialects.authors import Authors, is_other_kind
+from agentcore_mcp.wire.dialects.content import follow
 from agentcore_mcp.wire.pieces import DATA_STREAM_LINE, Binary, Text
 from agentcore_mcp.wire.reports import FAILURE_MARK, event_line, is_too_much, says_nothing, stream_failure
 from agentcore_mcp.wire.speech import Speech, as_json
@@ -107,7 +108,11 @@ class AnswerText:
         return self._release() + self._authors.interrupt(None) + self._speech.close()
 
     def _by_path(self, value: Any, data: str) -> str:
-        found = _at(value, self._path)
+        inner = value
+        if isinstance(value, str) and value[:1] == "{":
+            with suppress(ValueError, RecursionError):
+                inner = _parsed(value)
+        found = follow(inner, self._path, _ABSENT)
         if found is not _ABSENT:
             self._has_path = True
             words = self._release()
@@ -233,19 +238,4 @@ def _parsed(text: str) -> Any:
     value, end = _raw_decode(text)
     if end != len(text):
         raise ValueError("text after the JSON value")
-    return value
-
-
-def _at(value: Any, path: list[str]) -> Any:
-    """Return the value at the end of a path, or ``_ABSENT``."""
-    if isinstance(value, str) and value[:1] == "{":
-        with suppress(ValueError, RecursionError):
-            value = _parsed(value)
-    for step in path:
-        if isinstance(value, dict) and step in value:
-            value = value[step]
-        elif isinstance(value, list) and step.removeprefix("-").isdecimal() and -len(value) <= int(step) < len(value):
-            value = value[int(step)]
-        else:
-            return _ABSENT
     return value

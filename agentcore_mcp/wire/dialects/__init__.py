@@ -22,7 +22,7 @@ from agentcore_mcp.wire.dialects import (
     waiting,
 )
 from agentcore_mcp.wire.dialects.content import text_of
-from agentcore_mcp.wire.dialects.rows import NOTHING, Row
+from agentcore_mcp.wire.dialects.rows import NOTHING, Row, inside
 from agentcore_mcp.wire.speech import as_json
 
 if TYPE_CHECKING:
@@ -69,14 +69,6 @@ def items(values: list[Any], speech: Speech) -> str | None:
     return langgraph.items(values, speech)
 
 
-def _inside(member: str) -> Reader:
-    def reader(value: dict[str, Any], speech: Speech) -> str | None:
-        inner = value.get(member)
-        return read(inner, speech) if isinstance(inner, dict) else None
-
-    return reader
-
-
 def _structured_output(value: dict[str, Any], speech: Speech) -> str | None:
     return strands.structured_output(value, speech) if len(value) == 1 else None
 
@@ -100,15 +92,15 @@ _BY_TYPE: dict[str, Reader] = {
     **dict.fromkeys(("task", "task_result", "checkpoint"), langgraph.debug),
     **bedrock.CLAUDE_EVENTS,
     **dict.fromkeys(("message", "assistant", "user"), bedrock.claude_message),
-    "multiagent_node_stream": _inside("event"),
+    "multiagent_node_stream": inside("event", read, None),
     **dict.fromkeys(strands.TEAM_LIFECYCLE, NOTHING),
     **strands.TYPESCRIPT_EVENTS,
-    "modelStreamUpdateEvent": _inside("event"),
+    "modelStreamUpdateEvent": inside("event", read, None),
     **dict.fromkeys(agents.FRAMEWORK_TYPES, agents.agent_framework),
     **agents.MASTRA,
     "function": openai.TOOL_CALL,
     **dict.fromkeys(openai.AGENTS_TYPES, openai.stream_event),
-    "stream_event": _inside("event"),
+    "stream_event": inside("event", read, None),
     "event": langgraph.protocol_event,
     "error": openai.error,
 }
@@ -118,10 +110,10 @@ _BY_MEMBER: dict[str, tuple[Reader, ...]] = {
     **dict.fromkeys(strands.LIFECYCLE, (strands.lifecycle,)),
     "arguments": (agents.smolagents,),
     "artifactUpdate": (a2a.event,),
-    "candidates": (frameworks.gemini,),
+    "candidates": (frameworks.GEMINI,),
     "choices": (openai.chat_completion,),
     "chunk_type": (frameworks.CREWAI_CHUNK,),
-    "completion": (bedrock.completion,),
+    "completion": (bedrock.CLAUDE_2,),
     "current_agent_name": (frameworks.llamaindex_event,),
     "component_info": (agents.haystack,),
     "content_type": (agents.agno,),
@@ -129,14 +121,14 @@ _BY_MEMBER: dict[str, tuple[Reader, ...]] = {
     "current_tool_use": (strands.tool_in_use,),
     "data": (bedrock.data_event,),
     "error": (openai.error,),
-    "event": (bedrock.converse_event, langgraph.event, agents.llamaindex, _inside("event")),
+    "event": (bedrock.converse_event, langgraph.event, agents.llamaindex, inside("event", read, None)),
     "event_kind": (frameworks.PYDANTIC_AI,),
     "force_stop_reason": (Row("failure", "force_stop_reason"),),
-    "generation": (bedrock.completion,),
+    "generation": (bedrock.LLAMA,),
     "interrupts": (langgraph.task,),
     "invocationId": (frameworks.adk_event,),
     "invocation_id": (frameworks.adk_event,),
-    "jsonrpc": (openai.error, _inside("result")),
+    "jsonrpc": (openai.error, inside("result", read, None)),
     "is_final_answer": (agents.smolagents,),
     "kind": (a2a.event,),
     "lastMessage": (strands.result,),
@@ -144,13 +136,13 @@ _BY_MEMBER: dict[str, tuple[Reader, ...]] = {
     "message": (bedrock.message_event, a2a.event, frameworks.llamaindex_response, frameworks.OLLAMA),
     "messages": (langchain.state, frameworks.autogen_result),
     "object": (openai.response,),
-    "outputText": (bedrock.completion,),
+    "outputText": (bedrock.TITAN,),
     "parent_tool_use_id": (bedrock.claude_message,),
     "parts": (frameworks.gemini_content,),
     "_data": (agents.llamaindex,),
     "raw": (frameworks.llamaindex_response,),
     "result": (strands.result,),
-    "results": (bedrock.completions, frameworks.SPRING),
+    "results": (bedrock.TITAN_RESULT, frameworks.SPRING),
     "role": (_message,),
     "run_id": (agents.agno,),
     "statusUpdate": (a2a.event,),
@@ -161,7 +153,7 @@ _BY_MEMBER: dict[str, tuple[Reader, ...]] = {
     "task": (a2a.event,),
     "tasks_output": (frameworks.CREWAI_OUTPUT,),
     "token_usage": (agents.smolagents,),
-    "tool_interrupt_event": (_inside("tool_interrupt_event"),),
+    "tool_interrupt_event": (inside("tool_interrupt_event", read, None),),
     "tool_kwargs": (frameworks.LLAMAINDEX_TOOL,),
     "triggers": (langgraph.task,),
 }

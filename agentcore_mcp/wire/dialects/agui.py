@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.wire.dialects import waiting
-from agentcore_mcp.wire.dialects.content import pick
+from agentcore_mcp.wire.dialects.content import at, pick
 from agentcore_mcp.wire.dialects.langchain import conversation
 from agentcore_mcp.wire.dialects.rows import NOTHING, TURN, Row
 from agentcore_mcp.wire.speech import as_json
@@ -28,16 +28,13 @@ def _finished(value: dict[str, Any], speech: Speech) -> str:
     words = speech.result(result) if isinstance(result, str) else ""
     if result is not None and not isinstance(result, str):
         words = speech.line(as_json(result))
-    outcome = outcome if isinstance(outcome, dict) else {}
-    if outcome.get("type") == "cancelled":
+    if at(value, "outcome.type") == "cancelled":
         words += speech.line("(the run was cancelled before it ended)")
-    pauses = waiting.split(outcome)[1]
-    return words + "".join(waiting.pause(pause, speech) for pause in pauses)
+    return words + (waiting.all_in(outcome, speech) if isinstance(outcome, dict) else "")
 
 
 def _subagent_finished(value: dict[str, Any], speech: Speech) -> str:
-    outcome = value.get("outcome")
-    if not (isinstance(outcome, dict) and outcome.get("type") == "suspended"):
+    if at(value, "outcome.type") != "suspended":
         return ""
     return speech.line(f"(the subagent {pick(value, 'subagentRunId', 'subagent_run_id')} is suspended)")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.wire.dialects.content import SPEAKERS, called, dicts, pick, text_of, written
+from agentcore_mcp.wire.dialects.content import SPEAKERS, at, called, dicts, pick, text_of, written
 from agentcore_mcp.wire.dialects.rows import NOTHING, TURN, Row
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ def converse_event(value: dict[str, Any], speech: Speech) -> str | None:
 
 def converse_result(value: dict[str, Any], speech: Speech) -> str | None:
     """Read the answer of Converse without a stream."""
-    output = value.get("output")
-    message = output.get("message") if isinstance(output, dict) else None
+    message = at(value, "output.message")
     return read_message(message, speech) if "stopReason" in value and isinstance(message, dict) else None
 
 
@@ -83,12 +82,8 @@ def converse_result(value: dict[str, Any], speech: Speech) -> str | None:
 def data_event(value: dict[str, Any], speech: Speech) -> str | None:
     """Read a piece that Strands reports beside the model's own delta."""
     data = value.get("data")
-    if not isinstance(data, str):
-        return None
-    if len(value) == 1 or "event_loop_cycle_id" in value:
-        return speech.ranked(data, _DATA)
-    delta = value.get("delta")
-    return speech.ranked(data, _DATA) if isinstance(delta, dict) and delta.get("text") == data else None
+    is_piece = len(value) == 1 or "event_loop_cycle_id" in value or at(value, "delta.text") == data
+    return speech.ranked(data, _DATA) if isinstance(data, str) and is_piece else None
 
 
 def message_event(value: dict[str, Any], speech: Speech) -> str | None:
@@ -113,23 +108,12 @@ def read_message(value: dict[str, Any], speech: Speech) -> str | None:
     return speech.ranked_message(text or "", pick(value, "tracking_id", "trackingId"))
 
 
-# --- InvokeModel
+# --- InvokeModel: the models that answer with one text and the reason why it ends
 
-
-def completion(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read a piece of the models that answer with one text and the reason why it ends: Titan, Llama, Claude 2."""
-    for text, reason in (("outputText", "completionReason"), ("generation", "stop_reason"), ("completion", "stop")):
-        if reason in value and isinstance(value.get(text), str):
-            return speech.piece(value[text])
-    return None
-
-
-def completions(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read the answer of Titan without a stream."""
-    texts = [
-        result["outputText"] for result in dicts(value.get("results")) if isinstance(result.get("outputText"), str)
-    ]
-    return speech.message("".join(texts)) if texts else None
+TITAN = Row("piece", "outputText", needs="completionReason")
+TITAN_RESULT = Row("message", "results.0.outputText")
+LLAMA = Row("piece", "generation", needs="stop_reason")
+CLAUDE_2 = Row("piece", "completion", needs="stop")
 
 
 # --- the Messages API of Claude, which InvokeModel and Claude's own tools speak

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.wire.dialects import waiting
-from agentcore_mcp.wire.dialects.content import SPEAKERS, called, dicts, pick, text_of
-from agentcore_mcp.wire.dialects.rows import NOTHING, TURN, Row, by
+from agentcore_mcp.wire.dialects.content import SPEAKERS, at, called, dicts, pick, text_of
+from agentcore_mcp.wire.dialects.rows import NOTHING, TURN, Row, by, inside
 from agentcore_mcp.wire.speech import as_json
 
 if TYPE_CHECKING:
@@ -37,18 +37,8 @@ def adk_event(value: dict[str, Any], speech: Speech) -> str | None:
 
 def _adk_pause(call: dict[str, Any], speech: Speech) -> str:
     """Read a call that a person answers, or has to confirm, which is a call of a tool of ADK's own."""
-    arguments = call.get("args")
-    original = (
-        pick(arguments, "originalFunctionCall", "original_function_call") if isinstance(arguments, dict) else None
-    )
-    asked = {**original, "id": call["id"]} if isinstance(original, dict) else call
-    return waiting.pause(asked, speech)
-
-
-def gemini(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read a response of Gemini's API, a piece if it is streamed."""
-    contents = [candidate.get("content") for candidate in dicts(value.get("candidates"))[:1]]
-    return gemini_content(contents[0], speech) if contents and isinstance(contents[0], dict) else None
+    original = at(call, "args.originalFunctionCall args.original_function_call")
+    return waiting.pause({**original, "id": call["id"]} if isinstance(original, dict) else call, speech)
 
 
 def gemini_content(value: dict[str, Any], speech: Speech) -> str | None:
@@ -83,8 +73,7 @@ def llamaindex_response(value: dict[str, Any], speech: Speech) -> str | None:
         return None
     if isinstance(value["delta"], str):
         return speech.piece(value["delta"])
-    message = value.get("message")
-    text = text_of(message.get("blocks")) if isinstance(message, dict) else value.get("text")
+    text = text_of(at(value, "message.blocks")) if isinstance(value.get("message"), dict) else value.get("text")
     return speech.message(text) if isinstance(text, str) else None
 
 
@@ -117,13 +106,6 @@ def autogen_result(value: dict[str, Any], speech: Speech) -> str | None:
     return "".join(autogen(message, speech) or "" for message in messages)
 
 
-def _deferred(value: dict[str, Any], speech: Speech) -> str | None:
-    requests = value.get("requests")
-    if not isinstance(requests, dict):
-        return None
-    return "".join(waiting.pause(pause, speech) for pause in waiting.split(requests)[1])
-
-
 PYDANTIC_AI = by("event_kind", {
     **dict.fromkeys((
         "capability", "capability_load_delta", "deferred_tool_results", "enqueued_messages", "final_result",
@@ -134,11 +116,12 @@ PYDANTIC_AI = by("event_kind", {
     "part_delta": Row("piece", "delta.content_delta", where=("delta.part_delta_kind", "text"), optional=True),
     "function_tool_call": Row(call="part"),
     "agent_run_result": Row("result", "result.output"),
-    "deferred_tool_requests": _deferred,
+    "deferred_tool_requests": inside("requests", waiting.all_in, None),
 })  # fmt: skip
 CREWAI_CHUNK = Row("piece", "content", fragment="tool_call", id="tool_call.index")
 CREWAI_OUTPUT = Row("result", "raw")
 LLAMAINDEX_TOOL = Row(call=".", turn=True, needs="tool_id")
+GEMINI = inside("candidates.0.content", gemini_content, None)
 OLLAMA = Row("piece", "message.content", needs="done model")
 SPRING = Row("piece", "result.output.text", needs="results result.output.messageType", optional=True)
 

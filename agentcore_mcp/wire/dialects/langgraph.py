@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from agentcore_mcp.wire.dialects import waiting
 from agentcore_mcp.wire.dialects.content import text_of
 from agentcore_mcp.wire.dialects.langchain import conversation, kind_of, message, plain_message, state
+from agentcore_mcp.wire.dialects.rows import NOTHING
 from agentcore_mcp.wire.speech import as_json
 
 if TYPE_CHECKING:
+    from agentcore_mcp.wire.dialects.rows import Reader
     from agentcore_mcp.wire.speech import Speech
 
 MODES = frozenset({"values", "updates", "messages", "custom", "tasks", "debug", "checkpoints"})
@@ -142,23 +144,16 @@ def _mode(name: str, payload: Any, speech: Speech) -> str | None:
         return items(payload, speech) if name == "messages" else None
     if not isinstance(payload, dict):
         return None
-    words: str | None = None
     payload, pauses = waiting.split(payload)
-    match name:
-        case _ if pauses and not any(payload.values()):
-            words = ""
-        case "values":
-            words = state(payload, speech)
-        case "updates":
-            words = updates(payload, speech)
-        case "tasks":
-            words = task(payload, speech)
-        case "debug":
-            words = debug(payload, speech)
-        case "checkpoints":
-            words = ""
+    reader = NOTHING if pauses and not any(payload.values()) else _BY_MODE.get(name)
+    words = reader(payload, speech) if reader else None
     words = speech.line(as_json(payload)) if words is None else words
     return words + "".join(waiting.pause(pause, speech) for pause in pauses)
+
+
+_BY_MODE: dict[str, Reader] = {
+    "values": state, "updates": updates, "tasks": task, "debug": debug, "checkpoints": NOTHING,
+}  # fmt: skip
 
 
 def _holds(value: object) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.wire.dialects import waiting
-from agentcore_mcp.wire.dialects.content import called, dicts, text_of, written
-from agentcore_mcp.wire.dialects.rows import Row
+from agentcore_mcp.wire.dialects.content import at, called, dicts, text_of, written
+from agentcore_mcp.wire.dialects.rows import Row, inside
 
 if TYPE_CHECKING:
     from agentcore_mcp.wire.dialects.rows import Reader
@@ -47,18 +47,16 @@ TOOL_CALL = Row(call=".", needs="function.arguments")
 
 def stream_event(value: dict[str, Any], speech: Speech) -> str | None:
     """Read an event of a run of the Agents SDK, as an object or in the form in which authors send it on."""
-    item, data = value.get("item"), value.get("data")
+    raw, data = at(value, "item.raw_item"), value.get("data")
     if isinstance(data, dict):
         return response_event(data, speech) if isinstance(data.get("type"), str) else None
-    raw = item.get("raw_item") if isinstance(item, dict) else None
     return _item(raw, speech) if isinstance(raw, dict) else ""
 
 
 def response(value: dict[str, Any], speech: Speech) -> str | None:
     """Read a complete response, or the error in its place."""
-    error = value.get("error")
-    if isinstance(error, dict) and isinstance(error.get("message"), str):
-        return speech.failure(error["message"])
+    if isinstance(error := at(value, "error.message"), str):
+        return speech.failure(error)
     if not isinstance(value.get("output"), list):
         return None
     return "".join(_item(item, speech) for item in dicts(value["output"]))
@@ -92,23 +90,15 @@ def _item(item: dict[str, Any], speech: Speech) -> str:
     return ""
 
 
-def _done(value: dict[str, Any], speech: Speech) -> str:
-    return _item(item, speech) if isinstance(item := value.get("item"), dict) else ""
-
-
-def _end(value: dict[str, Any], speech: Speech) -> str | None:
-    return response(inner, speech) if isinstance(inner := value.get("response"), dict) else None
-
-
 _PIECE = Row("piece", "delta", id="item_id", turn=True)
 _RESPONSE_EVENTS: dict[str, Reader] = {
     "response.output_text.delta": _PIECE,
     "response.refusal.delta": _PIECE,
     "response.output_item.added": Row(fragment="item", id="item.id"),
-    "response.output_item.done": _done,
+    "response.output_item.done": inside("item", _item),
     "response.function_call_arguments.delta": Row(fragment=".", id="item_id"),
     "response.function_call_arguments.done": Row(id="item_id", ends=True),
-    "response.completed": _end,
-    "response.incomplete": _end,
-    "response.failed": _end,
+    "response.completed": inside("response", response, None),
+    "response.incomplete": inside("response", response, None),
+    "response.failed": inside("response", response, None),
 }

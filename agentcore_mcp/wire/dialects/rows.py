@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from agentcore_mcp.wire.dialects.content import called, text_of, written
+from agentcore_mcp.wire.dialects.content import at, called, follow, text_of, written
 from agentcore_mcp.wire.speech import as_json
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     Reader = Callable[[dict[str, Any], Speech], str | None]
     Kind = Literal["piece", "message", "result", "failure", "silent"]
+
+
+_ABSENT = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Row:
         call: The places of a complete call.
         fragment: The places of a part of a call.
         ends: Whether the arguments of the call are complete.
-        needs: Places without which an event isn't the framework's.
+        needs: Places without which, be they null, an event isn't the framework's.
         where: A place and the value without which the event has no text.
         optional: Whether the event may come without a text.
     """
@@ -52,18 +55,18 @@ class Row:
 
     def __call__(self, value: dict[str, Any], speech: Speech) -> str | None:
         """Return the words of an event, "" if it has none, None if it isn't the framework's."""
-        if any(_at(value, place) is None for place in self.needs.split()):
+        if any(follow(value, place.split("."), _ABSENT) is _ABSENT for place in self.needs.split()):
             return None
-        event_id = _at(value, self.id)
+        event_id = at(value, self.id)
         if self.turn and (event_id is not None or not self.id):
             speech.turn(event_id)
-        called(_at(value, self.call), speech)
-        written(_at(value, self.fragment), speech, event_id)
+        called(at(value, self.call), speech)
+        written(at(value, self.fragment), speech, event_id)
         if self.ends:
             speech.tools.ends(event_id)
-        if self.where and _at(value, self.where[0]) != self.where[1]:
+        if self.where and at(value, self.where[0]) != self.where[1]:
             return ""
-        found = _at(value, self.text)
+        found = at(value, self.text)
         if found is None:
             return "" if self.optional or self.kind == "silent" else None
         if self.kind == "result":
@@ -91,12 +94,11 @@ def by(member: str, rows: Mapping[str, Reader]) -> Reader:
     return reader
 
 
-def _at(value: Any, places: str) -> Any:
-    """Return the first value other than null at these places."""
-    for place in places.split():
-        found = value
-        for name in filter(None, place.split(".")):
-            found = found.get(name) if isinstance(found, dict) else None
-        if found is not None:
-            return found
-    return None
+def inside(place: str, reader: Reader, otherwise: str | None = "") -> Reader:
+    """Return a reader that has the object at a place read; without one, the event has ``otherwise``."""
+
+    def outer(value: dict[str, Any], speech: Speech) -> str | None:
+        inner = at(value, place)
+        return reader(inner, speech) if isinstance(inner, dict) else otherwise
+
+    return outer

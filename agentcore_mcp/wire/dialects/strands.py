@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.wire.dialects import bedrock, waiting
 from agentcore_mcp.wire.dialects.content import written
-from agentcore_mcp.wire.dialects.rows import NOTHING, TURN, Row
+from agentcore_mcp.wire.dialects.rows import NOTHING, TURN, Row, inside
 from agentcore_mcp.wire.speech import as_json
 
 if TYPE_CHECKING:
@@ -70,14 +70,6 @@ def _delta(value: dict[str, Any], speech: Speech) -> str:
     return ""
 
 
-def _message_added(value: dict[str, Any], speech: Speech) -> str | None:
-    return bedrock.read_message(message, speech) if isinstance(message := value.get("message"), dict) else ""
-
-
-def _interrupt(value: dict[str, Any], speech: Speech) -> str:
-    return waiting.pause(interrupt, speech) if isinstance(interrupt := value.get("interrupt"), dict) else ""
-
-
 TYPESCRIPT_EVENTS: dict[str, Reader] = {
     **dict.fromkeys((
         "beforeInvocationEvent", "afterInvocationEvent", "beforeModelCallEvent", "afterModelCallEvent",
@@ -90,8 +82,8 @@ TYPESCRIPT_EVENTS: dict[str, Reader] = {
     "modelContentBlockStartEvent": Row(fragment="start"),
     "modelContentBlockDeltaEvent": _delta,
     "modelContentBlockStopEvent": Row(ends=True),
-    "messageAddedEvent": _message_added,
+    "messageAddedEvent": inside("message", bedrock.read_message),
     "agentResultEvent": result,
     "agentResult": result,
-    "interruptEvent": _interrupt,
+    "interruptEvent": inside("interrupt", waiting.pause),
 }  # fmt: skip

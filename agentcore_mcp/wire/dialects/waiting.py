@@ -73,6 +73,11 @@ def pause(item: dict[str, Any], speech: Speech) -> str:
     )
 
 
+def all_in(value: dict[str, Any], speech: Speech) -> str:
+    """Read the pauses in an object's lists."""
+    return "".join(pause(item, speech) for item in split(value)[1])
+
+
 def _is_much(schema: object) -> bool:
     """Tell whether a schema is too large to be stored and shown, or nested more deeply than can be copied."""
     text = as_json(schema)
