@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.errors import InvalidRequestError
@@ -13,11 +14,12 @@ from agentcore_mcp.server.ledger import Ledger
 from agentcore_mcp.server.sessions import Session, SessionNames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from agentcore_mcp.config import Settings
     from agentcore_mcp.runtime import StoppedSession
     from agentcore_mcp.server.agents import Agents, Target
+    from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.calls import End
     from agentcore_mcp.server.hosted.principals import Principal
     from agentcore_mcp.server.hosted.store.connection import RedisStore
@@ -93,6 +95,18 @@ class Caller:
                 raise
             resolved = called
         return Session(resolved, target, called)
+
+    def begin(self, call: Call, work: Callable[[Caller, Call], Awaitable[None]]) -> None:
+        """Begin a call in its session, as ``Calls.start`` does; ``work`` adds what comes, and how it ends, to the call.
+
+        Raises:
+            InvalidRequestError: If the server is ending.
+        """
+        self.calls.start(call, partial(self._in_session, call, work))
+
+    async def _in_session(self, call: Call, work: Callable[[Caller, Call], Awaitable[None]]) -> None:
+        async with self.ledger.running(call):
+            await work(self, call)
 
     async def stop(self, session: Session) -> StoppedSession:
         """Stop a session now.

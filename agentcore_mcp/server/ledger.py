@@ -97,8 +97,13 @@ class Ledger:
                 with anyio.CancelScope(shield=True):
                     await self.book.left(session, pauses, session.kept)
 
-    async def answered(self, call: Call, session_id: str) -> None:
-        """Note from which session the service answers a call. If it isn't the one asked for, that one is open."""
+    async def answered(self, call: Call, session_id: str, request_id: str | None) -> None:
+        """Note what the service answers a call with: AWS's id of the request that it became, and the session.
+
+        If that isn't the one asked for, that one is open.
+        """
+        if call.account is not None:
+            call.account.request_id = request_id
         if session_id != call.session.session_id:
             await self.book.moved(call.session, session_id)
             call.note(f"session_id: {session_id}\n")

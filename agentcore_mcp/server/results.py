@@ -1,4 +1,4 @@
-"""What a tool comes back with: a result in both channels, or an error, which becomes a tool error here alone.
+"""What a tool comes back with: a result in both channels, or the text of an error.
 
 Hosts show a model either ``content`` or ``structured_content``, rarely both, so each carries the whole answer, the
 session id and, for a command, the exit code.
@@ -6,22 +6,17 @@ session id and, for a command, the exit code.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel
 
 from agentcore_mcp.errors import AgentCoreError, AgentRuntimeError, InvalidRequestError, ServiceError
 from agentcore_mcp.server.hints import next_step
-from agentcore_mcp.server.hosted.accounts import current_account
 from agentcore_mcp.server.output import OutputWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from agentcore_mcp.config import Agent
 
 ERROR_MAX_CHARS = 4_000
@@ -55,26 +50,6 @@ class CallFacts:
     session_id: str | None = None
     received: str = ""
     stopping: bool = False
-
-
-@contextmanager
-def tool_errors() -> Iterator[CallFacts]:
-    """Turn every failure that this package knows into a tool error that says what to do next.
-
-    Anything else goes on as it is: the SDK logs it and shows the caller nothing of it.
-    """
-    facts = CallFacts()
-    try:
-        yield facts
-    except Exception as error:
-        if (account := current_account()) is not None:
-            account.error = error
-        if isinstance(error, AgentCoreError):
-            raise ToolError(explanation(error, facts)) from error
-        raise
-    finally:
-        if (account := current_account()) is not None and facts.agent is not None:
-            account.agent, account.session_id = facts.agent.name, facts.session_id
 
 
 def explanation(error: AgentCoreError, facts: CallFacts) -> str:

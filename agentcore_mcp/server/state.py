@@ -147,8 +147,3 @@ def _store(settings: Settings) -> RedisStore | None:
 
 
 ToolContext = Context[ServerState, Any]
-
-
-def caller_of(ctx: ToolContext) -> Caller:
-    """Return the caller of a request."""
-    return ctx.request_context.lifespan_context.caller(current_principal())

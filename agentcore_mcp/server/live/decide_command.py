@@ -11,9 +11,9 @@ from pydantic import Field
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.live.approvals import approved
 from agentcore_mcp.server.live.page import FOR_PAGE
-from agentcore_mcp.server.results import tool_errors
-from agentcore_mcp.server.state import ToolContext, caller_of
+from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.tools.publishing import publish
+from agentcore_mcp.server.tools.requests import answering
 from agentcore_mcp.server.tools.run_command import RunCommandResult, begun, check
 
 DESCRIPTION = "Run or refuse a command that the user was asked about in the live view. Only the view has the approval."
@@ -26,15 +26,14 @@ async def decide_command(
     agent: str = "",
 ) -> Annotated[CallToolResult, RunCommandResult]:
     """Begin the command that an approval is for, or let it be."""
-    caller = caller_of(ctx)
-    with tool_errors() as facts:
-        arguments = await approved(ctx.request_context.lifespan_context.confirmations, caller, approval)
+    with answering(ctx) as request:
+        arguments = await approved(ctx.request_context.lifespan_context.confirmations, request.caller, approval)
         # The agent's scopes were checked by this name.
-        if (await caller.target(agent, "")).agent.name != arguments["agent"]:
+        if (await request.caller.target(agent, "")).agent.name != arguments["agent"]:
             raise InvalidRequestError(f"the approval is for a command of {arguments['agent']}, not of {agent}")
         if not run:
             return RunCommandResult.not_run(str(arguments["session_id"]), "DENIED", "the user did not allow it").shown()
-        return await begun(ctx, caller, facts, await check(ctx, **arguments), str(arguments["input"]))
+        return await begun(request, await check(ctx, **arguments), str(arguments["input"]))
 
 
 TOOL = partial(publish, decide_command, "Answer for a command", DESCRIPTION, meta=FOR_PAGE)

@@ -23,7 +23,6 @@ from agentcore_mcp.server.hosted.principals import current_principal
 from agentcore_mcp.server.hosts import TASKS, TASKS_VERSION, takes_tasks
 from agentcore_mcp.server.live.watch_call import end, error_of
 from agentcore_mcp.server.output import Output
-from agentcore_mcp.server.results import CallFacts
 from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.invoke_agent import InvokeAgentResult
@@ -51,11 +50,6 @@ class TaskParams(RequestParams):
     """What names a task: the handle of its call and, after a dot, when that began, in seconds since 1970."""
 
     task_id: str = Field(alias="taskId", pattern=r"^[^.]*(\.[0-9]{1,10})?$")
-
-    @property
-    def handle(self) -> str:
-        """The call's handle."""
-        return handle_of(self.task_id)
 
 
 class Tasks(Extension):
@@ -85,7 +79,7 @@ class Tasks(Extension):
 async def _get(ctx: ServerRequestContext[ServerState, Any], params: TaskParams) -> HandlerResult:
     caller = _caller(ctx)
     try:
-        call = await caller.calls.named(params.handle)
+        call = await caller.calls.named(handle_of(params.task_id))
     except InvalidRequestError as error:
         raise MCPError(INVALID_PARAMS, f"there is no such task: {error.message}") from error
     told = f"session_id: {call.session.session_id}"
@@ -100,7 +94,7 @@ async def _get(ctx: ServerRequestContext[ServerState, Any], params: TaskParams) 
 async def _cancel(ctx: ServerRequestContext[ServerState, Any], params: TaskParams) -> HandlerResult:
     caller = _caller(ctx)
     with suppress(InvalidRequestError):
-        if not (call := await caller.calls.named(params.handle)).finished:
+        if not (call := await caller.calls.named(handle_of(params.task_id))).finished:
             await end(caller, call)
     return {}
 
@@ -141,8 +135,7 @@ async def _result(caller: Caller, call: Call) -> CallToolResult:
         while text:
             text, offset = await caller.calls.read(call, name, offset, _PAGE_CHARS)
             output.add(text)
-    facts = CallFacts(agent=call.session.target.agent)
-    if error := error_of(call, facts):
+    if error := error_of(call):
         received = handoff.in_one(**{name: output.text() for name, output in outputs.items()})
         text = f"{error}\nWhat had arrived until then:\n{received}" if received else error
         return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)

@@ -14,10 +14,11 @@ from agentcore_mcp.errors import AgentCoreError, InvalidRequestError
 from agentcore_mcp.server.hosted.shells import name_of
 from agentcore_mcp.server.live.log import LIVE, LOOK_S, pieces_of
 from agentcore_mcp.server.live.page import FOR_PAGE
-from agentcore_mcp.server.results import CallFacts, Result, explanation, tool_errors
-from agentcore_mcp.server.state import ToolContext, caller_of
+from agentcore_mcp.server.results import CallFacts, Result, explanation
+from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.tools import handoff, notes
 from agentcore_mcp.server.tools.publishing import bounded, publish
+from agentcore_mcp.server.tools.requests import answering
 
 if TYPE_CHECKING:
     from agentcore_mcp.server.call import Call
@@ -65,15 +66,13 @@ async def watch_call(
     cancel: Annotated[bool, Field(description="End the call.")] = False,
 ) -> Annotated[CallToolResult, WatchCallResult]:
     """Return what is new of a call, at once or as soon as there is anything."""
-    caller = caller_of(ctx)
-    calls = caller.calls
-    with tool_errors() as facts:
+    with answering(ctx) as request:
+        calls = request.caller.calls
         if offset < 0 or not 0 <= wait_seconds <= WAIT_MAX_S:
             raise InvalidRequestError(f"offset has to be 0 or more, and wait_seconds 0 to {WAIT_MAX_S}")
-        call = await calls.named(handle)
-        facts.agent = call.session.target.agent
+        call = await request.named(handle)
         if cancel and not call.finished:
-            await end(caller, call)
+            await end(request.caller, call)
         # Without a log, nothing is read, and there may be an end to wait for.
         with anyio.move_on_after(wait_seconds):
             while not call.finished and (call.live is None or call.live.kept_bytes <= offset):
@@ -97,7 +96,7 @@ async def watch_call(
             questions=notes.questions(call) if ended else [],
             shell=name_of(call.shell),
             asks="" if call.shell is None else call.shell.asks,
-            error=error_of(call, facts) if ended else "",
+            error=error_of(call) if ended else "",
         ).shown()
 
 
@@ -110,9 +109,8 @@ async def end(caller: Caller, call: Call) -> None:
     caller.cancelled(call.session)
 
 
-def error_of(call: Call, facts: CallFacts) -> str:
+def error_of(call: Call) -> str:
     """Return what a call failed with, in words for a model; "" if it didn't."""
-    facts.session_id = call.session.session_id
     if isinstance(call.failure, AgentCoreError):
-        return explanation(call.failure, facts)
+        return explanation(call.failure, CallFacts(call.session.target.agent, call.session.session_id))
     return "" if call.failure is None else "the call failed inside the server"

@@ -161,39 +161,37 @@ async def _connected(
     caller: Caller, call: Call, work: Callable[[Client], Awaitable[None]], ask: ElicitationFnT | None = None
 ) -> None:
     """Do some work with a client that is connected to the call's agent, in its session."""
-    async with caller.ledger.running(call):
-        session, agent = call.session, call.session.target.agent
-        user_id, headers = user_id_of(agent, caller.principal), traced(agent.headers)
-        route = route_to(caller.agents, session.target, user_id=user_id, headers=headers)
-        kept = session.kept
-        while True:
-            line = McpTransport(route, session.session_id, kept)
-            try:
-                async with (
-                    httpx2.AsyncClient(transport=line) as http,
-                    Client(
-                        streamable_http_client(
-                            line.url, http_client=http, terminate_on_close=False, max_sse_event_size=FILE_MAX_BYTES
-                        ),
-                        client_info=Implementation(name="agentcore-mcp", version=version("agentcore-mcp")),
-                        elicitation_callback=ask,
-                    ) as client,
-                ):
-                    await _noted(caller, call, line)
-                    await _cancelled_there(work(client), client, line)
+    session, agent = call.session, call.session.target.agent
+    user_id, headers = user_id_of(agent, caller.principal), traced(agent.headers)
+    route = route_to(caller.agents, session.target, user_id=user_id, headers=headers)
+    kept = session.kept
+    while True:
+        line = McpTransport(route, session.session_id, kept)
+        try:
+            async with (
+                httpx2.AsyncClient(transport=line) as http,
+                Client(
+                    streamable_http_client(
+                        line.url, http_client=http, terminate_on_close=False, max_sse_event_size=FILE_MAX_BYTES
+                    ),
+                    client_info=Implementation(name="agentcore-mcp", version=version("agentcore-mcp")),
+                    elicitation_callback=ask,
+                ) as client,
+            ):
                 await _noted(caller, call, line)
-            except Exception as error:
-                if line.is_outdated and kept:
-                    kept = {}
-                    continue
-                raise _failure(error, line, agent.name) from error
-            return
+                await _cancelled_there(work(client), client, line)
+            await _noted(caller, call, line)
+        except Exception as error:
+            if line.is_outdated and kept:
+                kept = {}
+                continue
+            raise _failure(error, line, agent.name) from error
+        return
 
 
 async def _noted(caller: Caller, call: Call, line: McpTransport) -> None:
     """Note which session has answered, and how the next call in it connects."""
-    call.answered_as(line.request_id)
-    await caller.ledger.answered(call, line.session_id)
+    await caller.ledger.answered(call, line.session_id, line.request_id)
     await caller.ledger.book.left(call.session, (), line.kept)
 
 

@@ -32,12 +32,11 @@ from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.protocols.asking import check_has_tools
-from agentcore_mcp.server.results import tool_errors
-from agentcore_mcp.server.state import ToolContext, caller_of
+from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.publishing import Handle, SessionId, publish
+from agentcore_mcp.server.tools.requests import answering
 from agentcore_mcp.wire.characters import visible
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     from mcp.types import ElicitRequestParams
 
     from agentcore_mcp.server.call import Call
-    from agentcore_mcp.server.callers import Caller
+    from agentcore_mcp.server.tools.requests import ToolRequest
     from agentcore_mcp.wire.pieces import Binary
 
 DESCRIPTION = """\
@@ -102,27 +101,24 @@ async def call_agent_tool(
     """Call a tool of an MCP server and return its result."""
     from agentcore_mcp.server.protocols.mcp import call_tool
 
-    caller = caller_of(ctx)
-    with tool_errors() as facts:
+    with answering(ctx) as request:
+        caller = request.caller
         if asked := ctx.request_state or handle:
-            call = await handoff.earlier(caller, facts, NAME, agent, asked)
+            call = await request.earlier(NAME, agent, asked)
             if call.question is not None and "answer" in (said := ctx.input_responses or {}):
                 # The call may have ended meanwhile, and its result says how.
                 if not call.question.answer.done():
                     call.question.answer.set_result(said["answer"])
                 call.question = None
         else:
-            target = await caller.target(agent, session_id)
-            facts.agent = target.agent
-            await check_has_tools(caller.agents, target)
+            session = await request.session(agent, session_id)
+            await check_has_tools(caller.agents, session.target)
             if not tool:
                 raise InvalidRequestError("no tool is named; list_agents with this agent shows its tools")
-            session = await caller.session(target, session_id)
-            call = handoff.new_call(ctx, session, NAME, tool, f"the tool {tool:.60}", "text")
-            ask = _asking(ctx, caller, call)
-            caller.calls.start(call, partial(call_tool, caller, call, tool, arguments, ask))
+            call = request.new_call(session, NAME, tool, f"the tool {tool:.60}", "text")
+            caller.begin(call, partial(call_tool, tool=tool, arguments=arguments, ask=_asking(request, call)))
         if call.question is None or call.finished:
-            await handoff.wait(ctx, caller, facts, call, host_of(ctx.session, caller.settings).handoff_after_s)
+            await handoff.wait(request, call, request.host.handoff_after_s)
         if call.question is not None and not call.finished:
             return InputRequiredResult(input_requests={"answer": call.question.request}, request_state=call.handle)
         return await handoff.told(caller, call, CallAgentToolResult)
@@ -139,16 +135,17 @@ class _Question:
     answer: asyncio.Future[Any]
 
 
-def _asking(ctx: ToolContext, caller: Caller, call: Call) -> ElicitationFnT:
+def _asking(request: ToolRequest, call: Call) -> ElicitationFnT:
     """Return what asks the user a tool's question, in the way of the version that the host speaks.
 
     From 2026-07-28 on, the question is the answer to the request, and the next one has what the user said. That may
     reach another worker, so where workers share a store, nobody is asked. A server is told that users can be asked
     also where they can't: of a refusal for want of that, AgentCore would pass on no more than its HTTP status.
     """
+    ctx = request.ctx
     capability = None if ctx.client_capabilities is None else ctx.client_capabilities.elicitation
     in_request = ctx.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS
-    if not in_request and caller.settings.server.store is not None:
+    if not in_request and request.caller.settings.server.store is not None:
         capability = None
     one_at_a_time = anyio.Lock()
 
@@ -160,14 +157,14 @@ def _asking(ctx: ToolContext, caller: Caller, call: Call) -> ElicitationFnT:
         message = f"{call.session.agent} asks: " + "\n".join(lines)
         if capability is None or (isinstance(params, ElicitRequestURLParams) and capability.url is None):
             return ErrorData(code=INVALID_REQUEST, message=f"{message:.500} (this host can't put that to its user)")
-        request = ElicitRequest(params=params.model_copy(update={"message": message}))
+        question = ElicitRequest(params=params.model_copy(update={"message": message}))
         async with one_at_a_time:
             if in_request:
                 about = ServerMessageMetadata(related_request_id=ctx.request_id)
                 return ElicitResult.model_validate(
-                    await ctx.session.send_request(request, ElicitResult, metadata=about)
+                    await ctx.session.send_request(question, ElicitResult, metadata=about)
                 )
-            call.question = _Question(request, asyncio.get_running_loop().create_future())
+            call.question = _Question(question, asyncio.get_running_loop().create_future())
             if call.progress is not None:
                 # That ends the request's waiting.
                 call.progress.close()

@@ -6,30 +6,23 @@ Shared by the tools invoke_agent, run_command and call_agent_tool.
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import anyio
 from mcp.types import ImageContent
 from pydantic import Field
 
-from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.server.call import Call, Phase
-from agentcore_mcp.server.hosted.accounts import current_account
-from agentcore_mcp.server.hosts import host_of
-from agentcore_mcp.server.live.log import LiveLog
-from agentcore_mcp.server.output import Output
+from agentcore_mcp.server.call import Phase
 from agentcore_mcp.server.results import ERROR_MAX_CHARS, Result
-from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.server.tools import notes
 
 if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
     from agentcore_mcp.config import Settings
+    from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.callers import Caller
-    from agentcore_mcp.server.results import CallFacts
-    from agentcore_mcp.server.sessions import Session
-    from agentcore_mcp.server.state import ToolContext
+    from agentcore_mcp.server.tools.requests import ToolRequest
     from agentcore_mcp.wire.pieces import Binary
 
 # The status of a call that goes on, and of one whose agent waits for an answer; the others are the service's own.
@@ -66,83 +59,34 @@ class CallResult(Result):
         return result
 
 
-def new_call(
-    ctx: ToolContext, session: Session, tool: str, sent: str, waiting_for: str, *names: str, **more: Any
-) -> Call:
-    """Return a call that is made for a request.
-
-    Args:
-        ctx: Of the request.
-        session: The session that it runs in.
-        tool: The tool.
-        sent: The prompt or the command.
-        waiting_for: What a heartbeat says it is waiting for.
-        names: Of its texts; those of a command are written for a terminal.
-        more: What else it has, as in ``Call``.
-    """
-    state = ctx.request_context.lifespan_context
-    host = host_of(ctx.session, state.settings)
-    outputs = {name: Output(Spool(), host.text_max_chars, terminal=tool == "run_command") for name in names}
-    # Where the live view may show it.
-    if tool in ("invoke_agent", "run_command") and (state.has_ui or host.has_live_view):
-        more["live"] = LiveLog()
-    return Call(tool, session, sent, waiting_for, outputs, host.text_max_chars, **more)
-
-
-async def earlier(caller: Caller, facts: CallFacts, tool: str, agent: str, handle: str) -> Call:
-    """Return the call that a request is to wait for, and note its agent.
-
-    Args:
-        caller: Who has it.
-        facts: Where the agent is noted.
-        tool: The tool that is called.
-        agent: The argument.
-        handle: The argument; ``arguments`` has seen to it that it comes with no other.
-
-    Raises:
-        InvalidRequestError: If there is no such call, or it is of another tool or agent.
-    """
-    call = await caller.calls.collectable(handle, tool)
-    facts.agent = call.session.target.agent
-    if (account := current_account()) is not None:
-        account.begun_by = call.account
-    if agent not in ("", call.session.agent):
-        raise InvalidRequestError(f"the handle {handle!r} is of a call of {call.session.agent}, not of {agent}")
-    return call
-
-
-async def outcome(
-    ctx: ToolContext, caller: Caller, facts: CallFacts, call: Call, kind: type[CallResult], *, typed: bool = False
-) -> CallToolResult:
+async def outcome(request: ToolRequest, call: Call, kind: type[CallResult], *, typed: bool = False) -> CallToolResult:
     """Wait for a call as ``wait`` does, and return its result as ``told`` does.
 
     ``typed`` tells whether the request has typed something into the call.
     """
-    host = host_of(ctx.session, caller.settings)
+    host, settings = request.host, request.caller.settings
     # A live view shows the rest, a task brings it. Who waits for it by its handle wants it here.
     shown = (host.has_live_view or host.takes_tasks) and (typed or call.phase is Phase.NEW)
-    await wait(ctx, caller, facts, call, caller.settings.live_handoff_after_s if shown else host.handoff_after_s)
-    return await told(caller, call, kind, shown=host.has_live_view)
+    await wait(request, call, settings.live_handoff_after_s if shown else host.handoff_after_s)
+    return await told(request.caller, call, kind, shown=host.has_live_view)
 
 
-async def wait(ctx: ToolContext, caller: Caller, facts: CallFacts, call: Call, handoff_after_s: float | None) -> None:
+async def wait(request: ToolRequest, call: Call, handoff_after_s: float | None) -> None:
     """Wait for a call until it has ended, is handed over or has a question.
 
     Args:
-        ctx: Of the request.
-        caller: Who makes it.
-        facts: Where is noted what an error has to say.
+        request: What waits.
         call: The call.
         handoff_after_s: After how many seconds it is handed over; None if it isn't.
 
     Raises:
         Exception: What the call failed with.
     """
-    facts.session_id = call.session.session_id
+    caller = request.caller
     try:
         await caller.calls.attend(
             call,
-            ctx.report_progress,
+            request.ctx.report_progress,
             first=f"session_id: {call.session.session_id}",
             handoff_after_s=handoff_after_s,
         )
@@ -154,7 +98,7 @@ async def wait(ctx: ToolContext, caller: Caller, facts: CallFacts, call: Call, h
     except Exception as error:
         _fit(call, call.max_chars - min(len(str(error)), ERROR_MAX_CHARS))
         left_out = notes.left_out(call, caller.settings)
-        facts.received = "\n".join(filter(None, [in_one(**_texts(call)), f"[{left_out}]" if left_out else ""]))
+        request.facts.received = "\n".join(filter(None, [in_one(**_texts(call)), f"[{left_out}]" if left_out else ""]))
         # If it is the telling that failed, the call is given up by what attended to it.
         if error is call.failure:
             await caller.calls.settle(call)

@@ -37,7 +37,6 @@ async def run_in_shell(caller: Caller, call: Call) -> None:
     typing: asyncio.Task[None] | None = None
     async with (
         caller.shells.held(call.session, call.shell, call.handle),
-        caller.ledger.running(call),
         open_shell(
             caller.agents.client_of(call.session.target),
             agent.arn,
@@ -47,7 +46,7 @@ async def run_in_shell(caller: Caller, call: Call) -> None:
             headers=traced(call.session.target.command_headers),
         ) as shell,
     ):
-        await caller.ledger.answered(call, shell.session_id)
+        await caller.ledger.answered(call, shell.session_id, None)
         going_on = (
             shell.run(call.sent, first=agent.commands.first(call.sent), timeout_s=call.timeout_s)
             if call.sent

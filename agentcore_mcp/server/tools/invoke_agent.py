@@ -14,10 +14,10 @@ from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.server.hosted.upstream import user_id_of
 from agentcore_mcp.server.live.page import SHOWS_PAGE
 from agentcore_mcp.server.protocols.asking import asked_agent
-from agentcore_mcp.server.results import tool_errors
-from agentcore_mcp.server.state import ToolContext, caller_of
+from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.publishing import Handle, SessionId, publish
+from agentcore_mcp.server.tools.requests import answering
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -101,19 +101,16 @@ async def invoke_agent(
     handle: Handle = "",
 ) -> Annotated[CallToolResult, InvokeAgentResult]:
     """Ask the agent and return its words."""
-    caller = caller_of(ctx)
-    with tool_errors() as facts:
+    with answering(ctx) as request:
         if handle:
-            call = await handoff.earlier(caller, facts, "invoke_agent", agent, handle)
+            call = await request.earlier("invoke_agent", agent, handle)
         else:
-            target = await caller.target(agent, session_id)
-            facts.agent = target.agent
+            session = await request.session(agent, session_id)
             if not prompt.strip():
                 raise InvalidRequestError("the prompt is empty; say what the agent should do")
-            session = await caller.session(target, session_id)
-            call = handoff.new_call(ctx, session, "invoke_agent", prompt, "the agent", "text")
-            caller.calls.start(call, partial(_ask, caller, call, raw_events=raw_events))
-        return await handoff.outcome(ctx, caller, facts, call, InvokeAgentResult)
+            call = request.new_call(session, "invoke_agent", prompt, "the agent", "text")
+            request.caller.begin(call, partial(_ask, raw_events=raw_events))
+        return await handoff.outcome(request, call, InvokeAgentResult)
 
 
 async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
@@ -124,7 +121,7 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
     from agentcore_mcp.wire.text import AnswerText, event_line
 
     answer = AnswerText(path=call.session.target.agent.response)
-    async with _to_the_last_word(caller, call, answer, raw_events=raw_events), caller.ledger.running(call):
+    async with _to_the_last_word(caller, call, answer, raw_events=raw_events):
         session, book = call.session, caller.ledger.book
         target, agent = session.target, session.target.agent
         asking = await asked_agent(
@@ -135,9 +132,8 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
             asking.ask(Turn(call.sent, session.session_id, pauses, session.kept)) as turn,
         ):
             call.kept = turn.kept
-            call.answered_as(turn.request_id)
             call.endpoint_url = turn.endpoint_url or ""
-            await caller.ledger.answered(call, turn.session_id)
+            await caller.ledger.answered(call, turn.session_id, turn.request_id)
             await book.left(session, (), turn.kept)
             if turn.card is not None:
                 caller.agents.detection.describe(agent, turn.card)

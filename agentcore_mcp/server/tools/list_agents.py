@@ -13,16 +13,17 @@ from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - pydantic reads 
 from agentcore_mcp.errors import AgentCoreError
 from agentcore_mcp.server.call import Phase
 from agentcore_mcp.server.protocols.asking import check_has_tools
-from agentcore_mcp.server.results import Result, tool_errors
-from agentcore_mcp.server.state import ToolContext, caller_of
+from agentcore_mcp.server.results import Result
+from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.call_agent_tool import CallAgentToolResult
 from agentcore_mcp.server.tools.publishing import publish
+from agentcore_mcp.server.tools.requests import answering
 
 if TYPE_CHECKING:
     from agentcore_mcp.config import Agent
-    from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.server.protocols.detection import Detection
+    from agentcore_mcp.server.tools.requests import ToolRequest
 
 DESCRIPTION = "List the agents, and the sessions that this server has opened and not stopped, with their age."
 # In a result: the ids may have 256 characters each, and a model that has opened so many wants them stopped, not read.
@@ -81,17 +82,16 @@ class ListAgentsResult(Result):
 
 async def list_agents(ctx: ToolContext, agent: str = "") -> Annotated[CallToolResult, ListAgentsResult]:
     """List the agents, and the sessions that this server opened; and the tools of an agent that is an MCP server."""
-    caller = caller_of(ctx)
-    tools = await _tools(ctx, caller, agent) if agent else {}
-    now = time.time()
-    opened = await caller.ledger.open()
-    # Another worker may have what is not handed over, and a watcher can't find it there.
-    shared = caller.settings.server.store is not None
-    shown = [call for call in caller.calls.running if call.live and (not shared or call.phase is Phase.UNATTENDED)]
-    notes = [*filter(None, [tools.pop("note", "")])]
-    if len(opened) > LISTED_MAX_SESSIONS:
-        notes.append(f"{len(opened)} sessions are open; listed are the {LISTED_MAX_SESSIONS} used last")
-    with tool_errors():
+    with answering(ctx) as request:
+        caller = request.caller
+        tools = await _tools(request, agent) if agent else {}
+        opened, now = await caller.ledger.open(), time.time()
+        # Another worker may have what is not handed over, and a watcher can't find it there.
+        shared = caller.settings.server.store is not None
+        shown = [call for call in caller.calls.running if call.live and (not shared or call.phase is Phase.UNATTENDED)]
+        notes = [*filter(None, [tools.pop("note", "")])]
+        if len(opened) > LISTED_MAX_SESSIONS:
+            notes.append(f"{len(opened)} sessions are open; listed are the {LISTED_MAX_SESSIONS} used last")
         try:
             targets = await caller.agents.all()
         except AgentCoreError as error:
@@ -99,21 +99,21 @@ async def list_agents(ctx: ToolContext, agent: str = "") -> Annotated[CallToolRe
             if not (targets := caller.agents.known_so_far()):
                 raise
             notes.append(f"there may be more agents: {error.message}")
-    return ListAgentsResult(
-        agents=[_info(target.agent, caller.agents.detection) for target in targets],
-        sessions=[
-            SessionInfo(
-                session_id=session.session_id,
-                agent=session.agent,
-                age_s=round(now - session.opened_at),
-                idle_s=round(now - session.used_at),
-                calls=[call.handle for call in shown if call.session.key == session.key],
-            )
-            for session in opened[-LISTED_MAX_SESSIONS:]
-        ],
-        **tools,
-        note="; ".join(notes),
-    ).shown()
+        return ListAgentsResult(
+            agents=[_info(target.agent, caller.agents.detection) for target in targets],
+            sessions=[
+                SessionInfo(
+                    session_id=session.session_id,
+                    agent=session.agent,
+                    age_s=round(now - session.opened_at),
+                    idle_s=round(now - session.used_at),
+                    calls=[call.handle for call in shown if call.session.key == session.key],
+                )
+                for session in opened[-LISTED_MAX_SESSIONS:]
+            ],
+            **tools,
+            note="; ".join(notes),
+        ).shown()
 
 
 TOOL = partial(publish, list_agents, "List agents and sessions", DESCRIPTION, read_only=True)
@@ -130,7 +130,7 @@ def _info(agent: Agent, detection: Detection) -> AgentInfo:
     )
 
 
-async def _tools(ctx: ToolContext, caller: Caller, agent: str) -> dict[str, str]:
+async def _tools(request: ToolRequest, agent: str) -> dict[str, str]:
     """Return what a result says of the tools of an MCP server, and in which session they were listed.
 
     That is the one with it that was used last, or else a new one. Listing is a call like those of other tools, so that
@@ -138,16 +138,14 @@ async def _tools(ctx: ToolContext, caller: Caller, agent: str) -> dict[str, str]
     """
     from agentcore_mcp.server.protocols.mcp import list_tools
 
-    with tool_errors() as facts:
-        target = await caller.agents.named(agent)
-        facts.agent = target.agent
-        await check_has_tools(caller.agents, target)
-        used = [session for session in await caller.ledger.open() if session.agent == target.agent.name]
-        session = await caller.session(target, used[-1].session_id if used else "")
-        call = handoff.new_call(ctx, session, "list_agents", "", "the list of tools", "text")
-        # The agents are listed as well.
-        call.max_chars //= 2
-        caller.calls.start(call, partial(list_tools, caller, call))
-        await handoff.wait(ctx, caller, facts, call, handoff_after_s=None)
-        listed = (await handoff.told(caller, call, CallAgentToolResult)).structured_content
-        return {"tools": listed["text"], "session_id": listed["session_id"], "note": listed.get("note", "")}
+    caller = request.caller
+    used = [session.session_id for session in await caller.ledger.open() if session.agent == agent]
+    session = await request.session(agent, used[-1] if used else "")
+    await check_has_tools(caller.agents, session.target)
+    call = request.new_call(session, "list_agents", "", "the list of tools", "text")
+    # The agents are listed as well.
+    call.max_chars //= 2
+    caller.begin(call, list_tools)
+    await handoff.wait(request, call, handoff_after_s=None)
+    listed = (await handoff.told(caller, call, CallAgentToolResult)).structured_content
+    return {"tools": listed["text"], "session_id": listed["session_id"], "note": listed.get("note", "")}

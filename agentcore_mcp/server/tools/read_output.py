@@ -9,10 +9,10 @@ from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.server.hosts import host_of
-from agentcore_mcp.server.results import Result, tool_errors
-from agentcore_mcp.server.state import ToolContext, caller_of
+from agentcore_mcp.server.results import Result
+from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.tools.publishing import Handle, bounded, publish
+from agentcore_mcp.server.tools.requests import answering
 
 DESCRIPTION = "Read the omitted text of a result, or the output so far of a running call, by its handle."
 LIMIT_DEFAULT_CHARS = 20_000
@@ -52,18 +52,16 @@ async def read_output(
     stream: Annotated[str, Field(description="stdout (unless given) or stderr, of a command.")] = "",
 ) -> Annotated[CallToolResult, ReadOutputResult]:
     """Read omitted text of a result."""
-    caller = caller_of(ctx)
-    with tool_errors() as facts:
-        call = await caller.calls.named(handle)
-        facts.agent, facts.session_id = call.session.target.agent, call.session.session_id
+    with answering(ctx) as request:
+        call = await request.named(handle)
         name = stream or next(iter(call.outputs))
         if name not in call.outputs:
             raise InvalidRequestError(f"stream is {stream!r}, and has to be one of {', '.join(call.outputs)}")
         if offset < 0 or not 1 <= limit <= LIMIT_MAX_CHARS:
             raise InvalidRequestError(f"offset has to be 0 or more, and limit 1 to {LIMIT_MAX_CHARS}")
         spool = call.outputs[name].spool
-        shown = host_of(ctx.session, caller.settings).text_max_chars
-        text, next_offset = await caller.calls.read(call, name, offset, min(limit, shown))
+        shown = request.host.text_max_chars
+        text, next_offset = await request.caller.calls.read(call, name, offset, min(limit, shown))
         return ReadOutputResult(
             text=text,
             next_offset=next_offset,

@@ -19,23 +19,22 @@ from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
 from agentcore_mcp.server.call import Call, Phase
 from agentcore_mcp.server.hosted.shells import InShell, name_of
 from agentcore_mcp.server.hosted.tracing import traced
-from agentcore_mcp.server.hosts import host_of
 from agentcore_mcp.server.live.approvals import with_question
 from agentcore_mcp.server.live.page import SHOWS_PAGE
-from agentcore_mcp.server.results import tool_errors
-from agentcore_mcp.server.state import ToolContext, caller_of
+from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.tools import handoff
 from agentcore_mcp.server.tools.confirmation import AskedInLiveView, Confirmation, check_confirmed, question
 from agentcore_mcp.server.tools.in_shell import run_in_shell
 from agentcore_mcp.server.tools.permission import check_input, is_asked_about, permitted
 from agentcore_mcp.server.tools.publishing import Handle, SessionId, bounded, publish
+from agentcore_mcp.server.tools.requests import answering
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, COMMAND_TIMEOUT_MAX_S, COMMAND_TIMEOUT_MIN_S
 from agentcore_mcp.wire.requests import check_command, check_shell_id
 
 if TYPE_CHECKING:
     from agentcore_mcp.server.callers import Caller
-    from agentcore_mcp.server.results import CallFacts
     from agentcore_mcp.server.sessions import Session
+    from agentcore_mcp.server.tools.requests import ToolRequest
 
 DESCRIPTION = """\
 Run a shell command in the agent's session and return its stdout, stderr and exit code. Files persist in the session; \
@@ -125,39 +124,36 @@ async def check(
     handle: str = "",
 ) -> Checked:
     """Return a new call, or the one of the handle or the shell, after all checks but the user's confirmation."""
-    caller = caller_of(ctx)
-    with tool_errors() as facts:
+    with answering(ctx) as request:
         if handle:
-            call = await handoff.earlier(caller, facts, "run_command", agent, handle)
+            call = await request.earlier("run_command", agent, handle)
             check_input(input, name_of(call.shell), call.session.target.agent)
             return Checked(call.session, name_of(call.shell), call)
-        target = await caller.target(agent, session_id)
-        facts.agent = target.agent
-        session = await caller.session(target, session_id, may_be_new=not input)
+        session = await request.session(agent, session_id, may_be_new=not input)
+        called = session.target.agent
         if shell:
             check_shell_id(shell)
         if input:
             if command:
                 raise InvalidRequestError("command and input can't be combined: a shell runs one command at a time")
-            check_input(input, shell, target.agent)
-        if shell and not command and (holder := await caller.shells.holder(session, shell)):
+            check_input(input, shell, called)
+        if shell and not command and (holder := await request.caller.shells.holder(session, shell)):
             try:
-                return Checked(session, shell, await handoff.earlier(caller, facts, "run_command", "", holder))
+                return Checked(session, shell, await request.earlier("run_command", "", holder))
             except InvalidRequestError:
                 if not input:
                     raise
                 return Checked(session, shell, None)
+        line, names, in_shell = permitted(command, called), ["stdout", "stderr"], None
         if not input:
-            check_command(permitted(command, target.agent), timeout_seconds)
-        in_shell = InShell(shell) if shell else None
-        if in_shell is not None and input:
-            in_shell.type(input)
-        line = command if shell else target.agent.commands.wrapped(command)
-        names = ["stdout"] if shell else ["stdout", "stderr"]
+            check_command(line, timeout_seconds)
+        if shell:
+            # The first command of a shell puts it into the folder of the policy: see in_shell.
+            line, names, in_shell = command, ["stdout"], InShell(shell)
+            if input:
+                in_shell.type(input)
         more = {"timeout_s": timeout_seconds, "shell": in_shell}
-        return Checked(
-            session, shell, handoff.new_call(ctx, session, "run_command", line, "the command", *names, **more)
-        )
+        return Checked(session, shell, request.new_call(session, "run_command", line, "the command", *names, **more))
 
 
 async def ask_user(
@@ -167,12 +163,11 @@ async def ask_user(
     input: str = "",  # noqa: A002 - what hosts show
 ) -> Confirmation | Elicit[Confirmation]:
     """Return the question to the user before something is sent, or the answer if none is needed."""
-    with tool_errors() as facts:
-        facts.agent = checked.session.target.agent
+    with answering(ctx) as request:
+        request.facts.agent = checked.session.target.agent
         if not (is_asked_about(input) if input else checked.is_new):
             return Confirmation(run=True)
-        shows = host_of(ctx.session, caller_of(ctx).settings).has_live_view
-        into = checked.shell if input else ""
+        shows, into = request.host.has_live_view, checked.shell if input else ""
         return question(input or command, checked.session, ctx, has_live_view=shows, typed_into=into)
 
 
@@ -189,35 +184,34 @@ async def run_command(
     handle: Handle = "",
 ) -> Annotated[CallToolResult, RunCommandResult]:
     """Run a command and return how it ended."""
-    caller = caller_of(ctx)
-    with tool_errors() as facts:
+    with answering(ctx) as request:
         session = checked.session
-        facts.agent = session.target.agent
+        request.facts.agent = session.target.agent
         if isinstance(answer.data if answer.action == "accept" else None, AskedInLiveView):
             asked = RunCommandResult.not_run(session.session_id, handoff.UNANSWERED, UNANSWERED_NOTE).shown()
             again = {"command": command, "agent": session.agent, "session_id": session.called or session.session_id}
             again |= {"shell": checked.shell, "input": input}
             codec = ctx.request_context.lifespan_context.confirmations
-            return with_question(asked, codec, caller, {**again, "timeout_seconds": timeout_seconds})
+            return with_question(asked, codec, request.caller, {**again, "timeout_seconds": timeout_seconds})
         check_confirmed(answer)
-        return await begun(ctx, caller, facts, checked, input)
+        return await begun(request, checked, input)
 
 
 TOOL = partial(publish, run_command, "Run a shell command", DESCRIPTION, meta=SHOWS_PAGE)
 
 
-async def begun(ctx: ToolContext, caller: Caller, facts: CallFacts, checked: Checked, text: str = "") -> CallToolResult:
+async def begun(request: ToolRequest, checked: Checked, text: str) -> CallToolResult:
     """Begin a call that may run, or go on with one that has begun; type a text into it; and return its result."""
     call = checked.call
     if call is not None and checked.is_new:
-        caller.calls.start(call, partial(run_in_shell if call.shell else _run, caller, call))
+        request.caller.begin(call, run_in_shell if call.shell else _run)
     elif text:
         if call is not None and call.shell is not None:
             call.shell.asks = ""
-        await caller.shells.type(checked.session, checked.shell, text)
+        await request.caller.shells.type(checked.session, checked.shell, text)
     if call is None or call.phase is Phase.ATTENDED:
         return RunCommandResult.not_run(checked.session.session_id, handoff.RUNNING, TYPED_NOTE).shown()
-    return await handoff.outcome(ctx, caller, facts, call, RunCommandResult, typed=bool(text))
+    return await handoff.outcome(request, call, RunCommandResult, typed=bool(text))
 
 
 async def _run(caller: Caller, call: Call) -> None:
@@ -231,25 +225,23 @@ async def _run(caller: Caller, call: Call) -> None:
 
     assert call.timeout_s is not None  # noqa: S101 - a command has one
     target = call.session.target
-    async with caller.ledger.running(call):
-        client = caller.agents.client_of(target)
-        async with client.run_command(
-            target.agent.arn,
-            call.sent,
-            session_id=call.session.session_id,
-            timeout_s=call.timeout_s,
-            qualifier=target.agent.qualifier,
-            headers=traced(target.command_headers),
-        ) as run:
-            call.answered_as(run.request_id)
-            await caller.ledger.answered(call, run.session_id)
-            async for events in run.batches:
-                for event in events:
-                    match event:
-                        case ContentDelta():
-                            call.add("stdout", event.stdout)
-                            call.add("stderr", event.stderr, mark="[stderr] ")
-                        case ContentStop():
-                            call.stop = event
-        if call.stop is None:
-            raise StreamInterruptedError("the command's stream ended without saying how the command ended")
+    client = caller.agents.client_of(target)
+    async with client.run_command(
+        target.agent.arn,
+        call.sent,
+        session_id=call.session.session_id,
+        timeout_s=call.timeout_s,
+        qualifier=target.agent.qualifier,
+        headers=traced(target.command_headers),
+    ) as run:
+        await caller.ledger.answered(call, run.session_id, run.request_id)
+        async for events in run.batches:
+            for event in events:
+                match event:
+                    case ContentDelta():
+                        call.add("stdout", event.stdout)
+                        call.add("stderr", event.stderr, mark="[stderr] ")
+                    case ContentStop():
+                        call.stop = event
+    if call.stop is None:
+        raise StreamInterruptedError("the command's stream ended without saying how the command ended")

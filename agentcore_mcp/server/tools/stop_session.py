@@ -10,16 +10,16 @@ from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.server.results import Result, tool_errors
+from agentcore_mcp.server.results import Result
 from agentcore_mcp.server.sessions import ALL, means_all
-from agentcore_mcp.server.state import ToolContext, caller_of
+from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.tools.list_agents import LISTED_MAX_SESSIONS
 from agentcore_mcp.server.tools.publishing import publish
+from agentcore_mcp.server.tools.requests import answering
 
 if TYPE_CHECKING:
-    from agentcore_mcp.server.callers import Caller
-    from agentcore_mcp.server.results import CallFacts
     from agentcore_mcp.server.sessions import Session
+    from agentcore_mcp.server.tools.requests import ToolRequest
 
 DESCRIPTION = """\
 End a session: what runs in it is stopped, its memory and own disk are deleted; files in mounted storage may stay. \
@@ -50,12 +50,12 @@ async def stop_session(
     session_id: Annotated[str, Field(description=SESSION_ID)], ctx: ToolContext, agent: str = ""
 ) -> Annotated[CallToolResult, StopSessionResult]:
     """Stop one session, or all that this server opened."""
-    caller = caller_of(ctx)
-    with tool_errors() as facts:
+    with answering(ctx) as request:
+        facts = request.facts
         facts.stopping = True
-        sessions = await _wanted(caller, facts, session_id, agent)
+        sessions = await _wanted(request, session_id, agent)
         # At the same time, since each may take seconds and hosts don't wait for long.
-        outcomes = await asyncio.gather(*map(caller.stop, sessions), return_exceptions=True)
+        outcomes = await asyncio.gather(*map(request.caller.stop, sessions), return_exceptions=True)
         stopped = [
             session.session_id
             for session, outcome in zip(sessions, outcomes, strict=True)
@@ -78,22 +78,21 @@ async def stop_session(
 TOOL = partial(publish, stop_session, "Stop the session", DESCRIPTION, idempotent=True, local=True)
 
 
-async def _wanted(caller: Caller, facts: CallFacts, session_id: str, agent: str) -> list[Session]:
+async def _wanted(request: ToolRequest, session_id: str, agent: str) -> list[Session]:
     """Return the sessions that are to be stopped.
 
     Raises:
         InvalidRequestError: If ``session_id`` is empty or no session.
         AgentCoreError: If the agents have to be listed for it, and can't be.
     """
+    caller = request.caller
     if means_all(session_id):
         if agent:
             await caller.agents.named(agent)
         return [session for session in await caller.ledger.open() if agent in ("", session.agent)]
     if not session_id.strip():
         raise InvalidRequestError("session_id is empty; pass the session_id of an earlier result, or 'all'")
-    target = await caller.target(agent, session_id)
-    facts.agent = target.agent
-    return [await caller.ledger.known(await caller.session(target, session_id, may_be_new=False))]
+    return [await caller.ledger.known(await request.session(agent, session_id, may_be_new=False))]
 
 
 def _lines(lines: list[str], count: int) -> str:

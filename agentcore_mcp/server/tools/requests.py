@@ -1,0 +1,128 @@
+"""A request for a tool: who makes it, what an error has to say of it, and the call that it begins or is about."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mcp.server.mcpserver.exceptions import ToolError
+
+from agentcore_mcp.errors import AgentCoreError, InvalidRequestError
+from agentcore_mcp.server.call import Call
+from agentcore_mcp.server.hosted.accounts import current_account
+from agentcore_mcp.server.hosted.principals import current_principal
+from agentcore_mcp.server.hosts import host_of
+from agentcore_mcp.server.live.log import LiveLog
+from agentcore_mcp.server.output import Output
+from agentcore_mcp.server.results import CallFacts, explanation
+from agentcore_mcp.server.spool import Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agentcore_mcp.server.callers import Caller
+    from agentcore_mcp.server.hosts import Host
+    from agentcore_mcp.server.sessions import Session
+    from agentcore_mcp.server.state import ToolContext
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRequest:
+    """A request for a tool.
+
+    Attributes:
+        ctx: The SDK's context of it.
+        caller: Who makes it.
+        facts: What an error has to say.
+    """
+
+    ctx: ToolContext
+    caller: Caller
+    facts: CallFacts = field(default_factory=CallFacts)
+
+    @property
+    def host(self) -> Host:
+        """What the host that sent it can take."""
+        return host_of(self.ctx.session, self.caller.settings)
+
+    async def session(self, agent: str, session_id: str, *, may_be_new: bool = True) -> Session:
+        """Return the session that the arguments mean.
+
+        Raises:
+            InvalidRequestError: If there is no such agent, or ``session_id`` is not the caller's to use.
+            AgentCoreError: If the agents have to be listed for it, and can't be.
+        """
+        target = await self.caller.target(agent, session_id)
+        self.facts.agent = target.agent
+        return await self.caller.session(target, session_id, may_be_new=may_be_new)
+
+    async def named(self, handle: str) -> Call:
+        """Return a call by its handle.
+
+        Raises:
+            InvalidRequestError: If there is no such call, or nothing of it is left.
+        """
+        return self._about(await self.caller.calls.named(handle))
+
+    async def earlier(self, tool: str, agent: str, handle: str) -> Call:
+        """Return the call that this request is to wait for.
+
+        Args:
+            tool: The tool that is called.
+            agent: The argument.
+            handle: The argument; ``arguments`` has seen to it that it comes with no other.
+
+        Raises:
+            InvalidRequestError: If there is no such call, or it is of another tool or agent.
+        """
+        call = self._about(await self.caller.calls.collectable(handle, tool))
+        if (account := current_account()) is not None:
+            account.begun_by = call.account
+        if agent not in ("", call.session.agent):
+            raise InvalidRequestError(f"the handle {handle!r} is of a call of {call.session.agent}, not of {agent}")
+        return call
+
+    def new_call(self, session: Session, tool: str, sent: str, waiting_for: str, *names: str, **more: Any) -> Call:
+        """Return a call that is made for this request.
+
+        Args:
+            session: The session that it runs in.
+            tool: The tool.
+            sent: The prompt or the command.
+            waiting_for: What a heartbeat says it is waiting for.
+            names: Of its texts; those of a command are written for a terminal.
+            more: What else it has, as in ``Call``.
+        """
+        host, state = self.host, self.ctx.request_context.lifespan_context
+        outputs = {name: Output(Spool(), host.text_max_chars, terminal=tool == "run_command") for name in names}
+        # Where the live view may show it.
+        if tool in ("invoke_agent", "run_command") and (state.has_ui or host.has_live_view):
+            more["live"] = LiveLog()
+        return self._about(Call(tool, session, sent, waiting_for, outputs, host.text_max_chars, **more))
+
+    def _about(self, call: Call) -> Call:
+        self.facts.agent, self.facts.session_id = call.session.target.agent, call.session.session_id
+        return call
+
+
+@contextmanager
+def answering(ctx: ToolContext) -> Iterator[ToolRequest]:
+    """Answer a request for a tool inside the block.
+
+    Here alone, every failure that this package knows becomes a tool error that says what to do next. Anything else goes
+    on as it is: the SDK logs it and shows the caller nothing of it.
+    """
+    request = ToolRequest(ctx, ctx.request_context.lifespan_context.caller(current_principal()))
+    account, facts = current_account(), request.facts
+    try:
+        yield request
+    except Exception as error:
+        if account is not None:
+            account.error = error
+        if isinstance(error, AgentCoreError):
+            raise ToolError(explanation(error, facts)) from error
+        raise
+    finally:
+        if account is not None and facts.agent is not None:
+            account.agent, account.session_id = facts.agent.name, facts.session_id
