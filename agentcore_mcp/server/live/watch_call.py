@@ -77,7 +77,7 @@ async def watch_call(
         with anyio.move_on_after(wait_seconds):
             while not call.finished and (call.live is None or call.live.kept_bytes <= offset):
                 await (anyio.sleep(LOOK_S) if call.live is None else call.live.news())
-                # Of one that another worker reads, what is known is as of the look.
+                # A call that another worker reads is known as of the last look.
                 call = call if call.stored is None else await calls.named(handle)
         lines = "" if call.live is None else (await calls.read(call, LIVE, offset, READ_MAX_CHARS))[0]
         pieces, size = pieces_of(lines)

@@ -1,6 +1,6 @@
 """A call that a request waits for, and hands over by its handle when its host can't wait any longer.
 
-Shared by the tools invoke_agent, run_command and call_agent_tool.
+Shared by the tools invoke_agent, run_command, call_agent_tool and list_agents.
 """
 
 from __future__ import annotations

@@ -117,8 +117,7 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
     """Send the prompt, and add the agent's words, or its events as JSON lines, to the call."""
     # Here and not above: with it comes all that reads answers, and hosts wait for the start.
     from agentcore_mcp.runtime.protocols.turn import Turn
-    from agentcore_mcp.wire.pieces import Binary, Text
-    from agentcore_mcp.wire.text import AnswerText, event_line
+    from agentcore_mcp.wire.text import AnswerText
 
     answer = AnswerText(path=call.session.target.agent.response)
     async with _to_the_last_word(caller, call, answer, raw_events=raw_events):
@@ -140,24 +139,27 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
             async for pieces in turn.batches:
                 if turn.kept != session.kept:
                     await book.left(session, (), turn.kept)
-                if isinstance(pieces[0], Binary) and pieces[0].content_type.startswith("image/"):
-                    call.body = pieces[0]
-                if raw_events:
-                    lines = [data if isinstance(data, Text) else f"{event_line(data)}\n" for data in pieces]
-                    call.add("text", "".join(lines))
-                    for data in pieces:  # for what it waits for
-                        answer.feed(data)
-                    continue
-                # What came together is added together, as far as no note comes between: that takes a fraction of the
-                # time.
-                words: list[str] = []
-                for data in pieces:
-                    words.append(answer.feed(data))
-                    if notes := answer.take_notes():
-                        call.add("text", "".join(words))
-                        call.note("".join([f"[{note}]\n" for note in notes]))
-                        words.clear()
-                call.add("text", "".join(words))
+                _add(call, answer, pieces, raw_events=raw_events)
+
+
+def _add(call: Call, answer: AnswerText, pieces: list[str], *, raw_events: bool) -> None:
+    """Add pieces of an answer that came together; ``answer`` notes what the agent waits for."""
+    from agentcore_mcp.wire.pieces import Binary, Text
+    from agentcore_mcp.wire.text import event_line
+
+    if isinstance(pieces[0], Binary) and pieces[0].content_type.startswith("image/"):
+        call.body = pieces[0]
+    # Added together, as far as no note comes between: that takes a fraction of the time.
+    words: list[str] = []
+    for data in pieces:
+        words.append(answer.feed(data))
+        if not raw_events and (notes := answer.take_notes()):
+            call.add("text", "".join(words))
+            call.note("".join([f"[{note}]\n" for note in notes]))
+            words.clear()
+    if raw_events:
+        words = [data if isinstance(data, Text) else f"{event_line(data)}\n" for data in pieces]
+    call.add("text", "".join(words))
 
 
 @asynccontextmanager

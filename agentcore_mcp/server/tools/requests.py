@@ -118,7 +118,7 @@ def answering(ctx: ToolContext) -> Iterator[ToolRequest]:
     try:
         yield request
     except Exception as error:
-        if account is not None:
+        if account is not None and not isinstance(error, ToolError):  # whose cause is noted
             account.error = error
         if isinstance(error, AgentCoreError):
             raise ToolError(explanation(error, facts)) from error
