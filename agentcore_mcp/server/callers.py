@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError
 from agentcore_mcp.server.calls import KEPT_MAX_CALLS, Calls
 from agentcore_mcp.server.hosted.principals import ANYBODY
 from agentcore_mcp.server.hosted.shells import Shells
+from agentcore_mcp.server.hosted.tracing import span
 from agentcore_mcp.server.hosted.upstream import user_id_of
 from agentcore_mcp.server.ledger import Ledger
 from agentcore_mcp.server.sessions import Session, SessionNames
@@ -55,9 +57,8 @@ class Caller:
         self._stops = stops
         owner = "" if principal == ANYBODY else principal.key
         self.sessions = SessionNames(key, owner=owner, foreign=settings.server.foreign_sessions)
-        limit_s = settings.server.limits.call_s
         if store is None:
-            self.ledger, self.calls, self.shells = Ledger(), Calls(end, limit_s=limit_s), Shells()
+            self.ledger, self.calls, self.shells = Ledger(), Calls(end), Shells()
         else:
             # Here and not above: it is for servers that have one.
             from agentcore_mcp.server.hosted.store.book import RedisBook
@@ -65,8 +66,7 @@ class Caller:
             from agentcore_mcp.server.hosted.store.shells import SharedShells
 
             self.ledger = Ledger(RedisBook(store, principal, agents))
-            shared = SharedCalls(store, principal, agents, kept_max=KEPT_MAX_CALLS)
-            self.calls = Calls(end, shared, limit_s=limit_s)
+            self.calls = Calls(end, SharedCalls(store, principal, agents, kept_max=KEPT_MAX_CALLS))
             self.shells = SharedShells(store, principal)
 
     async def target(self, agent: str, session_id: str) -> Target:
@@ -105,8 +105,19 @@ class Caller:
         self.calls.start(call, partial(self._in_session, call, work))
 
     async def _in_session(self, call: Call, work: Callable[[Caller, Call], Awaitable[None]]) -> None:
-        async with self.ledger.running(call):
-            await work(self, call)
+        limit_s = self.settings.server.limits.call_s
+        limit = asyncio.timeout(limit_s)
+        try:
+            async with limit:
+                with span(call.tool, call.session.agent, call.session.session_id):
+                    async with self.ledger.running(call):
+                        await work(self, call)
+        except Exception as error:
+            if not limit.expired():
+                raise
+            raise ResponseTimeoutError(
+                f"the call took {limit_s} s, this server's limit (server.limits.call_s), and was ended here"
+            ) from error
 
     async def stop(self, session: Session) -> StoppedSession:
         """Stop a session now.

@@ -20,7 +20,6 @@ from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError, Stre
 from agentcore_mcp.server.call import Call, Phase, waited_for
 from agentcore_mcp.server.hosted.shells import ASKED_AGAIN_S
 from agentcore_mcp.server.hosted.slots import current_slot
-from agentcore_mcp.server.hosted.tracing import span
 from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.wire.limits import STREAM_MAX_S
 
@@ -58,13 +57,9 @@ class Calls:
     Args:
         end: Whether the server is about to end, which the calls of its other callers share.
         shared: Where workers share those that are handed over or kept; without it, they are in this process alone.
-        limit_s: After how many seconds a call is ended.
     """
 
-    def __init__(
-        self, end: End | None = None, shared: SharedCalls | None = None, *, limit_s: float | None = None
-    ) -> None:
-        self._limit_s = limit_s
+    def __init__(self, end: End | None = None, shared: SharedCalls | None = None) -> None:
         self._end = End() if end is None else end
         self._shared = shared
         # Those that entered their phase last are last. With a store, one may be read and followed in one worker.
@@ -175,12 +170,8 @@ class Calls:
         return await self._shared.read(call, name, offset, max_chars)
 
     async def _carry_out(self, call: Call, work: Callable[[], Awaitable[None]]) -> None:
-        limit = asyncio.timeout(self._limit_s if call.stored is None else None)
         try:
-            async with limit:
-                traced = span(call.tool, call.session.agent, call.session.session_id)
-                with traced if call.stored is None else nullcontext():
-                    await work()
+            await work()
         except asyncio.CancelledError:
             call.failure = (
                 StreamInterruptedError("the server is ending, and ended the call")
@@ -191,8 +182,7 @@ class Calls:
                 )
             )
         except Exception as error:  # noqa: BLE001 - raised again where the call is attended to
-            ended = f"the call took {self._limit_s} s, this server's limit (server.limits.call_s), and was ended here"
-            call.failure = ResponseTimeoutError(ended) if limit.expired() else error
+            call.failure = error
         call.finish()
         if call.phase is Phase.UNCOLLECTED and self._shared is None:
             self._make_room(call, f"ended and was not collected; the server keeps the last {KEPT_MAX_CALLS} such calls")
