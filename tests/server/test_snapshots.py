@@ -88,6 +88,16 @@ async def test_three_agents_cost_a_model_less_than_2000_tokens(case: str) -> Non
     assert len(json.dumps(tools, separators=(",", ":"))) / CHARS_PER_TOKEN < MAX_TOKENS
 
 
+@pytest.mark.parametrize("case", CASES)
+async def test_an_argument_refers_to_one_that_the_host_is_shown_and_that_says_more(case: str) -> None:
+    tools = {tool["name"]: tool["inputSchema"]["properties"] for tool in await listed(case, "legacy")}
+    for arguments in tools.values():
+        for name, argument in arguments.items():
+            if argument["description"].startswith("As in "):
+                there = tools[argument["description"].removeprefix("As in ").rstrip(".")]
+                assert not there[name]["description"].startswith("As in ")
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("case", CASES)
 async def test_every_tool_has_a_title_a_description_and_each_hint_stated(case: str, mode: str) -> None:

@@ -387,11 +387,13 @@ async def test_without_redis_a_running_call_still_returns_and_a_new_one_sends_no
             redis.stop()
             script.go_on.set()
         refused = await b.call_tool("invoke_agent", {"prompt": "hi"})
+        unlisted = await b.call_tool("list_agents", {})
 
     # What it left out can't be kept, and it is not kept waiting for that.
     assert data_of(results[0])["text"].startswith("first second")
     assert data_of(results[0])["omitted_chars"] > 0
     assert "this request sent nothing" in text_of(refused)
+    assert "this request sent nothing" in text_of(unlisted)
     assert len(runtime.requests) == 1
 
 
