@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+# Each of its names is imported at first use: hosts wait for the start.
+from agentcore_mcp import runtime
 from agentcore_mcp.config import Agent, Auth
 from agentcore_mcp.errors import CredentialsError, InvalidRequestError
 from agentcore_mcp.runtime.auth import SigV4Auth
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from agentcore_mcp.config import Settings
-    from agentcore_mcp.runtime.client import RuntimeClient
+    from agentcore_mcp.runtime import RuntimeClient
     from agentcore_mcp.runtime.retries import Retries
     from agentcore_mcp.server.protocols.detection import Spoken
 
@@ -154,10 +156,7 @@ class Agents:
         # An agent may once have had the name of another one.
         key = target.agent.name, target.agent.arn
         if key not in self._clients:
-            # Here and not above: hosts wait for the start, and it takes 10 ms, with all that reads answers.
-            from agentcore_mcp.runtime.client import RuntimeClient
-
-            self._clients[key] = RuntimeClient(
+            self._clients[key] = runtime.RuntimeClient(
                 auth=target.auth,
                 endpoint_url=target.endpoint_url,
                 retries=self._retries,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+# Each of its names is imported at first use: hosts wait for the start.
+from agentcore_mcp import runtime
 from agentcore_mcp.errors import InvalidRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from agentcore_mcp.runtime.protocols.turn import AskedAgent, Route
+    from agentcore_mcp.runtime import AskedAgent, Route
     from agentcore_mcp.server.agents import Agents, Target
     from agentcore_mcp.server.sessions import Session
 
@@ -28,9 +30,6 @@ async def asked_agent(
     Raises:
         InvalidRequestError: If the agent is no agent to ask, but a server of tools, or can't be called from here.
     """
-    # Here and not above: hosts wait for the start, and with these comes all that reads answers.
-    from agentcore_mcp.runtime.protocols.http import HttpAgent
-
     agent, route = target.agent, route_to(agents, target, user_id=user_id, headers=headers)
     match await _spoken(agents, target):
         case "mcp":
@@ -42,19 +41,13 @@ async def asked_agent(
                 f"call_agent_tool calls one of them{told}"
             )
         case "a2a":
-            from agentcore_mcp.runtime.protocols.a2a import A2AAgent
-
-            return A2AAgent(route)
+            return runtime.A2AAgent(route)
         case "agui":
-            from agentcore_mcp.runtime.protocols.agui import AguiAgent
-
-            return AguiAgent(route)
+            return runtime.AguiAgent(route)
         case "harness":
-            from agentcore_mcp.runtime.protocols.harness import HarnessAgent
-
-            return HarnessAgent(route, agent.harness.members if agent.harness else None)
+            return runtime.HarnessAgent(route, agent.harness.members if agent.harness else None)
         case _:
-            return HttpAgent(route, agent.payload_for)
+            return runtime.HttpAgent(route, agent.payload_for)
 
 
 async def cancel_task(agents: Agents, session: Session, *, user_id: str | None) -> None:
@@ -65,11 +58,8 @@ async def cancel_task(agents: Agents, session: Session, *, user_id: str | None) 
     """
     target = session.target
     if await _spoken(agents, target) == "a2a":
-        from agentcore_mcp.runtime.protocols.a2a import A2AAgent
-        from agentcore_mcp.runtime.protocols.turn import Turn
-
-        agent = A2AAgent(route_to(agents, target, user_id=user_id, headers=target.agent.headers))
-        await agent.cancel(Turn("", session.session_id, kept=session.kept))
+        agent = runtime.A2AAgent(route_to(agents, target, user_id=user_id, headers=target.agent.headers))
+        await agent.cancel(runtime.Turn("", session.session_id, kept=session.kept))
 
 
 async def check_has_tools(agents: Agents, target: Target) -> None:
@@ -96,10 +86,8 @@ def route_to(
     agents: Agents, target: Target, *, user_id: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Route:
     """Return how an agent is reached; the arguments are those of ``asked_agent``."""
-    from agentcore_mcp.runtime.protocols.turn import Route
-
     agent = target.agent
-    return Route(
+    return runtime.Route(
         agents.client_of(target),
         agent.arn,
         qualifier=agent.qualifier,

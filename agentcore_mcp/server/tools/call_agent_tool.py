@@ -115,7 +115,7 @@ async def call_agent_tool(
             await check_has_tools(caller.agents, session.target)
             if not tool:
                 raise InvalidRequestError("no tool is named; list_agents with this agent shows its tools")
-            call = request.new_call(session, NAME, tool, f"the tool {tool:.60}", "text")
+            call = request.new_call(session, NAME, tool, f"the tool {tool:.60}")
             caller.begin(call, partial(call_tool, tool=tool, arguments=arguments, ask=_asking(request, call)))
         if call.question is None or call.finished:
             await handoff.wait(request, call, request.host.handoff_after_s)

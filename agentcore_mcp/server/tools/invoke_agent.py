@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import Field, WithJsonSchema
 
+# Each of its names is imported at first use: hosts wait for the start.
+from agentcore_mcp import runtime
 from agentcore_mcp.errors import AgentError, InvalidRequestError, WrongProtocolError
 from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.server.hosted.upstream import user_id_of
@@ -25,9 +27,9 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
     from agentcore_mcp.config import Agent, Settings
+    from agentcore_mcp.runtime import AnswerText
     from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.callers import Caller
-    from agentcore_mcp.wire.text import AnswerText
 
 DESCRIPTION = """\
 Send a prompt to {agent} and return its answer; the words stream in as progress while it works. The agent may use \
@@ -108,18 +110,14 @@ async def invoke_agent(
             session = await request.session(agent, session_id)
             if not prompt.strip():
                 raise InvalidRequestError("the prompt is empty; say what the agent should do")
-            call = request.new_call(session, "invoke_agent", prompt, "the agent", "text")
+            call = request.new_call(session, "invoke_agent", prompt, "the agent")
             request.caller.begin(call, partial(_ask, raw_events=raw_events))
         return await handoff.outcome(request, call, InvokeAgentResult)
 
 
 async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
     """Send the prompt, and add the agent's words, or its events as JSON lines, to the call."""
-    # Here and not above: with it comes all that reads answers, and hosts wait for the start.
-    from agentcore_mcp.runtime.protocols.turn import Turn
-    from agentcore_mcp.wire.text import AnswerText
-
-    answer = AnswerText(path=call.session.target.agent.response)
+    answer = runtime.AnswerText(path=call.session.target.agent.response)
     async with _to_the_last_word(caller, call, answer, raw_events=raw_events):
         session, book = call.session, caller.ledger.book
         target, agent = session.target, session.target.agent
@@ -128,7 +126,7 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
         )
         async with (
             caller.ledger.answering(session) as pauses,
-            asking.ask(Turn(call.sent, session.session_id, pauses, session.kept)) as turn,
+            asking.ask(runtime.Turn(call.sent, session.session_id, pauses, session.kept)) as turn,
         ):
             call.kept = turn.kept
             call.endpoint_url = turn.endpoint_url or ""
@@ -144,6 +142,7 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
 
 def _add(call: Call, answer: AnswerText, pieces: list[str], *, raw_events: bool) -> None:
     """Add pieces of an answer that came together; ``answer`` notes what the agent waits for."""
+    # Here and not above: with it comes all that reads answers, and hosts wait for the start.
     from agentcore_mcp.wire.pieces import Binary, Text
     from agentcore_mcp.wire.text import event_line
 

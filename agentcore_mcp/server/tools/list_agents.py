@@ -142,7 +142,7 @@ async def _tools(request: ToolRequest, agent: str) -> dict[str, str]:
     used = [session.session_id for session in await caller.ledger.open() if session.agent == agent]
     session = await request.session(agent, used[-1] if used else "")
     await check_has_tools(caller.agents, session.target)
-    call = request.new_call(session, "list_agents", "", "the list of tools", "text")
+    call = request.new_call(session, "list_agents", "", "the list of tools")
     # The agents are listed as well.
     call.max_chars //= 2
     caller.begin(call, list_tools)

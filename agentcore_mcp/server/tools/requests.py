@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver.exceptions import ToolError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agentcore_mcp.server.callers import Caller
+    from agentcore_mcp.server.hosted.shells import InShell
     from agentcore_mcp.server.hosts import Host
     from agentcore_mcp.server.sessions import Session
     from agentcore_mcp.server.state import ToolContext
@@ -83,7 +84,16 @@ class ToolRequest:
             raise InvalidRequestError(f"the handle {handle!r} is of a call of {call.session.agent}, not of {agent}")
         return call
 
-    def new_call(self, session: Session, tool: str, sent: str, waiting_for: str, *names: str, **more: Any) -> Call:
+    def new_call(
+        self,
+        session: Session,
+        tool: str,
+        sent: str,
+        waiting_for: str,
+        *,
+        timeout_s: int | None = None,
+        shell: InShell | None = None,
+    ) -> Call:
         """Return a call that is made for this request.
 
         Args:
@@ -91,15 +101,16 @@ class ToolRequest:
             tool: The tool.
             sent: The prompt or the command.
             waiting_for: What a heartbeat says it is waiting for.
-            names: Of its texts; those of a command are written for a terminal.
-            more: What else it has, as in ``Call``.
+            timeout_s: After how many seconds the service ends it, if it is a command.
+            shell: What runs it, if it is a command in a shell that stays.
         """
         host, state = self.host, self.ctx.request_context.lifespan_context
-        outputs = {name: Output(Spool(), host.text_max_chars, terminal=tool == "run_command") for name in names}
-        # Where the live view may show it.
-        if tool in ("invoke_agent", "run_command") and (state.has_ui or host.has_live_view):
-            more["live"] = LiveLog()
-        return self._about(Call(tool, session, sent, waiting_for, outputs, host.text_max_chars, **more))
+        is_command, max_chars = tool == "run_command", host.text_max_chars
+        names = ("text",) if not is_command else ("stdout",) if shell else ("stdout", "stderr")
+        outputs = {name: Output(Spool(), max_chars, terminal=is_command) for name in names}
+        is_shown = (is_command or tool == "invoke_agent") and (state.has_ui or host.has_live_view)
+        live = LiveLog() if is_shown else None
+        return self._about(Call(tool, session, sent, waiting_for, outputs, max_chars, timeout_s, shell, live=live))
 
     def _about(self, call: Call) -> Call:
         self.facts.agent, self.facts.session_id = call.session.target.agent, call.session.session_id

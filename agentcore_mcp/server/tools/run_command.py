@@ -144,16 +144,16 @@ async def check(
                 if not input:
                     raise
                 return Checked(session, shell, None)
-        line, names, in_shell = permitted(command, called), ["stdout", "stderr"], None
+        line, in_shell = permitted(command, called), None
         if not input:
             check_command(line, timeout_seconds)
         if shell:
             # The first command of a shell puts it into the folder of the policy: see in_shell.
-            line, names, in_shell = command, ["stdout"], InShell(shell)
+            line, in_shell = command, InShell(shell)
             if input:
                 in_shell.type(input)
-        more = {"timeout_s": timeout_seconds, "shell": in_shell}
-        return Checked(session, shell, request.new_call(session, "run_command", line, "the command", *names, **more))
+        new = request.new_call(session, "run_command", line, "the command", timeout_s=timeout_seconds, shell=in_shell)
+        return Checked(session, shell, new)
 
 
 async def ask_user(
