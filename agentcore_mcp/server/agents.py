@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-# Each of its names is imported at first use: hosts wait for the start.
 from agentcore_mcp import runtime
 from agentcore_mcp.config import Agent, Auth
 from agentcore_mcp.errors import CredentialsError, InvalidRequestError

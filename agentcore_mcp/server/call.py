@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
 from agentcore_mcp.server.hosted.accounts import current_account
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.server.hosted.accounts import Account
     from agentcore_mcp.server.hosted.shells import InShell
-    from agentcore_mcp.server.hosted.store.follower import Follower
     from agentcore_mcp.server.live.log import LiveLog
     from agentcore_mcp.server.output import Output
     from agentcore_mcp.server.progress import Progress
@@ -56,6 +55,28 @@ _MAY_BECOME = {
     Phase.KEPT: {Phase.GONE},
     Phase.GONE: set[Phase](),
 }
+
+
+class Following(Protocol):
+    """Follows a call that another worker may read; ``hosted.store.follower`` has it.
+
+    Attributes:
+        cancelled: Whether the request was cancelled, and the call is to be with it.
+    """
+
+    cancelled: bool
+
+    async def run(self, call: Call) -> None:
+        """Bring in what comes, to the end of the call."""
+
+    async def cancel(self) -> None:
+        """Have the call ended by the worker that reads it."""
+
+    async def leave(self, call: Call) -> None:
+        """Let a later request have the call, which goes on."""
+
+    async def settle(self, call: Call, why: str) -> None:
+        """Keep an ended call, or note why nothing of it is kept."""
 
 
 @dataclass(slots=True, eq=False)
@@ -115,7 +136,7 @@ class Call:
     progress: Progress | None = field(default=None, init=False)
     task: asyncio.Task[None] | None = None
     deadline: asyncio.TimerHandle | None = field(default=None, init=False)
-    stored: Follower | None = None
+    stored: Following | None = None
     live: LiveLog | None = None
     account: Account | None = field(default_factory=current_account, init=False)
 

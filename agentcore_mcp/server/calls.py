@@ -78,16 +78,16 @@ class Calls:
         return bool(self._calls)
 
     @property
-    def running(self) -> list[Call]:
-        """The calls that go on, here or, as those that are followed, in another worker."""
-        return [call for call in self._calls if call.task is not None and not call.task.done()]
+    def running(self) -> dict[Call, asyncio.Task[None]]:
+        """The calls that go on, here or, as those that are followed, in another worker; and what carries each out."""
+        return {call: call.task for call in self._calls if call.task is not None and not call.task.done()}
 
     async def end(self) -> list[asyncio.Task[None]]:
         """End what still runs, so that the requests that attend can say so in time; return what is about to end."""
         self._end.begun = True
         # A task that is cancelled before its first step never tells that it has ended.
         await asyncio.sleep(0)
-        tasks = [call.task for call in self.running if call.task is not None]
+        tasks = list(self.running.values())
         for task in tasks:
             task.cancel()
         return tasks if self._shared is None else [*tasks, *self._shared.tasks]

@@ -104,8 +104,7 @@ class ServerState:
 
     def calls(self) -> list[asyncio.Task[None]]:
         """Return what carries out the calls of all callers that go on."""
-        calls = [call for caller in self._callers.values() for call in caller.calls.running]
-        return [call.task for call in calls if call.task is not None]
+        return [task for caller in self._callers.values() for task in caller.calls.running.values()]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -70,7 +70,7 @@ async def watch_call(
         calls = request.caller.calls
         if offset < 0 or not 0 <= wait_seconds <= WAIT_MAX_S:
             raise InvalidRequestError(f"offset has to be 0 or more, and wait_seconds 0 to {WAIT_MAX_S}")
-        call = await request.named(handle)
+        call = request.about(await calls.named(handle))
         if cancel and not call.finished:
             await end(request.caller, call)
         # Without a log, nothing is read, and there may be an end to wait for.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-# Each of its names is imported at first use: hosts wait for the start.
+# With its agents comes all that reads answers, so each of its names is imported at first use: hosts wait for the start.
 from agentcore_mcp import runtime
 from agentcore_mcp.errors import InvalidRequestError
 

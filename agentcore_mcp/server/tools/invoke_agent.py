@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import Field, WithJsonSchema
 
-# Each of its names is imported at first use: hosts wait for the start.
 from agentcore_mcp import runtime
 from agentcore_mcp.errors import AgentError, InvalidRequestError, WrongProtocolError
 from agentcore_mcp.server.hosted.tracing import traced

@@ -43,17 +43,13 @@ async def read_output(
     offset: Annotated[int, bounded("Where to begin: 0 (unless given), or next_offset of an earlier result.", 0)] = 0,
     limit: Annotated[
         int,
-        bounded(
-            "How many characters: 1 to 40,000, 20,000 unless given.",
-            1,
-            LIMIT_MAX_CHARS,
-        ),
+        bounded("How many characters: 1 to 40,000, 20,000 unless given.", 1, LIMIT_MAX_CHARS),
     ] = LIMIT_DEFAULT_CHARS,
     stream: Annotated[str, Field(description="stdout (unless given) or stderr, of a command.")] = "",
 ) -> Annotated[CallToolResult, ReadOutputResult]:
     """Read omitted text of a result."""
     with answering(ctx) as request:
-        call = await request.named(handle)
+        call = request.about(await request.caller.calls.named(handle))
         name = stream or next(iter(call.outputs))
         if name not in call.outputs:
             raise InvalidRequestError(f"stream is {stream!r}, and has to be one of {', '.join(call.outputs)}")

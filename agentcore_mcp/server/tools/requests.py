@@ -58,14 +58,6 @@ class ToolRequest:
         self.facts.agent = target.agent
         return await self.caller.session(target, session_id, may_be_new=may_be_new)
 
-    async def named(self, handle: str) -> Call:
-        """Return a call by its handle.
-
-        Raises:
-            InvalidRequestError: If there is no such call, or nothing of it is left.
-        """
-        return self._about(await self.caller.calls.named(handle))
-
     async def earlier(self, tool: str, agent: str, handle: str) -> Call:
         """Return the call that this request is to wait for.
 
@@ -77,7 +69,7 @@ class ToolRequest:
         Raises:
             InvalidRequestError: If there is no such call, or it is of another tool or agent.
         """
-        call = self._about(await self.caller.calls.collectable(handle, tool))
+        call = self.about(await self.caller.calls.collectable(handle, tool))
         if (account := current_account()) is not None:
             account.begun_by = call.account
         if agent not in ("", call.session.agent):
@@ -110,9 +102,10 @@ class ToolRequest:
         outputs = {name: Output(Spool(), max_chars, terminal=is_command) for name in names}
         is_shown = (is_command or tool == "invoke_agent") and (state.has_ui or host.has_live_view)
         live = LiveLog() if is_shown else None
-        return self._about(Call(tool, session, sent, waiting_for, outputs, max_chars, timeout_s, shell, live=live))
+        return self.about(Call(tool, session, sent, waiting_for, outputs, max_chars, timeout_s, shell, live=live))
 
-    def _about(self, call: Call) -> Call:
+    def about(self, call: Call) -> Call:
+        """Let errors say what call this request is about; return the call."""
         self.facts.agent, self.facts.session_id = call.session.target.agent, call.session.session_id
         return call
 

@@ -107,11 +107,6 @@ class Checked:
     shell: str
     call: Call | None
 
-    @property
-    def is_new(self) -> bool:
-        """Whether the call has not begun."""
-        return self.call is not None and self.call.phase is Phase.NEW
-
 
 async def check(
     ctx: ToolContext,
@@ -165,7 +160,8 @@ async def ask_user(
     """Return the question to the user before something is sent, or the answer if none is needed."""
     with answering(ctx) as request:
         request.facts.agent = checked.session.target.agent
-        if not (is_asked_about(input) if input else checked.is_new):
+        is_new = checked.call is not None and checked.call.phase is Phase.NEW
+        if not (is_asked_about(input) if input else is_new):
             return Confirmation(run=True)
         shows, into = request.host.has_live_view, checked.shell if input else ""
         return question(input or command, checked.session, ctx, has_live_view=shows, typed_into=into)
@@ -203,7 +199,7 @@ TOOL = partial(publish, run_command, "Run a shell command", DESCRIPTION, meta=SH
 async def begun(request: ToolRequest, checked: Checked, text: str) -> CallToolResult:
     """Begin a call that may run, or go on with one that has begun; type a text into it; and return its result."""
     call = checked.call
-    if call is not None and checked.is_new:
+    if call is not None and call.phase is Phase.NEW:
         request.caller.begin(call, run_in_shell if call.shell else _run)
     elif text:
         if call is not None and call.shell is not None:
