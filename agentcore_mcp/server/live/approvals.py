@@ -18,8 +18,7 @@ from agentcore_mcp.wire.characters import visible
 if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
-    from agentcore_mcp.server.callers import Caller
-    from agentcore_mcp.server.tools.confirmation import OneTimeCodec
+    from agentcore_mcp.server.tools.requests import ToolRequest
 
 # As long as the SDK's own questions.
 _VALID_S = 600
@@ -28,20 +27,18 @@ META = "agentcore-mcp/approval"
 _PURPOSE = "approval"
 
 
-def with_question(
-    result: CallToolResult, codec: OneTimeCodec, caller: Caller, arguments: dict[str, Any]
-) -> CallToolResult:
+def with_question(request: ToolRequest, result: CallToolResult, arguments: dict[str, Any]) -> CallToolResult:
     """Return the result of a command that has not run, with what the page needs to ask its user.
 
     Args:
+        request: The request for the command.
         result: The result.
-        codec: Seals the token.
-        caller: Who called.
         arguments: Of ``run_command``, to be called with if the user approves.
     """
+    caller = request.caller
     state = [_PURPOSE, caller.principal.key, time.time() + _VALID_S, arguments]
     shown = "\n".join(map(visible, str(arguments["command"] or arguments["input"]).split("\n")))
-    answer = {"approval": codec.seal(json.dumps(state).encode())}
+    answer = {"approval": request.state.confirmations.seal(json.dumps(state).encode())}
     if caller.settings.discovery is not None or len(caller.settings.agents) > 1:
         answer["agent"] = arguments["agent"]
     into = f"typed into the shell {arguments['shell']} of" if arguments["input"] else "run in"
@@ -50,18 +47,18 @@ def with_question(
     return result
 
 
-async def approved(codec: OneTimeCodec, caller: Caller, token: str) -> dict[str, Any]:
+async def approved(request: ToolRequest, token: str) -> dict[str, Any]:
     """Return the arguments that a token is for, and let it be good for nothing more.
 
     Raises:
         InvalidRequestError: If it is not one of the caller's, too old, or used.
     """
     try:
-        state = json.loads(await codec.unseal_once(token))
+        state = json.loads(await request.state.confirmations.unseal_once(token))
     except InvalidRequestState:
         state = None
     match state:
         case [str(purpose), str(owner), float(until), dict(arguments)] if purpose == _PURPOSE:
-            if owner == caller.principal.key and until > time.time():
+            if owner == request.caller.principal.key and until > time.time():
                 return arguments
     raise InvalidRequestError("this approval is not valid, was used, or is too old; nothing was run")

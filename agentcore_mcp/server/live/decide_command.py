@@ -27,7 +27,7 @@ async def decide_command(
 ) -> Annotated[CallToolResult, RunCommandResult]:
     """Begin the command that an approval is for, or let it be."""
     with answering(ctx) as request:
-        arguments = await approved(ctx.request_context.lifespan_context.confirmations, request.caller, approval)
+        arguments = await approved(request, approval)
         # The agent's scopes were checked by this name.
         if (await request.caller.target(agent, "")).agent.name != arguments["agent"]:
             raise InvalidRequestError(f"the approval is for a command of {arguments['agent']}, not of {agent}")

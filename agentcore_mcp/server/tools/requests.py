@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.hosted.shells import InShell
     from agentcore_mcp.server.hosts import Host
     from agentcore_mcp.server.sessions import Session
-    from agentcore_mcp.server.state import ToolContext
+    from agentcore_mcp.server.state import ServerState, ToolContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,11 @@ class ToolRequest:
     ctx: ToolContext
     caller: Caller
     facts: CallFacts = field(default_factory=CallFacts)
+
+    @property
+    def state(self) -> ServerState:
+        """What the calls of the server share."""
+        return self.ctx.request_context.lifespan_context
 
     @property
     def host(self) -> Host:
@@ -96,11 +101,11 @@ class ToolRequest:
             timeout_s: After how many seconds the service ends it, if it is a command.
             shell: What runs it, if it is a command in a shell that stays.
         """
-        host, state = self.host, self.ctx.request_context.lifespan_context
+        host = self.host
         is_command, max_chars = tool == "run_command", host.text_max_chars
         names = ("text",) if not is_command else ("stdout",) if shell else ("stdout", "stderr")
         outputs = {name: Output(Spool(), max_chars, terminal=is_command) for name in names}
-        is_shown = (is_command or tool == "invoke_agent") and (state.has_ui or host.has_live_view)
+        is_shown = (is_command or tool == "invoke_agent") and (self.state.has_ui or host.has_live_view)
         live = LiveLog() if is_shown else None
         return self.about(Call(tool, session, sent, waiting_for, outputs, max_chars, timeout_s, shell, live=live))
 

@@ -187,8 +187,7 @@ async def run_command(
             asked = RunCommandResult.not_run(session.session_id, handoff.UNANSWERED, UNANSWERED_NOTE).shown()
             again = {"command": command, "agent": session.agent, "session_id": session.called or session.session_id}
             again |= {"shell": checked.shell, "input": input}
-            codec = ctx.request_context.lifespan_context.confirmations
-            return with_question(asked, codec, request.caller, {**again, "timeout_seconds": timeout_seconds})
+            return with_question(request, asked, {**again, "timeout_seconds": timeout_seconds})
         check_confirmed(answer)
         return await begun(request, checked, input)
 
@@ -207,7 +206,7 @@ async def begun(request: ToolRequest, checked: Checked, text: str) -> CallToolRe
         await request.caller.shells.type(checked.session, checked.shell, text)
     if call is None or call.phase is Phase.ATTENDED:
         return RunCommandResult.not_run(checked.session.session_id, handoff.RUNNING, TYPED_NOTE).shown()
-    return await handoff.outcome(request, call, RunCommandResult, typed=bool(text))
+    return await handoff.outcome(request, request.about(call), RunCommandResult, typed=bool(text))
 
 
 async def _run(caller: Caller, call: Call) -> None:
