@@ -68,6 +68,16 @@ async def test_what_approves_a_command_is_in_nothing_that_a_model_reads() -> Non
     assert token not in str(asked.structured_content)
 
 
+async def test_an_approved_command_that_fails_says_of_which_agent_and_what_to_do() -> None:
+    async with app_host(create_server(settings("http://127.0.0.1:9", agent=ASK))) as client:
+        arguments = question(await client.call_tool("run_command", {"command": "ls"}))["arguments"]
+        failed = await client.call_tool("decide_command", {**arguments, "run": True})
+
+    assert failed.is_error
+    assert "agent solo" in text_of(failed)
+    assert "Nothing was sent, so it is safe to call again." in text_of(failed)
+
+
 async def test_a_refused_command_is_not_run_and_can_not_be_approved_later() -> None:
     async with (
         loopback_server(say_hello) as runtime,
