@@ -141,9 +141,7 @@ def claude_message(value: dict[str, Any], speech: Speech) -> str | None:
         return ""  # the results of tools
     if message.get("role") != "assistant" and "model" not in message:
         return None
-    for part in dicts(message["content"]):
-        if "input" in part:
-            called(part, speech)
+    called([part for part in dicts(message["content"]) if "input" in part], speech)
     return speech.message(text_of(message["content"]) or "", message.get("id"))
 
 

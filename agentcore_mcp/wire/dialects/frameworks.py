@@ -81,19 +81,18 @@ def autogen(value: dict[str, Any], speech: Speech) -> str | None:
     """Read a message of AutoGen, or one of the events on the way to it."""
     if "source" not in value:
         return None
-    if value["type"] == "ToolCallRequestEvent":
-        called(value.get("content"), speech)
     return AUTOGEN_TYPES[value["type"]](value, speech) if value["source"] != "user" else ""
 
 
 AUTOGEN_TYPES: dict[str, Row] = {
     **dict.fromkeys((
-        "ToolCallRequestEvent", "ToolCallExecutionEvent", "ThoughtEvent", "MemoryQueryEvent", "UserInputRequestedEvent",
+        "ToolCallExecutionEvent", "ThoughtEvent", "MemoryQueryEvent", "UserInputRequestedEvent",
         "SelectSpeakerEvent", "SelectorEvent", "CodeGenerationEvent", "CodeExecutionEvent",
     ), NOTHING),
     **dict.fromkeys((
         "TextMessage", "StopMessage", "HandoffMessage", "ToolCallSummaryMessage", "MultiModalMessage",
     ), Row("message", "content", id="id")),
+    "ToolCallRequestEvent": Row(call="content"),
     "ModelClientStreamingChunkEvent": Row("piece", "content", id="full_message_id"),
 }  # fmt: skip
 

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from agentcore_mcp.wire.dialects import waiting
 from agentcore_mcp.wire.dialects.content import at, called, dicts, text_of, written
-from agentcore_mcp.wire.dialects.rows import Row, inside
+from agentcore_mcp.wire.dialects.rows import NOTHING, Row, by, inside
 
 if TYPE_CHECKING:
-    from agentcore_mcp.wire.dialects.rows import Reader
     from agentcore_mcp.wire.speech import Speech
 
 AGENTS_TYPES = ("raw_response_event", "run_item_stream_event", "agent_updated_stream_event")
@@ -36,12 +35,6 @@ def chat_completion(value: dict[str, Any], speech: Speech) -> str | None:
     return speech.piece(text) if isinstance(text, str) else None
 
 
-def response_event(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read an event of a stream of the Responses API; those without a row have no words."""
-    row = _RESPONSE_EVENTS.get(value["type"])
-    return row(value, speech) if row else ""
-
-
 TOOL_CALL = Row(call=".", needs="function.arguments")
 
 
@@ -49,7 +42,7 @@ def stream_event(value: dict[str, Any], speech: Speech) -> str | None:
     """Read an event of a run of the Agents SDK, as an object or in the form in which authors send it on."""
     raw, data = at(value, "item.raw_item"), value.get("data")
     if isinstance(data, dict):
-        return response_event(data, speech) if isinstance(data.get("type"), str) else None
+        return response_event(data, speech)
     return _item(raw, speech) if isinstance(raw, dict) else ""
 
 
@@ -91,7 +84,8 @@ def _item(item: dict[str, Any], speech: Speech) -> str:
 
 
 _PIECE = Row("piece", "delta", id="item_id", turn=True)
-_RESPONSE_EVENTS: dict[str, Reader] = {
+# The events of a stream of the Responses API.
+response_event = by("type", {
     "response.output_text.delta": _PIECE,
     "response.refusal.delta": _PIECE,
     "response.output_item.added": Row(fragment="item", id="item.id"),
@@ -101,4 +95,4 @@ _RESPONSE_EVENTS: dict[str, Reader] = {
     "response.completed": inside("response", response, None),
     "response.incomplete": inside("response", response, None),
     "response.failed": inside("response", response, None),
-}
+}, otherwise=NOTHING)  # fmt: skip

@@ -83,12 +83,12 @@ NOTHING = Row()
 TURN = Row(turn=True)
 
 
-def by(member: str, rows: Mapping[str, Reader]) -> Reader:
-    """Return a reader that picks the row by the value of one of its members."""
+def by(member: str, rows: Mapping[str, Reader], otherwise: Reader | None = None) -> Reader:
+    """Return a reader that picks the row by the text of one of the event's members, or ``otherwise`` for others."""
 
     def reader(value: dict[str, Any], speech: Speech) -> str | None:
         kind = value.get(member)
-        row = rows.get(kind) if isinstance(kind, str) else None
+        row = rows.get(kind, otherwise) if isinstance(kind, str) else None
         return row(value, speech) if row else None
 
     return reader
