@@ -14,7 +14,7 @@ from agentcore_mcp.server.live.page import FOR_PAGE
 from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
 from agentcore_mcp.server.tools.publishing import publish
 from agentcore_mcp.server.tools.requests import answering
-from agentcore_mcp.server.tools.run_command import RunCommandResult, begun, check
+from agentcore_mcp.server.tools.run_command import RunCommandResult, check, proceed
 
 DESCRIPTION = "Run or refuse a command that the user was asked about in the live view. Only the view has the approval."
 
@@ -33,7 +33,7 @@ async def decide_command(
             raise InvalidRequestError(f"the approval is for a command of {arguments['agent']}, not of {agent}")
         if not run:
             return RunCommandResult.not_run(str(arguments["session_id"]), "DENIED", "the user did not allow it").shown()
-        return await begun(request, await check(ctx, **arguments), str(arguments["input"]))
+        return await proceed(request, await check(ctx, **arguments), str(arguments["input"]))
 
 
 TOOL = partial(publish, decide_command, "Answer for a command", DESCRIPTION, meta=FOR_PAGE)

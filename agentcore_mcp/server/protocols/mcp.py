@@ -80,7 +80,7 @@ async def call_tool(caller: Caller, call: Call, tool: str, arguments: dict[str, 
         AgentCoreError: As ``RuntimeClient.invoke`` does.
     """
 
-    async def told(progress: float, total: float | None, message: str | None) -> None:
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         done = f"{progress:g}/{total:g}" if total else f"{progress:g}"
         call.note(f"[{done}] {message}\n" if message else f"[{done}]\n")
 
@@ -89,7 +89,7 @@ async def call_tool(caller: Caller, call: Call, tool: str, arguments: dict[str, 
         for _ in range(_ROUNDS_MAX):
             params = CallToolRequestParams(name=tool, arguments=arguments, input_responses=answers, request_state=state)
             answered = await client.session.send_request(
-                CallToolRequest(params=params), _ANSWERED, progress_callback=told
+                CallToolRequest(params=params), _ANSWERED, progress_callback=on_progress
             )
             if isinstance(answered, CallToolResult):
                 whole = answered.model_dump_json(by_alias=True, exclude_none=True).encode()

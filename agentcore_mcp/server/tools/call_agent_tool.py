@@ -121,7 +121,7 @@ async def call_agent_tool(
             await handoff.wait(request, call, request.host.handoff_after_s)
         if call.question is not None and not call.finished:
             return InputRequiredResult(input_requests={"answer": call.question.request}, request_state=call.handle)
-        return await handoff.told(caller, call, CallAgentToolResult)
+        return await handoff.report(caller, call, CallAgentToolResult)
 
 
 TOOL = partial(publish, call_agent_tool, "Call a tool of an agent", DESCRIPTION)

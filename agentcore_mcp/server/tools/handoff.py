@@ -60,15 +60,15 @@ class CallResult(Result):
 
 
 async def outcome(request: ToolRequest, call: Call, kind: type[CallResult], *, typed: bool = False) -> CallToolResult:
-    """Wait for a call as ``wait`` does, and return its result as ``told`` does.
+    """Wait for a call as ``wait`` does, and return its result as ``report`` does.
 
     ``typed`` tells whether the request has typed something into the call.
     """
     host, settings = request.host, request.caller.settings
-    # A live view shows the rest, a task brings it. Who waits for it by its handle wants it here.
+    # A live view shows the rest, and a task brings it. A request that names a call by its handle wants the rest itself.
     shown = (host.has_live_view or host.takes_tasks) and (typed or call.phase is Phase.NEW)
     await wait(request, call, settings.live_handoff_after_s if shown else host.handoff_after_s)
-    return await told(request.caller, call, kind, shown=host.has_live_view)
+    return await report(request.caller, call, kind, shown=host.has_live_view)
 
 
 async def wait(request: ToolRequest, call: Call, handoff_after_s: float | None) -> None:
@@ -99,14 +99,14 @@ async def wait(request: ToolRequest, call: Call, handoff_after_s: float | None) 
         _fit(call, call.max_chars - min(len(str(error)), ERROR_MAX_CHARS))
         left_out = notes.left_out(call, caller.settings)
         request.facts.received = "\n".join(filter(None, [in_one(**_texts(call)), f"[{left_out}]" if left_out else ""]))
-        # If it is the telling that failed, the call is given up by what attended to it.
+        # If the progress could not be sent, ``attend`` has given up the call.
         if error is call.failure:
             await caller.calls.settle(call)
         raise
 
 
-async def told(caller: Caller, call: Call, kind: type[CallResult], *, shown: bool = False) -> CallToolResult:
-    """Return the result of a call or, if it goes on, what there is.
+async def report(caller: Caller, call: Call, kind: type[CallResult], *, shown: bool = False) -> CallToolResult:
+    """Return the result of a call; of one that goes on, what there is, and let a later request have the rest.
 
     Args:
         caller: Who makes it.
@@ -126,7 +126,7 @@ async def told(caller: Caller, call: Call, kind: type[CallResult], *, shown: boo
 
 
 def result_of(call: Call, settings: Settings, kind: type[CallResult], *, shown: bool = False) -> CallToolResult:
-    """Return the result of a call as it is now, and change nothing; otherwise as ``told``."""
+    """Return the result of a call as it is now, and change nothing; otherwise as ``report``."""
     _fit(call, call.max_chars)
     members = {
         "session_id": call.session.session_id,

@@ -147,5 +147,5 @@ async def _tools(request: ToolRequest, agent: str) -> dict[str, str]:
     call.max_chars //= 2
     caller.begin(call, list_tools)
     await handoff.wait(request, call, handoff_after_s=None)
-    listed = (await handoff.told(caller, call, CallAgentToolResult)).structured_content
+    listed = (await handoff.report(caller, call, CallAgentToolResult)).structured_content
     return {"tools": listed["text"], "session_id": listed["session_id"], "note": listed.get("note", "")}

@@ -189,13 +189,13 @@ async def run_command(
             again |= {"shell": checked.shell, "input": input}
             return with_question(request, asked, {**again, "timeout_seconds": timeout_seconds})
         check_confirmed(answer)
-        return await begun(request, checked, input)
+        return await proceed(request, checked, input)
 
 
 TOOL = partial(publish, run_command, "Run a shell command", DESCRIPTION, meta=SHOWS_PAGE)
 
 
-async def begun(request: ToolRequest, checked: Checked, text: str) -> CallToolResult:
+async def proceed(request: ToolRequest, checked: Checked, text: str) -> CallToolResult:
     """Begin a call that may run, or go on with one that has begun; type a text into it; and return its result."""
     call = checked.call
     if call is not None and call.phase is Phase.NEW:
