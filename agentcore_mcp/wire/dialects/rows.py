@@ -60,8 +60,10 @@ class Row:
         event_id = at(value, self.id)
         if self.turn and (event_id is not None or not self.id):
             speech.turn(event_id)
-        called(at(value, self.call), speech)
-        written(at(value, self.fragment), speech, event_id)
+        if self.call:
+            called(at(value, self.call), speech)
+        if self.fragment:
+            written(at(value, self.fragment), speech, event_id)
         if self.ends:
             speech.tools.ends(event_id)
         if self.where and at(value, self.where[0]) != self.where[1]:
