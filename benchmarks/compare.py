@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ COLUMNS = {
     "bedrock-agentcore": "bedrock-agentcore, its client",
     "boto3": "boto3",
 }
-# How each is asked for what it offers.
+# How each library says what its client offers.
 METHODS = {
     OURS: "from agentcore_mcp.runtime import RuntimeClient; names = dir(RuntimeClient)",
     "bedrock-agentcore": "import warnings; warnings.simplefilter('ignore')\n"
@@ -121,9 +122,8 @@ async def count(peer: str, _word: str) -> str:
 
 async def methods(peer: str, word: str) -> str:
     """Name the methods of a library's client whose name has a word."""
-    code = f"{METHODS[peer]}\nimport re; print(*sorted(n for n in names if re.search({word!r}, n) and n[0] != '_'))"
-    found = run(python(peer), "-c", code).split()
-    return ", ".join(f"`{name}`" for name in found) or NO
+    names = run(python(peer), "-c", f"{METHODS[peer]}; print(*sorted(names))").split()
+    return ", ".join(f"`{name}`" for name in names if re.search(word, name) and name[0] != "_") or NO
 
 
 async def options(peer: str, word: str) -> str:
@@ -282,12 +282,15 @@ ROWS: dict[str, dict[str, tuple[str, str]]] = {
 }
 
 
+@cache
 def run(*command: str) -> str:
+    """Return what a command prints, which is run once."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=True, env=ENVIRON)
     return done.stdout.strip()
 
 
 async def cell(peer: str, probe: str, word: str) -> str:
+    """Return what a probe says of a peer, and of one that does not install, why."""
     try:
         return await PROBES[probe](peer, word)
     except MissingPeerError as missing:
@@ -295,10 +298,14 @@ async def cell(peer: str, probe: str, word: str) -> str:
 
 
 async def table(rows: dict[str, dict[str, tuple[str, str]]]) -> str:
-    """Return the table, its cells found one after the other."""
+    """Return the table, its cells found one after the other while those of a slow agent are waited for."""
     lines = ["| | " + " | ".join(COLUMNS.values()) + " | by |", "| --- |" + " --- |" * (len(COLUMNS) + 1)]
+    asked = [(peer, *probe) for probes in rows.values() for peer, probe in probes.items()]
+    slow = {each: asyncio.create_task(cell(*each)) for each in asked if each[1] == runs.__name__}
+    told = {each: await cell(*each) for each in asked if each not in slow}
+    told |= {each: await task for each, task in slow.items()}
     for what, probes in rows.items():
-        cells = [await cell(peer, *probes[peer]) if peer in probes else "-" for peer in COLUMNS]
+        cells = [told[peer, *probes[peer]] if peer in probes else "-" for peer in COLUMNS]
         by = dict.fromkeys(
             f"`{probe} … {word}`".replace(" `", "`").replace("|", "\\|") for probe, word in probes.values()
         )

@@ -8,14 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
+import anyio
 import pytest
 from click.testing import CliRunner
 
 from agentcore_mcp.cli import main
 from agentcore_mcp.cli.local import local
 from tests.support.agentcore import Boto, new_session_id
+from tests.support.processes import end_of
 from tests.support.waiting import WAIT_S
 
 APPS_THAT_ARE_NONE = [
@@ -40,13 +41,13 @@ def test_it_prints_one_line_of_json_and_ends_in_order_on_a_signal(number: signal
         assert process.stdout is not None
         announced = json.loads(process.stdout.readline())
         process.send_signal(number)
-        began = time.monotonic()
+        took_s = anyio.run(end_of, process.pid)
         rest, errors = process.communicate(timeout=WAIT_S)
 
     assert sorted(announced) == ["agent_runtime_arn", "agents", "endpoint_url"]
     assert announced["agents"] == {"local_agent": announced["agent_runtime_arn"]}
     assert (process.returncode, rest, errors) == (0, b"", b"")
-    assert time.monotonic() - began < 2
+    assert took_s < 2
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "<&-"])

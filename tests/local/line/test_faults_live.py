@@ -119,7 +119,7 @@ def test_a_second_call_during_a_cold_start_is_a_retryable_conflict(first: str) -
         thread.join(WAIT_S)
 
     assert outcomes == ["RuntimeClientError"]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_a_cold_start_takes_its_time_and_then_the_call_goes_on(boto: Boto, session_id: str) -> None:

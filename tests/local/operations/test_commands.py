@@ -88,7 +88,7 @@ def test_a_timeout_lets_the_command_say_a_last_word_and_then_insists(boto: Boto,
     ran = boto.run("trap 'echo caught' TERM; while true; do sleep 0.1; done", session_id, timeout_s=1)
 
     assert (ran.stdout, ran.status) == ("caught\n", "TIMED_OUT")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 def test_a_background_process_does_not_keep_the_command_open(boto: Boto, session_id: str) -> None:
@@ -96,7 +96,7 @@ def test_a_background_process_does_not_keep_the_command_open(boto: Boto, session
     ran = boto.run("sleep 100 & echo done", session_id)
 
     assert (ran.stdout, ran.status) == ("done\n", "COMPLETED")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 def test_a_background_process_that_prints_all_the_time_does_not_either(boto: Boto, session_id: str) -> None:

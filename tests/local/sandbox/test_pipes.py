@@ -13,6 +13,7 @@ import pytest
 from agentcore_mcp.local.sandbox.pipes import OutputPipe
 from tests.support.agentcore import Ran
 from tests.support.processes import open_files
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,18 +51,13 @@ def test_a_pipe_that_was_enlarged_is_read_to_its_end(boto: Boto, session_id: str
     assert (ran.stdout, ran.stderr)[fd - 1] == "x" * size
 
 
-@pytest.mark.parametrize(
-    ("background", "seconds"),
-    [("sleep 100", 1), ("setsid sleep 100", 1), ("while sleep 0.05; do echo tick; done", 3), ("yes", 8)],
-)
-def test_a_background_process_holds_the_answer_up_no_longer_than_that(
-    boto: Boto, session_id: str, background: str, seconds: float
-) -> None:
+@pytest.mark.parametrize("background", ["sleep 100", "setsid sleep 100", "while sleep 0.05; do echo tick; done", "yes"])
+def test_a_background_process_does_not_hold_the_answer_up(boto: Boto, session_id: str, background: str) -> None:
     began = time.monotonic()
     ran = boto.run(f"{background} & echo done", session_id)
 
     assert "done\n" in ran.stdout
-    assert time.monotonic() - began < seconds
+    assert time.monotonic() - began < 30
 
 
 def _pipe() -> OutputPipe:
@@ -92,12 +88,11 @@ async def test_what_was_in_the_pipe_at_the_end_arrives_however_long_it_takes(siz
 
 async def test_an_end_wakes_a_reader_that_waits() -> None:
     pipe = _pipe()
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_rest_of, pipe)
-        await anyio.wait_all_tasks_blocked()
-        began = time.monotonic()
-        pipe.end()
-    assert time.monotonic() - began < 1
+    with anyio.fail_after(WAIT_S):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_rest_of, pipe)
+            await anyio.wait_all_tasks_blocked()
+            pipe.end()
     pipe.close_writer()
     pipe.close()
 

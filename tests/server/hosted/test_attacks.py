@@ -31,7 +31,8 @@ from tests.support.tools import PREFIX, slow_command
 from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -64,17 +65,15 @@ async def refused(server: HostedServer, token: str, status: int = 401) -> str:
 
 
 async def exchanged(server_url: str, request: bytes) -> bytes:
-    """Send bytes over a connection of their own, and return everything until the server closes or says no more."""
+    """Send bytes over a connection of their own; return all until the server closes, or is silent after an answer."""
     url = urlsplit(server_url)
     received = b""
-    with anyio.move_on_after(3):
-        async with await anyio.connect_tcp(url.hostname or "", url.port or 0) as connection:
+    async with await anyio.connect_tcp(url.hostname or "", url.port or 0) as connection:
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError, TimeoutError):
             await connection.send(request)
             while True:
-                try:
+                with anyio.fail_after(3 if received else WAIT_S):
                     received += await connection.receive()
-                except (anyio.EndOfStream, anyio.BrokenResourceError):
-                    break
     return received
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -24,9 +23,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import Process
 
-# Far above the half second that an end takes on an idle machine, and far below the drains here.
-SOON_S = 10.0
-DRAIN_S = 60
+# Far above what an end takes that waits for no call.
+DRAIN_S = 10 * WAIT_S
 
 
 def config_of(folder: Path, runtime: LoopbackServer, *, drain_s: float = DRAIN_S, store: str = "") -> str:
@@ -76,11 +74,10 @@ async def no_longer_accepting(url: str) -> None:
         await anyio.sleep(0.02)
 
 
-async def ended(process: Process) -> float:
-    """Return when a process has ended, and how, as it should."""
+async def ended(process: Process) -> None:
+    """Wait for a process to end as it should, sooner than a drain is over."""
     with anyio.fail_after(WAIT_S):
         assert await process.wait() == 0
-    return time.monotonic()
 
 
 async def test_a_call_that_runs_when_the_signal_comes_is_finished_while_nothing_new_is_accepted(
@@ -102,8 +99,7 @@ async def test_a_call_that_runs_when_the_signal_comes_is_finished_while_nothing_
             assert agent.results == []
 
             agent.may_end.set()
-            began_at = time.monotonic()
-            assert await ended(process) - began_at < SOON_S
+            await ended(process)
 
     assert [text_of(result).partition("\n")[0] for result in agent.results] == ["so far, and the rest"]
 
@@ -121,12 +117,11 @@ async def test_what_still_runs_when_the_drain_ends_is_answered_with_what_it_has(
             tasks.start_soon(agent.call, url)
             await agent.told.wait()
             process.send_signal(signal.SIGTERM)
-            began_at = time.monotonic()
             if how == "a second signal":
                 await no_longer_accepting(url)
                 assert process.returncode is None
                 process.send_signal(signal.SIGTERM)
-            assert await ended(process) - began_at < SOON_S
+            await ended(process)
             agent.may_end.set()
 
     (result,) = agent.results
@@ -143,8 +138,7 @@ async def test_without_calls_there_is_nothing_to_wait_for(tmp_path: Path) -> Non
         async with Client(url) as client:
             await client.list_tools()
         process.send_signal(signal.SIGTERM)
-        began_at = time.monotonic()
-        assert await ended(process) - began_at < SOON_S
+        await ended(process)
 
 
 async def test_a_handed_over_call_is_read_on_and_answered_on_a_connection_that_is_open(tmp_path: Path) -> None:
