@@ -122,7 +122,7 @@ async def count(peer: str, _word: str) -> str:
 
 async def methods(peer: str, word: str) -> str:
     """Name the methods of a library's client whose name has a word."""
-    names = run(python(peer), "-c", f"{METHODS[peer]}; print(*sorted(names))").split()
+    names = (await run(python(peer), "-c", f"{METHODS[peer]}; print(*sorted(names))")).split()
     return ", ".join(f"`{name}`" for name in names if re.search(word, name) and name[0] != "_") or NO
 
 
@@ -133,10 +133,10 @@ async def options(peer: str, word: str) -> str:
     program = (
         [sys.executable, "-m", "agentcore_mcp"] if peer == OURS else [str(Path(python(peer)).with_name(OPTIONS[peer]))]
     )
-    texts = [run(*program, "--help")]
+    texts = [await run(*program, "--help")]
     if peer == OURS:
         commands = re.findall(r"^  ([a-z]+)  ", texts[0], re.MULTILINE)
-        texts += [run(*program, command, "--help") for command in commands]
+        texts += [await run(*program, command, "--help") for command in commands]
         texts.append("\n".join(f"  {command}  " for command in commands))
     found = {name for text in texts for name in re.findall(r"^  (?:-\w, )?((?:--)?[a-z][a-z-]+)", text, re.MULTILINE)}
     return ", ".join(f"`{name}`" for name in sorted(found) if re.search(word, name)) or NO
@@ -149,7 +149,7 @@ async def modules(peer: str, word: str) -> str:
         "files = pathlib.Path(spec.submodule_search_locations[0]).rglob('*.py')\n"
         f"print(any(re.search({word!r}, file.read_text('utf-8')) for file in files))"
     )
-    return "yes" if run(python(peer), "-W", "ignore", "-c", code) == "True" else NO
+    return "yes" if await run(python(peer), "-W", "ignore", "-c", code) == "True" else NO
 
 
 async def progress(peer: str, _word: str) -> str:
@@ -283,10 +283,14 @@ ROWS: dict[str, dict[str, tuple[str, str]]] = {
 
 
 @cache
-def run(*command: str) -> str:
-    """Return what a command prints, which is run once."""
+def _printed(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=True, env=ENVIRON)
     return done.stdout.strip()
+
+
+async def run(*command: str) -> str:
+    """Return what a command prints; it is run once, and not on the event loop, which counts the runs of slow agents."""
+    return await asyncio.to_thread(_printed, *command)
 
 
 async def cell(peer: str, probe: str, word: str) -> str:

@@ -11,6 +11,7 @@ import gzip
 import hmac
 import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -31,8 +32,7 @@ from tests.support.tools import PREFIX, slow_command
 from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
-    from contextlib import suppress
-from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
