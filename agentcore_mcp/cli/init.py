@@ -159,11 +159,11 @@ def _chosen(found: list[Found]) -> list[Found]:
 
 
 def _write(path: Path, chosen: list[Found], **keys: object) -> None:
-    from agentcore_mcp.cli.hosts.files import entry_at, with_entry, write
+    from agentcore_mcp.cli.hosts.files import document, with_entry, write
 
     for one in chosen:
         name = name_of(one.arn)
-        while entry_at(path, ("agents", name)) is not None:
+        while document(path).get(("agents", name)) is not None:
             name += "-2"
         said = {"arn": str(one.arn), "description": one.description} | keys | one.keys
         write(path, with_entry(path, ("agents", name), {key: value for key, value in said.items() if value}))

@@ -52,7 +52,7 @@ def install(host: str, name: str, scope: str, url: str | None, *, only_print: bo
     Merges into the host's own file, or calls its own command; a copy of the file as it was stays beside it. A bearer
     token is never written down: the host's file refers to the variable AGENTCORE_BEARER_TOKEN.
     """
-    from agentcore_mcp.cli.hosts.files import Installed, entry_alone, entry_at, with_entry, write
+    from agentcore_mcp.cli.hosts.files import Installed, document, with_entry, write
 
     about, server = HOSTS[host], _server(name, url, agent)
     path, keys = _file(about, scope, server), (*about.keys, name)
@@ -66,10 +66,10 @@ def install(host: str, name: str, scope: str, url: str | None, *, only_print: bo
     entry, program = about.entry(server), _program(about)
     adding = about.add(about, server, scope) if program is not None and about.add is not None else []
     if only_print:
-        snippet = f"# {path}\n{entry_alone(path, keys, entry).rstrip()}"
+        snippet = f"# {path}\n{document(path, '').put(keys, entry).rstrip()}"
         click.echo(shlex.join([about.program, *adding]) if adding else snippet)
         return
-    there = entry_at(path, keys)
+    there = document(path).get(keys)
     if there == entry:
         click.echo(f"{about.title} has it already: {name!r} in {path}")
         return
@@ -88,11 +88,11 @@ def install(host: str, name: str, scope: str, url: str | None, *, only_print: bo
 @_place
 def uninstall(host: str, name: str, scope: str) -> None:
     """Remove this server from an MCP host. A file that nothing else has changed is put back as it was."""
-    from agentcore_mcp.cli.hosts.files import Installed, entry_at, without_entry, write
+    from agentcore_mcp.cli.hosts.files import Installed, document, write
 
     about, server = HOSTS[host], Server(name)
     path, keys = _file(about, scope, server), (*about.keys, name)
-    if entry_at(path, keys) is None:
+    if document(path).get(keys) is None:
         click.echo(f"{about.title} has no {name!r} in {path}")
         return
     installed, program = Installed(path, keys, os.environ), _program(about)
@@ -100,8 +100,8 @@ def uninstall(host: str, name: str, scope: str) -> None:
         if program is not None and about.remove is not None:
             _run(program, about.remove(server, scope))
         else:
-            is_only = list(entry_at(path, about.keys)) == [name]
-            write(path, without_entry(path, about.keys if is_only else keys))
+            is_only = list(document(path).get(about.keys)) == [name]
+            write(path, document(path).remove(about.keys if is_only else keys))
         if installed.copy.exists():
             click.echo(f"{path} has changed since; as it was before is in {installed.copy.name}")
     click.echo(f"{about.title} no longer has {name!r} in {path}")

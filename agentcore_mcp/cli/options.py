@@ -94,7 +94,6 @@ def load_settings(options: AgentOptions) -> Loaded:
     # Here and not above: `agentcore-mcp local` has no use for what the settings are made with.
     from agentcore_mcp.config import drop_unset
     from agentcore_mcp.config.loading import load
-    from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
     from agentcore_mcp.server.agents import Agents
 
     if options.protocol:
@@ -103,7 +102,7 @@ def load_settings(options: AgentOptions) -> Loaded:
     given = {name: getattr(options, name) for name in AgentOptions.__slots__ if name not in ("local", "protocol")}
     loaded = load(os.environ, **given)
     # As the server will, so that bad settings are reported before the slow imports, and by `config show`.
-    Agents(loaded.settings, DEFAULT_RETRIES, None)
+    Agents(loaded.settings)
     return loaded
 
 

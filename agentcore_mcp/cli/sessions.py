@@ -134,10 +134,8 @@ def _listed_here(query: Mapping[str, Sequence[str]], *, everything: bool) -> lis
             "used_at": round(one.used_at),
             "probably_ended": time.time() - one.used_at > IDLE_TIMEOUT_S,
         }
-        for one in OpenedSessions().all()
+        for one in OpenedSessions().all(ids, agents)
         if one.used_at > oldest
-        and (not ids or one.session_id in ids or one.called in ids)
-        and (not agents or one.agent in agents)
     ]
 
 

@@ -90,11 +90,8 @@ def read_file(path: Path, environ: Mapping[str, str]) -> ConfigurationFile:
                 location = ("agents", names[index], *rest)
         return f"{path}: {dotted(location)}" if location else str(path)
 
-    match table.get("server"):
-        case {"auth": _}:
-            hosted = True
-        case _:
-            hosted = False
+    server = table.get("server")
+    hosted = isinstance(server, dict) and "auth" in server
     try:
         settings = Settings.model_validate(table, context=Place(file=str(path), hosted=hosted))
     except ValidationError as error:

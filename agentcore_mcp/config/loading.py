@@ -130,13 +130,11 @@ def _from_file(environ: Mapping[str, str], config: str | None, given: list[str],
     origins: dict[Key, str] = {}
     discovery = settings.discovery
     if discovery is not None and discovery.region is None:
-        for variable in _REGION_VARIABLES:
-            region = value_of(environ, variable)
-            if region is not None:
+        for variable in _REGION_VARIABLES[::-1]:
+            if (region := value_of(environ, variable)) is not None:
                 found = discovery.model_copy(update={"region": region})
                 settings = settings.model_copy(update={"discovery": found})
                 origins["discover", "region"] = variable
-                break
     return Loaded(settings, file, notes, origins)
 
 

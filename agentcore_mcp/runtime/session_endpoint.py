@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # botocore signs this instead of the body, if it is there: it is the body's SHA-256.
 _HASH_HEADER = "x-amz-content-sha256"
 # Of these, the request has its own.
-_OURS = ("host", "authorization", "expect", "x-amz-", "x-aws-proxy-")
+_OURS = ("host", "authorization", "expect", "x-amz-", "x-aws-proxy-", "sec-websocket-")
 _TIMEOUT = httpx2.Timeout(STREAM_MAX_S, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S, pool=CONNECT_TIMEOUT_S)
 
 

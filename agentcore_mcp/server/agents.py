@@ -14,6 +14,7 @@ from agentcore_mcp.config import Agent, Auth
 from agentcore_mcp.errors import CredentialsError, InvalidRequestError
 from agentcore_mcp.runtime.auth import SigV4Auth
 from agentcore_mcp.runtime.environment import Certificates
+from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 from agentcore_mcp.server.credentials import (
     Credentials,
     check_certificates,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.config import Settings
     from agentcore_mcp.runtime import RuntimeClient
-    from agentcore_mcp.runtime.retries import Retries
     from agentcore_mcp.server.protocols.detection import Spoken
 
 
@@ -82,7 +82,9 @@ class Agents:
         detection: Finds out what they speak.
     """
 
-    def __init__(self, settings: Settings, retries: Retries, transport: httpx2.AsyncBaseTransport | None) -> None:
+    def __init__(
+        self, settings: Settings, retries: Retries = DEFAULT_RETRIES, transport: httpx2.AsyncBaseTransport | None = None
+    ) -> None:
         self._retries = retries
         self._transport = transport
         self._credentials = Credentials()

@@ -45,10 +45,9 @@ def doctor(*, invoke: bool | None, command: bool | None, as_json: bool, agent: A
 async def _look(settings: Settings, report: Report, invoke: bool | None, command: bool | None) -> None:
     from agentcore_mcp.cli.doctor.hosted import look_at_server
     from agentcore_mcp.cli.doctor.runtimes import Examination, asked
-    from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
     from agentcore_mcp.server.agents import Agents
 
-    async with aclosing(Agents(settings, DEFAULT_RETRIES, None)) as agents:
+    async with aclosing(Agents(settings)) as agents:
         with report.failing("discover"):
             await agents.all()
         for target in agents.known_so_far():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import anyio
 
-from agentcore_mcp.cli.hosts.files import entry_at
+from agentcore_mcp.cli.hosts.files import document
 from agentcore_mcp.cli.hosts.table import HOSTS, Server
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ async def look_at_hosts(report: Report, nowhere: TextIO) -> None:
         for scope in host.files:
             path = host.path(scope, Server("agentcore"))
             with report.failing(str(path)):
-                servers = entry_at(path, host.keys) if path.is_file() else None
+                servers = document(path).get(host.keys) if path.is_file() else None
                 for name, entry in (servers if isinstance(servers, dict) else {}).items():
                     # `uvx agentcore-mcp` has it as an argument.
                     if isinstance(entry, dict) and "agentcore-mcp" in f"{entry.get('command')} {entry.get('args')}":

@@ -19,13 +19,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 
-def entry_at(path: Path, keys: Sequence[str]) -> Any:
-    """Return what a file has at a path of keys; None if nothing, or if there is no file.
+def document(path: Path, text: str | None = None) -> JsonText | TomlText:
+    """Return what a file has, to be read and edited; one that is not there is empty.
+
+    Args:
+        path: The file, whose name says what it is.
+        text: What to read in its place.
 
     Raises:
         ConfigurationError: If the file can't be read.
     """
-    return _parsed(path, _text(path)).get(keys)
+    text = _text(path) if text is None else text
+    try:
+        return TomlText(text) if path.suffix == ".toml" else JsonText(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: {error}; mend it first, nothing was changed") from None
 
 
 def with_entry(path: Path, keys: Sequence[str], entry: dict[str, Any]) -> str:
@@ -35,23 +43,9 @@ def with_entry(path: Path, keys: Sequence[str], entry: dict[str, Any]) -> str:
         ConfigurationError: If the file can't be read, or has something else on the way.
     """
     try:
-        return _parsed(path, _text(path)).put(keys, entry)
+        return document(path).put(keys, entry)
     except ValueError as error:
         raise ConfigurationError(f"{path}: {error}") from None
-
-
-def without_entry(path: Path, keys: Sequence[str]) -> str:
-    """Return the text of a file without what stands at a path of keys.
-
-    Raises:
-        ConfigurationError: If the file can't be read.
-    """
-    return _parsed(path, _text(path)).remove(keys)
-
-
-def entry_alone(path: Path, keys: Sequence[str], entry: dict[str, Any]) -> str:
-    """Return what a file would be that has nothing but an entry."""
-    return _parsed(path, "").put(keys, entry)
 
 
 def write(path: Path, text: str) -> None:
@@ -101,7 +95,7 @@ class Installed:
         if not self._as_left:
             self.copy.unlink(missing_ok=True)
             if not (made := not self._path.exists()):
-                write(self.copy, without_entry(self._path, self._keys))
+                write(self.copy, document(self._path).remove(self._keys))
         yield
         self._all[self._key] = {"sha256": _digest(self._path), "made": made}
         write(self._state, json.dumps(self._all, indent=2))
@@ -181,10 +175,3 @@ def _text(path: Path) -> str:
         raise ConfigurationError(
             f"can't read {path}: {getattr(error, 'strerror', None) or 'it is not UTF-8'}"
         ) from error
-
-
-def _parsed(path: Path, text: str) -> JsonText | TomlText:
-    try:
-        return TomlText(text) if path.suffix == ".toml" else JsonText(text)
-    except ValueError as error:
-        raise ConfigurationError(f"{path}: {error}; mend it first, nothing was changed") from None

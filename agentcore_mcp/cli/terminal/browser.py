@@ -24,7 +24,7 @@ from agentcore_mcp.wire.headers import end_to_end
 from agentcore_mcp.wire.loopback import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from starlette.types import Message, Receive, Scope, Send
     from websockets.asyncio.client import ClientConnection
@@ -50,7 +50,8 @@ class Preview:
         self._endpoint = endpoint
         self._explain = explain
         self._upstream = f"{endpoint.url.scheme}://{endpoint.url.netloc.decode()}"
-        self._base = endpoint.url.path.rstrip("/")
+        base = endpoint.url.path.rstrip("/")
+        self._place = re.compile(rf"\A({re.escape(self._upstream)})?({re.escape(base)})?(?=/)")
         self._cookies: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,8 +78,7 @@ class Preview:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
-        target = scope["raw_path"].decode("latin-1")
-        target += "?" * bool(scope["query_string"]) + scope["query_string"].decode("latin-1")
+        target = b"?".join(filter(None, (scope["raw_path"], scope["query_string"]))).decode("latin-1")
         try:
             if why := _foreign(headers, scope.get("method", "GET")):
                 await PlainTextResponse(f"{why}\n", 403)(scope, receive, send)
@@ -86,10 +86,9 @@ class Preview:
                 await self._join(WebSocket(scope, receive, send), target)
             else:
                 await self._pass_on(Request(scope, receive), target, send)
+        except InvalidRequestError as error:
+            await PlainTextResponse(f"{error.message}\n", 400)(scope, receive, send)
         except AgentCoreError as error:
-            if isinstance(error, InvalidRequestError):
-                await PlainTextResponse(f"{error.message}\n", 400)(scope, receive, send)
-                return
             status = (error.status if isinstance(error, AgentRuntimeError) else None) or 502
             await self._told(status, error.message)(scope, receive, send)
 
@@ -104,18 +103,15 @@ class Preview:
         async with self._endpoint.send(request.method, target, self._outgoing(request.headers), body) as response:
             status = response.status_code
             answer = StreamingResponse(response.aiter_raw(), status)
-            answer.raw_headers = [
-                (name.encode("latin-1"), value.encode("latin-1"))
-                for name, value in self._incoming(response.headers.raw)
-            ]
+            answer.raw_headers = list(self._incoming(response.headers.raw))
             # AWS documents that a refusal has its code in a header and no body, and not in which header.
             codes = [value for name, value in response.headers.items() if _ERROR_HEADER.match(name)]
             refused = codes and response.headers.get("content-length", "0") == "0"
             await (self._told(status, codes[0]) if refused else answer)(request.scope, request.receive, send)
 
     async def _join(self, socket: WebSocket, target: str) -> None:
-        fields = [field for field in self._outgoing(socket.headers) if not field[0].startswith("sec-websocket-")]
-        async with await self._endpoint.connect(target, fields, socket.scope["subprotocols"]) as upstream:
+        fields, subprotocols = self._outgoing(socket.headers), socket.scope["subprotocols"]
+        async with await self._endpoint.connect(target, fields, subprotocols) as upstream:
             await socket.accept(upstream.subprotocol)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_to_browser, upstream, socket)
@@ -138,18 +134,14 @@ class Preview:
                 passed.append((name, value))
         return passed
 
-    def _incoming(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
-        passed = []
+    def _incoming(self, headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
         for name, value in end_to_end((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers):
-            if name == "location":
-                there = value.removeprefix(self._upstream) if value.startswith(f"{self._upstream}/") else value
-                passed.append((name, there.removeprefix(self._base) if there.startswith(f"{self._base}/") else there))
-            elif name == "set-cookie":
+            passed = self._place.sub("", value) if name == "location" else value
+            if name == "set-cookie":
                 self._cookies.add(value.partition("=")[0].strip())
-                passed.append((name, _DOMAIN.sub("", value)))
-            elif name not in _NOT_FOR_BROWSERS:
-                passed.append((name, value))
-        return passed
+                passed = _DOMAIN.sub("", value)
+            if name not in _NOT_FOR_BROWSERS:
+                yield name.encode("latin-1"), passed.encode("latin-1")
 
 
 def _foreign(headers: Headers, method: str) -> str:

@@ -64,11 +64,12 @@ def _lenient() -> Iterator[None]:
     try:
         yield
     except AgentCoreError as error:
-        _warn(error.message)
+        warn_once(error.message)
 
 
 @cache
-def _warn(text: str) -> None:
+def warn_once(text: str) -> None:
+    """Say something on standard error, unless it was said before."""
     click.echo(f"agentcore-mcp: {text}", err=True)
 
 
@@ -93,7 +94,6 @@ def make(where: Where, work: Callable[[OneCall], Awaitable[int]]) -> None:
 
 @asynccontextmanager
 async def _opened(settings: Settings, where: Where) -> AsyncIterator[OneCall]:
-    from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
     from agentcore_mcp.server.agents import Agents
     from agentcore_mcp.server.hints import next_step
     from agentcore_mcp.server.sessions import SessionNames
@@ -101,7 +101,7 @@ async def _opened(settings: Settings, where: Where) -> AsyncIterator[OneCall]:
     if where.go_on and where.session:
         raise ConfigurationError("--continue and --session name a session each; pass one of them")
     opened = OpenedSessions()
-    async with aclosing(Agents(settings, DEFAULT_RETRIES, None)) as agents:
+    async with aclosing(Agents(settings)) as agents:
         target = await agents.named(where.which)
         arn = target.agent.arn
         before: list[str] = []

@@ -13,7 +13,7 @@ from agentcore_mcp.config.installation import state_folder
 from agentcore_mcp.errors import AgentCoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 # The longest that the service lets a session live, on a capacity provider.
 _LIFE_MAX_S = 14 * 86_400
@@ -73,11 +73,13 @@ class OpenedSessions:
         with self._database() as database:
             database.execute("DELETE FROM sessions WHERE arn = ? AND session_id = ?", (arn, session_id))
 
-    def all(self) -> list[Opened]:
-        """Return all sessions, the last used one last."""
+    def all(self, named: Collection[str] = (), agents: Collection[str] = ()) -> list[Opened]:
+        """Return the sessions of these ids or short names, if any is given, and of these agents; the last used last."""
         with self._database() as database:
             database.execute("DELETE FROM sessions WHERE used_at < ?", (time.time() - _LIFE_MAX_S,))
-            return [Opened(*row) for row in database.execute("SELECT * FROM sessions ORDER BY used_at")]
+            every = [Opened(*row) for row in database.execute("SELECT * FROM sessions ORDER BY used_at")]
+        ours = [one for one in every if not agents or one.agent in agents]
+        return [one for one in ours if not named or one.session_id in named or one.called in named]
 
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:

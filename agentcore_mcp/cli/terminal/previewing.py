@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agentcore_mcp.cli.options import AgentOptions, agent_options, settings_for
+from agentcore_mcp.cli.terminal.calls import warn_once
 from agentcore_mcp.cli.terminal.naming import agent_option, sessions_named
 from agentcore_mcp.cli.terminal.opened import OpenedSessions
 from agentcore_mcp.errors import ConfigurationError
@@ -61,22 +62,17 @@ async def _preview(settings: Settings, session: str, which: str, to_port: int | 
     import uvicorn
 
     from agentcore_mcp.cli.terminal.browser import Preview
-    from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
     from agentcore_mcp.runtime.session_endpoint import SessionEndpoint
     from agentcore_mcp.server.agents import Agents
     from agentcore_mcp.server.credentials import trusted_certificates
 
-    told = set()
-
     def explain(status: int, said: str) -> str:
         said = visible(said)
         text = f"AgentCore answered {status} ({said}): {_STEPS[status]}" if status in _STEPS else said
-        if text not in told:
-            told.add(text)
-            click.echo(f"agentcore-mcp: {text}", err=True)
+        warn_once(text)
         return text
 
-    async with aclosing(Agents(settings, DEFAULT_RETRIES, None)) as agents:
+    async with aclosing(Agents(settings)) as agents:
         target, url = await _found(agents, session, which)
         endpoint = SessionEndpoint(
             url,
@@ -113,9 +109,7 @@ async def _found(agents: Agents, session: str, which: str) -> tuple[Target, str]
     if "://" in session:
         return await agents.named(which), session
     known = {str(target.agent.arn): target for target in await agents.all() if which in ("", target.agent.name)}
-    ours = [one for one in OpenedSessions().all() if one.arn in known]
-    if session:
-        ours = [one for one in ours if session in (one.session_id, one.called)]
+    ours = [one for one in OpenedSessions().all([session] if session else []) if one.arn in known]
     if not ours:
         raise ConfigurationError(f"no session {session!r} is open that was opened here; ask the agent in it first")
     last = ours[-1]

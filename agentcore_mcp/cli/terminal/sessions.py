@@ -74,13 +74,12 @@ async def stop_here(
     Returns:
         For each ``session_id``, ``status`` ("stopped", "already_gone" or "error") and in the last case ``error``.
     """
-    from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
     from agentcore_mcp.server.agents import Agents
     from agentcore_mcp.server.sessions import SessionNames
 
     opened, outcomes = OpenedSessions(), []
-    sessions = [one for one in reversed(opened.all()) if not which or one.agent in which]
-    async with aclosing(Agents(settings, DEFAULT_RETRIES, None)) as agents:
+    sessions = opened.all(agents=which)[::-1]
+    async with aclosing(Agents(settings)) as agents:
         if names:
             known, sessions = sessions, []
             for name in names:
@@ -119,10 +118,9 @@ async def stop_here(
 
 
 async def _agents(settings: Settings) -> list[dict[str, str]]:
-    from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
     from agentcore_mcp.server.agents import Agents
 
-    async with aclosing(Agents(settings, DEFAULT_RETRIES, None)) as agents:
+    async with aclosing(Agents(settings)) as agents:
         return [
             {
                 "name": target.agent.name,
