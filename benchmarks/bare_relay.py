@@ -57,7 +57,8 @@ async def main(line: str, url: str, connection: str = "keep-alive") -> None:
 async def serve(server: Any) -> None:
     import uvicorn
 
-    from agentcore_mcp.server.transports.http import PATH, bind
+    from agentcore_mcp.server.transports.http import PATH
+    from agentcore_mcp.server.transports.listening import bind
 
     config = uvicorn.Config(
         server.streamable_http_app(stateless_http=True), http="h11", log_config=None, access_log=False, ws="none"

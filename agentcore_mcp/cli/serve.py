@@ -108,7 +108,7 @@ def serve(
         settings = stack.enter_context(settings_for(agent))
         import anyio
 
-        from agentcore_mcp.server.transports.http import bind
+        from agentcore_mcp.server.transports.listening import bind
         from agentcore_mcp.server.transports.workers import Workers
 
         if settings.server.store is None:

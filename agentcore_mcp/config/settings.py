@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from agentcore_mcp.config.agents import Agent, Place, name_of
 from agentcore_mcp.config.discovery import Discovery  # noqa: TC001 - pydantic reads it
-from agentcore_mcp.config.environment import AGENT_VARIABLES, CA_BUNDLE, agent_settings, unfilled, value_of
+from agentcore_mcp.config.environment import AGENT_VARIABLES, CA_BUNDLE, unfilled, value_of
 from agentcore_mcp.config.hosted import Server
 from agentcore_mcp.config.model import Table, did_you_mean
 from agentcore_mcp.errors import ConfigurationError, InvalidRequestError
@@ -107,27 +107,6 @@ class Settings(Table):
         if self.discovery is not None and self.discovery.allow is not None and self.server.auth is None:
             raise ValueError("discover.allow needs server.auth: without it, nobody knows who calls")
         return self
-
-    @classmethod
-    def from_env(
-        cls,
-        environ: Mapping[str, str],
-        *,
-        runtime_arn: str | None = None,
-        qualifier: str | None = None,
-        bearer_token: str | None = None,
-        endpoint_url: str | None = None,
-    ) -> Settings:
-        """Read the settings of one agent; an argument wins over its environment variable.
-
-        Empty values and unexpanded ``${...}`` placeholders count as unset, because that is what MCP hosts pass for
-        a setting that the user did not fill in.
-
-        Raises:
-            ConfigurationError: If no agent is named, or a value can't be one.
-        """
-        arguments = {"arn": runtime_arn, "qualifier": qualifier, "auth.token": bearer_token}
-        return cls.of_one(agent_settings(environ, {**arguments, "endpoint_url": endpoint_url}), environ)
 
     @classmethod
     def of_one(cls, found: Mapping[str, tuple[str, str]], environ: Mapping[str, str]) -> Settings:

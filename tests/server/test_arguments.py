@@ -9,7 +9,7 @@ from mcp import Client
 from mcp.types import INVALID_PARAMS
 from starlette.responses import JSONResponse
 
-from agentcore_mcp.config import Settings
+from agentcore_mcp.config.loading import load
 from agentcore_mcp.server.arguments import check
 from agentcore_mcp.server.assembly import create_server
 from tests.support.mcp_hosts import MODES
@@ -98,7 +98,7 @@ async def test_an_argument_that_a_host_adds_to_every_call_is_ignored() -> None:
     async def answer(request: object) -> Any:
         return JSONResponse("hello")
 
-    async with runtime(answer) as env, Client(create_server(Settings.from_env(env)), mode="legacy") as client:
+    async with runtime(answer) as env, Client(create_server(load(env).settings), mode="legacy") as client:
         result = await client.call_tool("invoke_agent", {"prompt": "hi", "wait_for_previous": True})
         elsewhere = await client.call_tool("invoke_agent", {"prompt": "hi", "agent": "another"})
 
@@ -124,7 +124,7 @@ async def test_a_caller_reads_the_sentence_and_nothing_is_sent(
     async def unexpected(request: object) -> Any:
         raise AssertionError("nothing should be sent")
 
-    async with runtime(unexpected) as env, Client(create_server(Settings.from_env(env)), mode=mode) as client:
+    async with runtime(unexpected) as env, Client(create_server(load(env).settings), mode=mode) as client:
         result = await client.call_tool(tool, arguments)
 
     assert result.is_error

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from agentcore_mcp.config import Agent, Discovery, Settings
+from agentcore_mcp.config.loading import load
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.runtime.auth import SigV4Auth
 from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION
@@ -72,7 +73,7 @@ def test_the_name_of_the_scheme_before_a_token_is_left_out(tmp_path: Path, schem
     printing = [sys.executable, "-c", f"print('{scheme}from-a-command')"]
     environ = {"AGENTCORE_RUNTIME_ARN": ARN, "AGENTCORE_BEARER_TOKEN": f" {scheme}from-a-variable"}
     called = [
-        Settings.from_env(environ).agent,
+        load(environ).settings.agent,
         agent({"token": f"{scheme}fixed"}),
         agent({"token_file": str(tmp_path / "token")}),
         agent({"token_command": printing}),
@@ -100,7 +101,7 @@ async def test_the_certificates_that_boto3_would_trust_are_trusted(tmp_path: Pat
         environ = {"AGENTCORE_RUNTIME_ARN": ARN, "AGENTCORE_ENDPOINT_URL": runtime.endpoint_url} | TOKEN
         texts = []
         for trusted in ({}, {"AWS_CA_BUNDLE": str(certificate)}):
-            async with Client(create_server(Settings.from_env(environ | trusted)), mode="legacy") as client:
+            async with Client(create_server(load(environ | trusted).settings), mode="legacy") as client:
                 result = await client.call_tool("invoke_agent", {"prompt": "hi"})
                 texts.append("".join(block.text for block in result.content if block.type == "text"))
 
@@ -130,8 +131,8 @@ async def test_certificates_that_cannot_be_read_are_told_with_their_variable(tmp
     (tmp_path / "empty.pem").touch()
     environ = {"AGENTCORE_RUNTIME_ARN": ARN} | TOKEN
     with pytest.raises(ConfigurationError, match=r"^AWS_CA_BUNDLE: .*none\.pem': No such file"):
-        create_server(Settings.from_env(environ | {"AWS_CA_BUNDLE": str(tmp_path / "none.pem")}))
-    empty = create_server(Settings.from_env(environ | {"AWS_CA_BUNDLE": str(tmp_path / "empty.pem")}))
+        create_server(load(environ | {"AWS_CA_BUNDLE": str(tmp_path / "none.pem")}).settings)
+    empty = create_server(load(environ | {"AWS_CA_BUNDLE": str(tmp_path / "empty.pem")}).settings)
     async with Client(empty, mode="legacy") as client:
         result = await client.call_tool("invoke_agent", {"prompt": "hi"})
 

@@ -13,6 +13,7 @@ import pytest
 from mcp import Client
 
 from agentcore_mcp.config import Agent, Auth, Settings
+from agentcore_mcp.config.loading import load
 from agentcore_mcp.errors import ServiceError
 from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
@@ -59,13 +60,13 @@ def _settings(endpoint_url: str, *, token: str | None = SECRET) -> Settings:
     if token is None:
         arn = RuntimeArn.parse(ARN)
         return Settings(agents=(Agent(name="test_agent", arn=arn, endpoint_url=endpoint_url, auth=Auth(none=True)),))
-    return Settings.from_env(
+    return load(
         {
             "AGENTCORE_RUNTIME_ARN": ARN,
             "AGENTCORE_ENDPOINT_URL": endpoint_url,
             "AGENTCORE_BEARER_TOKEN": token,
         }
-    )
+    ).settings
 
 
 def _text(result: CallToolResult) -> str:

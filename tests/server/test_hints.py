@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import botocore.loaders
 import pytest
 
 from agentcore_mcp import errors
-from agentcore_mcp.config import Agent, Auth, Settings
+from agentcore_mcp.config import Agent, Auth
 from agentcore_mcp.config.file import read_file
+from agentcore_mcp.config.loading import load
 from agentcore_mcp.errors import AgentCoreError, AgentError, AgentRuntimeError, AuthProblem, ServiceError
 from agentcore_mcp.server.hints import next_step
 from agentcore_mcp.wire.ids import RuntimeArn
@@ -178,9 +179,9 @@ def test_callers_of_a_hosted_server_are_not_told_where_its_file_is(tmp_path: Pat
     ],
 )
 def test_the_step_names_the_variable_or_the_flag_that_was_used(
-    environ: dict[str, str], arguments: dict[str, str], error: AgentCoreError, named: str
+    environ: dict[str, str], arguments: dict[str, Any], error: AgentCoreError, named: str
 ) -> None:
-    settings = Settings.from_env({"AGENTCORE_RUNTIME_ARN": ARN, **environ}, **arguments)
+    settings = load({"AGENTCORE_RUNTIME_ARN": ARN, **environ}, **arguments).settings
 
     assert named in next_step(error, settings.agent)
 

@@ -52,7 +52,7 @@ def preview(session: str, which: str, port: int, to_port: int | None, agent: Age
     """
     import anyio
 
-    from agentcore_mcp.server.transports.http import bind
+    from agentcore_mcp.server.transports.listening import bind
 
     with settings_for(agent) as settings, bind(_HOST, port) as listening:
         anyio.run(_preview, settings, session, which, to_port, listening)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import socket
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -21,10 +20,12 @@ from agentcore_mcp.server.hosted.tracing import continuing
 from agentcore_mcp.server.live.page import with_page
 from agentcore_mcp.server.transports.admission import REQUEST_LIMIT_S, KnownHosts, TimedProtocol, answering_pings
 from agentcore_mcp.server.transports.cancellation import giving_session_ids
+from agentcore_mcp.server.transports.listening import bind
 from agentcore_mcp.server.transports.signals import end_signals
 from agentcore_mcp.wire.loopback import LOOPBACK_HOSTS, is_loopback
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator, Sequence
 
     from starlette.types import ASGIApp
@@ -36,8 +37,6 @@ PATH = "/mcp"
 # read, and so do the streams that clients of 2025-11-25 keep open for as long as they are there. Sessions may have to
 # be stopped after that, and all within 2 s.
 GRACEFUL_SHUTDOWN_S = 0.3
-# Connections that may wait to be accepted while the server starts or is busy.
-_BACKLOG = 2048
 
 
 async def serve_http(
@@ -178,24 +177,3 @@ class _Server(uvicorn.Server):
 def _bracketed(host: str) -> str:
     """Return a host as it stands in a URL."""
     return f"[{host}]" if ":" in host else host
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket.
-
-    Raises:
-        ConfigurationError: If there can't be one.
-    """
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
-        listening = socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
-    except (OSError, UnicodeError) as error:
-        raise ConfigurationError(
-            f"can't listen on {host}:{port}: {getattr(error, 'strerror', None) or error}"
-        ) from error
-    # Connections inherit it. asyncio sets it only where it knows that a socket speaks TCP, and here each small answer
-    # would wait 40 ms for an acknowledgement.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    listening.setblocking(False)
-    return listening

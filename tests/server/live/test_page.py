@@ -108,10 +108,10 @@ def test_the_page_is_not_read_before_a_host_asks_for_it() -> None:
         import sys
         opened = []
         sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
-        from agentcore_mcp.config import Settings
+        from agentcore_mcp.config.loading import load
         from agentcore_mcp.server.assembly import create_server
         arn = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/a-0123456789"
-        create_server(Settings.from_env({}, runtime_arn=arn))
+        create_server(load({}, runtime_arn=arn).settings)
         assert opened and not [name for name in opened if name.endswith("page.html")]
     """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=WAIT_S)

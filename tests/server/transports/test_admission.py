@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from agentcore_mcp._logs import Seldom
-from agentcore_mcp.config import Settings
+from agentcore_mcp.config.loading import load
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.transports.http import serve_http
 from tests.support.runtimes import ARN
@@ -35,7 +35,7 @@ HEAD = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\n" + b"".join(
 @asynccontextmanager
 async def served(**options: Any) -> AsyncIterator[str]:
     """Serve in this process, and give the URL."""
-    server = create_server(Settings.from_env({"AGENTCORE_RUNTIME_ARN": ARN}))
+    server = create_server(load({"AGENTCORE_RUNTIME_ARN": ARN}).settings)
     announced, announcement = anyio.create_memory_object_stream[str](1)
     with anyio.fail_after(WAIT_S), announced, announcement:
         async with anyio.create_task_group() as tasks:

@@ -248,9 +248,9 @@ async def test_what_others_print_in_this_process_does_not_reach_the_wire() -> No
     program = (
         "import anyio, sys\n"
         "from agentcore_mcp import create_server\n"
-        "from agentcore_mcp.config import Settings\n"
+        "from agentcore_mcp.config.loading import load\n"
         "from agentcore_mcp.server.transports.stdio import serve_stdio\n"
-        f"server = create_server(Settings.from_env({{'AGENTCORE_RUNTIME_ARN': {ARN!r}}}))\n"
+        f"server = create_server(load({{'AGENTCORE_RUNTIME_ARN': {ARN!r}}}).settings)\n"
         "@server.tool(description='prints')\n"
         "def chatter() -> str:\n"
         "    print('astray')\n"

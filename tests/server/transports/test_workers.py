@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-ACCEPT = {"Accept": "application/json, text/event-stream"}
+ACCEPT = {"Accept": "application/json, text/event-stream", "Connection": "close"}
 
 
 @pytest.fixture
