@@ -16,7 +16,7 @@ from agentcore_mcp.server.hosted.shells import InShell
 from agentcore_mcp.server.hosted.store.follower import Follower
 from agentcore_mcp.server.hosted.store.keys import call_keys, text_key
 from agentcore_mcp.server.hosted.store.record import Record, Told
-from agentcore_mcp.server.hosted.store.writer import Writer
+from agentcore_mcp.server.hosted.store.writer import write_call
 from agentcore_mcp.server.live.log import LIVE, LOOK_S, LiveLog
 from agentcore_mcp.server.output import Output
 from agentcore_mcp.server.sessions import Session
@@ -146,8 +146,9 @@ class SharedCalls:
 
     async def _write(self, call: Call, done: Callable[[], None], *, kept: bool) -> None:
         """Begin to write a call; its handle is good after that or, if Redis can't be reached, a little later."""
-        keys = call_keys(self._principal, call.handle)
-        writer = Writer(self._store, keys, call, kept=kept, kept_max=self._kept_max)
+        keys, tried = call_keys(self._principal, call.handle), asyncio.Event()
+        # Now and not once the task runs: more may have come by then, which nobody was told.
+        told = Told.of(call, kept=kept)
         self._store.heard[keys[0]] = lambda _: call.cancel(by_user=True)
 
         def on_end(task: asyncio.Task[None]) -> None:
@@ -156,7 +157,7 @@ class SharedCalls:
             if call.finished:
                 done()
 
-        task = asyncio.create_task(writer.run())
+        task = asyncio.create_task(write_call(self._store, keys, call, told, tried, kept_max=self._kept_max))
         self.tasks.add(task)
         task.add_done_callback(on_end)
-        await writer.tried.wait()
+        await tried.wait()

@@ -5,7 +5,7 @@ The prompt or command is not: nothing that happens later needs it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel
 
@@ -51,6 +51,33 @@ class Record(BaseModel):
     cancelled: bool = False
     body_type: str = ""
 
+    @classmethod
+    def of(cls, call: Call, worker: str, kept: dict[str, int], dropped: dict[str, int], *, ended: bool) -> Self:
+        """Return what a worker writes of a call."""
+        agent, shell, body = call.session.target.agent, call.shell, call.body
+        return cls(
+            worker=worker,
+            tool=call.tool,
+            agent=agent.name,
+            arn=str(agent.arn),
+            session_id=call.session.session_id,
+            called=call.session.called,
+            waiting_for=call.waiting_for,
+            max_chars=call.max_chars,
+            timeout_s=call.timeout_s,
+            shell=None if shell is None else (shell.name, shell.asks, shell.asked),
+            kept=kept,
+            dropped=dropped,
+            unfinished={name: output.unfinished for name, output in call.outputs.items()},
+            finished=ended,
+            stop=call.stop,
+            pauses=tuple(call.pauses),
+            endpoint_url=call.endpoint_url,
+            failure=None if call.failure is None or not ended else failure_of(call.failure),
+            cancelled=call.cancelled,
+            body_type="" if body is None or not ended else body.content_type,
+        )
+
     def tell(self, call: Call) -> None:
         """Note how the call ended, if it has."""
         call.stop, call.pauses, call.endpoint_url = self.stop, self.pauses, self.endpoint_url
@@ -71,6 +98,13 @@ class Told(BaseModel):
     omitted: dict[str, int]
     said: dict[str, str] = {}
     kept: bool = False
+
+    @classmethod
+    def of(cls, call: Call, *, kept: bool) -> Self:
+        """Return how much the results of a call have shown that this worker reads."""
+        shown = {name: output.spool.kept_bytes for name, output in call.outputs.items()}
+        omitted = {name: output.ever_omitted_chars for name, output in call.outputs.items()}
+        return cls(shown=shown, omitted=omitted, kept=kept)
 
 
 def failure_of(error: Exception) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from agentcore_mcp.errors import AgentCoreError
 from agentcore_mcp.server.hosted.store.connection import logger
 from agentcore_mcp.server.hosted.store.keys import text_key, worker_key
-from agentcore_mcp.server.hosted.store.record import Record, Told, failure_of
+from agentcore_mcp.server.hosted.store.record import Record, Told
 from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.wire.limits import STREAM_MAX_S
 
@@ -71,112 +71,74 @@ end
 """
 
 
-class Writer:
-    """Writes one call.
+async def write_call(
+    store: RedisStore, keys: list[str], call: Call, told: Told, tried: asyncio.Event, *, kept_max: int
+) -> None:
+    """Write a call until it has ended, and its end.
 
     Args:
         store: The connection.
         keys: The call's own, its claim's, and that of the caller's ended calls.
         call: The call.
-        kept: Whether its end was told; then it has ended.
-        kept_max: How many ended calls of the caller are kept.
-
-    Attributes:
+        told: How much of it was told.
         tried: Is set once the call was written, or could not be.
+        kept_max: How many ended calls of the caller are kept.
     """
+    written = dict.fromkeys(call.spools, 0)
 
-    def __init__(self, store: RedisStore, keys: list[str], call: Call, *, kept: bool, kept_max: int) -> None:
-        self._store = store
-        self._call = call
-        self._kept = kept
-        self._kept_max = kept_max
-        self._written = dict.fromkeys(call.spools, 0)
-        self._keys = [*keys, *(text_key(keys[0], name) for name in self._written)]
-        shown = {name: output.spool.kept_bytes for name, output in call.outputs.items()}
-        omitted = {name: output.ever_omitted_chars for name, output in call.outputs.items()}
-        self._told = Told(shown=shown, omitted=omitted, kept=kept).model_dump_json()
-        # Follows the call as a request would, and has what would be notified about it written.
-        self._progress = Progress(self._report, first="", waiting_for="", heartbeat_s=math.inf)
-        call.progress = self._progress
-        if call.finished:
-            self._progress.close()
-        self.tried = asyncio.Event()
-
-    async def run(self) -> None:
-        """Write until the call has ended, and its end."""
-        while True:
-            # It returns, too, when the call asks something.
-            await self._progress.run()
-            await self._report(0, None, "")
-            if self._call.finished:
-                return
-
-    async def _report(self, _: float, __: float | None, message: str | None) -> None:
-        for _attempt in range(_ATTEMPTS_MAX):
-            try:
-                while await self._write(message or ""):
-                    message = ""
-            except AgentCoreError as error:
-                logger.warning("call %s is not in the store yet: %s", self._call.handle, error)
-            else:
-                return
-            finally:
-                self.tried.set()
-            await asyncio.sleep(1)
-
-    async def _write(self, message: str) -> bool:
+    async def write(message: str) -> bool:
         """Write what there is, at most so much of each text; return whether there is more."""
-        spools = self._call.spools
-        data = {name: self._next(spool, self._written[name]) for name, spool in spools.items()}
-        total = {name: self._written[name] + len(each) for name, each in data.items()}
+        spools = call.spools
+        data = {name: _next(spool, written[name]) for name, spool in spools.items()}
+        total = {name: written[name] + len(each) for name, each in data.items()}
         left = {name: spool.kept_bytes - total[name] for name, spool in spools.items()}
         full = {name for name in spools if total[name] > _FULL_BYTES}
         dropped = {name: spool.dropped_bytes + (left[name] if name in full else 0) for name, spool in spools.items()}
         more = any(left[name] for name in left.keys() - full)
-        ended = self._call.finished and not more
-        body = self._call.body if ended else None
-        await self._store.run(
+        ended = call.finished and not more
+        body = call.body if ended else None
+        await store.run(
             WRITE,
-            self._keys,
-            self._record(total, dropped, ended=ended),
-            "kept" if self._kept else "",
-            self._told,
+            [*keys, *(text_key(keys[0], name) for name in written)],
+            Record.of(call, store.worker, total, dropped, ended=ended).model_dump_json(),
+            "kept" if told.kept else "",
+            told.model_dump_json(),
             KEPT_S if ended else RUNNING_S,
             b"" if body is None or len(body.content) > TEXT_MAX_BYTES else body.content,
             time.time() if ended else "",
-            self._kept_max,
-            f"has ended; the server keeps what was not told of the last {self._kept_max} calls only",
+            kept_max,
+            f"has ended; the server keeps what was not told of the last {kept_max} calls only",
             message,
-            *(part for name in self._written for part in (self._written[name], data[name])),
+            *(part for name in written for part in (written[name], data[name])),
         )
-        self._written = total
+        written.update(total)
         return more
 
-    def _next(self, spool: Spool, written: int) -> bytes:
-        data = spool.read(written, _BATCH_CHARS)[0].encode()
-        return data[: TEXT_MAX_BYTES - written].decode("utf-8", "ignore").encode()
+    async def report(_: float, __: float | None, message: str | None) -> None:
+        for _attempt in range(_ATTEMPTS_MAX):
+            try:
+                while await write(message or ""):
+                    message = ""
+            except AgentCoreError as error:
+                logger.warning("call %s is not in the store yet: %s", call.handle, error)
+            else:
+                return
+            finally:
+                tried.set()
+            await asyncio.sleep(1)
 
-    def _record(self, kept: dict[str, int], dropped: dict[str, int], *, ended: bool) -> str:
-        call, agent = self._call, self._call.session.target.agent
-        return Record(
-            worker=self._store.worker,
-            tool=call.tool,
-            agent=agent.name,
-            arn=str(agent.arn),
-            session_id=call.session.session_id,
-            called=call.session.called,
-            waiting_for=call.waiting_for,
-            max_chars=call.max_chars,
-            timeout_s=call.timeout_s,
-            shell=None if call.shell is None else (call.shell.name, call.shell.asks, call.shell.asked),
-            kept=kept,
-            dropped=dropped,
-            unfinished={name: output.unfinished for name, output in call.outputs.items()},
-            finished=ended,
-            stop=call.stop,
-            pauses=tuple(call.pauses),
-            endpoint_url=call.endpoint_url,
-            failure=None if call.failure is None or not ended else failure_of(call.failure),
-            cancelled=call.cancelled,
-            body_type="" if call.body is None or not ended else call.body.content_type,
-        ).model_dump_json()
+    # Follows the call as a request would, and has what would be notified about it written.
+    progress = call.progress = Progress(report, first="", waiting_for="", heartbeat_s=math.inf)
+    if call.finished:
+        progress.close()
+    while True:
+        # It returns, too, when the call asks something.
+        await progress.run()
+        await report(0, None, "")
+        if call.finished:
+            return
+
+
+def _next(spool: Spool, written: int) -> bytes:
+    data = spool.read(written, _BATCH_CHARS)[0].encode()
+    return data[: TEXT_MAX_BYTES - written].decode("utf-8", "ignore").encode()
