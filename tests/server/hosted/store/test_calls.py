@@ -160,15 +160,16 @@ async def test_progress_of_an_agent_reaches_the_request_that_waits_for_it(redis:
     async with workers(redis, script) as (a, b):
         first = data_of(await begun(a, "invoke_agent", {"prompt": "hi", "session_id": SESSION}))
         assert first["text"] == "first "
-        result = first
+        results = [first]
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(go_on)
-            while result["status"] == "RUNNING":
-                result = data_of(
-                    await b.call_tool("invoke_agent", {"handle": first["handle"]}, progress_callback=on_progress)
-                )
+            # As many as it takes: on a busy machine, the last words and the end may come apart.
+            while results[-1]["status"] == "RUNNING":
+                given = {"handle": first["handle"]}
+                results.append(data_of(await b.call_tool("invoke_agent", given, progress_callback=on_progress)))
 
-    assert (result["text"], messages[0]) == ("second", f"session_id: {SESSION}")
+    assert "".join(result["text"] for result in results[1:]) == "second"
+    assert messages[0] == f"session_id: {SESSION}"
     assert "second" in messages[1:]
 
 
