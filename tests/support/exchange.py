@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from agentcore_mcp.local.callers.incoming import Incoming
+from agentcore_mcp.local.callers.claims import Incoming
 from agentcore_mcp.local.callers.sigv4 import KeyPair, SignatureAuthorizer
 from agentcore_mcp.local.line.refusals import Refusal
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY

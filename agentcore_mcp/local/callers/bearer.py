@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, quote, unquote
 
-from agentcore_mcp.local.callers.incoming import Incoming, method_mismatch
+from agentcore_mcp.local.callers.claims import Incoming, method_mismatch
 from agentcore_mcp.local.callers.issuer import ALGORITHM, CLIENT_ID, Issuer
 from agentcore_mcp.local.line.refusals import Refusal
 from agentcore_mcp.wire.challenges import scheme_of

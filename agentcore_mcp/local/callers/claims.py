@@ -1,4 +1,4 @@
-"""What a request says about its signature, in its ``Authorization`` header or in the query of a presigned URL.
+"""A request as it comes in, and what it says about its signature: in ``Authorization``, or in a presigned URL's query.
 
 Only read here: whether it is true, `sigv4` finds out.
 """
@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
-from agentcore_mcp.local.callers.incoming import Incoming, method_mismatch
 from agentcore_mcp.local.line.refusals import Refusal
 from agentcore_mcp.wire.challenges import scheme_of
 from agentcore_mcp.wire.limits import PRESIGNED_MAX_S, SIGNATURE_SKEW
@@ -23,6 +22,25 @@ ALGORITHM: Final = "AWS4-HMAC-SHA256"
 TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _PARAMETER = re.compile(r"([A-Za-z-]+)=([^,\s]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request as it is on the line.
+
+    Attributes:
+        method: ``GET`` for a WebSocket.
+        path: Percent-encoded, as on the request line.
+        query: The same, without the question mark.
+        headers: Names in lower case.
+        body: The whole body, where a signature covers it.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +83,16 @@ def read_claim(request: Incoming) -> Claim:
     if "X-Amz-Algorithm" in dict(parse_qsl(request.query, keep_blank_values=True)):
         return _query_claim(request)
     raise Refusal("MissingAuthenticationTokenException", "Missing Authentication Token")
+
+
+def method_mismatch() -> Refusal:
+    """Refuse a bearer token where a signature is expected, and the reverse. The words are the service's."""
+    return Refusal(
+        "AccessDeniedException",
+        "Authorization method mismatch. The agent is configured for a different authorization method than what was "
+        "used in your request. Check the agent's authorization configuration and ensure your request uses the "
+        "matching method (OAuth or SigV4)",
+    )
 
 
 def invalid_signature(message: str) -> Refusal:

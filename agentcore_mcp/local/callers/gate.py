@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.local.callers import issuer, sigv4
 from agentcore_mcp.local.callers.bearer import TokenAuthorizer
-from agentcore_mcp.local.callers.incoming import Incoming
+from agentcore_mcp.local.callers.claims import Incoming
 from agentcore_mcp.wire.ids import LOCAL_REGION
 from agentcore_mcp.wire.limits import PAYLOAD_MAX_BYTES
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from agentcore_mcp.local.callers.claims import TIME_FORMAT, Claim, invalid_signature, read_claim
+from agentcore_mcp.local.callers.claims import TIME_FORMAT, Claim, Incoming, invalid_signature, read_claim
 from agentcore_mcp.local.line.refusals import Refusal
 from agentcore_mcp.wire.ids import SERVICE
 from agentcore_mcp.wire.limits import SIGNATURE_SKEW
@@ -22,7 +22,6 @@ from agentcore_mcp.wire.limits import SIGNATURE_SKEW
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from agentcore_mcp.local.callers.incoming import Incoming
 
 _TERMINATOR: Final = "aws4_request"
 _MISMATCH: Final = (

@@ -13,9 +13,8 @@ import anyio
 
 from agentcore_mcp.local.line.refusals import Refusal, invalid_fields
 from agentcore_mcp.local.line.validation import json_object
-from agentcore_mcp.local.sandbox.jobs import Job
+from agentcore_mcp.local.sandbox.jobs import SHELL, Job, command_environment
 from agentcore_mcp.local.sandbox.pipes import OutputPipe
-from agentcore_mcp.local.sandbox.shell import SHELL, command_environment
 from agentcore_mcp.wire.eventstream import (
     STATUS_COMPLETED,
     STATUS_TIMED_OUT,

@@ -61,7 +61,7 @@ class Shell:
     @property
     def has_exited(self) -> bool:
         """Return whether it has exited, and no client has heard so yet."""
-        return self._terminal is not None and self._terminal.exited.is_set()
+        return self._terminal is not None and self._terminal.job.has_exited
 
     async def attach(self, socket: ClientSocket) -> None:
         """Be the terminal of a client until it leaves, another one comes, or the shell exits.
@@ -100,7 +100,7 @@ class Shell:
         self._session.processes.adopt(terminal.job)
 
         async def live() -> None:
-            await terminal.run()
+            await terminal.job.wait()
             self._session.processes.release(terminal.job, is_read=True)
 
         self._session.background(live)
@@ -126,11 +126,11 @@ class Shell:
             await socket.send(frames.stdout(recent[start : start + _READ_BYTES]))
         while data := await self._read(terminal):
             await socket.send(frames.stdout(data))
-        await terminal.exited.wait()
+        exit_code = await terminal.job.wait()
         if self._session.stopping.is_set():
             # Killed with its session, which the client is being told.
             await anyio.sleep_forever()
-        await socket.send(frames.exited(terminal.exit_code or 0, terminal.job.ended_by))
+        await socket.send(frames.exited(exit_code, terminal.job.ended_by))
         self._forget()
         await socket.close(NORMAL_CLOSURE)
 
@@ -187,9 +187,9 @@ class Shell:
 
     async def _hang_up(self, terminal: Terminal) -> None:
         terminal.job.signal(signal.SIGHUP)  # type: ignore[attr-defined, unused-ignore]
-        with anyio.move_on_after(_HANG_UP_GRACE_S):
-            await terminal.exited.wait()
-        if not terminal.exited.is_set():
+        with anyio.move_on_after(_HANG_UP_GRACE_S) as grace:
+            await terminal.job.wait()
+        if grace.cancelled_caught:
             terminal.job.kill()
 
     def _forget(self) -> None:

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 import anyio
 
 from agentcore_mcp.local.line.listeners import HOST, listen
-from agentcore_mcp.local.sandbox.jobs import Job
+from agentcore_mcp.local.sandbox.jobs import SHELL, Job
 from agentcore_mcp.local.sandbox.last_words import LastWords
 from agentcore_mcp.local.sandbox.pipes import OutputPipe
-from agentcore_mcp.local.sandbox.shell import SHELL
 from agentcore_mcp.local.sandbox.targets import AgentApp, AgentCommand
 
 if TYPE_CHECKING:

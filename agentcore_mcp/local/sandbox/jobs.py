@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.local.sandbox.pipes import OutputPipe
 
+SHELL = "/bin/bash"
+# A command sees these variables of ours and no others: what it runs may have been chosen by a model, and the rest of
+# the environment is where credentials are kept.
+_PASSED_ENVIRONMENT = (
+    *("PATH", "LANG", "LANGUAGE", "TERM", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL"),
+    *("LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME"),
+)
 PROC = Path("/proc")
 # Names the session's directory to all that is started in it.
 _MARK = "AGENTCORE_LOCAL_DIRECTORY"
@@ -86,11 +93,19 @@ class Job:
         return cls(process, outputs)
 
     async def wait(self) -> int:
-        """Wait for the leader and return its exit code, 128+N if signal N ended it, as bash reports it."""
+        """Wait for the leader and return its exit code, 128+N if signal N ended it, as bash reports it.
+
+        Any number of tasks may wait; what was printed can still be read.
+        """
         code = await self._process.wait()
         for output in self.outputs:
             output.end()
         return 128 - code if code < 0 else code
+
+    @property
+    def has_exited(self) -> bool:
+        """Return whether the leader has exited."""
+        return self._process.returncode is not None
 
     @property
     def ended_by(self) -> int | None:
@@ -110,6 +125,11 @@ class Job:
         """Kill every member, and what the members start until they are dead."""
         for _ in range(_KILL_ROUNDS):
             self.signal(signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
+
+
+def command_environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+    """Return the environment of commands: a few harmless variables, and the session's directory as the home."""
+    return {name: environ[name] for name in _PASSED_ENVIRONMENT if name in environ} | {"HOME": str(home)}
 
 
 def marked(directory: Path) -> list[int]:

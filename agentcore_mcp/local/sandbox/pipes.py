@@ -70,7 +70,7 @@ class OutputPipe:
 
     def end(self) -> None:
         """Say that the process has exited. What it wrote is in the pipe by now, and a pipe may be of any size."""
-        if not self.open:
+        if not self.open or self._until is not None:
             return
         (left,) = struct.unpack("i", fcntl.ioctl(self._reader, termios.FIONREAD, bytes(4)))  # type: ignore[attr-defined, unused-ignore]
         self._owed = left + _BUFFERED_BYTES

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from agentcore_mcp.local.sandbox.jobs import Job
-    from agentcore_mcp.local.sandbox.pipes import OutputPipe
 
 # Nothing survives SIGKILL for longer, except in a system call that never returns.
 _EXIT_LIMIT_S = 1.0
@@ -35,7 +34,6 @@ class Processes:
         self._directory = directory
         self._tasks = tasks
         self._jobs: dict[int, Job] = {}
-        self._emptying: set[anyio.CancelScope] = set()
         self._killed = False
 
     def adopt(self, job: Job) -> None:
@@ -55,7 +53,7 @@ class Processes:
             # The system may give its id to another process from now on.
             del self._jobs[job.id]
         for output in () if is_read else job.outputs:
-            self._tasks.start_soon(self._discard, output)
+            self._tasks.start_soon(output.discard)
 
     async def kill(self) -> None:
         """End all of them, and those that are still to come; return once their leaders have been seen to exit.
@@ -66,16 +64,6 @@ class Processes:
         for job in self._jobs.values():
             job.kill()
         kill_marked(self._directory)
-        for scope in self._emptying:
-            scope.cancel()
         with anyio.move_on_after(_EXIT_LIMIT_S):
             for job in list(self._jobs.values()):
                 await job.wait()
-
-    async def _discard(self, output: OutputPipe) -> None:
-        with anyio.CancelScope() as scope:
-            if self._killed:
-                scope.cancel()
-            self._emptying.add(scope)
-            await output.discard()
-        self._emptying.remove(scope)

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from agentcore_mcp.local.sandbox.jobs import Job
+from agentcore_mcp.local.sandbox.jobs import SHELL, Job, command_environment
 from agentcore_mcp.local.sandbox.pipes import OutputPipe
-from agentcore_mcp.local.sandbox.shell import SHELL, command_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,17 +26,10 @@ _TAKE_TERMINAL = 'exec "$0" -i <>"$1" >&0 2>&0'
 
 
 class Terminal:
-    """A running bash, and the terminal that it is on.
-
-    Attributes:
-        exit_code: bash's exit code once it has exited, 128+N after signal N.
-        exited: Set then.
-    """
+    """A running bash, and the terminal that it is on."""
 
     def __init__(self, job: Job, screen: OutputPipe, device: int) -> None:
         self.job = job
-        self.exit_code: int | None = None
-        self.exited = anyio.Event()
         self._screen = screen
         self._device = device
 
@@ -54,11 +46,6 @@ class Terminal:
         environment = {"TERM": "xterm-256color", **command_environment(os.environ, cwd), "SHELL": SHELL}
         argv = [SHELL, "-c", _TAKE_TERMINAL, SHELL, os.ttyname(other_end)]  # type: ignore[attr-defined, unused-ignore]
         return cls(await Job.start(argv, cwd=cwd, env=environment, stdout=screen), screen, device)
-
-    async def run(self) -> None:
-        """Wait until bash has exited; what it wrote can still be read."""
-        self.exit_code = await self.job.wait()
-        self.exited.set()
 
     async def read(self, max_bytes: int) -> bytes:
         """Return what comes next on the screen, or nothing at the end. One reader at a time."""

@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from agentcore_mcp.local.callers.bearer import TokenAuthorizer
-from agentcore_mcp.local.callers.incoming import Incoming
+from agentcore_mcp.local.callers.claims import Incoming
 from agentcore_mcp.local.callers.issuer import CLIENT_ID, OTHER_CLIENT_ID, Issuer
 from agentcore_mcp.local.line.refusals import Refusal
 

@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given, strategies as st
 
-from agentcore_mcp.local.callers.incoming import Incoming
+from agentcore_mcp.local.callers.claims import Incoming
 from agentcore_mcp.local.callers.sigv4 import LOCAL_KEYS, KeyPair, SignatureAuthorizer
 from agentcore_mcp.local.line.refusals import Refusal
 from agentcore_mcp.wire.ids import SERVICE

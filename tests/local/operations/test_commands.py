@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agentcore_mcp.local.sandbox.shell import command_environment
+from agentcore_mcp.local.sandbox.jobs import command_environment
 from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.limits import COMMAND_MAX_CHARS
 from agentcore_mcp.wire.requests import command_request

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-import anyio
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -189,11 +188,9 @@ def test_a_client_that_does_not_read_stops_the_shell_from_writing(boto: Boto, se
 
 async def test_typing_into_a_shell_that_has_gone_does_nothing(tmp_path: Path) -> None:
     terminal = await Terminal.start(tmp_path)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(terminal.run)
-        await terminal.write(b"exit\n")
-        await terminal.exited.wait()
-        await terminal.write(b"anybody there?\n")
+    await terminal.write(b"exit\n")
+    await terminal.job.wait()
+    await terminal.write(b"anybody there?\n")
     while await terminal.read(1024):
         pass
     await terminal.write(b"anybody there?\n")
