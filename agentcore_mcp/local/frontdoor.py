@@ -157,10 +157,9 @@ class FrontDoor:
             tasks.cancel_scope.cancel()
 
     async def _operate(self, exchange: Exchange, route: Route, socket: ClientSocket | None, plan: Plan) -> None:
-        members = exchange.headers
         if socket is not None:
             # A presigned URL has in its query what it can have in no header.
-            members = headers_in(route.query) | members
+            exchange.headers = headers_in(route.query) | exchange.headers
         if route.operation == PROXY:
             if (found := self._sessions.at_endpoint(route.runtime)) is None:
                 raise Refusal("ResourceNotFoundException", "There is no such session, or no longer")
@@ -172,12 +171,12 @@ class FrontDoor:
             authorizer = self._gate.issuer.authorizer if self._gate.issuer else {}
             await runtimes(exchange, route.runtime, self._agents.values(), self._sessions.limits, authorizer)
             return
-        check_members(route.operation, members, route.query)
+        check_members(route.operation, exchange.headers, route.query)
         hosted = self._agents[route.find(self._agents)]
         if route.operation == METADATA:
             await self._protected_resource(exchange, hosted, route)
             return
-        session_id = self._sessions.id_for(hosted, members)
+        session_id = self._sessions.id_for(hosted, exchange.headers)
         exchange.in_session(session_id, agent=hosted.name)
         if route.operation == STOP:
             await self._stops.stop(exchange, hosted, session_id)
@@ -185,8 +184,10 @@ class FrontDoor:
         with self._sessions.enter(hosted, session_id) as session:
             await session.start(with_agent=route.operation not in (COMMAND, SHELL), delay_s=plan.cold_start_s)
             if socket is not None:
-                connect = self._shells.connect if route.operation == SHELL else bridge
-                await connect(socket, session, route.query)
+                if route.operation == SHELL:
+                    await self._shells.connect(socket, session, route.query)
+                else:
+                    await bridge(socket, session)
             elif route.operation == COMMAND:
                 await command(exchange, session)
             elif route.operation == HARNESS:

@@ -22,7 +22,6 @@ from agentcore_mcp.local.line.sockets import (
     ClientSocket,
     SocketClosedError,
 )
-from agentcore_mcp.local.line.validation import headers_in
 from agentcore_mcp.local.operations.invocations import refused_by_agent, to_agent
 
 if TYPE_CHECKING:
@@ -38,9 +37,9 @@ _QUEUED_MESSAGES = 4
 _CLOSE_TIMEOUT_S = 2.0
 
 
-async def bridge(socket: ClientSocket, session: Session, query: Mapping[str, str]) -> None:
+async def bridge(socket: ClientSocket, session: Session) -> None:
     """Join a client's WebSocket to the agent's; raises as ``join``, and a Refusal if the agent can't be started."""
-    headers = to_agent(headers_in(query) | socket.exchange.headers, session, socket.exchange.request_id)
+    headers = to_agent(socket.exchange.headers, session, socket.exchange.request_id)
     agent = await session.agent()
     await join(socket, session, f"{agent.base_url}/ws", headers)
 

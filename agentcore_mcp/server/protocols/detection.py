@@ -128,7 +128,9 @@ class Detection:
                 return _told(agent, facts)
             except AgentCoreError as error:
                 why = error.message
-        return Spoken("http", f"assumed: {why}", assumed=True, until=self._now() + REFUSED_S)
+        # A local AgentCore may just not have been started yet.
+        until = self._now() + (REFUSED_S if endpoint_url is None else 0)
+        return Spoken("http", f"assumed: {why}", assumed=True, until=until)
 
 
 def _told(agent: Agent, facts: RuntimeFacts) -> Spoken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -184,6 +185,16 @@ async def test_a_local_agentcore_tells_what_its_agents_speak(
         (name, "GetAgentRuntime", "") for name in agents
     ]
     assert "hi" in data_of(said)["text"]
+
+
+async def test_a_local_agentcore_that_was_not_there_is_asked_again(local: LocalAgentCore) -> None:
+    agent, detection = settings(local.endpoint_url, agent={"arn": local.agents["a2a"]}).agent, Detection()
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        before = await detection.of(agent, None, f"http://127.0.0.1:{silent.getsockname()[1]}")
+
+    assert (before.protocol, before.assumed) == ("http", True)
+    assert (await detection.of(agent, None, local.endpoint_url)).protocol == "a2a"
 
 
 @pytest.mark.parametrize("auth", ["none", "sigv4", "jwt"])
