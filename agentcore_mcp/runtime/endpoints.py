@@ -86,8 +86,8 @@ def check_endpoint_url(text: str, *, use_fips: bool = False, use_dualstack: bool
 def check_session_endpoint(text: str, partition: str, override: str | None = None) -> httpx2.URL:
     """Return the URL of a session's endpoint if credentials may be sent to it: an answer names it, not the user.
 
-    Its form is documented nowhere, so that any host below one of AWS's DNS suffixes will do: those of botocore's
-    partition data, and that of the sessions' sibling, Lambda's function URLs, ``on.aws``, which is not in it.
+    Its form is documented nowhere, so any host below a DNS suffix of AWS will do: one of botocore's partition data, or
+    ``on.aws`` beside its ``api.aws``, where AWS has addresses of single resources, such as Lambda's function URLs.
 
     Args:
         text: As an answer has it.

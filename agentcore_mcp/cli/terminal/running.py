@@ -88,9 +88,11 @@ async def _typing(shell: RuntimeShell) -> AsyncIterator[None]:
     from agentcore_mcp.wire.shells.marks import keys
 
     async def typed() -> None:
-        while sys.stdin.isatty():
-            await anyio.wait_readable(sys.stdin)
-            await shell.type(keys(sys.stdin.readline() or "^D"))
+        # On Windows, there is no way to wait for a terminal; and what can't be typed any more has an error of its own.
+        with suppress(AgentCoreError):
+            while sys.platform != "win32" and sys.stdin.isatty():
+                await anyio.wait_readable(sys.stdin)
+                await shell.type(keys(sys.stdin.readline() or "^D"))
 
     typing = asyncio.create_task(typed())
     try:
