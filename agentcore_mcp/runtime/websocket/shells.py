@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import secrets
 import shlex
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,26 +23,24 @@ from agentcore_mcp.errors import (
 )
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 from agentcore_mcp.runtime.timeouts import OPEN_TIMEOUT_S
-from agentcore_mcp.runtime.websocket.connection import NORMAL_CLOSURE
 from agentcore_mcp.runtime.websocket.terminal import Terminal
 from agentcore_mcp.wire.eventstream import STATUS_COMPLETED, STATUS_TIMED_OUT, ContentDelta, ContentStart, ContentStop
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, FRAME_MAX_BYTES, SHELL_REPLAY_BYTES
 from agentcore_mcp.wire.shells import frames, marks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
     from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket
-    from agentcore_mcp.wire.shells.marks import Mark
 
 # How long a command that has begun a line is silent before it is taken to wait for input.
 PROMPT_SILENCE_S = 2.0
 _PROMPT_MAX_CHARS = 200
-# A shell that reads what is typed says so sooner, also where its startup files are slow.
+# A shell that reads what is typed says so sooner, also where its startup files are slow. It is typed again, since a
+# Ctrl-C just before it has bash drop what it has not read yet.
 _READY_S = 20.0
-# What is typed may be dropped, with all else that bash has not read yet, by a Ctrl-C just before it.
-_TYPE_AGAIN_S = 5.0
+_READY_TRIES = 4
 # The exit code of what SIGINT ended, where that is all that is known.
 _INTERRUPTED = 130
 # Between two ways to end a command whose time is up.
@@ -121,11 +119,8 @@ class RuntimeShell(Terminal):
         if printed:
             yield ContentDelta(stdout=f"[printed since the last command]\n{printed}\n[now]\n")
         line = first if first is not None and self.is_new else command
-        self._id, self._since, self.is_new = command_id, b"", False
+        self._id, self.is_new = command_id, False
         await self.type(marks.typed(line))
-        with self._ready():
-            if (await self._until(command_id, "C"))[1] is None:
-                raise StreamInterruptedError("the shell exited before the command began")
         async with aclosing(self._follow(timeout_s)) as events:
             async for event in events:
                 yield event
@@ -137,11 +132,10 @@ class RuntimeShell(Terminal):
             InvalidRequestError: If none runs in the shell.
             StreamInterruptedError: As for ``run``.
         """
-        kind, self._since = marks.last(self._since)
+        kind, self._id, self._since = marks.last(self._since)
         if self.is_new or kind in ("A", "D"):
             raise InvalidRequestError("no command runs in this shell, so there is nothing to type into; pass a command")
-        self._id = marks.ANY_ID
-        return self._follow(timeout_s)
+        return self._follow(timeout_s, has_begun=True)
 
     async def end(self) -> None:
         """End a command whose ``run`` or ``resume`` was cancelled, as if its time was up.
@@ -164,8 +158,8 @@ class RuntimeShell(Terminal):
             await self._socket.send_bytes(frames.stdin(data[start : start + FRAME_MAX_BYTES - 1]))
         self._due = anyio.current_time() + self._timeout_s
 
-    async def _follow(self, timeout_s: float) -> AsyncGenerator[ShellEvent, None]:
-        """Yield what comes of a command, of which some has come, up to its end."""
+    async def _follow(self, timeout_s: float, *, has_begun: bool = False) -> AsyncGenerator[ShellEvent, None]:
+        """Yield what comes of a command, of which some may have come, up to its end."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         line, told, status = "", False, STATUS_COMPLETED
         self._timeout_s, self._due = timeout_s, anyio.current_time() + timeout_s
@@ -173,7 +167,8 @@ class RuntimeShell(Terminal):
         # The shell is not killed; so if that is what still reads, as after `exec bash`, it gets a prompt of ours.
         prompt = marks.preparation(secrets.token_hex(16) if command_id == marks.ANY_ID else command_id)
         ends = iter([frames.stdin(b"\x03"), b"", frames.stdin(prompt), frames.CLOSE])
-        yield ContentStart()
+        if has_begun:
+            yield ContentStart()
         while True:
             printed, mark, self._since = marks.divide(self._since, command_id)
             # Where the shell reads what is typed, nothing runs any more, or has not begun.
@@ -187,6 +182,7 @@ class RuntimeShell(Terminal):
                 yield ContentStop(code or 0, status)
                 return
             if mark is not None:
+                yield ContentStart()
                 continue
             more = None
             try:
@@ -219,44 +215,26 @@ class RuntimeShell(Terminal):
 
     async def _prepare(self) -> tuple[str, bytes]:
         """Have the shell read a command; return its id, and what was printed before it, at most as much as is kept."""
-        with self._ready():
-            while True:
-                kind, since = marks.last(self._since)
-                if kind == "C":
-                    raise InvalidRequestError(
-                        "an earlier command still runs in the shell: answer it, or end it with ^C"
-                    )
-                self._since, command_id = since, secrets.token_hex(16)
-                with anyio.move_on_after(_TYPE_AGAIN_S):
-                    try:
-                        await self.type(marks.preparation(command_id))
-                        before, mark = await self._until(command_id, "A")
-                    except WebSocketClosedError as closed:
-                        if closed.code != NORMAL_CLOSURE or self._ended_by_service:
-                            raise
-                        mark = None
+        before = b""
+        for _ in range(_READY_TRIES):
+            kind, _, self._since = marks.last(since := self._since)
+            if kind == "C":
+                self._since = since
+                raise InvalidRequestError("an earlier command still runs in the shell: answer it, or end it with ^C")
+            command_id = secrets.token_hex(16)
+            with anyio.move_on_after(_READY_S / _READY_TRIES):
+                with suppress(WebSocketClosedError):
+                    await self.type(marks.preparation(command_id))
+                # What a shell says before it closes the connection is still to be read.
+                while self.exit_code is None:
+                    printed, mark, self._since = marks.divide(self._since, command_id)
+                    before = (before + printed)[-SHELL_REPLAY_BYTES:]
                     if mark is not None:
                         self._pid = mark.number
                         return command_id, before
-                    # It has exited, as bash may where Ctrl-C comes while it begins a command; the next is a new one.
-                    await self._attach()
-
-    async def _until(self, command_id: str, kind: str) -> tuple[bytes, Mark | None]:
-        """Return what comes before a mark, and the mark, or None if the shell exits."""
-        before = b""
-        while True:
-            printed, mark, self._since = marks.divide(self._since, command_id)
-            before = (before + printed)[-SHELL_REPLAY_BYTES:]
-            if (mark is not None and mark.kind == kind) or (mark is None and self.exit_code is not None):
-                return before, mark
-            if mark is None:
-                self._since += await self._next()
-
-    @contextmanager
-    def _ready(self) -> Iterator[None]:
-        try:
-            with anyio.fail_after(_READY_S):
-                yield
-        except TimeoutError:
-            message = f"the shell took no command for {_READY_S:g} s: something else reads what is typed into it"
-            raise ResponseTimeoutError(message, session_id=self.session_id) from None
+                    self._since += await self._next()
+            if self.exit_code is not None:
+                # As bash may where Ctrl-C comes while it begins a command. The next one is a new shell.
+                await self._attach()
+        message = f"the shell took no command for {_READY_S:g} s: something else reads what is typed into it"
+        raise ResponseTimeoutError(message, session_id=self.session_id)

@@ -135,7 +135,7 @@ class Terminal:
     async def _replay(self, *, to_prompt: bool = True) -> bytes:
         """Return what the shell sends again, up to where a pause or, if asked, its prompt shows that this is all."""
         shown = b""
-        while len(shown) < SHELL_REPLAY_BYTES and not (to_prompt and marks.last(shown) == ("D", b"")):
+        while len(shown) < SHELL_REPLAY_BYTES and not (to_prompt and marks.last(shown)[::2] == ("D", b"")):
             more = None
             with anyio.move_on_after(_REPLAY_SILENCE_S):
                 more = await self._next()

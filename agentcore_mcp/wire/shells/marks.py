@@ -32,7 +32,7 @@ _PIECES = re.compile(r"\\\d{3}|%%|.")
 # no special built-in with `command` before it, which would end the line in shells that have no such option.
 _PREPARATION = r"""
 { __agentcore_prompt="$(command printf '\033]133;D;$?;aid=%s\007' ID)";
-__agentcore_mark() { PS1=$__agentcore_prompt PS2=; unset PROMPT_COMMAND;
+__agentcore_mark() { unset PS1 PROMPT_COMMAND; PS1=$__agentcore_prompt PS2=;
 set -- "$1${2+;$2}" ID; __agentcore_print "$@" >/dev/tty || __agentcore_print "$@"; };
 __agentcore_print() { command printf '\033]133;%s;aid=%s\007' "$@"; };
 command set +o emacs +o vi; stty sane -echo -onlcr; unset HISTFILE;
@@ -93,10 +93,16 @@ def divide(data: bytes, command_id: str = ANY_ID) -> tuple[bytes, Mark | None, b
     return data, None, b""
 
 
-def last(data: bytes) -> tuple[str, bytes]:
-    """Return the kind and what follows the last mark of any command; "" and all if there is none."""
-    marks = list(_ANY_MARK.finditer(data))
-    return (marks[-1][1].decode(), data[marks[-1].end() :]) if marks else ("", data)
+def last(data: bytes) -> tuple[str, str, bytes]:
+    """Return the kind and the id of the last mark, and what follows it; "", ``ANY_ID`` and all if there is none.
+
+    While a command runs, the marks of others are its output.
+    """
+    kind, command_id, end = "", ANY_ID, 0
+    for found in _ANY_MARK.finditer(data):
+        if kind != "C" or found[3].decode() == command_id:
+            kind, command_id, end = found[1].decode(), found[3].decode(), found.end()
+    return kind, command_id, data[end:]
 
 
 def unmarked(data: bytes) -> bytes:

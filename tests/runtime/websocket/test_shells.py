@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -219,6 +219,37 @@ async def test_a_shell_that_another_client_takes_over_is_left_to_it(local: Local
                         await two.type(keys("yes"))
                         ends = [event async for event in events]
                         assert ends[-1] == ContentStop(0, "COMPLETED")
+
+
+async def test_a_command_that_is_resumed_ends_with_its_own_mark(local: LocalAgentCore) -> None:
+    client = RuntimeClient(endpoint_url=local.endpoint_url, auth=NoAuth())
+    session_id = new_session_id()
+    mark = r"printf '\033]133;%s;aid=%032d\007'"
+    command = f"{mark} C 1; read -p 'go? ' x; {mark} 'D;0' 1; {mark} 'A;9' 2; echo after; false"
+    async with asyncio.timeout(WAIT_S):
+        async with (
+            open_shell(client, local.agent_runtime_arn, "main", session_id=session_id) as shell,
+            aclosing(shell.run(command)) as events,
+        ):
+            while not isinstance(await anext(events), ShellPrompt):
+                pass
+        async with open_shell(client, local.agent_runtime_arn, "main", session_id=session_id) as shell:
+            events = shell.resume()
+            await anext(events)
+            await shell.type(keys("yes"))
+            seen = [event async for event in events]
+
+    assert "".join(event.stdout for event in seen if isinstance(event, ContentDelta)).endswith("after\n")
+    assert seen[-1] == ContentStop(1, "COMPLETED")
+
+
+async def test_the_prompt_of_a_shell_in_the_shell_does_not_end_a_command(local: LocalAgentCore) -> None:
+    client = RuntimeClient(endpoint_url=local.endpoint_url, auth=NoAuth())
+    async with asyncio.timeout(WAIT_S), open_shell(client, local.agent_runtime_arn, "main") as shell:
+        assert (await ran(shell, "export PS1"))[1:] == (0, "COMPLETED")
+        text, *_ = await ran(shell, "echo 'echo in' | dash -i; echo out")
+
+    assert text.endswith("out\n")
 
 
 async def test_a_shell_of_a_session_that_is_stopped_is_gone(local: LocalAgentCore) -> None:

@@ -87,9 +87,16 @@ def test_what_is_no_mark_of_the_command_is_text() -> None:
 
 
 def test_the_last_mark_tells_whether_a_command_runs_and_what_came_since() -> None:
-    assert marks.last(mark("C", OTHER) + b"out") == ("C", b"out")
-    assert marks.last(mark("C") + b"out" + mark("D;0") + b"later") == ("D", b"later")
-    assert marks.last(b"nothing") == ("", b"nothing")
+    assert marks.last(mark("C", OTHER) + b"out") == ("C", OTHER, b"out")
+    assert marks.last(mark("C") + b"out" + mark("D;0") + b"later") == ("D", ID, b"later")
+    assert marks.last(b"nothing") == ("", marks.ANY_ID, b"nothing")
+
+
+def test_the_marks_of_others_are_output_while_a_command_runs() -> None:
+    shown = mark("A;1", OTHER) + mark("C", OTHER) + mark("D;0", OTHER)
+
+    assert marks.last(mark("A;1") + mark("C") + shown) == ("C", ID, shown)
+    assert marks.last(mark("C") + shown + mark("D;0") + shown) == ("D", OTHER, b"")
 
 
 def test_what_was_typed_by_us_is_not_shown_as_printed_by_others() -> None:
