@@ -58,16 +58,15 @@ class Caller:
         owner = "" if principal == ANYBODY else principal.key
         self.sessions = SessionNames(key, owner=owner, foreign=settings.server.foreign_sessions)
         if store is None:
-            self.ledger, self.calls, self.shells = Ledger(), Calls(end), Shells()
+            self.ledger, self.calls = Ledger(), Calls(end)
         else:
             # Here and not above: it is for servers that have one.
             from agentcore_mcp.server.hosted.store.book import RedisBook
             from agentcore_mcp.server.hosted.store.calls import SharedCalls
-            from agentcore_mcp.server.hosted.store.shells import SharedShells
 
             self.ledger = Ledger(RedisBook(store, principal, agents))
             self.calls = Calls(end, SharedCalls(store, principal, agents, kept_max=KEPT_MAX_CALLS))
-            self.shells = SharedShells(store, principal)
+        self.shells = Shells(principal, store)
 
     async def target(self, agent: str, session_id: str) -> Target:
         """Return the agent that a call means: the one it names, or that of the session it names.

@@ -133,7 +133,7 @@ class RuntimeShell(Terminal):
             StreamInterruptedError: As for ``run``.
         """
         kind, self._id, self._since = marks.last(self._since)
-        if self.is_new or kind in ("A", "D"):
+        if self.is_new or self.exit_code is not None or kind in ("A", "D"):
             raise InvalidRequestError("no command runs in this shell, so there is nothing to type into; pass a command")
         return self._follow(timeout_s, has_begun=True)
 
@@ -184,24 +184,21 @@ class RuntimeShell(Terminal):
             if mark is not None:
                 yield ContentStart()
                 continue
-            more = None
             try:
                 if anyio.current_time() >= self._due:
                     status = STATUS_TIMED_OUT
                     await self._end(next(ends, None))
                     self._due = anyio.current_time() + _GRACE_S
                 silent_s = PROMPT_SILENCE_S if line.strip() and not told else float("inf")
-                with anyio.move_on_after(min(silent_s, self._due - anyio.current_time())):
-                    more = await self._next()
+                with anyio.move_on_after(min(silent_s, self._due - anyio.current_time())) as silence:
+                    self._since += await self._next()
             except WebSocketClosedError as cut:
-                more, is_whole = await self._come_back(cut)
-                if not is_whole:
+                if not await self._come_back(cut):
                     yield ContentDelta(stdout=_CUT)
-            if more is not None:
-                self._since += more
-            elif anyio.current_time() < self._due:
-                told = True
-                yield ShellPrompt(line)
+            else:
+                if silence.cancelled_caught and anyio.current_time() < self._due:
+                    told = True
+                    yield ShellPrompt(line)
 
     async def _end(self, frame: bytes | None) -> None:
         """Send what ends a command; b"" is a signal from outside the shell, which can't be ignored."""
@@ -217,11 +214,13 @@ class RuntimeShell(Terminal):
         """Have the shell read a command; return its id, and what was printed before it, at most as much as is kept."""
         before = b""
         for _ in range(_READY_TRIES):
-            kind, _, self._since = marks.last(since := self._since)
+            if self.exit_code is not None:
+                # As bash may where Ctrl-C comes while it begins a command. The next one is a new shell.
+                await self._attach()
+            kind, _, since = marks.last(self._since)
             if kind == "C":
-                self._since = since
                 raise InvalidRequestError("an earlier command still runs in the shell: answer it, or end it with ^C")
-            command_id = secrets.token_hex(16)
+            self._since, command_id = since, secrets.token_hex(16)
             with anyio.move_on_after(_READY_S / _READY_TRIES):
                 with suppress(WebSocketClosedError):
                     await self.type(marks.preparation(command_id))
@@ -233,8 +232,5 @@ class RuntimeShell(Terminal):
                         self._pid = mark.number
                         return command_id, before
                     self._since += await self._next()
-            if self.exit_code is not None:
-                # As bash may where Ctrl-C comes while it begins a command. The next one is a new shell.
-                await self._attach()
         message = f"the shell took no command for {_READY_S:g} s: something else reads what is typed into it"
         raise ResponseTimeoutError(message, session_id=self.session_id)

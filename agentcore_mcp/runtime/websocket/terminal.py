@@ -76,19 +76,8 @@ class Terminal:
     ) -> None:
         await self._open.aclose()
 
-    async def _attach(self) -> None:
-        """Connect, and read what an earlier connection left."""
-        self._since = b""
-        await self._reach()
-        if not self.is_new:
-            self._since = await self._replay()
-            if self.exit_code is not None:
-                # It exited while nobody was connected, and its name is free again.
-                await self._reach()
-                self._since = b""
-
-    async def _reach(self, *, cut: bool = False) -> None:
-        """Connect, also again."""
+    async def _attach(self, *, cut: bool = False) -> None:
+        """Connect, also again, and read what the shell has shown before."""
         attempt = 0
         while True:
             attempt += 1
@@ -108,7 +97,8 @@ class Terminal:
                     raise
                 await anyio.sleep(pause_s)
             else:
-                return
+                break
+        self._since = b"" if self.is_new else await self._replay(to_prompt=not cut)
 
     async def _next(self) -> bytes:
         """Return what is shown next; b"" at the first frame, and when the shell has exited."""
@@ -132,7 +122,7 @@ class Terminal:
                         self.exit_code = status.exit_code
                     return b""
 
-    async def _replay(self, *, to_prompt: bool = True) -> bytes:
+    async def _replay(self, *, to_prompt: bool) -> bytes:
         """Return what the shell sends again, up to where a pause or, if asked, its prompt shows that this is all."""
         shown = b""
         while len(shown) < SHELL_REPLAY_BYTES and not (to_prompt and marks.last(shown)[::2] == ("D", b"")):
@@ -144,20 +134,20 @@ class Terminal:
             shown += more
         return shown
 
-    async def _come_back(self, cut: WebSocketClosedError) -> tuple[bytes, bool]:
-        """Connect again after a cut; return what was printed meanwhile, and whether that is certainly all.
+    async def _come_back(self, cut: WebSocketClosedError) -> bool:
+        """Connect again after a cut, and read what was printed meanwhile; return whether that is certainly all.
 
         Raises:
             StreamInterruptedError: If the shell is gone, or another client's.
         """
         if cut.code in (NORMAL_CLOSURE, REPLACED) or self._ended_by_service:
             raise StreamInterruptedError(cut.message, session_id=self.session_id) from cut
-        tail, self._tail = self._tail, b""
-        await self._reach(cut=True)
+        since, tail, self._tail = self._since, self._tail, b""
+        await self._attach(cut=True)
         if self.is_new:
             message = "the shell has gone, with the environment that it ran in; how its command ended is not known"
             raise StreamInterruptedError(message, session_id=self.session_id)
-        shown = await self._replay(to_prompt=False)
         # Where its end can't be told from other lines, the last such is taken.
-        found = shown.rfind(tail) if tail else -1
-        return (shown[found + len(tail) :] if found >= 0 else shown), 0 <= found == shown.find(tail)
+        first, last = (self._since.find(tail), self._since.rfind(tail)) if tail else (-1, -1)
+        self._since = since + self._since[last + len(tail) if last >= 0 else 0 :]
+        return 0 <= first == last

@@ -1,6 +1,6 @@
 """Which call has which shell of a caller's sessions: a shell runs one command at a time, and what is typed is for that.
 
-With a store, ``hosted.store.shells`` has it for all workers.
+With a store, it has that for all workers: what is typed at one is sent where the shell is read.
 """
 
 from __future__ import annotations
@@ -11,14 +11,26 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.errors import InvalidRequestError
+from agentcore_mcp.server.hosted.store.connection import noting
+from agentcore_mcp.server.hosted.store.keys import EVERYBODY, session_key, worker_key
+from agentcore_mcp.wire.limits import STREAM_MAX_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
+    from agentcore_mcp.server.hosted.principals import Principal
+    from agentcore_mcp.server.hosted.store.connection import RedisStore
     from agentcore_mcp.server.sessions import Session
 
 # How long a request waits for a command that seems to wait for input, as was said before.
 ASKED_AGAIN_S = 10.0
+# A worker that died has none any more, and no call lasts longer.
+_HOLD = f"""
+local held = redis.call('GET', KEYS[1])
+if held and redis.call('EXISTS', '{worker_key("")}' .. string.match(held, '^%x+')) == 1 then return held end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', {2 * int(STREAM_MAX_S)})
+"""
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
 
 @dataclass(slots=True, eq=False)
@@ -49,10 +61,18 @@ def name_of(shell: InShell | None) -> str:
 
 
 class Shells:
-    """The shells that run a command."""
+    """The shells of a caller that run a command.
 
-    def __init__(self) -> None:
-        self._held: dict[tuple[tuple[str, str], str], tuple[str, InShell]] = {}
+    Args:
+        principal: Whose.
+        store: What the workers share, if there is one.
+    """
+
+    def __init__(self, principal: Principal, store: RedisStore | None = None) -> None:
+        self._owner, self._store = principal.key, store
+        # By shell: which call has it, and what types into it here; with a store, that is told of all workers.
+        self._held: dict[str, str] = {}
+        self._typed: dict[str, Callable[[str], None]] = {} if store is None else store.heard
 
     @asynccontextmanager
     async def held(self, session: Session, shell: InShell, handle: str) -> AsyncIterator[None]:
@@ -60,28 +80,48 @@ class Shells:
 
         Raises:
             InvalidRequestError: If another call has it.
+            StoreError: If Redis can't be reached.
         """
-        key = session.key, shell.name
-        if (other := self._held.setdefault(key, (handle, shell))[0]) != handle:
-            raise busy(shell.name, other)
+        key, store = self._key(session, shell.name), self._store
+        mine = handle if store is None else f"{store.worker} {handle}"
+        if store is None:
+            other = self._held.get(key, "")
+        else:
+            other = (await store.run(_HOLD, [key], mine) or b"").decode().rpartition(" ")[2]
+        # Redis may have noted it before, and its answer was lost.
+        if other not in ("", handle):
+            raise InvalidRequestError(
+                f"the shell {shell.name!r} still runs the call {other!r}: wait for that with its handle alone, answer "
+                "it with input, or end it with input ^C; or name another shell"
+            )
+        self._held[key], self._typed[key] = mine, shell.type
         try:
             yield
         finally:
-            del self._held[key]
+            del self._held[key], self._typed[key]
+            if store is not None:
+                with noting(f"that the shell of call {handle} is free"):
+                    await store.run(_RELEASE, [key], mine)
 
     async def holder(self, session: Session, name: str) -> str:
-        """Return the handle of the call that has a shell, "" if none has."""
-        return self._held[session.key, name][0] if (session.key, name) in self._held else ""
+        """Return the handle of the call that has a shell, "" if none has.
+
+        Raises:
+            StoreError: If Redis can't be reached.
+        """
+        if self._store is None:
+            return self._held.get(self._key(session, name), "")
+        async with self._store.reached() as redis:
+            worker, _, handle = (await redis.get(self._key(session, name)) or b"").decode().partition(" ")
+            return handle if worker and await redis.exists(worker_key(worker)) else ""
 
     async def type(self, session: Session, name: str, text: str) -> None:
         """Type a text into what runs in a shell; if nothing does any more, it is dropped."""
-        if (held := self._held.get((session.key, name))) is not None:
-            held[1].type(text)
+        key = self._key(session, name)
+        if self._store is not None:
+            await self._store.tell(EVERYBODY, call=key, what=text)
+        elif key in self._typed:
+            self._typed[key](text)
 
-
-def busy(name: str, handle: str) -> InvalidRequestError:
-    """Return the refusal of a command in a shell that runs one."""
-    return InvalidRequestError(
-        f"the shell {name!r} still runs the call {handle!r}: wait for that with its handle alone, answer it with "
-        "input, or end it with input ^C; or name another shell"
-    )
+    def _key(self, session: Session, name: str) -> str:
+        return f"{session_key(self._owner, session.key)}:shell:{name}"

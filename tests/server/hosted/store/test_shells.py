@@ -60,7 +60,8 @@ async def test_what_is_typed_reaches_a_call_that_another_workers_request_waits_f
                 begun.set()
 
         async def wait(client: Client) -> None:
-            arguments = {**where, "command": "echo begun; sleep 60"}
+            # Not of bash's own: a ^C that comes while it begins a command may be lost.
+            arguments = {**where, "command": "sh -c 'echo begun; sleep 60'"}
             ended.append(await client.call_tool("run_command", arguments, progress_callback=note))
 
         with anyio.fail_after(WAIT_S):
