@@ -19,7 +19,9 @@ from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, COMMAND_TIMEOUT
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator
 
+    from agentcore_mcp.runtime import RuntimeClient
     from agentcore_mcp.runtime.websocket.shells import RuntimeShell, ShellEvent
+    from agentcore_mcp.wire.ids import RuntimeArn
 
 # As `timeout` of the GNU core utilities.
 _TIMED_OUT = 124
@@ -46,7 +48,6 @@ def run(command: tuple[str, ...], timeout_s: int, shell: str | None, where: Wher
     """
 
     async def work(call: OneCall) -> int:
-        from agentcore_mcp.runtime.websocket.opening import open_shell
         from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop
 
         of, client, line = call.target.agent, call.agents.client_of(call.target), " ".join(command)
@@ -59,9 +60,8 @@ def run(command: tuple[str, ...], timeout_s: int, shell: str | None, where: Wher
                     client.run_command(of.arn, of.commands.wrapped(line), timeout_s=timeout_s, **place)
                 )
             else:
-                opened = await enter(open_shell(client, of.arn, shell, **place))
-                running = opened.run(of.commands.first(line) if opened.is_new else line, timeout_s=timeout_s)
-                await enter(_typing(opened))
+                opened = await enter(_typed_into(client, of.arn, shell, place))
+                running = opened.run(line, first=of.commands.first(line), timeout_s=timeout_s)
             async for event in running:
                 match event:
                     case ContentDelta():
@@ -83,8 +83,9 @@ def run(command: tuple[str, ...], timeout_s: int, shell: str | None, where: Wher
 
 
 @asynccontextmanager
-async def _typing(shell: RuntimeShell) -> AsyncIterator[None]:
-    """Type what the user types on a terminal into a shell for the duration of a block, which Ctrl-C cuts."""
+async def _typed_into(client: RuntimeClient, arn: RuntimeArn, name: str, place: Any) -> AsyncIterator[RuntimeShell]:
+    """Connect to a shell, and type what the user types on a terminal into it; Ctrl-C ends what runs there."""
+    from agentcore_mcp.runtime.websocket.opening import open_shell
     from agentcore_mcp.wire.shells.marks import keys
 
     async def typed() -> None:
@@ -94,12 +95,13 @@ async def _typing(shell: RuntimeShell) -> AsyncIterator[None]:
                 await anyio.wait_readable(sys.stdin)
                 await shell.type(keys(sys.stdin.readline() or "^D"))
 
-    typing = asyncio.create_task(typed())
-    try:
-        yield
-    except asyncio.CancelledError:
-        with anyio.CancelScope(shield=True), suppress(AgentCoreError):
-            await shell.type(keys("^C"))
-        raise
-    finally:
-        typing.cancel()
+    async with open_shell(client, arn, name, **place) as shell:
+        typing = asyncio.create_task(typed())
+        try:
+            yield shell
+        except asyncio.CancelledError:
+            with anyio.CancelScope(shield=True), suppress(AgentCoreError):
+                await shell.end()
+            raise
+        finally:
+            typing.cancel()
