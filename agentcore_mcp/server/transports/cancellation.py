@@ -82,12 +82,9 @@ def giving_session_ids(app: ASGIApp) -> ASGIApp:
     """Return an app that gives a session id to a client that has none: its first request has no version either."""
 
     async def with_ids(scope: Scope, receive: Receive, send: Send) -> None:
-        headers = scope.get("headers", [])
-        names = {name for name, _ in headers}
-        if _LAST_EVENT_ID in names:
-            # No events are kept to go on from, and the SDK would answer nothing.
-            scope["headers"] = [header for header in headers if header[0] != _LAST_EVENT_ID]
-        if scope["type"] != "http" or names & _NO_FIRST_REQUEST:
+        # No events are kept to go on from, and the SDK would answer nothing.
+        scope["headers"] = [header for header in scope["headers"] if header[0] != _LAST_EVENT_ID]
+        if any(name in _NO_FIRST_REQUEST for name, _ in scope["headers"]):
             introduced.set(introduction_of(Headers(scope=scope).get(MCP_SESSION_ID_HEADER, "")))
             await app(scope, receive, send)
             return
