@@ -138,14 +138,18 @@ class Gate:
             body += message.get("body", b"")
             length = max(length, len(body))
         if length > self._body_bytes:
-            await _too_large(self._body_bytes)(scope, receive, send)
+            description = f"the request has more than {self._body_bytes} bytes, which is the limit here"
+            answer: dict[str, Any] = {"error": "request_too_large", "error_description": description}
+            # The rest is not read, so that the connection is of no use any more.
+            await JSONResponse(answer, 413, {"Connection": "close"})(scope, receive, send)
             return
         try:
             said = json.loads(body)
             # The SDK parses it once more, by one of two parsers: neither gets to see what the checks don't.
             unread: list[Message] = [{"type": "http.request", "body": _ENCODER.encode(said).encode(errors=_SURROGATES)}]
         except (ValueError, RecursionError):
-            await _not_json()(scope, receive, send)
+            answer = {"jsonrpc": "2.0", "id": None, "error": {"code": PARSE_ERROR, "message": "the body is not JSON"}}
+            await JSONResponse(answer, 400)(scope, receive, send)
             return
 
         async def replay() -> Message:
@@ -173,14 +177,3 @@ class Gate:
             if (refusal := await check(call)) is not None:
                 return refusal
         return None
-
-
-def _not_json() -> JSONResponse:
-    error = {"code": PARSE_ERROR, "message": "the body is not JSON"}
-    return JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, 400)
-
-
-def _too_large(limit: int) -> JSONResponse:
-    description = f"the request has more than {limit} bytes, which is the limit here"
-    # The rest is not read, so that the connection is of no use any more.
-    return JSONResponse({"error": "request_too_large", "error_description": description}, 413, {"Connection": "close"})

@@ -73,20 +73,17 @@ class Detection:
             signer: What signs its requests, if they are signed.
             endpoint_url: Where they go instead of to AWS; only a local AgentCore is asked there.
         """
-        if (found := self._good(agent)) is None:
+        if (found := self.known(agent)) is None:
             async with self._asking.setdefault(agent.arn, anyio.Lock()):
-                if (found := self._good(agent)) is None:
+                if (found := self.known(agent)) is None:
                     found = self._found[agent.arn] = await self._asked(agent, signer, endpoint_url)
         return found
 
     def known(self, agent: Agent) -> Spoken | None:
         """Return what is known by now of what an agent speaks."""
-        if agent.arn.is_harness:
-            return Spoken("harness")
-        return self._found.get(agent.arn) if agent.protocol == "auto" else Spoken(agent.protocol)
-
-    def _good(self, agent: Agent) -> Spoken | None:
-        found = self.known(agent)
+        if agent.arn.is_harness or agent.protocol != "auto":
+            return Spoken("harness" if agent.arn.is_harness else agent.protocol)
+        found = self._found.get(agent.arn)
         return None if found is None or found.until < self._now() else found
 
     def looked_up(self, agent: Agent, facts: RuntimeFacts) -> None:
