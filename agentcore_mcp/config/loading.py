@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.config.environment import CA_BUNDLE, CONFIG, agent_settings, unfilled, value_of
+from agentcore_mcp.config.agents import Place, name_of
+from agentcore_mcp.config.environment import AGENT_VARIABLES, CA_BUNDLE, CONFIG, agent_settings, unfilled, value_of
 from agentcore_mcp.config.settings import HOW_TO_CONFIGURE, Settings
-from agentcore_mcp.errors import ConfigurationError
+from agentcore_mcp.errors import ConfigurationError, InvalidRequestError
+from agentcore_mcp.wire.ids import RuntimeArn
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -94,6 +96,7 @@ def load(
     else:
         loaded = _from_file(environ, config, given, [by for _, by in found.values()])
     settings = loaded.settings.changed(read_only=read_only, agents=agents, tools=tools, handoff_after_s=handoff_after_s)
+    settings = settings.trusting(value_of(environ, CA_BUNDLE))
     origins = dict(loaded.origins)
     if read_only:
         origins["read_only",] = "--read-only"
@@ -108,7 +111,18 @@ def load(
 
 
 def _of_one(environ: Mapping[str, str], found: Mapping[str, tuple[str, str]]) -> Loaded:
-    settings = Settings.of_one(found, environ)
+    """Return the settings of one agent, as ``agent_settings`` found them."""
+    table: dict[str, Any] = {key: value for key, (value, _) in found.items()}
+    if "auth.token" in table:
+        table["auth"] = {"token": table.pop("auth.token")}
+    places = {key: f"{variable} (or {flag})" for key, (variable, flag) in AGENT_VARIABLES.items()}
+    places |= {key: by for key, (_, by) in found.items()}
+    places["auth"] = places["auth.token"]
+    try:
+        table["name"] = name_of(RuntimeArn.parse(table["arn"]))
+        settings = Settings.model_validate({"agents": (table,)}, context=Place(variables=places))
+    except InvalidRequestError as error:
+        raise ConfigurationError(f"{places['arn']}: {error}") from error
     origins = {("agents", settings.agent.name, *key.split(".")): by for key, (_, by) in found.items()}
     path = _file_of(environ)
     notes = () if path is None else (f"{path} is not read, because {found['arn'][1]} names the agent",)
@@ -126,7 +140,7 @@ def _from_file(environ: Mapping[str, str], config: str | None, given: list[str],
 
     file = read_file(path, environ)
     notes = tuple(f"{variable} is ignored, because {path} names the agents" for variable in ignored)
-    settings = file.settings.trusting(value_of(environ, CA_BUNDLE))
+    settings = file.settings
     origins: dict[Key, str] = {}
     discovery = settings.discovery
     if discovery is not None and discovery.region is None:

@@ -6,20 +6,18 @@ somewhere must not choose which account is called.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Literal, Self, get_args
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from agentcore_mcp.config.agents import Agent, Place, name_of
+from agentcore_mcp.config.agents import Agent  # noqa: TC001 - pydantic reads it
 from agentcore_mcp.config.discovery import Discovery  # noqa: TC001 - pydantic reads it
-from agentcore_mcp.config.environment import AGENT_VARIABLES, CA_BUNDLE, unfilled, value_of
 from agentcore_mcp.config.hosted import Server
 from agentcore_mcp.config.model import Table, did_you_mean
-from agentcore_mcp.errors import ConfigurationError, InvalidRequestError
-from agentcore_mcp.wire.ids import RuntimeArn
+from agentcore_mcp.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
 ToolName = Literal["invoke_agent", "call_agent_tool", "run_command", "stop_session", "list_agents", "read_output"]
 TOOL_NAMES: tuple[ToolName, ...] = get_args(ToolName)
@@ -107,28 +105,6 @@ class Settings(Table):
         if self.discovery is not None and self.discovery.allow is not None and self.server.auth is None:
             raise ValueError("discover.allow needs server.auth: without it, nobody knows who calls")
         return self
-
-    @classmethod
-    def of_one(cls, found: Mapping[str, tuple[str, str]], environ: Mapping[str, str]) -> Settings:
-        """Return the settings of one agent, as ``agent_settings`` found them.
-
-        Raises:
-            ConfigurationError: If no agent is named, or a value can't be one.
-        """
-        if "arn" not in found:
-            raise ConfigurationError(HOW_TO_CONFIGURE + unfilled(environ))
-        table: dict[str, Any] = {key: value for key, (value, _) in found.items()}
-        if "auth.token" in table:
-            table["auth"] = {"token": table.pop("auth.token")}
-        places = {key: f"{variable} (or {flag})" for key, (variable, flag) in AGENT_VARIABLES.items()}
-        places |= {key: by for key, (_, by) in found.items()}
-        places["auth"] = places["auth.token"]
-        try:
-            table["name"] = name_of(RuntimeArn.parse(table["arn"]))
-            settings = cls.model_validate({"agents": (table,)}, context=Place(variables=places))
-        except InvalidRequestError as error:
-            raise ConfigurationError(f"{places['arn']}: {error}") from error
-        return settings.trusting(value_of(environ, CA_BUNDLE))
 
     @property
     def ca_bundle(self) -> str | None:
