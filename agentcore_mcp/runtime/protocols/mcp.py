@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _MCP_SESSION = MCP[0].header.lower()
 # How MCP 2026-07-28 begins, and what was there before.
 _DISCOVER, _INITIALIZE = "server/discover", "initialize"
-_INTERNAL_ERROR, _METHOD_NOT_FOUND = -32603, -32601
+_INTERNAL_ERROR, _METHOD_NOT_FOUND, _UNSUPPORTED_VERSION = -32603, -32601, -32022
 # What is stored with a session; a longer negotiation is held again each time.
 _KEPT_MAX_CHARS = 4_000
 # What AgentCore makes of a server's 404, which is for an MCP session that it doesn't have.
@@ -73,6 +73,9 @@ class McpTransport(httpx2.AsyncBaseTransport):
         self.is_outdated = False
         self._route = route
         self._remembers = self.kept.get("method", "")
+        # Set unless the first message is under way.
+        self._discovered = anyio.Event()
+        self._discovered.set()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a message.
@@ -85,6 +88,8 @@ class McpTransport(httpx2.AsyncBaseTransport):
         body = await request.aread()
         message = json.loads(body)
         method = message.get("method")
+        if method == _INITIALIZE and (late := await self._discovered_late(message)) is not None:
+            return late
         if self._remembers and (remembered := self._remembered(method, message.get("id"))) is not None:
             return remembered
         self.failure = None
@@ -92,6 +97,9 @@ class McpTransport(httpx2.AsyncBaseTransport):
         if "session" in self.kept and method not in (_DISCOVER, _INITIALIZE):
             headers[_MCP_SESSION] = self.kept["session"]
         async with AsyncExitStack() as stack:
+            if method == _DISCOVER:
+                self._discovered = anyio.Event()
+                stack.callback(self._discovered.set)
             try:
                 sent = self._route.invoke(body, self.session_id, headers=headers)
                 invocation = await stack.enter_async_context(sent)
@@ -116,6 +124,22 @@ class McpTransport(httpx2.AsyncBaseTransport):
         self.is_outdated = self._remembers == _INITIALIZE and _SESSION_GONE in error.message
         status = error.status if isinstance(error, AgentRuntimeError) and error.status else 502
         return _answer(status, None, error={"code": _INTERNAL_ERROR, "message": error.message})
+
+    async def _discovered_late(self, message: dict[str, Any]) -> httpx2.Response | None:
+        """Wait for the answer to ``server/discover``; have a newer server asked anew, which is answered here.
+
+        An agent's cold start may exceed the 10 s after which the SDK's client takes a server for an older one.
+        """
+        if self._discovered.is_set():
+            return None
+        await self._discovered.wait()
+        supported = self.kept.get("result", {}).get("supportedVersions", [])
+        requested = message["params"]["protocolVersion"]
+        if self.kept.get("method") != _DISCOVER or requested in supported:
+            return None
+        self._remembers = _DISCOVER
+        error = {"code": _UNSUPPORTED_VERSION, "message": "it speaks a newer version"}
+        return _answer(200, message["id"], error=error | {"data": {"supported": supported, "requested": requested}})
 
     def _remembered(self, method: str, message_id: object) -> httpx2.Response | None:
         """Answer the first messages of a connection as the server did before."""

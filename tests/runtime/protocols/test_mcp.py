@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import httpx2
 import pytest
 from mcp import Client, MCPError
@@ -18,6 +19,7 @@ from agentcore_mcp.runtime.protocols.turn import Route
 from tests.support.aws import botocore_authorization, fake_session
 from tests.support.clients import ARN, REGION, SESSION_ID, client_of
 from tests.support.servers import LAST_CHUNK, Exchange, chunk, chunked, reply
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from mcp.types import CallToolResult
@@ -94,6 +96,46 @@ async def test_a_later_connection_goes_on_without_a_handshake() -> None:
     methods = [json.loads(request.body)["method"] for request in runtime.requests]
     assert methods == ["tools/call", "tools/list"]
     assert {request.header("Mcp-Session-Id") for request in runtime.requests} == {"their-session"}
+
+
+@pytest.mark.parametrize("supported", ["2026-07-28", "2025-11-25"])
+async def test_a_server_that_starts_slowly_is_not_taken_for_an_older_one(supported: str) -> None:
+    """The SDK's client sends ``initialize`` if ``server/discover`` has no answer after 10 s."""
+    asked, may_answer = anyio.Event(), anyio.Event()
+    server = Server(**{"server/discover": {"supportedVersions": [supported]}})
+    answers: dict[int, Any] = {}
+
+    async def slowly(exchange: Exchange) -> None:
+        asked.set()
+        await may_answer.wait()
+        await server(exchange)
+
+    async def post(http: httpx2.AsyncClient, number: int, method: str) -> None:
+        message = {"jsonrpc": "2.0", "id": number, "method": method, "params": {"protocolVersion": "2025-11-25"}}
+        answer = await http.post(line.url, json=message)
+        answers[number] = json.loads(answer.text.removeprefix("data: "))
+
+    async with client_of(slowly) as (client, runtime):
+        line = McpTransport(Route(client, ARN), SESSION_ID)
+        with anyio.fail_after(WAIT_S):
+            async with httpx2.AsyncClient(transport=line) as http, anyio.create_task_group() as tasks:
+                tasks.start_soon(post, http, 1, "server/discover")
+                await asked.wait()
+                tasks.start_soon(post, http, 2, "initialize")
+                await anyio.wait_all_tasks_blocked()
+                may_answer.set()
+            async with httpx2.AsyncClient(transport=line) as http:
+                await post(http, 3, "server/discover")
+
+    sent = [json.loads(request.body)["method"] for request in runtime.requests]
+    if supported == "2026-07-28":
+        assert sent == ["server/discover"]
+        assert answers[2]["error"]["code"] == -32022
+        assert answers[2]["error"]["data"] == {"supported": ["2026-07-28"], "requested": "2025-11-25"}
+        assert answers[3]["result"] == answers[1]["result"]
+    else:
+        assert sent[:2] == ["server/discover", "initialize"]
+        assert answers[2]["result"]["protocolVersion"] == "2025-11-25"
 
 
 async def test_an_mcp_session_that_the_server_does_not_have_is_told() -> None:
