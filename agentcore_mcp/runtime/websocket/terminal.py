@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from agentcore_mcp.runtime.retries import Retries
     from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket
 
-# What is sent again comes at once.
+# What is sent again comes at once, and is at least a prompt.
+_REPLAY_S = 5.0
 _REPLAY_SILENCE_S = 0.5
 # By so much of what came last, its place in what is sent again is found.
 _TAIL_BYTES = 4_096
@@ -127,7 +128,7 @@ class Terminal:
         shown = b""
         while len(shown) < SHELL_REPLAY_BYTES and not (to_prompt and marks.last(shown)[::2] == ("D", b"")):
             more = None
-            with anyio.move_on_after(_REPLAY_SILENCE_S):
+            with anyio.move_on_after(_REPLAY_SILENCE_S if shown else _REPLAY_S):
                 more = await self._next()
             if not more:
                 break
