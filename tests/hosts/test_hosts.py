@@ -99,12 +99,17 @@ def run(name: str, folder: Path, tool: str, arguments: dict[str, Any], *, interr
             sys.stdout.write((folder / "output").read_text("utf-8", "replace"))  # pytest shows it if the test fails
         sessions = httpx2.get(f"{agentcore.endpoint_url}/_local/sessions").json()
         wire = {side: messages_in(folder, side) for side in ("host", "server")}
-        return Seen(process.returncode, model.results, agentcore.requests(), sessions, left, wire)
+        return Seen(process.returncode, model.results, calls(agentcore), sessions, left, wire)
+
+
+def calls(agentcore: LocalAgentCore) -> list[RecordedRequest]:
+    """Return the requests that are for a session: not those by which the server finds out what the agent speaks."""
+    return [request for request in agentcore.requests() if request.session_id is not None]
 
 
 def answered(agentcore: LocalAgentCore) -> bool:
     """Tell whether the agent has begun to answer. Before that its session starts, and can't be stopped."""
-    return any(request.status for request in agentcore.requests())
+    return any(request.status for request in calls(agentcore))
 
 
 def server_in(folder: Path) -> Path:

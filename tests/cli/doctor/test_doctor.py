@@ -79,7 +79,7 @@ def test_an_agent_that_can_be_called_is_well(doctor: Doctor, local: LocalAgentCo
 
     assert failed(findings) == []
     assert findings["InvokeAgentRuntime"]["state"] == findings["InvokeAgentRuntimeCommand"]["state"] == "ok"
-    assert (findings["protocol"]["state"], findings["protocol"]["detail"][:14]) == ("skipped", "http (assumed:")
+    assert (findings["protocol"]["state"], findings["protocol"]["detail"]) == ("ok", "http (GetAgentRuntime)")
     mode = local.auth.get("mode", "none")
     said = {"none": "none: it answers anybody", "sigv4": "AWS credentials (SigV4)", "jwt": "OAuth tokens"}
     assert findings["authentication"]["detail"] == said[mode]
@@ -95,7 +95,7 @@ def test_nothing_is_run_unless_that_was_asked_for(doctor: Doctor, local: LocalAg
     tried = {request.operation for request in local.requests()[before:]}
 
     assert findings["InvokeAgentRuntime"]["state"] == "skipped"
-    assert tried <= {"StopRuntimeSession", "ProtectedResourceMetadata"}
+    assert tried <= {"StopRuntimeSession", "ProtectedResourceMetadata", "GetAgentRuntime"}
 
 
 def one_agent(url: str, **keys: str) -> str:
