@@ -78,17 +78,14 @@ async def stop_here(
     from agentcore_mcp.server.sessions import SessionNames
 
     opened, outcomes = OpenedSessions(), []
-    sessions = opened.all(agents=which)[::-1]
+    sessions = [] if names else opened.all(agents=which)[::-1]
     async with aclosing(Agents(settings)) as agents:
-        if names:
-            known, sessions = sessions, []
-            for name in names:
-                remembered = next((one for one in known if name in (one.session_id, one.called)), None)
-                if remembered is None:
-                    agent = (await agents.named(which[0] if which else "")).agent
-                    session_id = SessionNames().resolve(name, agent.arn, may_be_new=False)
-                    remembered = Opened(str(agent.arn), session_id, agent.name, name, "", 0, 0)
-                sessions.append(remembered)
+        for name in names:
+            if not (remembered := opened.all([name], which)[-1:]):
+                agent = (await agents.named(which[0] if which else "")).agent
+                session_id = SessionNames().resolve(name, agent.arn, may_be_new=False)
+                remembered = [Opened(str(agent.arn), session_id, agent.name, name, "", 0, 0)]
+            sessions += remembered
         configured = {str(target.agent.arn): target for target in await agents.all()}
         for session in sessions:
             outcome = {"session_id": session.session_id, "status": "stopped"}
