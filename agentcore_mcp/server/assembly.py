@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from mcp.server.request_state import RequestStateSecurity
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES
 from agentcore_mcp.server.arguments import ArgumentCheck
 from agentcore_mcp.server.hosted.accounts import Accounts
+from agentcore_mcp.server.hosted.store.keys import CANCELLED, EVERYBODY
 from agentcore_mcp.server.hosted.tracing import keep_baggage
 from agentcore_mcp.server.hosted.views import Views
 from agentcore_mcp.server.live.page import apps
@@ -49,9 +51,9 @@ class AgentCoreServer(MCPServer[ServerState]):
         views = Views(state.settings, state.policy, state.agents.detection.description_of)
         store = state.store
         confirmations = OneTimeCodec() if store is None else OneTimeCodec(lambda: state.key, store.once)
-        cancellations = Cancellations(None if store is None else store.tell_cancelled)
+        cancellations = Cancellations(None if store is None else partial(store.tell, EVERYBODY, CANCELLED))
         if store is not None:
-            store.on_cancelled = cancellations.cancel
+            store.heard[CANCELLED] = cancellations.cancel
         state.confirmations = confirmations
         accounts = Accounts(views.everything.tools)
         super().__init__(

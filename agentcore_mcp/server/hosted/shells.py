@@ -72,7 +72,7 @@ class Shells:
         self._owner, self._store = principal.key, store
         # By shell: which call has it, and what types into it here; with a store, that is told of all workers.
         self._held: dict[str, str] = {}
-        self._typed: dict[str, Callable[[str], None]] = {} if store is None else store.heard
+        self._typed: dict[str, Callable[[str], object]] = {} if store is None else store.heard
 
     @asynccontextmanager
     async def held(self, session: Session, shell: InShell, handle: str) -> AsyncIterator[None]:
@@ -119,7 +119,7 @@ class Shells:
         """Type a text into what runs in a shell; if nothing does any more, it is dropped."""
         key = self._key(session, name)
         if self._store is not None:
-            await self._store.tell(EVERYBODY, call=key, what=text)
+            await self._store.tell(EVERYBODY, key, text)
         elif key in self._typed:
             self._typed[key](text)
 

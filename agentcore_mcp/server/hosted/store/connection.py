@@ -53,8 +53,8 @@ class RedisStore:
     Attributes:
         worker: What this worker is known by.
         errors: How many operations failed, for metrics.
-        heard: What is told about a call that a message of another worker names, by the call's key.
-        on_cancelled: Is told which request was cancelled at another worker.
+        heard: What is told about what a message of another worker names: by a call's key or a shell's, or ``CANCELLED``
+            which request was cancelled.
     """
 
     def __init__(self, url: str) -> None:
@@ -86,8 +86,7 @@ class RedisStore:
         self._redis = Redis(connection_pool=pool)
         self.worker = secrets.token_hex(8)
         self.errors = 0
-        self.heard: dict[str, Callable[[Any], None]] = {}
-        self.on_cancelled: Callable[[str], object] | None = None
+        self.heard: dict[str, Callable[[str], object]] = {}
         self._scripts: dict[str, Any] = {}
 
     @asynccontextmanager
@@ -151,15 +150,11 @@ class RedisStore:
         async with self.reached() as redis:
             return bool(await redis.set(once_key(token), self.worker, nx=True, ex=_ONCE_S))
 
-    async def tell_cancelled(self, request: str) -> None:
-        """Tell all workers that a request was cancelled."""
-        await self.tell(EVERYBODY, cancelled=request)
-
-    async def tell(self, channel: str, **message: str) -> None:
+    async def tell(self, channel: str, about: str, what: str) -> None:
         """Send a message to the workers on a channel; a failure is logged, since nobody waits for it."""
         with noting("a message to other workers"):
             async with self.reached() as redis:
-                await redis.publish(channel, json.dumps(message))
+                await redis.publish(channel, json.dumps({"about": about, "what": what}))
 
     async def principals(self) -> list[Principal]:
         """Return the callers who have sessions, the last one to call last."""
@@ -178,15 +173,10 @@ class RedisStore:
                     await messages.subscribe(worker_key(self.worker), EVERYBODY)
                     async for message in messages.listen():
                         with noting_odd("a message"):
-                            self._take(json.loads(message["data"]))
+                            told = json.loads(message["data"])
+                            if (listener := self.heard.get(told["about"])) is not None:
+                                listener(told["what"])
             await asyncio.sleep(1)
-
-    def _take(self, message: dict[str, Any]) -> None:
-        if "cancelled" in message:
-            if self.on_cancelled is not None:
-                self.on_cancelled(message["cancelled"])
-        elif (listener := self.heard.get(message["call"])) is not None:
-            listener(message["what"])
 
     async def _stay_alive(self) -> None:
         while True:

@@ -124,7 +124,7 @@ class Follower:
 
     async def cancel(self) -> None:
         """Have the call ended by the worker that reads it."""
-        await self._store.tell(worker_key(self._record.worker), call=self._keys[0], what="cancel")
+        await self._store.tell(worker_key(self._record.worker), self._keys[0], "cancel")
 
     async def leave(self, call: Call) -> None:
         """Let a later request have the call, which goes on."""

@@ -10,6 +10,8 @@ PREFIX = "agentcore-mcp"
 PRINCIPALS = f"{PREFIX}:principals"
 # The channel that all workers listen on.
 EVERYBODY = f"{PREFIX}:everybody"
+# What a message is about that names a request which was cancelled.
+CANCELLED = "cancelled"
 SLOTS = f"{PREFIX}:slots:"
 # The slot of a session, from before it is opened until it is written down.
 OPENING = "opening:"

@@ -65,7 +65,7 @@ if ARGV[6] ~= '' then
 end
 local claim = redis.call('GET', KEYS[2])
 if claim then
-  local message = cjson.encode({{call = claim, what = ARGV[9]}})
+  local message = cjson.encode({{about = claim, what = ARGV[9]}})
   redis.call('PUBLISH', '{worker_key("")}' .. string.match(claim, '^%x+'), message)
 end
 """

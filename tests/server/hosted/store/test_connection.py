@@ -10,6 +10,7 @@ import pytest
 
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.server.hosted.store.connection import RedisStore, StoreError
+from agentcore_mcp.server.hosted.store.keys import CANCELLED, EVERYBODY
 from tests.support.redis import redis_server
 from tests.support.waiting import WAIT_S
 
@@ -30,7 +31,7 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 async def worker(redis: RedisServer) -> AsyncIterator[tuple[RedisStore, list[str]]]:
     """Run a worker that notes what it hears was cancelled, once it listens."""
     store, cancelled = RedisStore(redis.url), list[str]()
-    store.on_cancelled = cancelled.append
+    store.heard[CANCELLED] = cancelled.append
     async with store.running():
         await heard(store, cancelled, "first")
         yield store, cancelled
@@ -40,7 +41,7 @@ async def heard(teller: RedisStore, cancelled: list[str], request: str) -> None:
     """Tell it again until it is heard: Redis delivers a message only to those that listen already."""
     with anyio.fail_after(WAIT_S):
         while request not in cancelled:
-            await teller.tell_cancelled(request)
+            await teller.tell(EVERYBODY, CANCELLED, request)
             await anyio.sleep(0.02)
 
 
@@ -94,7 +95,8 @@ async def test_an_option_for_text_changes_no_answer(redis: RedisServer) -> None:
 
 async def test_what_no_version_of_this_writes_is_passed_over_and_all_else_goes_on(redis: RedisServer) -> None:
     async with worker(redis) as (here, cancelled), here.reached() as client:
-        for message in (b"no JSON", b"\xff", b"[]", b"5", b"{}", b'{"call": []}', b'{"call": "x"}', b"[" * 100_000):
+        odd = [b"no JSON", b"\xff", b"[]", b"5", b"{}", b'{"about": []}', b'{"about": "x"}', b"[" * 100_000]
+        for message in [*odd, b'{"about": "cancelled"}']:
             await client.publish("agentcore-mcp:everybody", message)
         await heard(here, cancelled, "after")
         for caller in ('["https://issuer.example", "alice", "app"]', "no JSON", '["alice"]', "5"):
