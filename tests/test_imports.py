@@ -9,7 +9,6 @@ really stay out is then seen in a fresh interpreter.
 from __future__ import annotations
 
 import ast
-import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.waiting import WAIT_S
+from tests.support.processes import printed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -284,9 +283,7 @@ def _import_all_but(*rooms: str) -> str:
 def _loaded_by(statements: str, *libraries: str) -> set[str]:
     """Run statements in a fresh interpreter and return which of the libraries they loaded."""
     script = f"{statements}\nimport sys\nprint(*(set({libraries!r}) & set(sys.modules)))"
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=WAIT_S, check=False)
-    assert run.returncode == 0, run.stderr
-    return set(run.stdout.split())
+    return set(printed(script)[0].split())
 
 
 @pytest.mark.parametrize("statement", ["import agentcore_mcp", "from agentcore_mcp import BedrockAgentCoreApp"])

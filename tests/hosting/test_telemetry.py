@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +12,8 @@ from starlette.datastructures import Headers
 
 from agentcore_mcp.hosting import BedrockAgentCoreApp
 from agentcore_mcp.hosting.telemetry import trace_context
+from tests.support.processes import printed
 from tests.support.serving import exchange, http_request, serving
-from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -91,9 +89,8 @@ def test_without_opentelemetry_a_handler_works_all_the_same() -> None:
         "from agentcore_mcp.hosting.telemetry import trace_context\n"
         "with trace_context(Headers({'baggage': 'a=1'})): print('worked')"
     )
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=WAIT_S, check=False)
 
-    assert run.stdout == "worked\n", run.stderr
+    assert printed(script)[0] == "worked\n"
 
 
 def test_with_a_propagator_that_is_not_installed_a_handler_works_all_the_same() -> None:
@@ -105,9 +102,7 @@ def test_with_a_propagator_that_is_not_installed_a_handler_works_all_the_same() 
         "    with trace_context(Headers({'baggage': 'a=1'})): print('worked')"
     )
     environ = {**os.environ, "OTEL_PROPAGATORS": "tracecontext,of-another-planet"}
-    run = subprocess.run(
-        [sys.executable, "-c", script], env=environ, capture_output=True, text=True, timeout=WAIT_S, check=False
-    )
+    worked, errors = printed(script, env=environ)
 
-    assert run.stdout == "worked\nworked\n", run.stderr
-    assert run.stderr.count("of-another-planet") == 1
+    assert worked == "worked\nworked\n"
+    assert errors.count("of-another-planet") == 1

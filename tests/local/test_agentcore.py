@@ -26,8 +26,7 @@ from agentcore_mcp.local.child import STOP_TIMEOUT_S
 from agentcore_mcp.local.sandbox.agent import LINE_MAX_BYTES
 from agentcore_mcp.wire.characters import visible
 from tests.support.agentcore import Boto, eventually, new_session_id
-from tests.support.processes import alive
-from tests.support.waiting import WAIT_S
+from tests.support.processes import alive, printed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -349,15 +348,14 @@ def test_its_environment_leads_clients_to_it_and_in(fixture: str, request: pytes
     local: LocalAgentCore = request.getfixturevalue(fixture)
     environ = {**os.environ, "AWS_SESSION_TOKEN": "somebody-elses", **local.environ()}
     before = len(local.requests())
-    ran = subprocess.run([sys.executable, "-c", ASK], env=environ, capture_output=True, timeout=WAIT_S, check=False)
 
-    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert printed(ASK, env=environ) == ("", "")
     assert [asked.status for asked in local.requests()[before:]] == [200] * (1 if fixture == "oauth" else 2)
 
 
 def test_importing_it_loads_nothing_heavy() -> None:
     code = "import sys; from agentcore_mcp import LocalAgentCore; print(*{m.partition('.')[0] for m in sys.modules})"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    loaded = printed(code)[0].split()
 
     assert "agentcore_mcp" in loaded
     assert not {"anyio", "botocore", "click", "httpx2", "jwt", "mcp", "pydantic", "starlette", "uvicorn"} & {*loaded}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import botocore.session
 import pytest
 from botocore.endpoint_provider import EndpointProvider
@@ -13,7 +10,7 @@ from botocore.loaders import create_loader
 from agentcore_mcp.errors import ConfigurationError
 from agentcore_mcp.runtime.endpoints import endpoint_for
 from agentcore_mcp.wire.ids import RuntimeArn
-from tests.support.waiting import WAIT_S
+from tests.support.processes import printed
 
 ARN = RuntimeArn("aws", "us-west-2", "123456789012", "demo-abcdefghij")
 
@@ -162,8 +159,4 @@ def test_the_standard_partition_needs_no_botocore() -> None:
         "print('botocore' in sys.modules)\n"
     )
 
-    out = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=WAIT_S
-    ).stdout
-
-    assert out.split() == ["False", "True"]
+    assert printed(code)[0].split() == ["False", "True"]

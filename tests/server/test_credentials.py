@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +21,10 @@ from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.credentials import Credentials
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.support.oauth import CLIENT_ID, CLIENT_SECRET, authorization_server
+from tests.support.processes import printed
 from tests.support.servers import Exchange, loopback_server, reply
 from tests.support.serving import serving
 from tests.support.tls import loopback_certificate
-from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -267,8 +266,5 @@ def test_before_the_first_call_nothing_is_loaded_read_run_or_asked(tmp_path: Pat
         "print(len([credentials.auth_for(agent) for agent in load({}, config=sys.argv[1]).settings.agents]))\n"
         "print('botocore' in sys.modules)\n"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, timeout=WAIT_S, check=False
-    )
 
-    assert (run.stdout.split(), run.stderr) == ([str(len(kinds)), "False"], "")
+    assert printed(script, str(path)) == (f"{len(kinds)}\nFalse\n", "")

@@ -1,13 +1,29 @@
-"""Which processes live."""
+"""Processes: what one prints, whether one lives, and what it holds."""
 
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
+
+from tests.support.waiting import WAIT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def printed(code: str, *arguments: str, env: Mapping[str, str] | None = None) -> tuple[str, str]:
+    """Run Python code in a fresh interpreter, and return what it writes to standard output and standard error."""
+    command = [sys.executable, "-c", code, *arguments]
+    run = subprocess.run(command, env=env, capture_output=True, text=True, timeout=WAIT_S, check=False)
+    assert run.returncode == 0, run.stderr
+    return run.stdout, run.stderr
 
 
 def alive(pid: int) -> bool:

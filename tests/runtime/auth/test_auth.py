@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import shlex
-import subprocess
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION
 from agentcore_mcp.runtime.client import RuntimeClient
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, fake_session
 from tests.support.clients import ARN, REGION, SESSION_ID, client_of
+from tests.support.processes import printed
 from tests.support.servers import Exchange, reply
 from tests.support.waiting import WAIT_S
 
@@ -369,11 +369,7 @@ def test_whoever_asks_for_the_log_of_botocore_gets_it() -> None:
         "print(logging.getLogger('botocore').level == logging.DEBUG)\n"
     )
 
-    out = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=WAIT_S
-    ).stdout
-
-    assert out.split() == ["True"]
+    assert printed(code)[0].split() == ["True"]
 
 
 def test_botocore_and_mcp_are_not_loaded_before_the_first_signature() -> None:
@@ -393,11 +389,7 @@ def test_botocore_and_mcp_are_not_loaded_before_the_first_signature() -> None:
     )
     environment = {"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY}
 
-    out = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=WAIT_S, env=environment
-    ).stdout
-
-    assert out.splitlines() == ["[]", "[]", "['botocore']"]
+    assert printed(code, env=environment)[0].splitlines() == ["[]", "[]", "['botocore']"]
 
 
 async def test_a_client_that_is_given_no_auth_signs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.waiting import WAIT_S
+from tests.support.processes import printed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,16 +78,9 @@ def told(home: Path, config: str, token: dict[str, str] | None, *arguments: str,
         "AWS_MAX_ATTEMPTS": "1",
         **({"AWS_PROFILE": profile} if profile else {}),
     }
-    done = subprocess.run(
-        [sys.executable, "-c", SIGN, *arguments],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=WAIT_S,
-        env=environment,
-    )
-    assert done.stderr == ""
-    return done.stdout.strip()
+    said, errors = printed(SIGN, *arguments, env=environment)
+    assert errors == ""
+    return said.strip()
 
 
 EXPIRED = {"startUrl": START_URL, "region": "eu-west-1", "accessToken": "s3cret", "expiresAt": "2020-01-01T00:00:00Z"}

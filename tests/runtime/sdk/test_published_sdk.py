@@ -5,25 +5,22 @@ The app serves ``/invocations``; AgentCore's front door, which turns the operati
 
 from __future__ import annotations
 
-import socket
-import threading
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import uvicorn
 
 from agentcore_mcp.errors import AgentError, ServiceError
 from agentcore_mcp.runtime.auth import NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
 from tests.support.clients import ARN, SESSION_ID
+from tests.support.serving import serving
 
 with warnings.catch_warnings():
     # The published package still defines a model in pydantic's old way, which is not for us to fix.
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     from bedrock_agentcore import BedrockAgentCoreApp
-from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -32,26 +29,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def serving(entrypoint: Callable[..., Any]) -> Iterator[str]:
+def published(entrypoint: Callable[..., Any]) -> Iterator[str]:
     app = BedrockAgentCoreApp()
     app.entrypoint(entrypoint)
 
     async def front_door(scope: Any, receive: Any, send: Any) -> None:
         await app({**scope, "path": "/invocations"}, receive, send)
 
-    # The socket listens before the server runs, so a request that comes too early waits in its queue.
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(front_door, log_level="error", ws="none", lifespan="off", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(WAIT_S)
-        listening.close()
-    assert not thread.is_alive()
+    with serving(front_door) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 async def ask(endpoint_url: str, payload: bytes, pieces: list[str]) -> str:
@@ -69,7 +55,7 @@ async def test_a_json_answer_and_the_session_the_agent_saw() -> None:
         return {"result": payload["prompt"].upper(), "session": context.session_id}
 
     pieces: list[str] = []
-    with serving(agent) as url:
+    with published(agent) as url:
         await ask(url, '{"prompt": "größe"}'.encode(), pieces)
 
     assert pieces == [f'{{"result": "GRÖSSE", "session": "{SESSION_ID}"}}']
@@ -77,7 +63,7 @@ async def test_a_json_answer_and_the_session_the_agent_saw() -> None:
 
 async def test_a_bare_string_is_a_json_string() -> None:
     pieces: list[str] = []
-    with serving(lambda payload: "just words") as url:
+    with published(lambda payload: "just words") as url:
         assert await ask(url, b"{}", pieces) == "application/json"
 
     assert pieces == ['"just words"']
@@ -90,7 +76,7 @@ async def test_a_stream_with_line_separators_that_are_no_line_ends() -> None:
         yield None
 
     pieces: list[str] = []
-    with serving(agent) as url:
+    with published(agent) as url:
         assert (await ask(url, b"{}", pieces)).startswith("text/event-stream")
 
     assert pieces == ['"one\u2028two\x85three"', '{"data": "four\\n"}', "null"]
@@ -102,7 +88,7 @@ async def test_an_error_in_the_middle_of_a_stream() -> None:
         raise KeyError("tool")
 
     pieces: list[str] = []
-    with serving(agent) as url, pytest.raises(AgentError) as caught:
+    with published(agent) as url, pytest.raises(AgentError) as caught:
         await ask(url, b"{}", pieces)
 
     assert pieces == ['"one"']
@@ -113,7 +99,7 @@ async def test_a_handler_that_raises_and_a_payload_that_is_no_json() -> None:
     def agent(payload: dict[str, Any]) -> str:
         raise ValueError("no such city")
 
-    with serving(agent) as url:
+    with published(agent) as url:
         with pytest.raises(ServiceError, match="no such city") as caught:
             await ask(url, b"{}", [])
         with pytest.raises(ServiceError, match="Invalid JSON") as refused:

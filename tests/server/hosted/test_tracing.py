@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -12,6 +10,7 @@ import httpx2
 
 from tests.support.hosted import VERSIONS, HostedServer
 from tests.support.mcp_hosts import http_server
+from tests.support.processes import printed
 from tests.support.servers import LoopbackServer, loopback_server
 from tests.support.tools import PREFIX, say_hello
 from tests.support.waiting import WAIT_S
@@ -134,10 +133,7 @@ anyio.run(main)
 
 
 def test_with_a_tracer_agentcore_gets_a_child_of_the_tools_span() -> None:
-    command = [sys.executable, "-c", _WITH_A_TRACER, OURS]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
-    assert run.returncode == 0, run.stderr
-    told = json.loads(run.stdout)
+    told = json.loads(printed(_WITH_A_TRACER, OURS)[0])
     spans = {span["name"]: span for span in told["spans"]}
     ours = spans["invoke_agent solo"]
 

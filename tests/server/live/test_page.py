@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -15,9 +13,9 @@ from agentcore_mcp.server.live.page import URI
 from tests.server.test_snapshots import CASES
 from tests.support.apps import app_host
 from tests.support.mcp_hosts import MODES
+from tests.support.processes import printed
 from tests.support.servers import loopback_server
 from tests.support.tools import data_of, say_hello, settings
-from tests.support.waiting import WAIT_S
 
 NOWHERE = "http://127.0.0.1:9"
 VSCODE = Implementation(name="Visual Studio Code", version="1.138.0")
@@ -114,4 +112,4 @@ def test_the_page_is_not_read_before_a_host_asks_for_it() -> None:
         create_server(load({}, runtime_arn=arn).settings)
         assert opened and not [name for name in opened if name.endswith("page.html")]
     """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=WAIT_S)
+    printed(code)
