@@ -18,8 +18,14 @@ from tests.support.processes import printed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Called and made by the clients alone.
-_NOT_FOR_USERS = {"Retries.after_answer", "Retries.after_failure", "Retries.after_upgrade", "RuntimeWebSocket.__init__"}
+# Called and made by the clients and the command alone.
+_NOT_FOR_USERS = {
+    "Retries.after_answer",
+    "Retries.after_failure",
+    "Retries.after_upgrade",
+    "RuntimeWebSocket.__init__",
+    "SigV4Auth.caller_identity",
+}
 
 # What annotations may name besides: the standard library's and httpx2's own.
 _OF_OTHERS = {
