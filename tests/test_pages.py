@@ -156,6 +156,6 @@ def test_the_handlers_of_the_page_about_hosting_answer(tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     with LocalAgentCore(app="handlers:app") as local:
         target = f"/runtimes/{local.agent_runtime_arn.replace('/', '%2F')}/invocations"
-        answer = httpx2.post(local.endpoint_url + target, content=json.dumps({"prompt": "hello"}))
+        answer = httpx2.post(local.endpoint_url + target, content=json.dumps({"prompt": "hello"}), timeout=WAIT_S)
 
     assert answer.json()["you said"] == "hello"

@@ -27,6 +27,7 @@ from agentcore_mcp.local.sandbox.agent import LINE_MAX_BYTES
 from agentcore_mcp.wire.characters import visible
 from tests.support.agentcore import Boto, eventually, new_session_id
 from tests.support.processes import alive, printed
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,7 @@ def _busy(boto: Boto) -> Iterator[tuple[list[int], Path]]:
 def test_it_answers_once_it_is_ready(local_agentcore: LocalAgentCore) -> None:
     assert local_agentcore.endpoint_url.startswith("http://127.0.0.1:")
     assert local_agentcore.agent_runtime_arn.startswith("arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/")
-    assert httpx2.get(f"{local_agentcore.endpoint_url}/ping").json() == {"status": "Healthy"}
+    assert httpx2.get(f"{local_agentcore.endpoint_url}/ping", timeout=WAIT_S).json() == {"status": "Healthy"}
 
 
 def test_stop_leaves_no_process_and_no_directory() -> None:

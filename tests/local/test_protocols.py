@@ -183,7 +183,7 @@ def test_boto3_gets_an_mcp_session_id_that_ends_with_the_session(local: LocalAge
         names = [tool["name"] for tool in events(listed)[-1]["result"]["tools"]]
         boto.stop(begun["runtimeSessionId"])
         headers = {MCP_SESSION_HEADER: begun["mcpSessionId"], "accept": accept}
-        ended = httpx2.post(url_of(local, agent), json=rpc("tools/list"), headers=headers)
+        ended = httpx2.post(url_of(local, agent), json=rpc("tools/list"), headers=headers, timeout=WAIT_S)
 
     assert names == ["add", "pid"]
     assert (ended.status_code, error_code(ended)) == (404, "ResourceNotFoundException")
@@ -226,10 +226,10 @@ async def test_callers_of_each_protocol_are_checked(auth: Any) -> None:
         payloads = {"a2a": a2a_message("hi"), "agui": agui_input("hi"), "mcp": INITIALIZE}
         for name, payload in payloads.items():
             url, accept = url_of(local, name), "application/json, text/event-stream"
-            refused = httpx2.post(url, json=payload, headers={"accept": accept})
-            card = httpx2.get(f"{url}/.well-known/agent-card.json")
+            refused = httpx2.post(url, json=payload, headers={"accept": accept}, timeout=WAIT_S)
+            card = httpx2.get(f"{url}/.well-known/agent-card.json", timeout=WAIT_S)
             if auth == "jwt":
-                answer = httpx2.post(url, json=payload, headers={"accept": accept, **good})
+                answer = httpx2.post(url, json=payload, headers={"accept": accept, **good}, timeout=WAIT_S)
                 status = answer.status_code
             else:
                 with boto_of(local, name) as boto:
@@ -237,7 +237,7 @@ async def test_callers_of_each_protocol_are_checked(auth: Any) -> None:
 
             assert refused.status_code == card.status_code == (401 if auth == "jwt" else 403)
             assert status == 200
-        async with httpx.AsyncClient(headers=good) as http:
+        async with httpx.AsyncClient(headers=good, timeout=WAIT_S) as http:
             if auth == "jwt":
                 resolved = await A2ACardResolver(http, url_of(local, "a2a")).get_agent_card()
                 assert resolved.supported_interfaces[0].url == url_of(local, "a2a")
@@ -302,7 +302,7 @@ def test_an_agent_that_already_runs_is_called_in_its_protocol() -> None:
 
 def _answers(port: int) -> bool:
     with suppress(httpx2.TransportError):
-        return httpx2.get(f"http://127.0.0.1:{port}/ping").is_success
+        return httpx2.get(f"http://127.0.0.1:{port}/ping", timeout=WAIT_S).is_success
     return False
 
 

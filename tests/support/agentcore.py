@@ -121,12 +121,12 @@ class Boto:
 
     def sessions(self) -> dict[str, dict[str, Any]]:
         """Return the local AgentCore's own list of sessions, by id."""
-        listing: list[dict[str, Any]] = httpx2.get(f"{self.endpoint_url}/_local/sessions").json()
+        listing: list[dict[str, Any]] = httpx2.get(f"{self.endpoint_url}/_local/sessions", timeout=WAIT_S).json()
         return {session["id"]: session for session in listing}
 
     def requests(self, session_id: str) -> list[dict[str, Any]]:
         """Return the local AgentCore's journal of one session, oldest first."""
-        journal: list[dict[str, Any]] = httpx2.get(f"{self.endpoint_url}/_local/requests").json()
+        journal: list[dict[str, Any]] = httpx2.get(f"{self.endpoint_url}/_local/requests", timeout=WAIT_S).json()
         return [entry for entry in journal if entry["session_id"] == session_id]
 
 

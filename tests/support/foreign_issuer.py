@@ -134,7 +134,7 @@ class ForeignIssuer:
 
 async def signed_in(url: str) -> dict[str, str]:
     """Be the browser: go where the authorization server leads, until it leads back to the client; return the query."""
-    async with httpx2.AsyncClient(trust_env=False) as browser:
+    async with httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as browser:
         for _ in range(10):
             answer = await browser.get(url)
             assert answer.is_redirect, f"{answer.status_code}: {answer.text}"
@@ -150,7 +150,7 @@ async def foreign_issuer(key: Key | None = None, **plan: Any) -> AsyncIterator[F
     keys = [_private_jwk(key or new_key("first"))]
     plan = {"clients": [APP, ROBOT], "keys": keys, "scopes": SCOPES, "granted": SCOPES} | plan
     process = await anyio.open_process(["node", "provider.mjs", json.dumps(plan)], cwd=FOLDER, stdin=PIPE, stderr=None)
-    async with process, httpx2.AsyncClient(trust_env=False) as http:
+    async with process, httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as http:
         assert process.stdout is not None
         lines = BufferedByteReceiveStream(process.stdout)
         try:

@@ -25,6 +25,7 @@ from agentcore_mcp.wire.headers import USER_HEADER
 from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.requests import invoke_request
 from tests.support.agentcore import FAKE_KEYS, Boto, error_code, new_session_id
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,11 +223,12 @@ def test_no_token_is_401_with_a_challenge_and_a_json_rpc_body(oauth: LocalAgentC
 
 
 def test_a_stranger_can_verify_the_issuers_tokens_by_its_discovery_document(oauth: LocalAgentCore) -> None:
-    discovery = httpx2.get(f"{oauth.auth['issuer']}/.well-known/openid-configuration").json()
+    discovery = httpx2.get(f"{oauth.auth['issuer']}/.well-known/openid-configuration", timeout=WAIT_S).json()
     answer = httpx2.post(
         discovery["token_endpoint"],
         auth=(oauth.auth["client_id"], oauth.auth["client_secret"]),
         data={"grant_type": "client_credentials", "scope": "mcp/invoke"},
+        timeout=WAIT_S,
     )
     token = answer.json()["access_token"]
     key = jwt.PyJWKClient(discovery["jwks_uri"]).get_signing_key_from_jwt(token)
@@ -278,7 +280,7 @@ def test_a_token_request_that_is_wrong_is_refused_as_rfc_6749_has_it(
         form = form | {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
     sent = authorization or ""
     headers = httpx2.Headers([] if sent in ("", "right") else [(b"Authorization", sent.encode("latin-1"))])
-    answer = httpx2.post(oauth.auth["token_endpoint"], data=form, headers=headers)
+    answer = httpx2.post(oauth.auth["token_endpoint"], data=form, headers=headers, timeout=WAIT_S)
 
     assert (answer.status_code, answer.json()["error"]) == (status, error)
     assert ("www-authenticate" in answer.headers) == (status == 401)
@@ -286,7 +288,7 @@ def test_a_token_request_that_is_wrong_is_refused_as_rfc_6749_has_it(
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "token"), ("POST", "jwks.json"), ("GET", "other")])
 def test_the_issuer_has_no_other_addresses(oauth: LocalAgentCore, method: str, path: str) -> None:
-    answer = httpx2.request(method, f"{oauth.auth['issuer']}/{path}")
+    answer = httpx2.request(method, f"{oauth.auth['issuer']}/{path}", timeout=WAIT_S)
 
     assert (answer.status_code, error_code(answer)) == (404, "UnknownOperationException")
 
@@ -302,7 +304,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_form_does_no_harm(oauth: Loca
 
 
 def test_without_tokens_there_is_no_issuer(signing: LocalAgentCore) -> None:
-    answer = httpx2.get(f"{signing.endpoint_url}/_local/oauth/jwks.json")
+    answer = httpx2.get(f"{signing.endpoint_url}/_local/oauth/jwks.json", timeout=WAIT_S)
 
     assert (answer.status_code, error_code(answer)) == (404, "UnknownOperationException")
 
@@ -324,7 +326,7 @@ async def _refusal(local: LocalAgentCore, auth: httpx2.Auth) -> ServiceError:
         with pytest.raises(ServiceError) as caught:
             async with client.run_command(local.agent_runtime_arn, "true", session_id=session_id):
                 pass
-    sessions = httpx2.get(f"{local.endpoint_url}/_local/sessions").json()
+    sessions = httpx2.get(f"{local.endpoint_url}/_local/sessions", timeout=WAIT_S).json()
     assert session_id not in [session["id"] for session in sessions]
     return caught.value
 
@@ -332,5 +334,8 @@ async def _refusal(local: LocalAgentCore, auth: httpx2.Auth) -> ServiceError:
 def _post(local: LocalAgentCore, headers: dict[str, str] | None = None) -> httpx2.Response:
     request = invoke_request(RuntimeArn.parse(local.agent_runtime_arn), b"{}", session_id=new_session_id())
     return httpx2.post(
-        local.endpoint_url + request.target, headers={**dict(request.headers), **(headers or {})}, content=request.body
+        local.endpoint_url + request.target,
+        headers={**dict(request.headers), **(headers or {})},
+        content=request.body,
+        timeout=WAIT_S,
     )

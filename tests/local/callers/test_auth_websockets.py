@@ -117,11 +117,11 @@ def test_without_a_token_the_handshake_is_answered_with_the_challenge(oauth: Loc
 
 def test_the_challenge_leads_to_the_issuer(oauth: LocalAgentCore, signing: LocalAgentCore) -> None:
     _, headers = _refusal(_address(oauth))
-    metadata = httpx2.get(headers["www-authenticate"].split('"')[1]).json()
+    metadata = httpx2.get(headers["www-authenticate"].split('"')[1], timeout=WAIT_S).json()
 
     assert metadata["authorization_servers"] == [oauth.auth["issuer"]]
     other = _address(signing).replace("ws:", "http:").removesuffix("/ws")
-    assert httpx2.get(f"{other}/invocations/.well-known/oauth-protected-resource").status_code == 404
+    assert httpx2.get(f"{other}/invocations/.well-known/oauth-protected-resource", timeout=WAIT_S).status_code == 404
 
 
 def test_an_error_and_a_cold_start_can_be_asked_for_here_too() -> None:

@@ -11,12 +11,13 @@ from agentcore_mcp.wire.headers import SESSION_HEADER
 from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.requests import command_request, invoke_request
 from tests.support.agentcore import Boto, eventually
+from tests.support.waiting import WAIT_S
 
 
 def test_an_invocation_goes_on_without_its_client(boto: Boto, session_id: str) -> None:
     request = invoke_request(RuntimeArn.parse(boto.arn), b'{"do": "stream"}', session_id=session_id)
     with httpx2.stream(
-        "POST", boto.endpoint_url + request.target, headers=dict(request.headers), content=request.body
+        "POST", boto.endpoint_url + request.target, headers=dict(request.headers), content=request.body, timeout=WAIT_S
     ) as answer:
         pieces = answer.iter_raw()
         next(pieces)
@@ -33,7 +34,7 @@ def test_a_command_goes_on_without_its_client(boto: Boto, session_id: str) -> No
     command = "mkfifo gate; echo ready; cat gate; head -c 1000000 /dev/zero; touch done"
     request = command_request(RuntimeArn.parse(boto.arn), command, session_id=session_id)
     with httpx2.stream(
-        "POST", boto.endpoint_url + request.target, headers=dict(request.headers), content=request.body
+        "POST", boto.endpoint_url + request.target, headers=dict(request.headers), content=request.body, timeout=WAIT_S
     ) as answer:
         next(answer.iter_raw())
 

@@ -14,6 +14,7 @@ from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.limits import COMMAND_MAX_CHARS, PAYLOAD_MAX_BYTES
 from agentcore_mcp.wire.requests import command_request
 from tests.support.agentcore import Boto, error_code, new_session_id
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +51,7 @@ def test_a_session_id_of_the_wrong_length_is_a_validation_error(lenient: Boto, o
 
 
 def test_a_stop_needs_a_session(boto: Boto) -> None:
-    answer = httpx2.post(f"{boto.endpoint_url}/runtimes/{_quoted(boto.arn)}/stopruntimesession")
+    answer = httpx2.post(f"{boto.endpoint_url}/runtimes/{_quoted(boto.arn)}/stopruntimesession", timeout=WAIT_S)
 
     assert answer.status_code == 400
     assert answer.headers["x-amzn-errortype"] == "ValidationException"
@@ -93,7 +94,7 @@ def test_a_command_outside_the_limits_is_a_validation_error(
     ids=lambda value: repr(value)[:30],
 )
 def test_a_command_body_of_another_shape_is_a_validation_error(boto: Boto, body: bytes, reason: str) -> None:
-    answer = httpx2.post(f"{boto.endpoint_url}/runtimes/{_quoted(boto.arn)}/commands", content=body)
+    answer = httpx2.post(f"{boto.endpoint_url}/runtimes/{_quoted(boto.arn)}/commands", content=body, timeout=WAIT_S)
 
     assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (400, "ValidationException")
     assert answer.json()["reason"] == reason
@@ -106,6 +107,7 @@ def test_a_stop_body_of_another_shape_is_a_validation_error(boto: Boto, session_
         f"{boto.endpoint_url}/runtimes/{_quoted(boto.arn)}/stopruntimesession",
         headers={SESSION_HEADER: session_id},
         content=body,
+        timeout=WAIT_S,
     )
 
     assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (400, "ValidationException")
@@ -115,7 +117,10 @@ def test_a_stop_body_of_another_shape_is_a_validation_error(boto: Boto, session_
 def test_a_stop_needs_no_client_token(boto: Boto, session_id: str, body: bytes) -> None:
     boto.run("true", session_id)
     url = f"{boto.endpoint_url}/runtimes/{_quoted(boto.arn)}/stopruntimesession"
-    statuses = [httpx2.post(url, headers={SESSION_HEADER: session_id}, content=body).status_code for _ in range(2)]
+    statuses = [
+        httpx2.post(url, headers={SESSION_HEADER: session_id}, content=body, timeout=WAIT_S).status_code
+        for _ in range(2)
+    ]
 
     assert statuses == [200, 404]
 
@@ -195,6 +200,7 @@ def test_a_payload_over_the_limit_is_refused_also_when_its_size_is_not_announced
         f"{boto.endpoint_url}/runtimes/{_quoted(boto.arn)}/invocations",
         headers={SESSION_HEADER: session_id},
         content=megabytes(),
+        timeout=WAIT_S,
     )
 
     assert answer.status_code == 400
@@ -212,7 +218,7 @@ def test_a_payload_over_the_limit_is_refused_also_when_its_size_is_not_announced
 )
 def test_what_is_no_operation_is_not_found(boto: Boto, method: str, path: str) -> None:
     """The last: an ARN with its slash unencoded is two segments, which is no path of this service."""
-    answer = httpx2.request(method, boto.endpoint_url + path)
+    answer = httpx2.request(method, boto.endpoint_url + path, timeout=WAIT_S)
 
     assert (answer.status_code, error_code(answer)) == (404, "UnknownOperationException")
 
@@ -225,7 +231,10 @@ def test_a_web_page_is_not_answered(boto: Boto, session_id: str, headers: dict[s
     """Any page in a browser can send such a request to a loopback port, and this one would run a command."""
     request = command_request(RuntimeArn.parse(boto.arn), "true", session_id=session_id)
     answer = httpx2.post(
-        boto.endpoint_url + request.target, headers=dict(request.headers) | headers, content=request.body
+        boto.endpoint_url + request.target,
+        headers=dict(request.headers) | headers,
+        content=request.body,
+        timeout=WAIT_S,
     )
 
     assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (403, "AccessDeniedException")

@@ -13,6 +13,7 @@ from agentcore_mcp.local.line.validation import check_members
 from agentcore_mcp.wire.headers import SESSION_HEADER, Member
 from agentcore_mcp.wire.operations import CARD, COMMAND, INVOKE, SHELL, SOCKET, STOP, Operation
 from tests.support.agentcore import Boto, error_code
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +62,7 @@ def test_everything_that_is_wrong_is_named_at_once(boto: Boto) -> None:
         _url(boto, INVOKE) + "?accountId=12",
         headers={SESSION_HEADER: "short", "Mcp-Name": "x" * 1025, "baggage": "x" * 8193},
         json={},
+        timeout=WAIT_S,
     )
     body = answer.json()
 
@@ -97,14 +99,14 @@ def test_boto3_reads_the_refusal_of_a_member(lenient: Boto, arguments: dict[str,
 
 
 def test_a_stop_without_a_session_says_that_it_is_missing(boto: Boto) -> None:
-    answer = httpx2.post(_url(boto, STOP))
+    answer = httpx2.post(_url(boto, STOP), timeout=WAIT_S)
 
     assert answer.json()["fieldList"] == [{"name": "runtimeSessionId", "message": "Member must not be null"}]
 
 
 @pytest.mark.parametrize("operation", [INVOKE, COMMAND, STOP], ids=lambda operation: operation.name)
 def test_every_answer_has_a_request_id_and_every_error_the_headers_of_aws(boto: Boto, operation: Operation) -> None:
-    answer = httpx2.post(_url(boto, operation), headers={SESSION_HEADER: "short"})
+    answer = httpx2.post(_url(boto, operation), headers={SESSION_HEADER: "short"}, timeout=WAIT_S)
 
     assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["x-amzn-requestid"])
     assert answer.headers["content-type"] == "application/json"

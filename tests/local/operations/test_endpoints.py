@@ -106,8 +106,10 @@ def test_method_path_query_and_body_reach_the_server_in_the_session_without_the_
 def test_a_refusal_has_its_code_in_a_header_and_an_empty_body(
     local: LocalAgentCore, endpoint: str, port: int, session_id: str, boto: Boto
 ) -> None:
-    unsigned = httpx2.get(endpoint, headers={PORT_HEADER: str(port)})
-    forged = httpx2.get(endpoint, headers=_signed(local, "GET", f"{endpoint}/other", {PORT_HEADER: str(port)}))
+    unsigned = httpx2.get(endpoint, headers={PORT_HEADER: str(port)}, timeout=WAIT_S)
+    forged = httpx2.get(
+        endpoint, headers=_signed(local, "GET", f"{endpoint}/other", {PORT_HEADER: str(port)}), timeout=WAIT_S
+    )
     refused = {
         "AccessDenied": (403, [unsigned, forged, _send(local, endpoint, 8443), _send(local, endpoint, "http")]),
         "ResourceNotFoundException": (404, [_send(local, f"{endpoint[:-4]}0000", port)]),
@@ -125,10 +127,10 @@ def test_a_token_is_asked_for_where_the_runtime_takes_tokens() -> None:
     with LocalAgentCore(auth="jwt", allowed_ports=ANY_PORT) as local:
         headers = {"Authorization": f"Bearer {local.token()}"}
         url = f"{local.endpoint_url}/runtimes/{local.agent_runtime_arn.replace('/', '%2F')}/invocations"
-        invoked = httpx2.post(url, headers=headers, json={"prompt": "hi"})
+        invoked = httpx2.post(url, headers=headers, json={"prompt": "hi"}, timeout=WAIT_S)
         endpoint = invoked.headers["x-amzn-bedrock-agentcore-runtime-session-endpoint-url"]
-        without = httpx2.get(endpoint)
-        with_it = httpx2.get(endpoint, headers=headers)
+        without = httpx2.get(endpoint, timeout=WAIT_S)
+        with_it = httpx2.get(endpoint, headers=headers, timeout=WAIT_S)
 
     assert (without.status_code, error_code(without), without.content) == (401, "AuthenticationRequired", b"")
     assert with_it.status_code == 424, "nothing listens, so the token was good"
@@ -172,7 +174,7 @@ def test_a_page_of_a_session_may_call_its_own_server_and_nothing_else(
     assert _send(local, f"{endpoint}/x", port, Origin=own).status_code == 200
     for origin in ("http://evil.example", "null", own.replace("127.0.0.1", "localhost")):
         assert _send(local, f"{endpoint}/x", port, Origin=origin).status_code == 403
-    assert httpx2.get(f"{own}/_local/sessions", headers={"Origin": own}).status_code == 403
+    assert httpx2.get(f"{own}/_local/sessions", headers={"Origin": own}, timeout=WAIT_S).status_code == 403
     assert _send(local, f"{endpoint}/x", port, Host="evil.example").status_code == 403
 
 

@@ -199,7 +199,7 @@ def test_the_operations_of_runtimes_do_not_ask_a_harness(local: LocalAgentCore, 
 
 def test_another_method_or_path_is_no_operation(local: LocalAgentCore) -> None:
     for method, path in (("GET", "/harnesses/invoke"), ("POST", "/harnesses"), ("POST", "/harnesses/invoke/")):
-        answer = httpx2.request(method, local.endpoint_url + path, trust_env=False)
+        answer = httpx2.request(method, local.endpoint_url + path, trust_env=False, timeout=WAIT_S)
         assert answer.headers["x-amzn-errortype"].startswith("UnknownOperationException")
 
 
@@ -217,8 +217,10 @@ def test_a_harness_with_oauth_is_asked_with_a_token_alone() -> None:
             with refused, client.invoke_harness(arn, "hi", auth=BearerAuth("not.a.token")):
                 pass
         url = f"{local.endpoint_url}/harnesses/invoke"
-        challenge = httpx2.post(url, params={"harnessArn": arn}, trust_env=False).headers["www-authenticate"]
-        metadata = httpx2.get(challenge.partition('"')[2].rstrip('"'), trust_env=False).json()
+        challenge = httpx2.post(url, params={"harnessArn": arn}, trust_env=False, timeout=WAIT_S).headers[
+            "www-authenticate"
+        ]
+        metadata = httpx2.get(challenge.partition('"')[2].rstrip('"'), trust_env=False, timeout=WAIT_S).json()
         assert metadata["authorization_servers"] == [local.auth["issuer"]]
 
 

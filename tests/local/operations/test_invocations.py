@@ -52,7 +52,7 @@ def test_a_streamed_piece_arrives_while_the_agent_still_waits_to_make_the_next(b
 
 def test_without_a_session_header_a_session_is_made_and_named(probe: LocalAgentCore, boto: Boto) -> None:
     url = probe.endpoint_url + invoke_request(RuntimeArn.parse(boto.arn), b"", session_id=new_session_id()).target
-    answer = httpx2.post(url, json={})
+    answer = httpx2.post(url, json={}, timeout=WAIT_S)
     session_id = answer.headers[SESSION_HEADER]
 
     assert answer.status_code == 200
@@ -83,7 +83,7 @@ def test_the_agent_gets_the_headers_of_the_model_and_the_custom_ones_and_no_othe
         },
     )
     sent = dict(request.headers) | {"Authorization": "Bearer stays-outside"}
-    answer = httpx2.post(probe.endpoint_url + request.target, headers=sent, content=request.body)
+    answer = httpx2.post(probe.endpoint_url + request.target, headers=sent, content=request.body, timeout=WAIT_S)
     seen = answer.json()["headers"]
 
     assert {name: seen.get(name.lower()) for name in sent} == sent | {
@@ -102,7 +102,7 @@ def test_headers_that_are_allowed_reach_the_agent_too_whichever_way_it_is_called
     with LocalAgentCore(app=PROBE, allowed_headers=allowed[:2]) as local:
         request = invoke_request(RuntimeArn.parse(local.agent_runtime_arn), b"{}", session_id=new_session_id())
         headers = dict(request.headers) | sent
-        answer = httpx2.post(local.endpoint_url + request.target, headers=headers, content=request.body)
+        answer = httpx2.post(local.endpoint_url + request.target, headers=headers, content=request.body, timeout=WAIT_S)
         url = local.endpoint_url.replace("http", "ws") + request.target.replace("/invocations", "/ws")
         with connect(url, additional_headers=headers | {"Content-Type": "text/plain"}) as socket:
             socket.send("hello")
@@ -186,7 +186,7 @@ def test_stopping_the_session_ends_an_invocation_that_waits(boto: Boto, session_
     """The client that waits is one of our own: boto3 would block this test's only thread."""
     request = invoke_request(RuntimeArn.parse(boto.arn), b'{"do": "stream"}', session_id=session_id)
     with httpx2.stream(
-        "POST", boto.endpoint_url + request.target, headers=dict(request.headers), content=request.body
+        "POST", boto.endpoint_url + request.target, headers=dict(request.headers), content=request.body, timeout=WAIT_S
     ) as answer:
         pieces = answer.iter_text()
         assert next(pieces) == 'data: "first"\n\n'
@@ -203,9 +203,9 @@ def test_what_is_in_a_header_need_not_be_ascii(boto: Boto, session_id: str) -> N
     request = invoke_request(
         RuntimeArn.parse(boto.arn), b"{}", session_id=session_id, user_id="Jürgen", headers={"traceparent": "→"}
     )
-    seen = httpx2.post(boto.endpoint_url + request.target, headers=request.raw_headers, content=request.body).json()[
-        "headers"
-    ]
+    seen = httpx2.post(
+        boto.endpoint_url + request.target, headers=request.raw_headers, content=request.body, timeout=WAIT_S
+    ).json()["headers"]
 
     assert answer["mcpSessionId"] == arrow
     assert seen["traceparent"] == arrow

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from agentcore_mcp.local.agentcore import LocalAgentCore
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,7 @@ def test_each_says_what_it_speaks_and_whose_tokens_it_takes(local: LocalAgentCor
     assert set(members.required_members) <= set(told["plain"]) <= {*members.members, "ResponseMetadata"}
     if local.settings.auth.mode == "jwt":
         authorizer = told["plain"]["authorizerConfiguration"]["customJWTAuthorizer"]
-        assert httpx2.get(authorizer["discoveryUrl"]).json()["issuer"] == local.auth["issuer"]
+        assert httpx2.get(authorizer["discoveryUrl"], timeout=WAIT_S).json()["issuer"] == local.auth["issuer"]
         assert authorizer["allowedClients"] == [local.auth["client_id"]]
     else:
         assert "authorizerConfiguration" not in told["plain"]

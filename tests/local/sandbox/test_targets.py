@@ -96,7 +96,11 @@ def test_stopping_a_session_breaks_off_what_a_shared_agent_does_for_it_and_for_n
         stopped, other = new_session_id(), new_session_id()
         request = invoke_request(RuntimeArn.parse(boto.arn), b'{"do": "drip"}', session_id=stopped)
         with httpx2.stream(
-            "POST", boto.endpoint_url + request.target, headers=dict(request.headers), content=request.body
+            "POST",
+            boto.endpoint_url + request.target,
+            headers=dict(request.headers),
+            content=request.body,
+            timeout=WAIT_S,
         ) as answer:
             pieces = answer.iter_text()
             next(pieces)
@@ -196,7 +200,7 @@ def test_several_agents_have_an_arn_each_and_share_nothing(tmp_path: Path) -> No
             assert plain.ask({}, session_id)["arguments"][1] == str(tmp_path)
             probe.run("touch file", session_id)
             assert mine.run("ls", session_id).stdout == ""
-            listed = httpx2.get(f"{local.endpoint_url}/_local/sessions").json()
+            listed = httpx2.get(f"{local.endpoint_url}/_local/sessions", timeout=WAIT_S).json()
             assert {(session["agent"], session["id"]) for session in listed} == {(name, session_id) for name in arns}
 
             mine.stop(session_id)

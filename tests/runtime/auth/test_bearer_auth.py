@@ -27,13 +27,13 @@ UNAUTHORIZED = reply("401 Unauthorized", b'{"message":"no"}', content_type="appl
 
 
 async def on_the_loop(server: LoopbackServer, auth: httpx2.Auth) -> httpx2.Response:
-    async with httpx2.AsyncClient(auth=auth, trust_env=False) as client:
+    async with httpx2.AsyncClient(auth=auth, trust_env=False, timeout=WAIT_S) as client:
         return await client.post(server.endpoint_url, content=BODY)
 
 
 async def blocking(server: LoopbackServer, auth: httpx2.Auth) -> httpx2.Response:
     def send() -> httpx2.Response:
-        with httpx2.Client(auth=auth, trust_env=False) as client:
+        with httpx2.Client(auth=auth, trust_env=False, timeout=WAIT_S) as client:
             return client.post(server.endpoint_url, content=BODY)
 
     return await asyncio.to_thread(send)
@@ -171,11 +171,11 @@ async def test_a_body_that_comes_in_pieces_is_sent_again_whole() -> None:
         yield b"two"
 
     def post(url: str) -> int:
-        with httpx2.Client(auth=BearerAuth(Numbered()), trust_env=False) as client:
+        with httpx2.Client(auth=BearerAuth(Numbered()), trust_env=False, timeout=WAIT_S) as client:
             return client.post(url, content=blocking_pieces(), headers={"Content-Length": "7"}).status_code
 
     async with loopback_server(accepting("token-2")) as server:
-        async with httpx2.AsyncClient(auth=BearerAuth(Numbered()), trust_env=False) as client:
+        async with httpx2.AsyncClient(auth=BearerAuth(Numbered()), trust_env=False, timeout=WAIT_S) as client:
             answer = await client.post(server.endpoint_url, content=pieces(), headers={"Content-Length": "7"})
         assert answer.status_code == 200
         assert await asyncio.to_thread(post, server.endpoint_url) == 200

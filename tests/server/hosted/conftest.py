@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.foreign_issuer import require_foreign_issuer
 from tests.support.issuer import TestIssuer, running_issuer
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -28,5 +29,5 @@ def issuer() -> Iterator[TestIssuer]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as http:
         yield http

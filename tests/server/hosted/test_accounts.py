@@ -42,7 +42,7 @@ async def lines_of(folder: Path, *calls: tuple[str, dict[str, Any], dict[str, An
                 assert process.stderr is not None
                 text = ""
                 try:
-                    async with httpx2.AsyncClient(trust_env=False) as http:
+                    async with httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as http:
                         while "\n" not in text:
                             text += (await process.stderr.receive()).decode()
                         server = HostedServer(json.loads(text)["message"].split()[-1], issuer, runtime, http)

@@ -664,7 +664,7 @@ async def test_a_page_of_another_server_on_this_machine_stops_no_sessions() -> N
     """Without tokens, programs on the machine are operators. A browser sends such a request without asking first."""
     async with (
         http_server("--runtime-arn", f"{PREFIX}/one-0123456789", env={}) as url,
-        httpx2.AsyncClient(trust_env=False) as http,
+        httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as http,
     ):
         stop = f"{url.removesuffix('/mcp')}/sessions/stop?all=true"
         answers = [await http.post(stop, headers=page) for page in ({}, {"Origin": "http://localhost:3000"})]
@@ -709,7 +709,7 @@ async def test_no_metadata_of_an_issuer_makes_the_server_fetch_from_elsewhere(tm
             {"deep": b"[" * 100_000},
         ):
             elsewhere = place
-            async with httpx2.AsyncClient(trust_env=False) as http:
+            async with httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as http:
                 tokens = Tokens(ServerAuth.model_validate({"issuers": [evil.endpoint_url]}), PUBLIC_URL, http)
                 token = jwt.encode({"iss": evil.endpoint_url}, new_key("x").private, "ES256", headers={"kid": "x"})
                 with pytest.raises(KeysUnavailableError):
@@ -731,7 +731,10 @@ async def test_what_an_attacker_writes_makes_no_line_of_the_log(tmp_path: Path) 
             f'[server]\npublic_url = "{PUBLIC_URL}"\nauth = {{ issuers = ["{issuer.endpoint_url}"] }}\n'
             f'[agents.one]\narn = "{PREFIX}/one-0123456789"\n'
         )
-        async with http_process("--config", str(config), env={}) as (url, process), httpx2.AsyncClient() as http:
+        async with (
+            http_process("--config", str(config), env={}) as (url, process),
+            httpx2.AsyncClient(timeout=WAIT_S) as http,
+        ):
             claims = {"iss": issuer.endpoint_url, "sub": forged}
             token = jwt.encode(claims, new_key("x").private, "ES256", headers={"kid": forged})
             for _ in range(2):

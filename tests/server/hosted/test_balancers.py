@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from tests.support.redis import RedisServer
     from tests.support.servers import Exchange
 
-pytestmark = pytest.mark.timeout(180)
-LIMIT_S = 150
+pytestmark = pytest.mark.timeout(330)
+LIMIT_S = 300
 CALLERS = 4
 PIECES = 5
 LONG_WORDS = 800

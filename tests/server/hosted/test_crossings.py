@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from tests.support.servers import Exchange
 
-LIMIT_S = 100
+LIMIT_S = 150
 LONG = "word " * 1_000
 
 

@@ -147,7 +147,7 @@ async def test_a_handed_over_call_is_read_on_and_answered_on_a_connection_that_i
         async with (
             loopback_server(agent) as runtime,
             http_process("--config", config_of(tmp_path, runtime), "--handoff-after", "1", env={}) as (url, process),
-            httpx2.AsyncClient(trust_env=False) as http,
+            httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as http,
         ):
             before = await call_tool(http, url, {"prompt": "hi"})
             process.send_signal(signal.SIGTERM)
@@ -166,7 +166,7 @@ async def test_a_handed_over_call_is_read_on_and_answered_on_a_connection_that_i
 async def test_a_handed_over_call_that_the_drain_ends_is_said_to_be_over_elsewhere(tmp_path: Path) -> None:
     agent = Agent()
     with redis_server(tmp_path) as redis, anyio.fail_after(WAIT_S):
-        async with loopback_server(agent) as runtime, httpx2.AsyncClient(trust_env=False) as http:
+        async with loopback_server(agent) as runtime, httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as http:
             config = config_of(tmp_path, runtime, drain_s=0.5, store=f'store = "{redis.url}"')
             flags = ("--config", config, "--handoff-after", "1")
             async with http_process(*flags, env={}) as (url, ending), http_process(*flags, env={}) as (other, _):

@@ -44,7 +44,7 @@ async def test_the_tokens_of_a_person_and_of_a_program_are_good_for_a_call(
         for token in (await issuer.user_token(url, INVOKE), await issuer.program_token(url, INVOKE)):
             headers = {"Authorization": f"Bearer {token}"}
             async with (
-                httpx2.AsyncClient(headers=headers, trust_env=False) as http,
+                httpx2.AsyncClient(headers=headers, trust_env=False, timeout=WAIT_S) as http,
                 Client(streamable_http_client(url, http_client=http), mode=mode) as client,
             ):
                 result = await client.call_tool("invoke_agent", {"prompt": "count to 3"})
@@ -59,7 +59,7 @@ async def test_a_request_without_a_token_is_told_where_one_comes_from(
     async with (
         foreign_issuer() as issuer,
         resource_server(tmp_path, local_agentcore, issuer.url) as url,
-        httpx2.AsyncClient(trust_env=False) as http,
+        httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as http,
     ):
         refused = await post(url, None, ASK)
         challenge = dict(re.findall(r'(\w+)="([^"]*)"', refused.headers["www-authenticate"]))

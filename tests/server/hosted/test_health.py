@@ -29,7 +29,10 @@ async def test_a_server_answers_probes_by_any_name_and_says_when_it_drains(tmp_p
 
     config = tmp_path / "config.toml"
     with anyio.fail_after(WAIT_S):
-        async with loopback_server(never) as runtime, httpx2.AsyncClient(trust_env=False, headers=ELSEWHERE) as http:
+        async with (
+            loopback_server(never) as runtime,
+            httpx2.AsyncClient(trust_env=False, headers=ELSEWHERE, timeout=WAIT_S) as http,
+        ):
             config.write_text(
                 '[server]\ndrain = 60\n[agents.one]\narn = "arn:aws:bedrock-agentcore:us-east-1:123456789012:runtime/'
                 f'one-0123456789"\nendpoint_url = "{runtime.endpoint_url}"\nauth = {{ none = true }}\n',

@@ -44,7 +44,7 @@ class Scraped:
 
 
 async def scrape(port: int) -> Scraped:
-    async with httpx2.AsyncClient(trust_env=False) as http:
+    async with httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as http:
         return Scraped((await http.get(f"http://127.0.0.1:{port}/metrics")).text)
 
 
@@ -208,7 +208,7 @@ async def test_a_call_that_any_worker_follows_is_counted_by_the_one_that_reads_i
     port = free_port()
     config = tmp_path / "config.toml"
     with redis_server(tmp_path) as redis, anyio.fail_after(WAIT_S):
-        async with loopback_server(answer) as runtime, httpx2.AsyncClient(trust_env=False) as http:
+        async with loopback_server(answer) as runtime, httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as http:
             config.write_text(
                 f'handoff_after = 1\n[server]\nstore = "{redis.url}"\n[agents.one]\narn = "{PREFIX}/one-0123456789"\n'
                 f'endpoint_url = "{runtime.endpoint_url}"\nauth = {{ none = true }}\n',
@@ -236,7 +236,7 @@ async def _asked(url: str, count: int) -> int:
     """Ask the agent that often, each time on a new connection; return how many answers were good."""
     good = 0
     for _ in range(count):
-        async with httpx2.AsyncClient(trust_env=False) as http:
+        async with httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as http:
             server = HostedServer(url, None, None, http)  # type: ignore[arg-type] # neither is asked for anything
             answer = await server.call("invoke_agent", {"prompt": "hi"}, None)
             good += not message(answer)["result"].get("isError")

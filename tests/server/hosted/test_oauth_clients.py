@@ -89,7 +89,7 @@ async def test_the_python_sdk_signs_in_and_widens_what_it_may_do(
         oauth = OAuthClientProvider(url, metadata, kept, kept.open, kept.returned)
         with anyio.fail_after(WAIT_S):
             async with (
-                httpx2.AsyncClient(auth=oauth, trust_env=False) as http,
+                httpx2.AsyncClient(auth=oauth, trust_env=False, timeout=WAIT_S) as http,
                 Client(streamable_http_client(url, http_client=http), mode=mode) as mcp,
             ):
                 asked = await mcp.call_tool("invoke_agent", {"prompt": "count to 3"})

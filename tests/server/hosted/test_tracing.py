@@ -66,7 +66,7 @@ async def test_without_a_tracer_the_callers_trace_is_passed_on_if_it_is_valid(tm
         async with (
             loopback_server(say_hello) as runtime,
             http_server("--config", _config(tmp_path, runtime), env={}) as url,
-            httpx2.AsyncClient(trust_env=False) as http,
+            httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as http,
         ):
             server = HostedServer(url, None, runtime, http)  # type: ignore[arg-type] # no token, no issuer
             for tool in ("invoke_agent", "run_command"):
@@ -94,7 +94,7 @@ async def test_configured_headers_win(tmp_path: Path) -> None:
             http_server(
                 "--config", _config(tmp_path, runtime, f'headers = {{ TraceParent = "{OTHER}" }}'), env={}
             ) as url,
-            httpx2.AsyncClient(trust_env=False) as http,
+            httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as http,
         ):
             server = HostedServer(url, None, runtime, http)  # type: ignore[arg-type] # no token, no issuer
             sent = await _call(server, "invoke_agent", traceparent=OURS, tracestate="vendor=1")

@@ -12,6 +12,7 @@ from agentcore_mcp.server.live.page import html
 from tests.support.mcp_hosts import http_server
 from tests.support.servers import loopback_server
 from tests.support.tools import PREFIX, data_of, slow_agent
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,7 @@ ENV = {"AGENTCORE_RUNTIME_ARN": f"{PREFIX}/solo-0123456789"}
 
 
 async def test_the_page_is_the_app_that_may_also_ask_its_own_server() -> None:
-    async with http_server("--ui", env=ENV) as url, httpx2.AsyncClient() as http:
+    async with http_server("--ui", env=ENV) as url, httpx2.AsyncClient(timeout=WAIT_S) as http:
         found = await http.get(url.replace("/mcp", "/ui"))
         posted = await http.post(url.replace("/mcp", "/ui"))
         rebound = await http.get(url.replace("/mcp", "/ui"), headers={"Host": "example.com"})
@@ -35,7 +36,7 @@ async def test_the_page_is_the_app_that_may_also_ask_its_own_server() -> None:
 
 
 async def test_without_the_flag_there_is_no_page() -> None:
-    async with http_server(env=ENV) as url, httpx2.AsyncClient() as http:
+    async with http_server(env=ENV) as url, httpx2.AsyncClient(timeout=WAIT_S) as http:
         found = await http.get(url.replace("/mcp", "/ui"))
 
     assert found.status_code == 404

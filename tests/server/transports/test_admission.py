@@ -60,7 +60,7 @@ BAD += ["localhost@evil.example", "", "::1", "127.0.0.1.evil.com:80", "localhost
 async def test_names_of_the_server_get_in_with_any_port_or_their_own_and_no_other_name_does() -> None:
     hosts, origins = {}, {}
     allowed = ("mcp.example.com", "other.example:8443")
-    async with served(host="127.0.0.2", allowed_hosts=allowed) as url, httpx2.AsyncClient() as client:
+    async with served(host="127.0.0.2", allowed_hosts=allowed) as url, httpx2.AsyncClient(timeout=WAIT_S) as client:
 
         async def status(name: bytes, value: str) -> int:
             return (await client.post(url, content=PING, headers={name: value.encode()})).status_code
@@ -103,7 +103,7 @@ async def test_a_request_with_two_lengths_is_refused_and_what_follows_is_not_rea
 
 
 async def test_a_body_of_more_than_4_mib_and_a_head_of_more_than_256_kib_are_refused() -> None:
-    async with served() as url, httpx2.AsyncClient(headers=HEADERS) as client:
+    async with served() as url, httpx2.AsyncClient(headers=HEADERS, timeout=WAIT_S) as client:
         bodies = [await client.post(url, content=PING.ljust(4 * 2**20 + more)) for more in (0, 1)]
         async with connection(url) as stream:
             await stream.send(HEAD + b"X-Long: " + b"a" * 2**18)
@@ -146,7 +146,7 @@ async def test_a_request_that_does_not_arrive_in_time_is_given_up_and_is_no_news
                 async for _ in stream:
                     pass
             tasks.cancel_scope.cancel()
-        async with httpx2.AsyncClient(headers=HEADERS) as client:
+        async with httpx2.AsyncClient(headers=HEADERS, timeout=WAIT_S) as client:
             answered = await client.post(url, content=PING)
 
     assert answered.status_code == 200

@@ -105,7 +105,10 @@ async def test_requests_without_a_session_of_the_server_are_answered() -> None:
         ({"Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list", **foreign}, "tools/list", {"_meta": META}),
         (foreign, "initialize", INITIALIZE),
     ]
-    async with http_server("--runtime-arn", ARN, env={}) as url, httpx2.AsyncClient(headers=ACCEPT) as client:
+    async with (
+        http_server("--runtime-arn", ARN, env={}) as url,
+        httpx2.AsyncClient(headers=ACCEPT, timeout=WAIT_S) as client,
+    ):
         for number, (headers, method, params) in enumerate(asked):
             body = {"jsonrpc": "2.0", "id": number, "method": method, **({} if params is None else {"params": params})}
             answered = message(await client.post(url, json=body, headers=headers))
@@ -122,7 +125,7 @@ async def test_a_client_that_wants_to_go_on_from_an_event_gets_a_stream() -> Non
     with anyio.fail_after(WAIT_S):
         async with (
             http_server("--runtime-arn", ARN, env={}) as url,
-            httpx2.AsyncClient() as client,
+            httpx2.AsyncClient(timeout=WAIT_S) as client,
             client.stream("GET", url, headers=asked) as answer,
         ):
             assert answer.status_code == 200

@@ -105,7 +105,7 @@ async def test_no_worker_outlives_its_parent(config: Path, how: str) -> None:
         await until(lambda: not any(map(alive, workers)))
         with anyio.fail_after(WAIT_S):
             assert await process.wait() == (-number if how == "SIGKILL" else 0)
-        async with httpx2.AsyncClient(trust_env=False) as client:
+        async with httpx2.AsyncClient(trust_env=False, timeout=WAIT_S) as client:
             with pytest.raises(httpx2.ConnectError):
                 await client.post(url, json=PING)
 
