@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
@@ -86,16 +87,19 @@ class Ledger:
             InvalidRequestError: If another call is answering it.
         """
         pauses = session.pauses
-        if pauses and not await self.book.claim(session):
-            raise InvalidRequestError(
-                "another call is answering what the agent waits for; wait for that call's result, then ask again"
-            )
+        # A task, for a call that is cancelled meanwhile to know whether it has claimed them.
+        claim = asyncio.create_task(self.book.claim(session)) if pauses else None
         try:
+            if claim is not None and not await asyncio.shield(claim):
+                raise InvalidRequestError(
+                    "another call is answering what the agent waits for; wait for that call's result, then ask again"
+                )
             yield pauses
         finally:
-            if pauses and session.pauses is pauses:
+            if claim is not None and session.pauses is pauses:
                 with anyio.CancelScope(shield=True):
-                    await self.book.left(session, pauses, session.kept)
+                    if await claim:
+                        await self.book.left(session, pauses, session.kept)
 
     async def answered(self, call: Call, session_id: str, request_id: str | None) -> None:
         """Note what the service answers a call with: AWS's id of the request that it became, and the session.

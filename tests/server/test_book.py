@@ -13,6 +13,7 @@ from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.book import MAX_SESSIONS, MemoryBook
 from agentcore_mcp.server.hosted.store.book import RedisBook
 from agentcore_mcp.server.hosted.store.connection import RedisStore
+from agentcore_mcp.server.ledger import Ledger
 from agentcore_mcp.server.sessions import Session
 from agentcore_mcp.server.stops import Stops
 from agentcore_mcp.wire.limits import IDLE_TIMEOUT_S, SESSION_LIFETIME_S
@@ -20,6 +21,7 @@ from agentcore_mcp.wire.pauses import Pause
 from tests.support.principals import ALICE, OTHERS
 from tests.support.redis import redis_server
 from tests.support.tools import SESSION, settings
+from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -106,6 +108,47 @@ async def test_what_an_agent_waits_for_is_claimed_by_one_call_until_it_is_left(
     assert not await book.claim(second)
     await book.left(first, [QUESTION], {})
     assert await book.claim(second)
+
+
+async def test_a_question_that_was_answered_meanwhile_is_not_answered_again(book: Book, target: Target) -> None:
+    """A call may have read it before, and claim it after the one that answered it was let through."""
+    first = await book.used(Session(SESSION, target))
+    await book.left(first, [QUESTION], {})
+    second = await book.used(Session(SESSION, target))
+    read = second.pauses
+
+    assert await book.claim(first)
+    await book.left(first, (), {})
+
+    assert second.pauses is not read or not await book.claim(second)
+
+
+async def test_a_call_that_is_cancelled_while_it_claims_a_question_leaves_it_to_the_next(target: Target) -> None:
+    claimed, go_on = asyncio.Event(), asyncio.Event()
+
+    class FarBook(MemoryBook):
+        async def claim(self, session: Session) -> bool:
+            result = await super().claim(session)
+            claimed.set()
+            await go_on.wait()
+            return result
+
+    ledger = Ledger(FarBook())
+    session = await ledger.book.used(Session(SESSION, target))
+    await ledger.book.left(session, [QUESTION], {})
+
+    async def answer() -> Sequence[Pause]:
+        async with ledger.answering(session) as pauses:
+            return pauses
+
+    async with asyncio.timeout(WAIT_S):
+        call = asyncio.create_task(answer())
+        await claimed.wait()
+        call.cancel()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert await answer() == [QUESTION]
 
 
 async def test_sessions_are_listed_by_their_last_use(book: Book, target: Target, clock: list[float]) -> None:

@@ -93,7 +93,9 @@ elseif not repeated then
 end
 return 0
 """
+# A question that was answered since it was read is no more to be answered.
 _CLAIM = f"""{_SAME}
+if redis.call('HGET', session, 'pauses') ~= ARGV[5] then return 0 end
 local since = redis.call('HGET', session, 'claimed_at')
 if since and not repeated and ARGV[4] - since < {SYNCHRONOUS_MAX_S} then return 0 end
 redis.call('HSET', session, 'did', did, 'claimed_at', ARGV[4])
@@ -167,15 +169,14 @@ class RedisBook:
 
     async def claim(self, session: Session) -> bool:
         """Claim them. A worker that dies leaves its claim behind for as long as an answer may be in coming."""
-        return bool(await self._run(_CLAIM, session, self._now()))
+        return bool(await self._run(_CLAIM, session, self._now(), _written(session.pauses)))
 
     async def left(self, session: Session, pauses: Sequence[Pause], kept: Mapping[str, Any]) -> None:
         """Write it down if it has changed."""
         if pauses or session.pauses or kept != session.kept:
             session.pauses, session.kept = pauses, dict(kept)
-            written = json.dumps([asdict(pause) for pause in pauses]), json.dumps(session.kept)
             with noting(f"where the conversation in session {session.session_id} was left"):
-                await self._run(_LEFT, session, *written)
+                await self._run(_LEFT, session, _written(pauses), json.dumps(session.kept))
 
     async def stopping(self, session: Session, change: int) -> None:
         """Count it.
@@ -223,6 +224,10 @@ class RedisBook:
             return await self._store.run(script, keys, "", *args)
         with slot.giving_back(giving_back) as slots:
             return await self._store.run(script, keys + slots, slot.holder, *args)
+
+
+def _written(pauses: Sequence[Pause]) -> str:
+    return json.dumps([asdict(pause) for pause in pauses])
 
 
 def _fields(found: dict[bytes, bytes] | list[bytes]) -> dict[str, str]:
