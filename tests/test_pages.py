@@ -126,7 +126,6 @@ def test_the_two_commands_of_the_readme_lead_to_one_s_own_agent_in_a_host(tmp_pa
     assert [agent["arn"] for agent in config["agents"].values()] == [ARN]
 
 
-@pytest.mark.timeout(120)
 def test_the_lines_about_a_terminal_do_what_they_say(tmp_path: Path) -> None:
     """Those about an agent; the ones that set things up are the README's, too."""
     lines = [text for text in blocks(ROOT / "docs/terminal.md", "sh") if re.search(r"-mcp (invoke|run|doctor)", text)]

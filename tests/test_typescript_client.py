@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "typescript"
 # Under --timeout's patience, installing counts as part of the first test.
-pytestmark = [pytest.mark.timeout(INSTALL_LIMIT_S + WAIT_S), pytest.mark.usefixtures("sdk")]
+pytestmark = [pytest.mark.timeout(INSTALL_LIMIT_S + 3 * WAIT_S), pytest.mark.usefixtures("sdk")]
 
 SESSION_ID = "typescript-sdk-session-0123456789abcdef"
 CANCELLED_ASK = "typescript-sdk-cancelled-ask-0123456789"
@@ -55,7 +55,7 @@ async def host(transport: str, runtime: LocalAgentCore, *calls: dict[str, Any]) 
             "node", "client.mjs", json.dumps(plan), cwd=FOLDER, stdin=DEVNULL, stdout=PIPE
         )
         try:
-            output, _ = await asyncio.wait_for(node.communicate(), WAIT_S)
+            output, _ = await asyncio.wait_for(node.communicate(), 2 * WAIT_S)
         finally:
             if node.returncode is None:
                 node.kill()

@@ -12,7 +12,7 @@ import { GlobalWindow } from "happy-dom";
 import { readFile } from "node:fs/promises";
 import { gunzipSync } from "node:zlib";
 
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 45_000;
 const MIME = "text/html;profile=mcp-app";
 const ENDED = /Done|Failed|Not allowed|Ended|waits for your answer/;
 

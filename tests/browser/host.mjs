@@ -11,7 +11,7 @@ import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 45_000;
 const MIME = "text/html;profile=mcp-app";
 // What hosts allow the page, by the specification; its own policy allows less.
 const POLICY =

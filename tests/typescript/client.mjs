@@ -10,8 +10,8 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
-const CALL_LIMIT_MS = 20_000;
-const UPSTREAM_CLOSED_LIMIT_MS = 5_000;
+const CALL_LIMIT_MS = 45_000;
+const UPSTREAM_CLOSED_LIMIT_MS = 30_000;
 
 const plan = JSON.parse(process.argv[2]);
 const transport = plan.url

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.local.agentcore import LocalAgentCore
 
-pytestmark = [pytest.mark.timeout(INSTALL_LIMIT_S + 60), pytest.mark.usefixtures("oidc_provider")]
+pytestmark = [pytest.mark.timeout(INSTALL_LIMIT_S + 3 * WAIT_S), pytest.mark.usefixtures("oidc_provider")]
 
 INVOKE, COMMAND = "agentcore:invoke", "agentcore:command"
 ASK = call_body("invoke_agent", {"prompt": "count to 3"})
