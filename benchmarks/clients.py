@@ -14,8 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentcore_mcp.runtime import RuntimeClient
-from agentcore_mcp.runtime.auth import NoAuth
+from agentcore_mcp.runtime import NoAuth, RuntimeClient
 from agentcore_mcp.wire.eventstream import CommandDecoder, ContentDelta, encode_command_event
 from benchmarks.far_side import ARN, EVENT_TEXT, SESSION_ID, allow_many_connections, encode_sse, far_side
 from benchmarks.peers import MissingPeerError, python_of

@@ -84,8 +84,7 @@ class Ours:
     """`RuntimeClient`."""
 
     def __init__(self, url: str, read_timeout_s: float | None) -> None:
-        from agentcore_mcp.runtime import RuntimeClient
-        from agentcore_mcp.runtime.auth import NoAuth
+        from agentcore_mcp.runtime import NoAuth, RuntimeClient
 
         limits: dict[str, Any] = {"read_timeout_s": read_timeout_s} if read_timeout_s else {}
         self._runner = asyncio.Runner()

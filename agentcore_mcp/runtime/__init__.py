@@ -24,18 +24,14 @@ if TYPE_CHECKING:
         WebSocketClosedError as WebSocketClosedError,
         WrongProtocolError as WrongProtocolError,
     )
-    from agentcore_mcp.runtime.auth import (
-        BearerAuth as BearerAuth,
-        ClientCredentials as ClientCredentials,
-        CognitoPassword as CognitoPassword,
-        ConfiguredSession as ConfiguredSession,
-        NoAuth as NoAuth,
-        SigV4Auth as SigV4Auth,
-        Token as Token,
-        TokenCommand as TokenCommand,
-        TokenFile as TokenFile,
-        TokenSource as TokenSource,
-    )
+    from agentcore_mcp.runtime.auth.authorization import NoAuth as NoAuth
+    from agentcore_mcp.runtime.auth.bearer import BearerAuth as BearerAuth
+    from agentcore_mcp.runtime.auth.cognito import CognitoPassword as CognitoPassword
+    from agentcore_mcp.runtime.auth.oauth import ClientCredentials as ClientCredentials
+    from agentcore_mcp.runtime.auth.roles import ConfiguredSession as ConfiguredSession
+    from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth as SigV4Auth
+    from agentcore_mcp.runtime.auth.token_command import TokenCommand as TokenCommand
+    from agentcore_mcp.runtime.auth.tokens import Token as Token, TokenFile as TokenFile, TokenSource as TokenSource
     from agentcore_mcp.runtime.blocking.bodies import (
         BlockingCommandRun as BlockingCommandRun,
         BlockingInvocation as BlockingInvocation,
@@ -89,8 +85,14 @@ __getattr__, __dir__, __all__ = lazy_names(
         "agentcore_mcp.errors": "AgentCoreError AgentError AgentRuntimeError AuthProblem ConfigurationError "
         "ConnectError CredentialsError InvalidRequestError ProtocolError ResponseTimeoutError ServiceError "
         "StreamInterruptedError TransportError WebSocketClosedError WrongProtocolError",
-        "agentcore_mcp.runtime.auth": "BearerAuth ClientCredentials CognitoPassword ConfiguredSession NoAuth "
-        "SigV4Auth Token TokenCommand TokenFile TokenSource",
+        "agentcore_mcp.runtime.auth.authorization": "NoAuth",
+        "agentcore_mcp.runtime.auth.bearer": "BearerAuth",
+        "agentcore_mcp.runtime.auth.cognito": "CognitoPassword",
+        "agentcore_mcp.runtime.auth.oauth": "ClientCredentials",
+        "agentcore_mcp.runtime.auth.roles": "ConfiguredSession",
+        "agentcore_mcp.runtime.auth.sigv4": "SigV4Auth",
+        "agentcore_mcp.runtime.auth.token_command": "TokenCommand",
+        "agentcore_mcp.runtime.auth.tokens": "Token TokenFile TokenSource",
         "agentcore_mcp.runtime.blocking.bodies": "BlockingCommandRun BlockingInvocation",
         "agentcore_mcp.runtime.blocking.client": "BlockingRuntimeClient",
         "agentcore_mcp.runtime.bodies": "CommandRun Invocation",

@@ -12,7 +12,7 @@ import anyio
 from agentcore_mcp import runtime
 from agentcore_mcp.config import Agent, Auth
 from agentcore_mcp.errors import CredentialsError, InvalidRequestError
-from agentcore_mcp.runtime.auth import SigV4Auth
+from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
 from agentcore_mcp.runtime.environment import Certificates
 from agentcore_mcp.runtime.retries import DEFAULT_RETRIES, Retries
 from agentcore_mcp.server.credentials import (

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from agentcore_mcp import config
 from agentcore_mcp.config import Auth
 from agentcore_mcp.errors import ConfigurationError, ServiceError
-from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
+from agentcore_mcp.runtime import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.roles import ConfiguredSession
 from agentcore_mcp.runtime.auth.token_command import TokenCommand
 from agentcore_mcp.runtime.auth.tokens import TokenCache, TokenFile

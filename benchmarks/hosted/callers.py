@@ -92,7 +92,7 @@ async def main(orders: Orders) -> None:
     elif orders.what == "hold":
         await hold(orders, tally)
     elif orders.alone:
-        from agentcore_mcp.runtime.auth import NoAuth
+        from agentcore_mcp.runtime import NoAuth
         from agentcore_mcp.runtime.client import RuntimeClient
 
         async with RuntimeClient(endpoint_url=orders.url, auth=NoAuth()) as client:

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from agentcore_mcp.cli import main
 from agentcore_mcp.config import HOW_TO_CONFIGURE, environment
 from agentcore_mcp.errors import ConfigurationError, ConnectError
-from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
+from agentcore_mcp.runtime import BearerAuth, NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
 from tests.support.processes import alive, children
 from tests.support.runtimes import ARN

@@ -24,7 +24,7 @@ from agentcore_mcp.errors import (
     ServiceError,
     TransportError,
 )
-from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
+from agentcore_mcp.runtime import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.endpoints import endpoints
 from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient

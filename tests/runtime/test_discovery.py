@@ -19,7 +19,7 @@ from agentcore_mcp.errors import (
     ServiceError,
     TransportError,
 )
-from agentcore_mcp.runtime.auth import SigV4Auth
+from agentcore_mcp.runtime import SigV4Auth
 from agentcore_mcp.runtime.auth.roles import ConfiguredSession
 from agentcore_mcp.runtime.discovery import DiscoveredRuntime, RuntimeFacts, list_runtimes, runtime_facts
 from agentcore_mcp.wire.ids import RuntimeArn

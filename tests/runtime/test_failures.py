@@ -20,7 +20,7 @@ from agentcore_mcp.errors import (
     StreamInterruptedError,
     TransportError,
 )
-from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
+from agentcore_mcp.runtime import BearerAuth, NoAuth
 from agentcore_mcp.runtime.bodies import ERROR_BODY_MAX_BYTES
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.replies import StoppedSession

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from botocore.config import Config
 
-from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
+from agentcore_mcp.runtime import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.wire.eventstream import ContentStop, encode_command_event
 from agentcore_mcp.wire.eventstream.events import encode_event

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from agentcore_mcp.errors import ResponseTimeoutError, ServiceError, TransportError
-from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
+from agentcore_mcp.runtime import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.blocking.sending import Sender as BlockingSender
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.endpoints import endpoints

@@ -11,7 +11,7 @@ from botocore.session import Session
 from websockets.asyncio.server import ServerConnection, serve
 
 from agentcore_mcp.errors import AgentRuntimeError, ConfigurationError, ConnectError, InvalidRequestError
-from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
+from agentcore_mcp.runtime import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.tokens import Token
 from agentcore_mcp.runtime.session_endpoint import SessionEndpoint
 from agentcore_mcp.wire.ids import RuntimeArn

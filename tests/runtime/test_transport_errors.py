@@ -17,7 +17,7 @@ from agentcore_mcp.errors import (
     StreamInterruptedError,
     TransportError,
 )
-from agentcore_mcp.runtime.auth import BearerAuth, NoAuth
+from agentcore_mcp.runtime import BearerAuth, NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.retries import Retries
 from tests.support.clients import ARN, ONCE, SESSION_ID, client_of

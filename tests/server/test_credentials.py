@@ -15,7 +15,7 @@ from starlette.routing import Route
 from agentcore_mcp.config import Agent, Discovery, Settings
 from agentcore_mcp.config.loading import load
 from agentcore_mcp.errors import ConfigurationError
-from agentcore_mcp.runtime.auth import SigV4Auth
+from agentcore_mcp.runtime import SigV4Auth
 from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.credentials import Credentials

@@ -15,7 +15,7 @@ from mcp import Client
 from agentcore_mcp.config import Agent, Auth, Settings
 from agentcore_mcp.config.loading import load
 from agentcore_mcp.errors import ServiceError
-from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
+from agentcore_mcp.runtime import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.retries import Retries
 from agentcore_mcp.server.assembly import create_server

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from agentcore_mcp.runtime.auth import NoAuth
+from agentcore_mcp.runtime import NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.runtime.retries import Retries
 from tests.support.servers import Exchange, LoopbackServer, loopback_server

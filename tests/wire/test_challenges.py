@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agentcore_mcp.errors import AuthProblem, ServiceError
-from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
+from agentcore_mcp.runtime import BearerAuth, SigV4Auth
 from agentcore_mcp.wire.challenges import Scheme, scheme_of
 from agentcore_mcp.wire.refusals import error_of_answer
 from tests.support.aws import fake_session

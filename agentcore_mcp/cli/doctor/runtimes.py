@@ -19,7 +19,7 @@ import httpx2
 
 from agentcore_mcp.cli.doctor.hosted import metadata_address
 from agentcore_mcp.errors import ConnectError, ServiceError
-from agentcore_mcp.runtime.auth import NoAuth, SigV4Auth
+from agentcore_mcp.runtime import NoAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.tokens import read_claims
 from agentcore_mcp.runtime.endpoints import endpoint_for, same_origin
 from agentcore_mcp.runtime.environment import trusts_environment

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from agentcore_mcp.config import Agent
-    from agentcore_mcp.runtime.auth import SigV4Auth
+    from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
     from agentcore_mcp.runtime.discovery import RuntimeFacts
     from agentcore_mcp.wire.ids import RuntimeArn
 

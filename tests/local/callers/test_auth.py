@@ -18,7 +18,7 @@ from agentcore_mcp.errors import CredentialsError, ServiceError
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.local.callers.issuer import CLIENT_ID, CLIENT_SECRET, OTHER_CLIENT_ID
 from agentcore_mcp.local.callers.sigv4 import LOCAL_KEYS
-from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
+from agentcore_mcp.runtime import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.oauth import ClientCredentials
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.wire.headers import USER_HEADER

@@ -17,7 +17,7 @@ from urllib3.exceptions import ProtocolError
 from agentcore_mcp.cli import main
 from agentcore_mcp.errors import ServiceError, StreamInterruptedError
 from agentcore_mcp.local.agentcore import LocalAgentCore
-from agentcore_mcp.runtime.auth import NoAuth
+from agentcore_mcp.runtime import NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
 from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.refusals import STATUS_OF_CODE

@@ -18,7 +18,7 @@ from boto3.session import Session as Boto3Session
 from botocore.exceptions import LoginRefreshRequired
 
 from agentcore_mcp.errors import ConfigurationError, CredentialsError
-from agentcore_mcp.runtime.auth import BearerAuth, NoAuth, SigV4Auth
+from agentcore_mcp.runtime import BearerAuth, NoAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION
 from agentcore_mcp.runtime.client import RuntimeClient
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY, SESSION_TOKEN, fake_session
@@ -362,7 +362,7 @@ async def test_no_secret_is_in_a_repr_an_error_or_a_log(caplog: pytest.LogCaptur
 def test_whoever_asks_for_the_log_of_botocore_gets_it() -> None:
     code = (
         "import logging\n"
-        "from agentcore_mcp.runtime.auth import SigV4Auth\n"
+        "from agentcore_mcp.runtime import SigV4Auth\n"
         "from tests.runtime.auth.test_auth import fake_session, request_to\n"
         "logging.getLogger('botocore').setLevel(logging.DEBUG)\n"
         "next(SigV4Auth(fake_session()).sync_auth_flow(request_to('https://agents.example.com/')))\n"
@@ -375,7 +375,7 @@ def test_whoever_asks_for_the_log_of_botocore_gets_it() -> None:
 def test_botocore_and_mcp_are_not_loaded_before_the_first_signature() -> None:
     code = (
         "import sys, anyio, httpx2\n"
-        "import agentcore_mcp.runtime.client as runtime, agentcore_mcp.runtime.auth as auth\n"
+        "from agentcore_mcp import runtime\n"
         "def loaded(): print([name for name in ('botocore', 'mcp', 'boto3') if name in sys.modules])\n"
         "transport = httpx2.MockTransport(lambda request: httpx2.Response(200))\n"
         "async def stop(who):\n"
@@ -384,7 +384,7 @@ def test_botocore_and_mcp_are_not_loaded_before_the_first_signature() -> None:
         "    loaded()\n"
         "loaded()\n"
         "runtime.RuntimeClient()\n"
-        "anyio.run(stop, auth.BearerAuth('token'))\n"
+        "anyio.run(stop, runtime.BearerAuth('token'))\n"
         "anyio.run(stop, None)\n"
     )
     environment = {"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY}

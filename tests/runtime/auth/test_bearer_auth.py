@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from agentcore_mcp.errors import ConfigurationError, CredentialsError, ServiceError
-from agentcore_mcp.runtime.auth import BearerAuth
+from agentcore_mcp.runtime import BearerAuth
 from agentcore_mcp.runtime.auth.tokens import Token, TokenFile
 from tests.support.clients import ARN, SESSION_ID, client_of
 from tests.support.servers import Exchange, LoopbackServer, chunk, chunked, loopback_server, reply

@@ -15,7 +15,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 
 from agentcore_mcp.errors import ConfigurationError, CredentialsError
-from agentcore_mcp.runtime.auth import BearerAuth
+from agentcore_mcp.runtime import BearerAuth
 from agentcore_mcp.runtime.auth.cognito import CognitoPassword
 from agentcore_mcp.runtime.auth.tokens import Token, TokenCache
 from tests.support.clients import ARN, SESSION_ID, client_of

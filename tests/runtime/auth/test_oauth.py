@@ -13,7 +13,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from agentcore_mcp.errors import ConfigurationError, CredentialsError
-from agentcore_mcp.runtime.auth import BearerAuth
+from agentcore_mcp.runtime import BearerAuth
 from agentcore_mcp.runtime.auth.oauth import ClientCredentials
 from agentcore_mcp.runtime.auth.token_endpoint import ANSWER_MAX_BYTES
 from agentcore_mcp.runtime.auth.tokens import TokenCache, read_claims

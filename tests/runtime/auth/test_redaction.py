@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from agentcore_mcp.errors import AgentCoreError
-from agentcore_mcp.runtime.auth import BearerAuth, SigV4Auth
+from agentcore_mcp.runtime import BearerAuth, SigV4Auth
 from agentcore_mcp.runtime.auth.redaction import redacted
 from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 from agentcore_mcp.runtime.websocket.connection import connect

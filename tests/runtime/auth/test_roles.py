@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from agentcore_mcp.errors import CredentialsError
-from agentcore_mcp.runtime.auth import SigV4Auth
+from agentcore_mcp.runtime import SigV4Auth
 from agentcore_mcp.runtime.auth.roles import ROLE_SESSION_NAME, ConfiguredSession
 from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY

@@ -46,7 +46,7 @@ SIGN = """\
 import sys
 import httpx2
 from agentcore_mcp.errors import CredentialsError
-from agentcore_mcp.runtime.auth import SigV4Auth
+from agentcore_mcp.runtime import SigV4Auth
 from agentcore_mcp.runtime.auth.sigv4 import REGION_EXTENSION
 url = "https://bedrock-agentcore.eu-west-1.amazonaws.com/"
 request = httpx2.Request("POST", url, content=b"{}", extensions={REGION_EXTENSION: "eu-west-1"})

@@ -13,7 +13,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CONNECTION_CLOSED
 
 from agentcore_mcp.errors import ServiceError, StreamInterruptedError
-from agentcore_mcp.runtime.auth import SigV4Auth
+from agentcore_mcp.runtime import SigV4Auth
 from agentcore_mcp.runtime.protocols.mcp import McpTransport
 from agentcore_mcp.runtime.protocols.turn import Route
 from tests.support.aws import botocore_authorization, fake_session

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agentcore_mcp.errors import AgentError, ServiceError
-from agentcore_mcp.runtime.auth import NoAuth
+from agentcore_mcp.runtime import NoAuth
 from agentcore_mcp.runtime.client import RuntimeClient
 from tests.support.clients import ARN, SESSION_ID
 from tests.support.serving import serving

@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.server import serve
 
 from agentcore_mcp.errors import ConnectError, CredentialsError, InvalidRequestError, ServiceError
-from agentcore_mcp.runtime.auth import BearerAuth
+from agentcore_mcp.runtime import BearerAuth
 from agentcore_mcp.runtime.sdk.client import AgentCoreRuntimeClient
 from tests.support.aws import fake_session
 from tests.support.clients import ARN

@@ -13,7 +13,7 @@ from mcp import Client
 
 from agentcore_mcp.config import Settings
 from agentcore_mcp.local.agentcore import LocalAgentCore
-from agentcore_mcp.runtime.auth import SigV4Auth
+from agentcore_mcp.runtime import SigV4Auth
 from agentcore_mcp.server.assembly import create_server
 from agentcore_mcp.server.protocols.detection import REFUSED_S, Detection
 from tests.runtime.test_discovery import JWT, ControlPlane, runtime, speaking, summary
