@@ -2,7 +2,6 @@
 
 All checks precede the question: the user is not asked about a command that can't run.
 """
-# ruff: noqa: ARG001 - the SDK reads the arguments off the tool's signature; the check gets them
 
 from __future__ import annotations
 
@@ -189,6 +188,9 @@ async def run_command(
             again |= {"shell": checked.shell, "input": input}
             return with_question(request, asked, {**again, "timeout_seconds": timeout_seconds})
         check_confirmed(answer)
+        if input:
+            # Other requests may have gone on with the call while the user was asked.
+            checked = await check(ctx, command, agent, session_id, timeout_seconds, shell, input, handle)
         return await proceed(request, checked, input)
 
 
@@ -200,11 +202,11 @@ async def proceed(request: ToolRequest, checked: Checked, text: str) -> CallTool
     call = checked.call
     if call is not None and call.phase is Phase.NEW:
         request.caller.begin(call, run_in_shell if call.shell else _run)
-    elif text:
+    elif text and (call is None or not call.finished):
         if call is not None and call.shell is not None:
             call.shell.asks = ""
         await request.caller.shells.type(checked.session, checked.shell, text)
-    if call is None or call.phase is Phase.ATTENDED:
+    if call is None:
         return RunCommandResult.not_run(checked.session.session_id, handoff.RUNNING, TYPED_NOTE).shown()
     return await handoff.outcome(request, request.about(call), RunCommandResult, typed=bool(text))
 

@@ -358,6 +358,43 @@ async def test_the_user_is_asked_about_what_is_typed_and_not_about_keys_that_end
     assert "Type this into what runs in the shell main, in session" in questions[1]
 
 
+async def test_what_the_user_allows_late_is_not_typed_into_a_later_command(local: LocalAgentCore) -> None:
+    questions: list[str] = []
+
+    async def ask(context: Any, params: Any) -> ElicitResult:
+        questions.append(params.message)
+        if len(questions) == 2:
+            # Meanwhile, another request brings the command to its end, and begins the next.
+            await user.call(input="^C")
+            await user.call(command="read -p 'other? ' z; echo z=$z")
+        return ElicitResult(action="accept", content={"run": True})
+
+    server = server_of(local, agent={"commands": "ask"}, handoff_after_s=30)
+    async with Client(server, mode="legacy", elicitation_callback=ask) as client:
+        user = Caller(client)
+        waiting = data_of(await user.call(command="read -p 'sure? ' x"))
+        late = await user.call(input="yes", handle=waiting["handle"])
+        other = data_of(await user.call(input="no"))
+
+    assert late.is_error
+    assert f"the call '{waiting['handle']}' was collected to its end" in text_of(late)
+    assert "z=no\n" in other["stdout"]
+
+
+async def test_what_is_typed_for_a_command_that_has_ended_reaches_no_later_one(local: LocalAgentCore) -> None:
+    async with Client(server_of(local, handoff_after_s=0.1), mode="legacy") as client:
+        caller = Caller(client)
+        first = data_of(await caller.call(command="sh -c 'sleep 0.5; echo ended'"))
+        while (second := await caller.call(command="read -p 'sure? ' x; echo x=$x")).is_error:
+            assert "still runs the call" in text_of(second)
+            await anyio.sleep(0.05)
+        late = data_of(await caller.call(handle=first["handle"], input="yes"))
+        ended = data_of(await caller.call(input="no"))
+
+    assert (late["stdout"], late["exit_code"]) == ("ended\n", 0)
+    assert "x=no\n" in ended["stdout"]
+
+
 async def test_the_output_of_a_shell_is_read_and_waited_for_without_a_handle(local: LocalAgentCore) -> None:
     async with Client(server_of(local, handoff_after_s=0.3), mode="legacy") as client:
         caller = Caller(client)
