@@ -15,7 +15,7 @@ import click
 from agentcore_mcp.cli.hosts.table import HOSTS, Server
 from agentcore_mcp.cli.install import install
 from agentcore_mcp.config import name_of
-from agentcore_mcp.config.environment import ENDPOINT_URL
+from agentcore_mcp.config.environment import ENDPOINT_URL, value_of
 from agentcore_mcp.config.loading import user_file
 from agentcore_mcp.errors import AgentCoreError, ConfigurationError, InvalidRequestError
 from agentcore_mcp.runtime.endpoints import check_endpoint_url
@@ -56,7 +56,6 @@ class Found:
 @click.option(
     "--endpoint-url",
     metavar="URL",
-    envvar=ENDPOINT_URL,
     help="Where they are called instead of AWS. One on this machine is a local AgentCore's, whose are looked for then.",
 )
 @click.option("--all", "every", is_flag=True, help="Take all runtimes that are found, and ask nothing.")
@@ -77,7 +76,7 @@ def init(
     path = output or user_file(os.environ, must_exist=False)
     if path is None:
         raise ConfigurationError("no folder for the configuration is known, as HOME is not set; pass --output")
-    if endpoint_url is not None:
+    if (endpoint_url := endpoint_url or value_of(os.environ, ENDPOINT_URL)) is not None:
         check_endpoint_url(endpoint_url)
     found = [Found(_parsed(arn), "--runtime-arn") for arn in arns] or list(_looked_for(region, profile, endpoint_url))
     known = _known(path)

@@ -177,6 +177,16 @@ def test_named_runtimes_are_called_at_the_endpoint(run: Run, home: Path) -> None
     assert written(home) == {"one": {"arn": ONE, "endpoint_url": "https://vpce.example"}}
 
 
+def test_an_endpoint_that_a_variable_only_stands_for_is_none(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for the other commands: a host that fills nothing in leaves such a text."""
+    monkeypatch.setenv("AGENTCORE_ENDPOINT_URL", "${AGENTCORE_ENDPOINT_URL}")
+    run("--runtime-arn", ONE)
+
+    assert written(home) == {"one": {"arn": ONE}}
+
+
 def test_a_second_run_has_nothing_to_add(run: Run) -> None:
     run("--runtime-arn", ONE)
 
