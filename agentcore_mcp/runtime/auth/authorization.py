@@ -61,7 +61,7 @@ class GuardedAuth(httpx2.Auth):
 
     Args:
         auth: The flow.
-        inside: What it is to run inside of, instead.
+        inside: Makes the context manager that the flow runs in; the default translates its failures.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.hosted.store.connection import RedisStore
     from agentcore_mcp.server.spool import Spool
 
-# A model pages through less; with 48 calls and two texts of each a caller has 384 MiB at most.
+# A model pages through less; with 48 calls and three texts of each a caller has 576 MiB at most.
 TEXT_MAX_BYTES = 4 * 1024 * 1024
 # No character that does not fit is longer.
 _FULL_BYTES = TEXT_MAX_BYTES - 4
