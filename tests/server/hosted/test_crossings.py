@@ -9,6 +9,8 @@ import json
 import secrets
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -196,25 +198,37 @@ async def test_nothing_of_one_caller_is_there_for_another(tmp_path: Path, subtes
                 "running command": running_command["handle"],
             }
             asked = here.asked
-            tried = 0
-            for who, token in here.others.items():
-                for worker in range(2):
-                    for version in VERSIONS:
-                        with subtests.test(who, worker=worker, version=version):
-                            for tool, arguments, real, made_up in attempts_at(sessions, handles):
-                                answers = []
-                                for name in (real, made_up):
-                                    filled = {key: value.format(name) for key, value in arguments.items()}
-                                    answer = await here.call(worker, token, tool, version, **filled)
-                                    assert answer["isError"], (tool, filled)
-                                    answers.append(shown(answer, name))
-                                assert answers[0] == answers[1], (tool, arguments)
-                                tried += 1
-                            listed = data_of(await here.call(worker, token, "list_agents", version))
-                            assert listed["sessions"] == []
-                            ended = data_of(await here.call(worker, token, "stop_session", version, session_id="all"))
-                            assert ended["stopped"] == []
-            assert tried == len(here.others) * 4 * len(attempts_at(sessions, handles))
+            attempts = attempts_at(sessions, handles)
+            refused: dict[tuple[str, int, str], list[list[Any]]] = {}
+            shows: dict[tuple[str, int, str], list[Any]] = {}
+
+            async def attempt(who: str, worker: int, version: str) -> None:
+                as_them = partial(here.call, worker, here.others[who], version=version)
+                refused[who, worker, version] = [
+                    [
+                        (name, await as_them(tool, **{key: value.format(name) for key, value in arguments.items()}))
+                        for name in (real, made_up)
+                    ]
+                    for tool, arguments, real, made_up in attempts
+                ]
+                shows[who, worker, version] = [
+                    data_of(await as_them("list_agents"))["sessions"],
+                    data_of(await as_them("stop_session", session_id="all"))["stopped"],
+                ]
+
+            # All at once: on a busy machine, more than a thousand calls one after the other take minutes.
+            async with anyio.create_task_group() as tasks:
+                for each in product(here.others, range(2), VERSIONS):
+                    tasks.start_soon(attempt, *each)
+
+            for (who, worker, version), pairs in refused.items():
+                with subtests.test(who, worker=worker, version=version):
+                    for (tool, arguments, _, _), pair in zip(attempts, pairs, strict=True):
+                        assert all(answer["isError"] for _, answer in pair), (tool, arguments)
+                        there, made_up = (shown(answer, name) for name, answer in pair)
+                        assert there == made_up, (tool, arguments)
+                    assert shows[who, worker, version] == [[], []]
+            assert len(refused) == len(here.others) * 4
             assert here.asked == asked
 
             with subtests.test("short names"):
