@@ -232,5 +232,5 @@ class RuntimeShell(Terminal):
                         self._pid = mark.number
                         return command_id, before
                     self._since += await self._next()
-        message = f"the shell took no command for {_READY_S:g} s: something else reads what is typed into it"
+        message = f"the shell took no command for {_READY_S:g} s: another program reads the terminal; use another shell"
         raise ResponseTimeoutError(message, session_id=self.session_id)

@@ -6,7 +6,7 @@ which sends the last 256 KiB again. A shell that another client takes over (clos
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -92,7 +92,9 @@ class Terminal:
                 if limit.cancelled_caught:
                     message = f"the shell said nothing for {self._open_timeout_s:g} s after it was connected to"
                     raise ResponseTimeoutError(message, session_id=self.session_id)
-                await self._socket.send_bytes(frames.resize(*_SCREEN))
+                # What a shell that has exited said before it closed the connection is still to be read.
+                with suppress(WebSocketClosedError):
+                    await self._socket.send_bytes(frames.resize(*_SCREEN))
             except (ServiceError, TransportError) as error:
                 if (pause_s := self._retries.after_upgrade(attempt, error, cut=cut)) is None:
                     raise

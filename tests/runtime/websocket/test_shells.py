@@ -28,6 +28,7 @@ from agentcore_mcp.runtime import (
 from agentcore_mcp.runtime.retries import Retries
 from agentcore_mcp.runtime.websocket.opening import open_shell
 from agentcore_mcp.runtime.websocket.shells import RuntimeShell, ShellPrompt
+from agentcore_mcp.wire.shells import frames
 from agentcore_mcp.wire.shells.marks import keys
 from tests.support.agentcore import new_session_id
 from tests.support.waiting import WAIT_S
@@ -364,6 +365,38 @@ async def test_a_shell_that_exits_before_a_command_begins_is_begun_again(local: 
         # It ends where it would read the next command.
         assert await ran(shell, "exec </dev/null") == ("", 0, "COMPLETED")
         assert await ran(shell, "echo next", first="echo first") == ("first\n", 0, "COMPLETED")
+
+
+async def test_a_shell_that_has_exited_between_two_commands_is_begun_again() -> None:
+    """It may say so, and close the connection, before anything is sent to it."""
+    said = [
+        [frames.connected("main", reconnected=True), frames.stdout(b"$ "), frames.exited(0, None)],
+        [frames.connected("main", reconnected=False)],
+    ]
+    closed, taken = asyncio.Event(), asyncio.Event()
+
+    async def shell_host(socket: ServerConnection) -> None:
+        for frame in (now := said.pop(0)):
+            await socket.send(frame)
+        if len(now) > 1:
+            await socket.close()
+            closed.set()
+            return
+        async for message in socket:
+            if b"__agentcore_mark A" in bytes(message[1:] if isinstance(message, bytes) else b""):
+                taken.set()
+
+    @asynccontextmanager
+    async def connection() -> AsyncIterator[RuntimeWebSocket]:
+        async with connect(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}") as websocket:
+            await closed.wait()
+            yield websocket
+
+    async with asyncio.timeout(WAIT_S), serve(shell_host, "127.0.0.1", 0) as server, RuntimeShell(connection) as shell:
+        command = asyncio.ensure_future(ran(shell, "echo next"))
+        await asyncio.wait([command, asyncio.ensure_future(taken.wait())], return_when=asyncio.FIRST_COMPLETED)
+        assert taken.is_set()
+        command.cancel()
 
 
 async def test_another_shell_than_bash_takes_commands_too(local: LocalAgentCore) -> None:
