@@ -15,7 +15,7 @@ from mcp.types import CallToolResult  # noqa: TC002 - the SDK reads it
 from pydantic import Field
 
 from agentcore_mcp.errors import InvalidRequestError, StreamInterruptedError
-from agentcore_mcp.server.call import Call, Phase
+from agentcore_mcp.server.call import Call, Phase, waited_for
 from agentcore_mcp.server.hosted.shells import InShell, name_of
 from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.server.live.approvals import with_question
@@ -135,8 +135,9 @@ async def check(
             try:
                 return Checked(session, shell, await request.earlier("run_command", "", holder))
             except InvalidRequestError:
+                # With a store, nothing is known of a call that its own request waits for.
                 if not input:
-                    raise
+                    raise waited_for(holder) from None
                 return Checked(session, shell, None)
         line, in_shell = permitted(command, called), None
         if not input:

@@ -72,7 +72,9 @@ async def test_what_is_typed_reaches_a_call_that_another_workers_request_waits_f
             ):
                 tasks.start_soon(wait, a)
                 await begun.wait()
+                refused = await b.call_tool("run_command", where)
                 typed = await b.call_tool("run_command", {**where, "input": "^C"})
 
+    assert "is being waited for by another request, which gets the rest" in text_of(refused)
     assert (data_of(typed)["status"], "it was typed" in data_of(typed)["note"]) == ("RUNNING", True)
     assert data_of(ended[0])["exit_code"] == 130
