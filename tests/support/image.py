@@ -19,10 +19,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.support.waiting import WAIT_S
-
 _MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
+
+
+# As in tests/support/waiting.py, which is not there in the image.
+WAIT_S = 60
 
 
 def mount(source: str, target: str, kind: str, flags: int) -> None:
