@@ -84,21 +84,19 @@ class Shells:
         """
         key, store = self._key(session, shell.name), self._store
         mine = handle if store is None else f"{store.worker} {handle}"
-        if store is None:
-            other = self._held.get(key, "")
-        else:
-            other = (await store.run(_HOLD, [key], mine) or b"").decode().rpartition(" ")[2]
-        # Redis may have noted it before, and its answer was lost.
-        if other not in ("", handle):
-            raise InvalidRequestError(
-                f"the shell {shell.name!r} still runs the call {other!r}: wait for that with its handle alone, answer "
-                "it with input, or end it with input ^C; or name another shell"
-            )
-        self._held[key], self._typed[key] = mine, shell.type
         try:
+            held = self._held.get(key, "") if store is None else (await store.run(_HOLD, [key], mine) or b"").decode()
+            # Redis may have noted it before, and its answer was lost.
+            if held not in ("", mine):
+                raise InvalidRequestError(
+                    f"the shell {shell.name!r} still runs the call {held.rpartition(' ')[2]!r}: wait for that with its "
+                    "handle alone, answer it with input, or end it with input ^C; or name another shell"
+                )
+            self._held[key], self._typed[key] = mine, shell.type
             yield
         finally:
-            del self._held[key], self._typed[key]
+            if self._held.get(key) == mine:
+                del self._held[key], self._typed[key]
             if store is not None:
                 with noting(f"that the shell of call {handle} is free"):
                     await store.run(_RELEASE, [key], mine)

@@ -5,17 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import pytest
 from mcp import Client
 
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.server.assembly import create_server
+from agentcore_mcp.server.hosted.shells import InShell, Shells
+from agentcore_mcp.server.hosted.store.connection import RedisStore, StoreError
+from agentcore_mcp.server.sessions import Session
 from agentcore_mcp.wire.ids import RuntimeArn
 from tests.support.agentcore import new_session_id
+from tests.support.principals import ALICE
 from tests.support.redis import redis_server
 from tests.support.tools import data_of, settings, text_of
 from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mcp.types import CallToolResult
@@ -78,3 +84,32 @@ async def test_what_is_typed_reaches_a_call_that_another_workers_request_waits_f
     assert "is being waited for by another request, which gets the rest" in text_of(refused)
     assert (data_of(typed)["status"], "it was typed" in data_of(typed)["note"]) == ("RUNNING", True)
     assert data_of(ended[0])["exit_code"] == 130
+
+
+class Losing(RedisStore):
+    """Takes each step, and loses the answer to the first."""
+
+    loses = True
+
+    async def run(self, script: str, keys: Sequence[str], *args: Any) -> Any:
+        answer = await super().run(script, keys, *args)
+        if self.loses:
+            self.loses = False
+            raise StoreError("the answer was lost")
+        return answer
+
+
+async def test_a_shell_is_free_if_the_answer_to_the_call_that_was_to_have_it_was_lost(tmp_path: Path) -> None:
+    (target,) = await create_server(settings("http://127.0.0.1:9")).state.agents.all()
+    session = Session(new_session_id(), target)
+    with redis_server(tmp_path) as redis:
+        store = Losing(redis.url)
+        async with store.running():
+            await store.beat()
+            shells = Shells(ALICE, store)
+            with pytest.raises(StoreError):
+                async with shells.held(session, InShell("main"), "a-handle"):
+                    pass
+            holder = await shells.holder(session, "main")
+
+    assert holder == ""
