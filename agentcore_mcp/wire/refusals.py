@@ -83,7 +83,7 @@ def error_of_answer(
     The status is None for an error inside a stream that began with 200. Headers are looked up in lower case. The body
     may be empty or cut. ``now``, in seconds since the epoch, is for a ``Retry-After`` that is a date.
     """
-    parsed = _json_object(body)
+    parsed = members_in(body)
     code = code_in(headers) or bare_code(parsed.get("__type") or parsed.get("code") or parsed.get("Code"))
     own_type = _text(parsed.get("error_type"))
     error_type = code or own_type or (f"HTTP {status}" if status else "UnknownError")
@@ -159,7 +159,8 @@ def _is_of_aws(headers: Mapping[str, str], challenge: str) -> bool:
     return challenge.lower().startswith("bearer") or any(name.startswith(_AWS_HEADERS) for name in headers)
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def members_in(body: bytes) -> dict[str, Any]:
+    """Return the members of the JSON object that a body is; none if it is something else."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

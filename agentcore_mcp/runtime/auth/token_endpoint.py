@@ -6,7 +6,6 @@ redirect, and neither it nor the answer gets into an error.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from agentcore_mcp.runtime.endpoints import is_safe_for_credentials, url_of
 from agentcore_mcp.runtime.environment import environment_errors, trusts_environment
 from agentcore_mcp.wire.loopback import LOOPBACK_IN_WORDS
 from agentcore_mcp.wire.masking import masked
-from agentcore_mcp.wire.refusals import bare_code, code_in
+from agentcore_mcp.wire.refusals import bare_code, code_in, members_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -134,7 +133,7 @@ async def _post(
     except (httpx2.RequestError, OSError, ValueError) as error:  # TLS on an event loop; an unreadable redirect
         detail = type(error).__name__
         raise CredentialsError(f"the exchange with {host} failed: {detail}; check {setting} and the network") from None
-    members = _members(bytes(received))
+    members = members_in(bytes(received))
     error_type = code_in(answer.headers) or bare_code(members.get("__type") or members.get("error"))
     return TokenAnswer(host, answer.status_code, members, error_type)
 
@@ -144,11 +143,3 @@ def explain(text: str, secrets: Iterable[str]) -> str:
     text = masked(text, secrets)
     text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return f" ({text[:_DETAIL_MAX_CHARS].rstrip('.')})" if text else ""
-
-
-def _members(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
