@@ -7,8 +7,6 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
-import anyio
-
 from agentcore_mcp.errors import (
     AgentCoreError,
     ConfigurationError,
@@ -96,10 +94,8 @@ class Ledger:
                 )
             yield pauses
         finally:
-            if claim is not None and session.pauses is pauses:
-                with anyio.CancelScope(shield=True):
-                    if await claim:
-                        await self.book.left(session, pauses, session.kept)
+            if claim is not None and session.pauses is pauses and await claim:
+                await self.book.left(session, pauses, session.kept)
 
     async def answered(self, call: Call, session_id: str, request_id: str | None) -> None:
         """Note what the service answers a call with: AWS's id of the request that it became, and the session.
