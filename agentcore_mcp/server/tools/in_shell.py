@@ -6,8 +6,6 @@ import asyncio
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
-import anyio
-
 from agentcore_mcp.errors import AgentCoreError
 from agentcore_mcp.server.hosted.tracing import traced
 from agentcore_mcp.wire.shells.marks import keys
@@ -71,7 +69,7 @@ async def run_in_shell(caller: Caller, call: Call) -> None:
         except asyncio.CancelledError:
             if not caller.calls.ending:
                 # The shell is to be free again for the next command.
-                with anyio.CancelScope(shield=True), suppress(AgentCoreError):
+                with suppress(AgentCoreError):
                     await shell.end()
             raise
         finally:
