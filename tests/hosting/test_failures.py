@@ -179,7 +179,10 @@ def test_what_a_websocket_handler_raises_closes_the_connection_alone(error: str)
 
     with serving(app) as port:
         for _ in range(2):
-            with connect(f"ws://127.0.0.1:{port}/ws") as client, pytest.raises(ConnectionClosed) as closed:
+            with (
+                connect(f"ws://127.0.0.1:{port}/ws", open_timeout=WAIT_S) as client,
+                pytest.raises(ConnectionClosed) as closed,
+            ):
                 client.recv(WAIT_S)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1011

@@ -35,7 +35,10 @@ def test_a_handler_talks_both_ways_and_knows_its_session(sdk: Any) -> None:
         await websocket.close()
 
     app.websocket(handler)
-    with serving(app) as port, connect(f"ws://127.0.0.1:{port}/ws", additional_headers=SESSION) as client:
+    with (
+        serving(app) as port,
+        connect(f"ws://127.0.0.1:{port}/ws", additional_headers=SESSION, open_timeout=WAIT_S) as client,
+    ):
         for n in range(2):
             client.send(json.dumps(n))
             assert json.loads(client.recv(WAIT_S)) == [n, "session-1", "t"]
@@ -57,7 +60,7 @@ def test_a_failing_handler_closes_with_an_internal_error(sdk: Any) -> None:
     app.websocket(handler)
     with (
         serving(app) as port,
-        connect(f"ws://127.0.0.1:{port}/ws") as client,
+        connect(f"ws://127.0.0.1:{port}/ws", open_timeout=WAIT_S) as client,
         pytest.raises(ConnectionClosed) as closed,
     ):
         client.recv(WAIT_S)
@@ -70,7 +73,7 @@ def test_without_a_handler_the_connection_is_refused(sdk: Any) -> None:
     with (
         serving(sdk.BedrockAgentCoreApp()) as port,
         pytest.raises(InvalidStatus) as refused,
-        connect(f"ws://127.0.0.1:{port}/ws"),
+        connect(f"ws://127.0.0.1:{port}/ws", open_timeout=WAIT_S),
     ):
         pass
 
@@ -91,6 +94,6 @@ def test_a_client_that_leaves_and_a_handler_that_goes_on_do_no_harm(sdk: Any) ->
     app.websocket(handler)
     with serving(app) as port:
         for headers in ({}, SESSION):
-            with connect(f"ws://127.0.0.1:{port}/ws", additional_headers=headers):
+            with connect(f"ws://127.0.0.1:{port}/ws", additional_headers=headers, open_timeout=WAIT_S):
                 pass
         assert b'"Healthy"' in exchange(port, http_request("GET", "/ping"))

@@ -147,7 +147,7 @@ def read_events(stream: Any) -> Ran:
 def connected(boto: Boto, session_id: str, path: str) -> ClientConnection:
     """Connect a WebSocket, ``ws`` or ``ws/shells``, in a session."""
     url = f"{boto.endpoint_url.replace('http', 'ws')}/runtimes/{quote(boto.arn, safe='')}/{path}"
-    return connect(url, additional_headers={SESSION_HEADER: session_id}, close_timeout=1)
+    return connect(url, additional_headers={SESSION_HEADER: session_id}, close_timeout=1, open_timeout=WAIT_S)
 
 
 def error_code(answer: httpx2.Response) -> str:

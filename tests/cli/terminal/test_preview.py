@@ -257,16 +257,18 @@ def test_a_path_that_looks_like_a_host_stays_a_path(site: Site) -> None:
 def test_a_websocket_passes_messages_subprotocol_and_close_both_ways(site: Site) -> None:
     url = f"ws://127.0.0.1:{site.port}/ws?a=/b"
     protocols = [Subprotocol("soap"), Subprotocol("chat")]
-    with connect(url, origin=Origin(site.url.rstrip("/")), subprotocols=protocols, max_size=None) as chat:
+    with connect(
+        url, origin=Origin(site.url.rstrip("/")), subprotocols=protocols, max_size=None, open_timeout=WAIT_S
+    ) as chat:
         for message in ("", "text", b"bytes", "x" * 3_000_000):
             chat.send(message)
             assert chat.recv(timeout=WAIT_S) == message
         chat.send("bye")
         with pytest.raises(ConnectionClosed) as closed:
             chat.recv(timeout=WAIT_S)
-    with connect(url) as leaving:
+    with connect(url, open_timeout=WAIT_S) as leaving:
         leaving.close(4000, "no more")
-    with connect(url):
+    with connect(url, open_timeout=WAIT_S):
         pass
 
     assert chat.subprotocol == "chat"
@@ -276,7 +278,9 @@ def test_a_websocket_passes_messages_subprotocol_and_close_both_ways(site: Site)
     for path, origin, status in (("ws", "http://evil.example", 403), ("x/../ws", None, 400), ("none", None, 424)):
         with (
             pytest.raises(InvalidStatus) as refused,
-            connect(f"ws://127.0.0.1:{site.port}/{path}", origin=Origin(origin) if origin else None),
+            connect(
+                f"ws://127.0.0.1:{site.port}/{path}", origin=Origin(origin) if origin else None, open_timeout=WAIT_S
+            ),
         ):
             pass
         assert refused.value.response.status_code == status
@@ -301,7 +305,7 @@ def test_a_browser_shows_the_page_with_its_websocket(site: Site, tmp_path: Path)
 def test_the_end_of_the_session_is_told_in_the_browser_and_in_the_terminal(
     local: LocalAgentCore, tmp_path: Path
 ) -> None:
-    with _previewing(local, tmp_path) as site, connect(f"ws://127.0.0.1:{site.port}/ws") as chat:
+    with _previewing(local, tmp_path) as site, connect(f"ws://127.0.0.1:{site.port}/ws", open_timeout=WAIT_S) as chat:
         with httpx2.stream("GET", f"{site.url}events", timeout=WAIT_S) as answer:
             pieces = answer.iter_raw()
             next(pieces)
@@ -334,7 +338,7 @@ def test_where_nothing_listens_or_a_port_is_not_allowed_says_what_to_do(local: L
 def test_a_runtime_that_takes_tokens_is_previewed_with_a_token(tmp_path: Path) -> None:
     with LocalAgentCore(auth="jwt", allowed_ports=ANY_PORT) as local, _previewing(local, tmp_path) as site:
         sent = site.get("up", "POST", content=iter([b"a", b"b"])).json()
-        with connect(f"ws://127.0.0.1:{site.port}/ws") as chat:
+        with connect(f"ws://127.0.0.1:{site.port}/ws", open_timeout=WAIT_S) as chat:
             chat.send("hi")
             said = chat.recv(timeout=WAIT_S)
 

@@ -36,7 +36,7 @@ async def test_our_client_connects_with_signed_headers_and_a_presigned_url(signi
             await agent.send_text("signed")
             assert await agent.receive_text() == "signed"
         url = client.generate_presigned_url(signing.agent_runtime_arn, endpoint_name="DEFAULT")
-    with connect(url) as connection:
+    with connect(url, open_timeout=WAIT_S) as connection:
         connection.send("presigned")
         assert connection.recv(timeout=WAIT_S) == "presigned"
 
@@ -53,7 +53,7 @@ def test_a_url_that_botocore_presigned_is_good_for_its_session_and_no_longer_tha
     signing: LocalAgentCore,
 ) -> None:
     session_id = new_session_id()
-    with connect(_presigned(signing, session_id, expires=300)) as connection:
+    with connect(_presigned(signing, session_id, expires=300), open_timeout=WAIT_S) as connection:
         connection.send("presigned")
         assert connection.recv(timeout=WAIT_S) == "presigned"
         response = connection.response
@@ -97,12 +97,14 @@ async def test_a_shell_of_the_published_sdk_is_let_in_with_a_token(oauth: LocalA
 
 def test_a_token_is_brought_in_a_header_or_as_a_browser_can(oauth: LocalAgentCore) -> None:
     token = oauth.token()
-    with connect(_address(oauth), additional_headers={"Authorization": f"Bearer {token}"}) as connection:
+    with connect(
+        _address(oauth), additional_headers={"Authorization": f"Bearer {token}"}, open_timeout=WAIT_S
+    ) as connection:
         connection.send("header")
         assert connection.recv(timeout=WAIT_S) == "header"
     encoded = base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
     offered = [Subprotocol(f"base64UrlBearerAuthorization.{encoded}"), Subprotocol("base64UrlBearerAuthorization")]
-    with connect(_address(oauth), subprotocols=offered) as connection:
+    with connect(_address(oauth), subprotocols=offered, open_timeout=WAIT_S) as connection:
         connection.send("subprotocol")
         assert connection.recv(timeout=WAIT_S) == "subprotocol"
 
@@ -127,10 +129,12 @@ def test_the_challenge_leads_to_the_issuer(oauth: LocalAgentCore, signing: Local
 def test_an_error_and_a_cold_start_can_be_asked_for_here_too() -> None:
     with LocalAgentCore(app=PROBE) as local:
         with pytest.raises(InvalidStatus) as caught:
-            connect(_address(local), additional_headers={"X-Local-Fault": "error=ThrottlingException"})
+            connect(
+                _address(local), additional_headers={"X-Local-Fault": "error=ThrottlingException"}, open_timeout=WAIT_S
+            )
         assert caught.value.response.status_code == 429
         fault = {"X-Local-Fault": "cold-start=0.1, cut-after=0"}
-        with connect(_address(local), additional_headers=fault) as connection:
+        with connect(_address(local), additional_headers=fault, open_timeout=WAIT_S) as connection:
             connection.send("whole")
             assert connection.recv(timeout=WAIT_S) == "whole"
 
@@ -153,5 +157,5 @@ def _presigned(local: LocalAgentCore, session_id: str, *, expires: int) -> str:
 
 def _refusal(url: str) -> tuple[int, dict[str, str]]:
     with pytest.raises(InvalidStatus) as caught:
-        connect(url)
+        connect(url, open_timeout=WAIT_S)
     return caught.value.response.status_code, dict(caught.value.response.headers.raw_items())

@@ -150,14 +150,16 @@ def test_a_websocket_has_its_subprotocol_and_its_close_code(local: LocalAgentCor
     headers = _signed(local, "GET", url, {PORT_HEADER: str(port)})
     protocols = [Subprotocol("a"), Subprotocol("b")]
     address = url.replace("http", "ws", 1)
-    with connect(address, additional_headers=headers, subprotocols=protocols, max_size=None) as socket:
+    with connect(
+        address, additional_headers=headers, subprotocols=protocols, max_size=None, open_timeout=WAIT_S
+    ) as socket:
         for message in ("text", b"bytes", "x" * 2_000_000):
             socket.send(message)
             assert socket.recv(timeout=WAIT_S) == message
         socket.send("bye")
         with pytest.raises(ConnectionClosed) as closed:
             socket.recv(timeout=WAIT_S)
-    with pytest.raises(InvalidStatus) as refused, connect(address):
+    with pytest.raises(InvalidStatus) as refused, connect(address, open_timeout=WAIT_S):
         pass
 
     assert socket.subprotocol == "b"

@@ -104,7 +104,7 @@ def test_headers_that_are_allowed_reach_the_agent_too_whichever_way_it_is_called
         headers = dict(request.headers) | sent
         answer = httpx2.post(local.endpoint_url + request.target, headers=headers, content=request.body, timeout=WAIT_S)
         url = local.endpoint_url.replace("http", "ws") + request.target.replace("/invocations", "/ws")
-        with connect(url, additional_headers=headers | {"Content-Type": "text/plain"}) as socket:
+        with connect(url, additional_headers=headers | {"Content-Type": "text/plain"}, open_timeout=WAIT_S) as socket:
             socket.send("hello")
             over_websocket = json.loads(socket.recv(timeout=WAIT_S))["headers"]
 

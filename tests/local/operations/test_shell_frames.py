@@ -28,7 +28,9 @@ STDIN, STDOUT, STATUS, RESIZE, HEARTBEAT, CLOSE = b"\x00", b"\x01", b"\x03", b"\
 @contextmanager
 def _shell(boto: Boto, session_id: str, **query: str) -> Iterator[ClientConnection]:
     url = f"{boto.endpoint_url.replace('http', 'ws')}/runtimes/{quote(boto.arn, safe='')}/ws/shells?{urlencode(query)}"
-    with connect(url, additional_headers={SESSION_HEADER: session_id}, close_timeout=1) as connection:
+    with connect(
+        url, additional_headers={SESSION_HEADER: session_id}, close_timeout=1, open_timeout=WAIT_S
+    ) as connection:
         yield connection
 
 

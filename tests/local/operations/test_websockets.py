@@ -27,7 +27,9 @@ def _url(boto: Boto, path: str = "ws", **query: str) -> str:
 
 def _connect(boto: Boto, session_id: str, headers: dict[str, str] | None = None, **arguments: Any) -> ClientConnection:
     own = {SESSION_HEADER: session_id, **(headers or {})}
-    connection: ClientConnection = connect(_url(boto), additional_headers=own, max_size=None, max_queue=2, **arguments)
+    connection: ClientConnection = connect(
+        _url(boto), additional_headers=own, max_size=None, max_queue=2, **arguments, open_timeout=WAIT_S
+    )
     return connection
 
 
@@ -51,9 +53,9 @@ def test_the_name_of_a_header_in_the_query_is_that_of_a_header(boto: Boto, sessi
     custom = "X-Amzn-Bedrock-AgentCore-Runtime-Custom-Team"
     url = _url(boto, **{SESSION_HEADER: session_id, f"{custom}{end}": "blue"})
     if not end:
-        with connect(url):
+        with connect(url, open_timeout=WAIT_S):
             return
-    with pytest.raises(InvalidStatus) as caught, connect(url):
+    with pytest.raises(InvalidStatus) as caught, connect(url, open_timeout=WAIT_S):
         pass
 
     assert caught.value.response.status_code == 400
@@ -93,7 +95,7 @@ def test_session_and_custom_headers_may_be_in_the_query_as_in_a_presigned_url(bo
         "X-Amzn-Bedrock-AgentCore-Runtime-Custom-Team": "blue",
         "X-Amz-Signature": "stays-outside",
     }
-    with connect(_url(boto, **query)) as agent:
+    with connect(_url(boto, **query), open_timeout=WAIT_S) as agent:
         agent.send("hello")
         seen = json.loads(agent.recv(timeout=WAIT_S))
 
@@ -115,7 +117,7 @@ def test_a_header_that_is_not_ascii_reaches_the_agent_as_it_is(boto: Boto, sessi
 @pytest.mark.parametrize("session_id", ["→" * 40, "x" * 40 + "\r\nX-Evil: 1"])
 def test_a_session_in_the_query_that_no_header_can_name_is_refused(boto: Boto, session_id: str) -> None:
     with pytest.raises(InvalidStatus) as caught:
-        connect(_url(boto, **{SESSION_HEADER: session_id}))
+        connect(_url(boto, **{SESSION_HEADER: session_id}), open_timeout=WAIT_S)
 
     assert caught.value.response.status_code == 400
 
@@ -123,14 +125,14 @@ def test_a_session_in_the_query_that_no_header_can_name_is_refused(boto: Boto, s
 def test_a_custom_header_in_the_query_that_would_add_another_is_refused(boto: Boto, session_id: str) -> None:
     query = {SESSION_HEADER: session_id, "X-Amzn-Bedrock-AgentCore-Runtime-Custom-Team": "blue\r\nX-Evil: 1"}
     with pytest.raises(InvalidStatus) as caught:
-        connect(_url(boto, **query))
+        connect(_url(boto, **query), open_timeout=WAIT_S)
 
     assert caught.value.response.status_code == 400
     assert caught.value.response.headers["x-amzn-errortype"] == "ValidationException"
 
 
 def test_without_a_session_id_one_is_made_and_named(boto: Boto) -> None:
-    with connect(_url(boto)) as agent:
+    with connect(_url(boto), open_timeout=WAIT_S) as agent:
         assert agent.response is not None
         session_id = agent.response.headers[SESSION_HEADER]
 
@@ -248,7 +250,7 @@ def test_what_cannot_be_connected_is_refused_like_any_request(
     boto: Boto, path: str, query: dict[str, str], headers: dict[str, str], status: int, code: str
 ) -> None:
     with pytest.raises(InvalidStatus) as caught:
-        connect(_url(boto, path, **query), additional_headers=headers)
+        connect(_url(boto, path, **query), additional_headers=headers, open_timeout=WAIT_S)
 
     assert caught.value.response.status_code == status
     assert caught.value.response.headers["x-amzn-errortype"].partition(":")[0] == code

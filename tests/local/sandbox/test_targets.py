@@ -76,7 +76,7 @@ def test_a_websocket_reaches_an_agent_that_already_runs() -> None:
         url = boto.endpoint_url.replace("http", "ws") + invoke_request(
             RuntimeArn.parse(boto.arn), b"", session_id=new_session_id()
         ).target.replace("/invocations", "/ws")
-        with connect(url) as agent:
+        with connect(url, open_timeout=WAIT_S) as agent:
             agent.send("echo")
 
             assert agent.recv(timeout=WAIT_S) == "echo"
