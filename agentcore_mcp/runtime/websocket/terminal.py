@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.runtime.retries import Retries
     from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket
 
-# What is sent again comes at once, and is at least a prompt.
+# What is sent again comes at once, and is at least a prompt. What comes later is new: a command may never be silent.
 _REPLAY_S = 5.0
 _REPLAY_SILENCE_S = 0.5
 # By so much of what came last, its place in what is sent again is found.
@@ -128,13 +128,14 @@ class Terminal:
     async def _replay(self, *, to_prompt: bool) -> bytes:
         """Return what the shell sends again, up to where a pause or, if asked, its prompt shows that this is all."""
         shown = b""
-        while len(shown) < SHELL_REPLAY_BYTES and not (to_prompt and marks.last(shown)[::2] == ("D", b"")):
-            more = None
-            with anyio.move_on_after(_REPLAY_SILENCE_S if shown else _REPLAY_S):
-                more = await self._next()
-            if not more:
-                break
-            shown += more
+        with anyio.move_on_after(_REPLAY_S):
+            while len(shown) < SHELL_REPLAY_BYTES and not (to_prompt and marks.last(shown)[::2] == ("D", b"")):
+                more = None
+                with anyio.move_on_after(_REPLAY_SILENCE_S if shown else None):
+                    more = await self._next()
+                if not more:
+                    break
+                shown += more
         return shown
 
     async def _come_back(self, cut: WebSocketClosedError) -> bool:

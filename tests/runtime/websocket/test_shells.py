@@ -12,12 +12,13 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from agentcore_mcp import AgentCoreRuntimeClient
-from agentcore_mcp.errors import ResponseTimeoutError, ServiceError, StreamInterruptedError
+from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError, ServiceError, StreamInterruptedError
 from agentcore_mcp.local.agentcore import LocalAgentCore
 from agentcore_mcp.local.callers.sigv4 import LOCAL_KEYS
 from agentcore_mcp.runtime import (
     BearerAuth,
     ContentDelta,
+    ContentStart,
     ContentStop,
     NoAuth,
     RuntimeClient,
@@ -242,6 +243,24 @@ async def test_a_command_that_is_resumed_ends_with_its_own_mark(local: LocalAgen
 
     assert "".join(event.stdout for event in seen if isinstance(event, ContentDelta)).endswith("after\n")
     assert seen[-1] == ContentStop(1, "COMPLETED")
+
+
+async def test_a_command_that_is_never_silent_holds_up_no_later_connection(local: LocalAgentCore) -> None:
+    client = RuntimeClient(endpoint_url=local.endpoint_url, auth=NoAuth())
+    arn, session_id = local.agent_runtime_arn, new_session_id()
+    async with asyncio.timeout(WAIT_S), open_shell(client, arn, "main", session_id=session_id) as shell:
+        events = shell.run("while echo ha; do sleep 0.1; done")
+        assert isinstance(await anext(events), ContentStart)
+        await events.aclose()
+    async with asyncio.timeout(WAIT_S), open_shell(client, arn, "main", session_id=session_id) as shell:
+        with pytest.raises(InvalidRequestError, match="an earlier command still runs"):
+            await ran(shell, "echo no")
+        async with aclosing(shell.resume()) as events:
+            assert isinstance(await anext(events), ContentStart)
+            assert isinstance(await anext(events), ContentDelta)
+        await shell.end()
+
+        assert await ran(shell, "echo free") == ("free\n", 0, "COMPLETED")
 
 
 async def test_the_prompt_of_a_shell_in_the_shell_does_not_end_a_command(local: LocalAgentCore) -> None:
