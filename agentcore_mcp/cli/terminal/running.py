@@ -99,7 +99,7 @@ async def _typed_into(client: RuntimeClient, arn: RuntimeArn, name: str, place: 
         typing = asyncio.create_task(typed())
         try:
             yield shell
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, BrokenPipeError):  # by Ctrl-C, or because nobody reads any more
             with anyio.CancelScope(shield=True), suppress(AgentCoreError):
                 await shell.end()
             raise

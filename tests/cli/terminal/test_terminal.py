@@ -303,6 +303,18 @@ def test_a_command_in_a_shell_is_typed_into_and_ctrl_c_ends_it(environ: dict[str
     assert "Ada again" in free[1]
 
 
+def test_a_command_in_a_shell_ends_once_nobody_reads_it(call: Run, environ: dict[str, str]) -> None:
+    shell = ("run", "--session", "read", "--shell", "main", "--")
+    command = [sys.executable, "-m", "agentcore_mcp", *shell, "while echo ha; do sleep 0.1; done"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | environ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ha\n"
+        process.stdout.close()
+        assert process.wait(WAIT_S) == 1
+
+    assert call(*shell, "echo free").stdout == "free\n"
+
+
 def test_no_answer_leaves_the_session_and_says_how_to_stop_it(environ: dict[str, str]) -> None:
     code, shown = on_a_terminal(
         "invoke", "--session", "left", "slow 60", environ=environ, interrupt_at=b"piece 1", typed=b"\x04"
