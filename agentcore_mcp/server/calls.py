@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from contextlib import nullcontext
+from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ import anyio
 
 from agentcore_mcp.errors import InvalidRequestError, ResponseTimeoutError, StreamInterruptedError
 from agentcore_mcp.server.call import Call, Phase, waited_for
+from agentcore_mcp.server.hosted.principals import forget_caller
 from agentcore_mcp.server.hosted.shells import ASKED_AGAIN_S
 from agentcore_mcp.server.hosted.slots import current_slot
 from agentcore_mcp.server.progress import Progress
@@ -131,7 +133,9 @@ class Calls:
                     break
                 going_on = sum(other.phase is Phase.UNATTENDED for other in self._calls)
                 if going_on < UNATTENDED_MAX_CALLS or call.stored is not None or call.question is not None:
-                    call.hand_off(asyncio.get_running_loop().call_later(UNATTENDED_MAX_S, call.cancel))
+                    # Not in the request's context, which has its token.
+                    end = asyncio.get_running_loop().call_later(UNATTENDED_MAX_S, call.cancel, context=Context())
+                    call.hand_off(end)
                     return False
                 if not said_why:
                     call.note(f"[{going_on} other calls go on unattended already, so this request waits to the end]\n")
@@ -183,6 +187,7 @@ class Calls:
             )
         except Exception as error:  # noqa: BLE001 - raised again where the call is attended to
             call.failure = error
+        forget_caller()
         call.finish()
         if call.phase is Phase.UNCOLLECTED and self._shared is None:
             self._make_room(call, f"ended and was not collected; the server keeps the last {KEPT_MAX_CALLS} such calls")

@@ -20,8 +20,10 @@ from agentcore_mcp.server.progress import Progress
 from agentcore_mcp.server.sessions import Session
 from agentcore_mcp.server.spool import Spool
 from agentcore_mcp.wire.ids import RuntimeArn
+from tests.support.principals import ALICE, calling_as
 from tests.support.processes import nameless_files
 from tests.support.runtimes import ARN
+from tests.support.tokens import held
 from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
@@ -84,6 +86,22 @@ async def test_a_host_that_stalls_is_no_hindrance_to_handing_a_call_over() -> No
             assert await calls.attend(work.call, ignore, first="hello", handoff_after_s=None)
 
     assert work.call.outputs["text"].text() == "word"
+
+
+async def test_a_call_that_has_ended_holds_nothing_of_its_callers_token() -> None:
+    calls, work, token = Calls(), Work(), "not-a-real-token-of-a-caller"
+    async with running(calls):
+        with anyio.fail_after(WAIT_S), calling_as(ALICE, token):
+            calls.start(work.call, work)
+            await calls.attend(work.call, ignore, first="hello", handoff_after_s=0.01)
+            during, deadline = held(calls), work.call.deadline
+            work.go_on.set()
+            while not work.call.finished:
+                await anyio.lowlevel.checkpoint()
+
+        assert token in during
+        assert token not in held(calls)
+        assert token not in held(deadline)
 
 
 async def test_cancelling_the_wait_cancels_the_work() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
 import jwt
@@ -18,6 +20,18 @@ if TYPE_CHECKING:
 def jwt_of(**claims: object) -> str:
     """Return a JWT with the claims, signed with a key that nobody needs."""
     return jwt.encode(claims, "no secret at all, but of 32 bytes", algorithm="HS256")
+
+
+def held(root: object) -> list[object]:
+    """Return what an object holds, directly or not, without code."""
+    found: list[object] = [root]
+    seen = {id(root)}
+    for one in found:
+        for other in gc.get_referents(one):
+            if id(other) not in seen and not isinstance(other, type | ModuleType | FunctionType):
+                seen.add(id(other))
+                found.append(other)
+    return found
 
 
 class Numbered:

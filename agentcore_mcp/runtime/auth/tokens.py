@@ -185,7 +185,8 @@ class TokenCache:
             outcome = f"{name} failed: {type(error).__name__}"
         with self._lock:
             self._asking = None
-            if isinstance(outcome, Token):
+            # One that is good for one request is not kept.
+            if isinstance(outcome, Token) and (outcome.expires_at > 0 or outcome.refresh_token):
                 self._token = outcome
         asking.set_result(outcome)
 

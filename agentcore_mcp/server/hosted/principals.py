@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from mcp.server.auth.middleware.auth_context import get_access_token
+from mcp.server.auth.middleware.auth_context import auth_context_var, get_access_token
 from mcp.server.auth.provider import AccessToken
 
 
@@ -69,3 +69,8 @@ def current_token() -> str:
     """Return the token of the request that is being answered, "" if it has none. It is kept nowhere else."""
     token = get_access_token()
     return token.token if isinstance(token, PrincipalToken) else ""
+
+
+def forget_caller() -> None:
+    """Let the present task, which is kept, hold no token from here on."""
+    auth_context_var.set(None)

@@ -63,7 +63,7 @@ def passed_through(token: str, *, audience: str, audience_claim: str) -> Token:
             f"the caller's token is not sent to the runtime, because its claim {audience_claim} doesn't name "
             f"{audience!r}; the caller needs a token for both, or the server token_exchange instead of pass_through"
         )
-    return Token(token)
+    return Token(token, expires_at=0.0, renew_at=0.0)
 
 
 class _Exchange:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 from contextlib import asynccontextmanager
-from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -19,7 +17,7 @@ from agentcore_mcp.errors import CredentialsError
 from agentcore_mcp.local import LocalAgentCore
 from agentcore_mcp.runtime.auth.tokens import Token, read_claims
 from agentcore_mcp.server.hosted.principals import Principal
-from agentcore_mcp.server.hosted.upstream import KEPT_MAX, CallerAuth, user_id_of
+from agentcore_mcp.server.hosted.upstream import KEPT_MAX, CallerAuth, passed_through, user_id_of
 from tests.support.aws import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from tests.support.exchange import (
     ACCESS_TOKEN,
@@ -35,6 +33,7 @@ from tests.support.hosted import PUBLIC_URL as URL, SCOPES
 from tests.support.mcp_hosts import http_server
 from tests.support.principals import ALICE, BOB, calling_as
 from tests.support.servers import Exchange, LoopbackServer, loopback_server, reply
+from tests.support.tokens import held, jwt_of
 from tests.support.waiting import WAIT_S
 
 if TYPE_CHECKING:
@@ -414,28 +413,19 @@ async def test_the_tokens_of_only_so_many_callers_are_kept() -> None:
     assert exchange.asked == ["a", "a"]
 
 
-def held(root: object) -> list[object]:
-    """Return what an object holds, directly or not, without code."""
-    found: list[object] = [root]
-    seen = {id(root)}
-    for one in found:
-        for other in gc.get_referents(one):
-            if id(other) not in seen and not isinstance(other, type | ModuleType | FunctionType):
-                seen.add(id(other))
-                found.append(other)
-    return found
-
-
-async def test_a_callers_token_is_held_only_while_their_request_is_on_its_way() -> None:
-    auth = CallerAuth(lambda _: Token("for-the-runtime"))
-    token = "not-a-real-token-of-a-caller"
+@pytest.mark.parametrize("is_passed_on", [False, True])
+async def test_a_callers_token_is_held_only_while_their_request_is_on_its_way(is_passed_on: bool) -> None:
+    auth = CallerAuth(lambda token: passed_through(token, audience="runtime", audience_claim="aud"))
+    token = jwt_of(aud="runtime")
+    if not is_passed_on:
+        auth = CallerAuth(lambda _: Token("for-the-runtime"))
     with calling_as(ALICE, token):
         flow = auth.async_auth_flow(request())
     outgoing = await anext(flow)
-    during = held(auth)
+    sent_with, during = outgoing.headers["authorization"], held(auth)
     await flow.aclose()
 
-    assert outgoing.headers["authorization"] == "Bearer for-the-runtime"
+    assert sent_with == f"Bearer {token if is_passed_on else 'for-the-runtime'}"
     assert token in during
     assert token not in held(auth)
 
