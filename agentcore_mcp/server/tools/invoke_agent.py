@@ -130,7 +130,9 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
             call.kept = turn.kept
             call.endpoint_url = turn.endpoint_url or ""
             await caller.ledger.answered(call, turn.session_id, turn.request_id)
-            await book.left(session, (), turn.kept)
+            # Otherwise nothing changes, and what the agent asks may be another call's.
+            if pauses or turn.kept != session.kept:
+                await book.left(session, (), turn.kept)
             if turn.card is not None:
                 caller.agents.detection.describe(agent, turn.card)
             async for pieces in turn.batches:
@@ -177,4 +179,5 @@ async def _to_the_last_word(caller: Caller, call: Call, answer: AnswerText, *, r
         call.add("text", "" if raw_events else last)
     call.pauses = tuple(answer.pauses)
     # Not what the session has by now: another call in it may have left something else there.
-    await caller.ledger.book.left(call.session, call.pauses, call.kept)
+    if call.pauses or call.kept != call.session.kept:
+        await caller.ledger.book.left(call.session, call.pauses, call.kept)

@@ -6,6 +6,7 @@ import json
 from base64 import b64decode
 from typing import Literal
 
+import anyio
 import httpx2
 import pytest
 from mcp import Client
@@ -24,6 +25,7 @@ from tests.support.tools import (
     settings,
     text_of,
 )
+from tests.support.waiting import WAIT_S
 
 
 async def test_raw_events_are_the_events_and_not_the_words() -> None:
@@ -166,6 +168,39 @@ async def test_an_agent_that_waits_for_a_person_is_answered_by_the_next_call_in_
         "pay Anna",
         [{"interruptResponse": {"interruptId": "v1:tool_call:t0:1", "response": "yes"}}],
         "hi",
+    ]
+
+
+async def test_a_question_is_still_to_be_answered_after_another_call_in_the_session_has_ended() -> None:
+    begun, asked = anyio.Event(), anyio.Event()
+    question = {"status": "interrupt", "interrupts": [{"id": "i-1", "name": "confirm", "reason": "Pay?"}]}
+
+    async def talk(exchange: Exchange) -> None:
+        prompt = json.loads(exchange.request.body)["prompt"]
+        if prompt == "long":
+            begun.set()
+            await asked.wait()
+        answer = question if prompt == "pay" else {"result": "Done."}
+        await exchange.send(reply(body=json.dumps(answer).encode(), content_type="application/json"))
+
+    async with (
+        loopback_server(talk) as runtime,
+        Client(create_server(settings(runtime.endpoint_url)), mode="legacy") as client,
+    ):
+
+        async def ask(prompt: str) -> None:
+            await client.call_tool("invoke_agent", {"prompt": prompt, "session_id": SESSION})
+
+        with anyio.fail_after(WAIT_S):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(ask, "long")
+                await begun.wait()
+                await ask("pay")
+                asked.set()
+            await ask("yes")
+
+    assert json.loads(runtime.requests[-1].body)["prompt"] == [
+        {"interruptResponse": {"interruptId": "i-1", "response": "yes"}}
     ]
 
 
