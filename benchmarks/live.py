@@ -35,6 +35,9 @@ WATCH = r"""(() => {
   return Date.now();
 })()"""
 
+# What there is by the end may only be noted in the frame after it.
+SHOWN = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(window.shown))))"
+
 
 async def measure(sizes: Sizes) -> Part:
     """Return the median and the 95th percentile of the delays of an answer's pieces."""
@@ -55,7 +58,7 @@ async def measure(sizes: Sizes) -> Part:
             await host.do("show", tool="invoke_agent", arguments={"prompt": json.dumps(wish)})
             began_ms = await host.do("evaluate", code=WATCH)
             await host.do("until", text="Done")
-            shown = await host.do("evaluate", code="window.shown")
+            shown = await host.do("evaluate", code=SHOWN)
             text = await host.text()
     clock_ms = (time.time_ns() - time.monotonic_ns()) / 1e6
     sent = {number: int(sent_ns) / 1e6 + clock_ms for _, number, sent_ns in PIECE.findall(text)}
