@@ -212,7 +212,7 @@ class Call:
 
     def cancel(self, *, by_user: bool = False) -> None:
         """End the call, if it goes on; ``by_user`` if its user asked for that by its handle."""
-        if self.task is None or self.finished:
+        if self.task is None or self.finished or (by_user and self.cancelled):
             return
         if by_user:
             self.cancelled = True

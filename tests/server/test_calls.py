@@ -118,6 +118,21 @@ async def test_cancelling_the_wait_cancels_the_work() -> None:
     assert work.cleaned_up
 
 
+async def test_a_call_that_is_cancelled_twice_may_clean_up() -> None:
+    """As the command of a shell does, which is ended there."""
+    calls, work = Calls(), Work()
+    async with running(calls):
+        calls.start(work.call, work)
+        await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(WAIT_S):
+            while not work.call.finished:
+                work.call.cancel(by_user=True)
+                await anyio.lowlevel.checkpoint()
+
+    assert work.cleaned_up
+    assert work.call.cancelled
+
+
 async def test_what_still_runs_at_the_end_is_cancelled_and_may_clean_up() -> None:
     calls = Calls()
     with anyio.CancelScope() as scope:
