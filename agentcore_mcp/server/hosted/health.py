@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 ALIVE_PATH = "/healthz"
 READY_PATH = "/readyz"
-# How long the store may take to answer, and for how long its answer holds: anybody may send probes.
-CHECK_LIMIT_S = 1.0
+# How long the store may take to answer, as for a call: all workers would leave a balancer when Redis is restarted. And
+# for how long its answer holds: anybody may send probes.
+CHECK_LIMIT_S = 5.0
 CHECK_AGAIN_S = 1.0
 # How long connections are still accepted where there are probes, at most a tenth of the time to drain. Probes come
 # every second or so, and Kubernetes takes about that long to take a pod out of its services.

@@ -6,13 +6,14 @@ With a store, it has that for all workers: what is typed at one is sent where th
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agentcore_mcp.errors import InvalidRequestError
-from agentcore_mcp.server.hosted.store.connection import noting
-from agentcore_mcp.server.hosted.store.keys import EVERYBODY, session_key, worker_key
+from agentcore_mcp.server.hosted.store.connection import LEASE_S, noting
+from agentcore_mcp.server.hosted.store.keys import session_key, worker_key
 from agentcore_mcp.wire.limits import STREAM_MAX_S
 
 if TYPE_CHECKING:
@@ -24,11 +25,17 @@ if TYPE_CHECKING:
 
 # How long a request waits for a command that seems to wait for input, as was said before.
 ASKED_AGAIN_S = 10.0
-# A worker that died has none any more, and no call lasts longer.
+# A worker that died has none any more, and no call lasts longer. One that begins may not have said yet that it lives.
 _HOLD = f"""
-local held = redis.call('GET', KEYS[1])
-if held and redis.call('EXISTS', '{worker_key("")}' .. string.match(held, '^%x+')) == 1 then return held end
+local held, alive = redis.call('GET', KEYS[1]), '{worker_key("")}'
+if held and redis.call('EXISTS', alive .. string.match(held, '^%x+')) == 1 then return held end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', {2 * int(STREAM_MAX_S)})
+redis.call('SET', alive .. string.match(ARGV[1], '^%x+'), 1, 'EX', {LEASE_S})
+"""
+# How many workers hear it: none while the one that reads the shell is connecting again.
+_TYPE = f"""
+local held = redis.call('GET', KEYS[1])
+return held and redis.call('PUBLISH', '{worker_key("")}' .. string.match(held, '^%x+'), ARGV[1]) or 1
 """
 _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
@@ -84,15 +91,18 @@ class Shells:
         """
         key, store = self._key(session, shell.name), self._store
         mine = handle if store is None else f"{store.worker} {handle}"
+        # Before others know of it: from then on they may type.
+        if (held := self._held.setdefault(key, mine)) == mine:
+            self._typed[key] = shell.type
         try:
-            held = self._held.get(key, "") if store is None else (await store.run(_HOLD, [key], mine) or b"").decode()
+            if store is not None and held == mine:
+                held = (await store.run(_HOLD, [key], mine) or b"").decode()
             # Redis may have noted it before, and its answer was lost.
             if held not in ("", mine):
                 raise InvalidRequestError(
                     f"the shell {shell.name!r} still runs the call {held.rpartition(' ')[2]!r}: wait for that with its "
                     "handle alone, answer it with input, or end it with input ^C; or name another shell"
                 )
-            self._held[key], self._typed[key] = mine, shell.type
             yield
         finally:
             if self._held.get(key) == mine:
@@ -114,10 +124,17 @@ class Shells:
             return handle if worker and await redis.exists(worker_key(worker)) else ""
 
     async def type(self, session: Session, name: str, text: str) -> None:
-        """Type a text into what runs in a shell; if nothing does any more, it is dropped."""
-        key = self._key(session, name)
-        if self._store is not None:
-            await self._store.tell(EVERYBODY, key, text)
+        """Type a text into what runs in a shell; if nothing does any more, it is dropped.
+
+        Raises:
+            StoreError: If it can't be sent to the worker that reads the shell.
+        """
+        key, store = self._key(session, name), self._store
+        if store is not None:
+            message = json.dumps({"about": key, "what": text})
+            async with store.reached():
+                while not await store.run(_TYPE, [key], message):  # noqa: ASYNC110 - nobody announces it
+                    await asyncio.sleep(0.1)
         elif key in self._typed:
             self._typed[key](text)
 

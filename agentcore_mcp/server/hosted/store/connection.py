@@ -180,9 +180,11 @@ class RedisStore:
 
     async def _stay_alive(self) -> None:
         while True:
+            pause_s = 1.0
             with noting("that this worker is alive"):
                 await self.beat()
-            await asyncio.sleep(BEAT_S)
+                pause_s = BEAT_S
+            await asyncio.sleep(pause_s)
 
 
 @contextmanager

@@ -54,8 +54,9 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('ZREM', KEYS[3], KEYS[1])
 """
 _LEAVE = """
-redis.call('HSET', KEYS[1], 'told', ARGV[1])
-if redis.call('GET', KEYS[2]) == ARGV[2] then redis.call('DEL', KEYS[2]) end
+if (redis.call('GET', KEYS[2]) or ARGV[2]) ~= ARGV[2] then return end
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'told', ARGV[1]) end
+redis.call('DEL', KEYS[2])
 """
 
 
@@ -82,6 +83,7 @@ class Follower:
         self._claim = f"{store.worker} {secrets.token_hex(8)}"
         self._claimed = False
         self._left = False
+        self._ended = False
         self._news = asyncio.Event()
 
     async def run(self, call: Call) -> None:
@@ -138,10 +140,10 @@ class Follower:
 
     async def settle(self, call: Call, why: str) -> None:
         """Keep an ended call, or note why nothing of it is kept; if following it failed, let another request try."""
-        if self._claimed and why and self._record.finished:
+        if self._ended and why:
             await self._let_go(call, why)
         elif self._claimed:
-            self._told.kept = self._record.finished
+            self._told.kept = self._ended
             await self._release(call)
 
     async def _release(self, call: Call) -> None:
@@ -166,10 +168,12 @@ class Follower:
         offsets = [told.shown[name] for name in call.outputs]
         texts = [text_key(self._keys[0], name) for name in call.outputs]
         keys = [*self._keys[:2], worker_key(self._record.worker), *texts]
+        # Before Redis says so: of a look that is cancelled, the claim is to be released as well.
+        self._claimed = True
         found = await self._store.run(_LOOK, keys, self._claim, *offsets)
         if not found:
+            self._claimed = False
             raise waited_for(call.handle)
-        self._claimed = True
         if self._left:
             # The result that leaves the call was made while this look was under way: the rest is for the next one.
             return 0, True
@@ -207,5 +211,6 @@ class Follower:
             async with self._store.reached() as redis:
                 content = await redis.hget(self._keys[0], "body")
             call.body = Binary.of(content, record.body_type) if content else None
+        self._ended = True
         if call.failure is not None:
             raise call.failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -113,3 +114,27 @@ async def test_a_shell_is_free_if_the_answer_to_the_call_that_was_to_have_it_was
             holder = await shells.holder(session, "main")
 
     assert holder == ""
+
+
+async def test_what_is_typed_waits_for_a_worker_that_does_not_listen_at_the_moment(tmp_path: Path) -> None:
+    with redis_server(tmp_path) as redis, anyio.fail_after(WAIT_S):
+        reader, other = RedisStore(redis.url), RedisStore(redis.url)
+        (target,) = await create_server(settings("http://127.0.0.1:9")).state.agents.all()
+        session, shell, typed = Session(new_session_id(), target), InShell("main"), anyio.Event()
+
+        async def type_into() -> None:
+            await Shells(ALICE, other).type(session, "main", "^C")
+            typed.set()
+
+        async with (
+            other.running(),
+            AsyncExitStack() as later,
+            Shells(ALICE, reader).held(session, shell, "a-handle"),
+        ):
+            # The reader has not said that it lives, and is known to.
+            assert await Shells(ALICE, other).holder(session, "main") == "a-handle"
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(type_into)
+                await later.enter_async_context(reader.running())
+                assert await shell.keys.get() == "^C"
+                await typed.wait()
