@@ -130,10 +130,9 @@ class Terminal:
         shown = b""
         with anyio.move_on_after(_REPLAY_S):
             while len(shown) < SHELL_REPLAY_BYTES and not (to_prompt and marks.last(shown)[::2] == ("D", b"")):
-                more = None
-                with anyio.move_on_after(_REPLAY_SILENCE_S if shown else None):
+                with anyio.move_on_after(_REPLAY_SILENCE_S if shown else None) as silence:
                     more = await self._next()
-                if not more:
+                if silence.cancelled_caught or not more:
                     break
                 shown += more
         return shown
