@@ -164,7 +164,7 @@ def _unknown(name: str, known: list[str], ours: Collection[str]) -> list[str]:
     """Return what to say of an argument that the tool doesn't have; nothing, if it is a host's own."""
     if close := get_close_matches(name, known, n=1):
         return [f"there is no argument {name[:_SHOWN_CHARS]!r} (did you mean {close[0]!r}?)"]
-    return [f"there is no argument {name!r}, only {', '.join(known)}"] if name in ours else []
+    return [f"there is no argument {name!r}, only {', '.join(known) or 'calls without any'}"] if name in ours else []
 
 
 def _shown(value: object) -> str:

@@ -87,6 +87,12 @@ def test_the_rest_is_told_in_a_sentence(arguments: dict[str, Any], complaint: st
     assert check(SCHEMA, arguments, ours={"handle"})[1] == [complaint]
 
 
+def test_a_tool_that_takes_no_arguments_says_so() -> None:
+    complaint = "there is no argument 'agent', only calls without any"
+
+    assert check({"properties": {}}, {"agent": "x"}, ours={"agent"})[1] == [complaint]
+
+
 def test_of_a_great_many_arguments_that_there_are_not_a_few_are_told() -> None:
     _, complaints = check(SCHEMA, {"prompt": "hi", **{f"prompt{number}": 1 for number in range(1_000)}})
 
