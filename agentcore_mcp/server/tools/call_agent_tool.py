@@ -52,8 +52,8 @@ Call a tool of an agent that is an MCP server, and return the tool's own result;
 list_agents with that agent shows its tools and their arguments. Calls with the same session_id share a session: \
 choose a short name for it."""
 NAME = "call_agent_tool"
-# The member of _meta that has the session.
 _OF_PROTOCOL = "io.modelcontextprotocol/"
+# The member of _meta that has the session.
 SESSION_META = "io.github.agentcore-mcp/session_id"
 
 Arguments = Annotated[dict[str, Any], Field(description="The tool's arguments, as its schema in list_agents says.")]
