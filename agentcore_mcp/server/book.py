@@ -92,10 +92,12 @@ class MemoryBook:
             session.opened_at = known.opened_at
         self._sessions[session.key] = session
 
-    async def claim(self, session: Session) -> bool:
+    async def claim(self, session: Session, pauses: Sequence[Pause]) -> bool:
         """Claim the pauses of a session for the call that answers them, until ``left``; False if another call has."""
-        claimed, session.is_claimed = session.is_claimed, True
-        return not claimed
+        if session.is_claimed or session.pauses is not pauses:
+            return False
+        session.is_claimed = True
+        return True
 
     async def left(self, session: Session, pauses: Sequence[Pause], kept: Mapping[str, Any]) -> None:
         """Write down where the conversation was left, there and in ``session``: what the next turn is asked with."""

@@ -86,7 +86,7 @@ class Ledger:
         """
         pauses = session.pauses
         # A task, for a call that is cancelled meanwhile to know whether it has claimed them.
-        claim = asyncio.create_task(self.book.claim(session)) if pauses else None
+        claim = asyncio.create_task(self.book.claim(session, pauses)) if pauses else None
         try:
             if claim is not None and not await asyncio.shield(claim):
                 raise InvalidRequestError(

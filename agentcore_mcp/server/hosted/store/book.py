@@ -167,9 +167,9 @@ class RedisBook:
             await self._run(_MOVED, session, session.session_id, session_id)
         session.session_id = session_id
 
-    async def claim(self, session: Session) -> bool:
+    async def claim(self, session: Session, pauses: Sequence[Pause]) -> bool:
         """Claim them. A worker that dies leaves its claim behind for as long as an answer may be in coming."""
-        return bool(await self._run(_CLAIM, session, self._now(), _written(session.pauses)))
+        return bool(await self._run(_CLAIM, session, self._now(), _written(pauses)))
 
     async def left(self, session: Session, pauses: Sequence[Pause], kept: Mapping[str, Any]) -> None:
         """Write it down if it has changed."""
