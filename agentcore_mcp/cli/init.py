@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # What the starter toolkit and the AgentCore CLI leave in a project once something is deployed.
 _PROJECT_FILES = (".bedrock_agentcore.yaml", "agentcore/.cli/deployed-state.json")
-_ARN = re.compile(r"arn:aws[\w-]*:bedrock-agentcore:[\w-]+:\d{12}:runtime/[A-Za-z][\w-]*")
+_ARN = re.compile(r"arn:aws[\w-]*:bedrock-agentcore:[\w-]+:\d{12}:(runtime|harness)/[A-Za-z][\w-]*")
 # A runtime that has an authorizer takes tokens, and no AWS credentials.
 _AUTHORIZER = re.compile(r"discovery_?url\W+https?://", re.IGNORECASE)
 _TOKEN = {"token": "${AGENTCORE_BEARER_TOKEN}"}
@@ -83,7 +83,9 @@ def init(
     new = [one for number, one in enumerate(found) if one.arn not in [*known, *(each.arn for each in found[:number])]]
     if not new:
         raise ConfigurationError(
-            f"{path} has every runtime that was found" if found else "no runtime was found; pass --runtime-arn ARN"
+            f"{path} has every runtime that was found; where they are called is the endpoint_url of each there"
+            if found
+            else "no runtime was found; pass --runtime-arn ARN, or --endpoint-url URL of a local AgentCore"
         )
     chosen = new if every or arns else _chosen(new)
     _write(path, chosen, endpoint_url=endpoint_url, auth={"profile": profile} if profile else None)
@@ -104,8 +106,8 @@ def _looked_for(region: str | None, profile: str | None, endpoint_url: str | Non
     for name in () if is_local else _PROJECT_FILES:
         if (file := Path(name)).is_file():
             text = file.read_text("utf-8", "replace")
-            for arn in dict.fromkeys(_ARN.findall(text)):
-                yield Found(RuntimeArn.parse(arn), name, keys={"auth": _TOKEN} if _AUTHORIZER.search(text) else {})
+            for arn in dict.fromkeys(one for one in _arns(text) if not one.is_harness):
+                yield Found(arn, name, keys={"auth": _TOKEN} if _AUTHORIZER.search(text) else {})
 
     async def listed() -> Sequence[Found]:
         auth, runtimes = await Credentials().runtimes(Auth(profile=profile), region, endpoint_url)
@@ -134,10 +136,12 @@ def _parsed(arn: str) -> RuntimeArn:
 
 
 def _known(path: Path) -> list[RuntimeArn]:
-    """Return the runtimes that a file names already."""
-    if not path.exists():
-        return []
-    return [RuntimeArn.parse(arn) for arn in _ARN.findall(path.read_text("utf-8", "replace"))]
+    """Return the runtimes and harnesses that a file names already."""
+    return _arns(path.read_text("utf-8", "replace")) if path.exists() else []
+
+
+def _arns(text: str) -> list[RuntimeArn]:
+    return [RuntimeArn.parse(match[0]) for match in _ARN.finditer(text)]
 
 
 def _chosen(found: list[Found]) -> list[Found]:

@@ -62,7 +62,8 @@ def serve(settings: LocalSettings, *, announce: Callable[[str], None], until_std
     try:
         listener = listen(settings.port, backlog=_BACKLOG)
     except (OSError, OverflowError) as exc:
-        raise ConfigurationError(f"can't start on {HOST}:{settings.port}: {exc.args[-1]}") from exc
+        said = f"can't start on {HOST}:{settings.port}: {exc.args[-1]} (port 0 is a free one)"
+        raise ConfigurationError(said) from exc
     with listener:
         problems = anyio.run(_serve, settings, listener, announce, until_stdin_closes)
     if problems:

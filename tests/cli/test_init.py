@@ -103,7 +103,7 @@ def test_a_file_that_is_there_keeps_what_it_says(run: Run, home: Path) -> None:
     ("arguments", "sentence"),
     [
         (["--runtime-arn", "nope"], "--runtime-arn: not the ARN of an agent runtime: 'nope'"),
-        (["--all"], "no runtime was found; pass --runtime-arn ARN"),
+        (["--all"], "no runtime was found; pass --runtime-arn ARN, or --endpoint-url URL of a local AgentCore"),
     ],
 )
 def test_what_can_t_be_written_is_told(run: Run, home: Path, arguments: list[str], sentence: str) -> None:
@@ -187,7 +187,17 @@ def test_an_endpoint_that_a_variable_only_stands_for_is_none(
     assert written(home) == {"one": {"arn": ONE}}
 
 
-def test_a_second_run_has_nothing_to_add(run: Run) -> None:
-    run("--runtime-arn", ONE)
+@pytest.mark.parametrize("arn", [ONE, ONE.replace(":runtime/", ":harness/")])
+def test_a_second_run_has_nothing_to_add(run: Run, home: Path, arn: str) -> None:
+    run("--runtime-arn", arn)
 
-    assert "has every runtime that was found" in run("--runtime-arn", ONE, code=1).output
+    assert "has every runtime that was found" in run("--runtime-arn", arn, code=1).output
+    assert len(written(home)) == 1
+
+
+def test_a_second_run_for_another_endpoint_says_where_that_is_changed(run: Run, home: Path) -> None:
+    """Such as a local AgentCore on a free port: the ARNs of its agents are always the same."""
+    run("--runtime-arn", ONE, "--endpoint-url", "http://127.0.0.1:8090")
+    refused = run("--runtime-arn", ONE, "--endpoint-url", "http://127.0.0.1:8091", code=1).output
+
+    assert "has every runtime that was found; where they are called is the endpoint_url of each there" in refused

@@ -70,7 +70,7 @@ def test_a_port_that_is_taken_is_said_so() -> None:
         result = CliRunner().invoke(main, ["local", "--port", str(port)])
 
     assert result.exit_code == 1
-    assert f"can't start on 127.0.0.1:{port}: Address already in use" in result.output
+    assert f"can't start on 127.0.0.1:{port}: Address already in use (port 0 is a free one)" in result.output
 
 
 @pytest.mark.parametrize("option", ["--idle-timeout", "--max-lifetime", "--start-timeout"])

@@ -105,7 +105,8 @@ async def stop_here(
             else:
                 opened.forget(session.arn, session.session_id)
                 if stopped.already_gone:
-                    outcome["status"], said = "already_gone", "was gone already"
+                    outcome["status"] = "already_gone"
+                    said = "was gone already; `agentcore-mcp sessions` lists those that were opened here"
             outcomes.append(outcome)
             if not quiet:
                 click.echo(f"session {session.called} {said}", err="error" in outcome)

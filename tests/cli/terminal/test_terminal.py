@@ -165,6 +165,15 @@ def test_all_sessions_of_one_agent_are_stopped_alone(call: Run) -> None:
     assert [one.called for one in OpenedSessions().all()] == ["other"]
 
 
+def test_a_stop_that_finds_no_session_says_where_the_names_are(call: Run) -> None:
+    """The name may be a slip, and the session that was meant still be there."""
+    call("invoke", "--session", "review", "hi")
+    said = "was gone already; `agentcore-mcp sessions` lists those that were opened here"
+
+    assert call("stop", "reviw").stdout == f"session reviw {said}\n"
+    assert [one.called for one in OpenedSessions().all()] == ["review"]
+
+
 def test_a_session_that_can_t_have_been_opened_is_not_remembered(call: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTCORE_ENDPOINT_URL", "http://127.0.0.1:9")
     said = call("invoke", "hi", code=1).output
