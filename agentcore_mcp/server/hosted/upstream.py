@@ -75,7 +75,10 @@ class _Exchange:
         self.auth = BearerAuth(self)
 
     def fetch(self, previous: Token | None) -> Token:  # noqa: ARG002 - the caller's token alone counts
-        return self._exchange(self._given[0])
+        given = self._given[:1]
+        if not given:  # Asked from a thread: its request may have been cancelled meanwhile.
+            raise CredentialsError("the request whose caller's token was to be exchanged was cancelled; call again")
+        return self._exchange(given[0])
 
     @contextmanager
     def having(self, token: str) -> Iterator[None]:
