@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Settings
     from agentcore_mcp.server.agents import Agents, Target
 
-_INTERRUPTED = 130
+INTERRUPTED = 130
 # After one of these, there is no session that wasn't there before.
 _NOT_SENT = (ConfigurationError, ConnectError, CredentialsError, InvalidRequestError)
 
@@ -86,7 +86,7 @@ def make(where: Where, work: Callable[[OneCall], Awaitable[int]]) -> None:
         try:
             code = anyio.run(main, settings)
         except KeyboardInterrupt:
-            code = _INTERRUPTED
+            code = INTERRUPTED
             for call in calls:
                 _offer_to_stop(settings, call)
     sys.exit(code)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import click
 
-from agentcore_mcp.cli.terminal.calls import OneCall, make
+from agentcore_mcp.cli.terminal.calls import INTERRUPTED, OneCall, make
 from agentcore_mcp.cli.terminal.naming import Where, session_options
 from agentcore_mcp.errors import AgentCoreError, StreamInterruptedError
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S, COMMAND_TIMEOUT_MAX_S
@@ -99,9 +99,11 @@ async def _typed_into(client: RuntimeClient, arn: RuntimeArn, name: str, place: 
         typing = asyncio.create_task(typed())
         try:
             yield shell
-        except (asyncio.CancelledError, BrokenPipeError):  # by Ctrl-C, or because nobody reads any more
+        except (asyncio.CancelledError, BrokenPipeError) as cut:  # by Ctrl-C, or because nobody reads any more
             with anyio.CancelScope(shield=True), suppress(AgentCoreError):
                 await shell.end()
+                if isinstance(cut, asyncio.CancelledError):  # nothing goes on that could be stopped
+                    raise click.exceptions.Exit(INTERRUPTED) from cut
             raise
         finally:
             typing.cancel()
