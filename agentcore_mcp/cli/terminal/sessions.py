@@ -57,7 +57,8 @@ def agents(*, as_json: bool, agent: AgentOptions) -> None:
     table.add_column("runtime", overflow="fold")
     for row in rows:
         table.add_row(*(row[name] for name in ("name", "description", "commands", "arn")))
-    Console().print(table)
+    # In a pipe an agent is one line, however long.
+    Console(width=None if sys.stdout.isatty() else 10_000).print(table)
 
 
 async def stop_here(

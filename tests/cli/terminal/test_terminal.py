@@ -195,7 +195,7 @@ def test_the_agents_are_listed(call: Run, local: LocalAgentCore) -> None:
 
     assert [agent["arn"] for agent in listed] == [local.agent_runtime_arn]
     in_columns = call("agents").stdout
-    assert "local_agent" in in_columns
+    assert any("local_agent" in line and local.agent_runtime_arn in line for line in in_columns.splitlines())
     assert "…" not in in_columns
 
 
