@@ -18,7 +18,7 @@ from agentcore_mcp.errors import AgentCoreError, ConfigurationError
 if TYPE_CHECKING:
     from agentcore_mcp.server.assembly import AgentCoreServer
 
-# 128 and the number of SIGINT, as shells tell it.
+# 128 plus the number of SIGINT, as shells report it.
 _INTERRUPTED = 130
 
 _WAITING = """\
@@ -26,7 +26,7 @@ agentcore-mcp: waiting for an MCP host on stdin. This command is for a host's co
 `agentcore-mcp demo` shows what a host gets. Ctrl-C ends it."""
 
 
-# Where each command is; it is imported on use, as hosts wait for the start.
+# The module of each command, imported on use because hosts wait for the server to start.
 _COMMANDS = {
     "init": "init",
     "doctor": "doctor.command",
@@ -46,7 +46,7 @@ _COMMANDS = {
 
 
 class _Command(click.Group):
-    """Shows what can't work as a message, not as a traceback."""
+    """Shows errors that a user can fix as a message, not as a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click has it
         """Return the names of the commands, in the order in which a user meets them."""
@@ -68,7 +68,7 @@ class _Command(click.Group):
                 if sys.stdout is not None:
                     sys.stdout.flush()
         except* OSError as failed:
-            # As a rule, standard output is a full disk. Python would try once more to write what it holds back.
+            # Usually the disk behind standard output is full. Python would try to flush its buffer again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             failure: BaseException = failed
             while isinstance(failure, BaseExceptionGroup):

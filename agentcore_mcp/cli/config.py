@@ -53,7 +53,7 @@ def schema() -> None:
 
 
 def _lines(loaded: Loaded) -> Iterator[tuple[str, str]]:
-    """Give each setting as a line of TOML, and where it came from."""
+    """Yield each setting as a line of TOML, and its source."""
     from agentcore_mcp.config.complaints import dotted
     from agentcore_mcp.config.secrets import shown
 
@@ -70,7 +70,7 @@ def _lines(loaded: Loaded) -> Iterator[tuple[str, str]]:
 
 
 def _by_key(table: Table, dumped: dict[str, Any]) -> dict[str, Any]:
-    """Return what was dumped of a table by the keys of a file."""
+    """Return a table's dump with the keys that a file uses."""
     from agentcore_mcp.config.model import Table
 
     found = {}
@@ -101,5 +101,5 @@ def _toml(value: Any) -> str:
         case list() | tuple():
             return f"[{', '.join(map(_toml, value))}]"
         case _:
-            # Strings, numbers and booleans are written alike, but for one character.
+            # JSON and TOML write strings, numbers and booleans alike, except for DEL.
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

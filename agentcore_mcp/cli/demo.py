@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # The steps take a few seconds; a demo that takes a minute has failed.
 TIME_LIMIT_S = 60
 STOP_LIMIT_S = 5
-# A piece that is here this long before the whole answer did not wait for it.
+# A piece counts as streamed if it arrives this long before the whole answer.
 LIVE_S = 0.5
 _EXIT_CODE = 3
 _SHOWN_CHARS = 400
@@ -41,7 +41,7 @@ _SERVER = ["-P", "-m", "agentcore_mcp"]
 
 
 class DemoFailedError(Exception):
-    """A step did not do what it should."""
+    """A step did not have the expected result."""
 
 
 @click.command()
@@ -73,7 +73,7 @@ def demo(*, over_http: bool, protocol: str) -> None:
 
 
 def _reason(failure: BaseException) -> str:
-    """Return what failed, out of the groups that the transports' tasks wrap it in."""
+    """Return the cause of a failure, unwrapped from the exception groups of the transports' tasks."""
     while isinstance(failure, BaseExceptionGroup):
         failure = failure.exceptions[0]
     if isinstance(failure, TimeoutError):
@@ -94,7 +94,7 @@ async def _demo(console: Console, over_http: bool, protocol: str, server_log: Te
 
 
 class _Conversation:
-    """The steps, each with what it must show; the same in every protocol as far as the protocols are the same."""
+    """The steps, each with a check of its result; they differ between protocols only where the protocols do."""
 
     def __init__(self, console: Console, client: Client, protocol: str) -> None:
         self._console = console
@@ -215,7 +215,7 @@ def _excerpt(text: str, *, indent: int) -> str:
 
 
 def _person(console: Console) -> ElicitationFnT:
-    """Return a stand-in for the host's user: shows what is asked, and approves it."""
+    """Return a stand-in for the host's user, which shows each elicitation and approves it."""
     from mcp.types import ElicitResult
 
     async def approve(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:  # noqa: ARG001

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # What the starter toolkit and the AgentCore CLI leave in a project once something is deployed.
 _PROJECT_FILES = (".bedrock_agentcore.yaml", "agentcore/.cli/deployed-state.json")
 _ARN = re.compile(r"arn:aws[\w-]*:bedrock-agentcore:[\w-]+:\d{12}:(runtime|harness)/[A-Za-z][\w-]*")
-# A runtime that has an authorizer takes tokens, and no AWS credentials.
+# A runtime with an authorizer accepts tokens, and no AWS credentials.
 _AUTHORIZER = re.compile(r"discovery_?url\W+https?://", re.IGNORECASE)
 _TOKEN = {"token": "${AGENTCORE_BEARER_TOKEN}"}
 
@@ -38,9 +38,9 @@ class Found:
 
     Attributes:
         arn: Its ARN.
-        place: Where.
-        description: What its owner says of it.
-        keys: What else the file is to say of it.
+        place: Where it was found.
+        description: Its owner's description.
+        keys: Further keys for its table in the file.
     """
 
     arn: RuntimeArn
@@ -98,7 +98,7 @@ def init(
 
 
 def _looked_for(region: str | None, profile: str | None, endpoint_url: str | None) -> Iterator[Found]:
-    """Give the runtimes of the project and of the account; an account that can't be asked is told of."""
+    """Yield the runtimes of the project and of the account; print an error if the account can't be listed."""
     from agentcore_mcp.config import Auth
     from agentcore_mcp.server.credentials import Credentials, uses_tls
 
@@ -118,7 +118,7 @@ def _looked_for(region: str | None, profile: str | None, endpoint_url: str | Non
             if (facts := runtime.facts) is not None and facts.takes_tokens:
                 one.keys["auth"] = _TOKEN
             if facts is not None and facts.protocol != "http":
-                # Which tools there are, a server says before it can look a protocol up.
+                # The server lists its tools before it can look the protocol up.
                 one.keys["protocol"] = facts.protocol
         return found
 
@@ -136,7 +136,7 @@ def _parsed(arn: str) -> RuntimeArn:
 
 
 def _known(path: Path) -> list[RuntimeArn]:
-    """Return the runtimes and harnesses that a file names already."""
+    """Return the runtimes and harnesses that a file already names."""
     return _arns(path.read_text("utf-8", "replace")) if path.exists() else []
 
 
@@ -173,7 +173,7 @@ def _write(path: Path, chosen: list[Found], **keys: object) -> None:
 
 
 def _offer_hosts(path: Path) -> None:
-    """Offer to tell the hosts that seem to be installed."""
+    """Offer to install the server in the hosts that are found here."""
     there = [name for name, host in HOSTS.items() if host.path("user", Server("agentcore")).parent.is_dir()]
     question = f"Install in which host? {', '.join(there) or 'None was found'}"
     wanted = click.prompt(question, default="", show_default=False)

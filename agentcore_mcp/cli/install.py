@@ -1,4 +1,4 @@
-"""``agentcore-mcp install HOST`` and ``uninstall HOST``: telling an MCP host of this server."""
+"""``agentcore-mcp install HOST`` and ``uninstall HOST``: adding this server to an MCP host, and removing it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 # Longer than any host's own command takes.
 _COMMAND_TIMEOUT_S = 60
-# What says which agent, and who asks; hosts start a server with few of the shell's variables.
+# The variables that select agent and credentials; hosts pass few of the shell's variables to a server.
 _PLAIN = ("AGENTCORE_RUNTIME_ARN", "AGENTCORE_QUALIFIER", "AGENTCORE_ENDPOINT_URL", "AWS_PROFILE", "AWS_CA_BUNDLE")
 _SECRET = "AGENTCORE_BEARER_TOKEN"  # noqa: S105 - the name of a variable
 
 
 def _place(command: Callable[..., None]) -> Callable[..., None]:
-    """Add what names a host and an entry."""
+    """Add the options and argument that name a host and an entry."""
     for option in (
         click.option("--scope", type=click.Choice(["user", "project"]), default="user", show_default=True),
         click.option("--name", default="agentcore", show_default=True, help="What the host calls the server."),
@@ -144,7 +144,7 @@ def _server(name: str, url: str | None, agent: AgentOptions) -> Server:
 def _command() -> tuple[str, tuple[str, ...]]:
     """Return the program that a host starts, and its first arguments."""
     here = Path(sys.argv[0]).absolute()
-    # uvx runs from a cache that it may clean.
+    # Under uvx this is a path in its cache, which it may clean.
     if "archive-v0" in here.parts or "builds-v0" in here.parts:
         return shutil.which("uvx") or "uvx", ("agentcore-mcp",)
     return str(here) if here.name.startswith("agentcore-mcp") else shutil.which("agentcore-mcp") or "agentcore-mcp", ()

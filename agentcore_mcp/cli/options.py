@@ -1,4 +1,4 @@
-"""The options that say which agent a server is for, shared by the stdio server and ``serve``."""
+"""The options that select a server's agents, shared by the stdio server and ``serve``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LEAVE_S = 0.6
 
 @dataclass(frozen=True, slots=True)
 class AgentOptions:
-    """What the command line says of agents; None where a flag was not given."""
+    """The agent options of a command line; None for a flag that was not given."""
 
     local: bool = False
     protocol: Protocol | None = None
@@ -91,7 +91,7 @@ def load_settings(options: AgentOptions) -> Loaded:
     Raises:
         ConfigurationError: If no agent is configured, or a setting can't work.
     """
-    # Here and not above: `agentcore-mcp local` has no use for what the settings are made with.
+    # Imported here, because `agentcore-mcp local` needs none of these.
     from agentcore_mcp.config import drop_unset
     from agentcore_mcp.config.loading import load
     from agentcore_mcp.server.agents import Agents
@@ -101,15 +101,15 @@ def load_settings(options: AgentOptions) -> Loaded:
     drop_unset(os.environ)
     given = {name: getattr(options, name) for name in AgentOptions.__slots__ if name not in ("local", "protocol")}
     loaded = load(os.environ, **given)
-    # As the server will, so that bad settings are reported before the slow imports, and by `config show`.
+    # The server does the same; here, so that bad settings are reported before the slow imports, and by `config show`.
     Agents(loaded.settings)
     return loaded
 
 
 def run_server(options: AgentOptions, serve: Callable[[AgentCoreServer], Awaitable[None]]) -> None:
     """Make the server and serve with it; raises as ``settings_for``."""
-    # Loaded modules are no garbage. Collecting takes a tenth of the time that a host waits for the start, and
-    # most of the time that the process takes to end.
+    # Loaded modules are no garbage. Garbage collection would take a tenth of the startup that a host waits for, and
+    # most of the shutdown.
     gc.disable()
     try:
         with settings_for(options) as settings:
@@ -133,7 +133,7 @@ def run_server_with(settings: Settings, serve: Callable[[AgentCoreServer], Await
 
 async def _serve_and_leave(serve: Callable[[AgentCoreServer], Awaitable[None]], server: AgentCoreServer) -> None:
     await serve(server)
-    # No thread can be cancelled that looks up a name or waits for a program that prints credentials, and Python waits.
+    # Python waits for threads in a name lookup or a credential process, and neither can be cancelled.
     left_s = server.state.end_by - asyncio.get_running_loop().time() + _LEAVE_S
     leaving = threading.Timer(max(left_s, _LEAVE_S), os._exit, [0])
     leaving.daemon = True
@@ -145,7 +145,7 @@ def settings_for(options: AgentOptions, *, quiet: bool = False) -> Iterator[Sett
     """Give the settings; with ``--local``, also keep a local AgentCore running meanwhile.
 
     Args:
-        options: What the command line says.
+        options: The options of the command line.
         quiet: Don't print what the sample agent logs.
 
     Raises:

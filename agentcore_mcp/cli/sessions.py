@@ -1,4 +1,4 @@
-"""``agentcore-mcp sessions``: what was opened from this machine's terminals, or through a hosted server."""
+"""``agentcore-mcp sessions``: the sessions opened from this machine's terminals, or through a hosted server."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def sessions(
 
 
 def _address(url: str | None, config: str | None) -> str | None:
-    """Return where a server answers operators, beside its MCP endpoint; None if no server is named.
+    """Return the URL of a server's API for operators, beside its MCP endpoint; None if no server is named.
 
     Raises:
         ConfigurationError: If a token must not be sent there, or the configuration can't be used.
@@ -118,7 +118,7 @@ def _address(url: str | None, config: str | None) -> str | None:
 
 
 def _listed_here(query: Mapping[str, Sequence[str]], *, everything: bool) -> list[dict[str, Any]]:
-    """Return the sessions that this machine remembers, by id or short name and by agent; or all that may be there."""
+    """Return the remembered sessions by id or short name and by agent; without ids, only those that may still exist."""
     from agentcore_mcp.cli.terminal.opened import OpenedSessions
 
     ids, agents = query.get("session_id", ()), query.get("agent", ())
@@ -140,7 +140,7 @@ def _listed_here(query: Mapping[str, Sequence[str]], *, everything: bool) -> lis
 
 
 def _ask(method: str, address: str, query: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """Return the sessions that a server answers with.
+    """Return the sessions in a server's response.
 
     Raises:
         ConnectError: If it can't be reached.
@@ -172,7 +172,7 @@ def _ask(method: str, address: str, query: Mapping[str, Sequence[str]]) -> list[
 
 
 def _line(session: dict[str, Any]) -> str:
-    """Show a session on a line; its words are others'."""
+    """Return a session as one line, escaped because it contains other users' text."""
     if "status" in session:
         told = [session["session_id"], session["status"], session.get("error")]
         return ": ".join(visible(text) for text in told if text)

@@ -1,1 +1,1 @@
-"""``agentcore-mcp doctor``: one thing after the other that a call needs, and what to do where it is missing."""
+"""``agentcore-mcp doctor``: checks a call's requirements one by one, and says how to meet those that fail."""

@@ -1,4 +1,4 @@
-"""What was looked at, and what was found."""
+"""The doctor's findings, and their report as text or JSON."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Report:
     """Shows findings as they come, or all of them as JSON at the end.
 
     Args:
-        as_json: As JSON.
+        as_json: Whether to print JSON.
 
     Attributes:
         about: What the next findings are about: an agent's name, or something else.
-        findings: What was looked at, and its ``state``: "skipped" if that can't be told, or was not asked for.
+        findings: The checks, each with its ``state``: "skipped" if it can't be determined, or was not requested.
     """
 
     def __init__(self, *, as_json: bool) -> None:
@@ -39,7 +39,7 @@ class Report:
         self.findings: list[dict[str, str]] = []
 
     def add(self, what: str, state: State, detail: str = "", next_step: str = "") -> None:
-        """Note a finding: ``detail`` is what there is, and ``next_step`` what to do."""
+        """Add a finding: ``detail`` describes it, and ``next_step`` says what to do."""
         finding = {"about": self.about, "what": what, "state": state, "detail": detail, "next_step": next_step}
         self.findings.append(finding)
         if self._as_json:
@@ -55,14 +55,14 @@ class Report:
 
     @contextmanager
     def failing(self, what: str, agent: Agent | None = None) -> Iterator[None]:
-        """Note an error of the block as a finding, and go on."""
+        """Record an error of the block as a finding, and continue."""
         try:
             yield
         except AgentCoreError as error:
             self.add(what, "failed", error.message, next_step(error, agent) if agent is not None else "")
 
     def finish(self) -> bool:
-        """Show what is left to be shown; tell whether all is as it should be."""
+        """Print the JSON or the totals; return whether no check failed."""
         counts = {state: sum(finding["state"] == state for finding in self.findings) for state in _MARKS}
         if self._as_json:
             click.echo(json.dumps(self.findings, indent=2, ensure_ascii=False))

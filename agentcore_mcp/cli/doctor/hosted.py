@@ -1,4 +1,4 @@
-"""What clients of a hosted server meet on their way to it: its public URL, its metadata, the keys, the store."""
+"""Checks of a hosted server as its clients reach it: its public URL, its metadata, the key sets, the store."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _UNTRUSTED = "if its certificate is of an authority of your own, name that in SS
 
 
 async def look_at_server(settings: Settings, report: Report) -> None:
-    """Look at the server from outside, as its public URL leads there."""
+    """Check the server from outside, through its public URL."""
     url, auth = str(settings.server.public_url), settings.server.auth
     if settings.server.store is not None:
         await _store(settings.server.store.get_secret_value(), report)
@@ -66,7 +66,7 @@ async def look_at_server(settings: Settings, report: Report) -> None:
 
 
 async def _store(url: str, report: Report) -> None:
-    """Ask the Redis that workers share for a sign of life; its URL has a password."""
+    """Ping the Redis that workers share, without showing its URL, which has a password."""
     from agentcore_mcp.server.hosted.store.connection import RedisStore, StoreError
 
     try:
@@ -86,7 +86,7 @@ async def _store(url: str, report: Report) -> None:
 
 
 async def _metadata(url: str, answer: httpx2.Response, http: httpx2.AsyncClient, report: Report) -> None:
-    """Follow the challenge, as a client does that has no token."""
+    """Follow the challenge as a client without a token does."""
     address = metadata_address(answer)
     if answer.status_code != 401 or not address:
         step = "a proxy must not answer for the server, nor take WWW-Authenticate away"
@@ -109,5 +109,5 @@ async def _metadata(url: str, answer: httpx2.Response, http: httpx2.AsyncClient,
 
 
 def metadata_address(answer: httpx2.Response) -> str:
-    """Return where a challenge says that the metadata is (RFC 9728, 5.1); "" if it doesn't say so."""
+    """Return the metadata URL in a challenge (RFC 9728, 5.1), "" if it names none."""
     return str(answer.headers.get("www-authenticate", "").partition('resource_metadata="')[2].partition('"')[0])

@@ -1,4 +1,4 @@
-"""What MCP hosts on this machine are told of the server, and whether it would start for them."""
+"""Checks of the entries that MCP hosts on this machine have for the server, and whether it starts from them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from agentcore_mcp.cli.hosts.table import HOSTS, Server
 if TYPE_CHECKING:
     from agentcore_mcp.cli.doctor.findings import Report
 
-# Hosts give up after 3 s and later.
+# Hosts give up after 3 s or more.
 _START_LIMIT_S = 20.0
 
 
 async def look_at_hosts(report: Report, nowhere: TextIO) -> None:
-    """Start the server as each host's file says; what it writes to standard error goes to ``nowhere``."""
+    """Start the server as each host's file says, with its standard error redirected to ``nowhere``."""
     for host in HOSTS.values():
         report.about = host.title
         for scope in host.files:
@@ -25,7 +25,7 @@ async def look_at_hosts(report: Report, nowhere: TextIO) -> None:
             with report.failing(str(path)):
                 servers = document(path).get(host.keys) if path.is_file() else None
                 for name, entry in (servers if isinstance(servers, dict) else {}).items():
-                    # `uvx agentcore-mcp` has it as an argument.
+                    # With `uvx agentcore-mcp`, the name is an argument.
                     if isinstance(entry, dict) and "agentcore-mcp" in f"{entry.get('command')} {entry.get('args')}":
                         await _start(report, f"{name} in {path}", entry, nowhere)
 

@@ -1,4 +1,4 @@
-"""What a call of an agent needs: a way there, credentials that are taken, and permissions."""
+"""Checks of what a call of an agent needs: a connection, accepted credentials, and permissions."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Settings
     from agentcore_mcp.server.agents import Agents, Target
 
-# SigV4 takes five minutes.
+# SigV4 accepts five minutes.
 CLOCK_SKEW_MAX_S = 300
 _TIMEOUT_S = 10.0
-# Of what AWS answers if it is not the session that it does not find.
+# Part of the 404 message for a missing runtime or endpoint, as opposed to a missing session.
 _NO_RUNTIME = "endpoint or agent"
 
 
 class Examination:
-    """One agent, looked at step by step. Nothing of it runs the agent, unless it is asked to.
+    """Checks one agent step by step; invokes it or runs a command in it only on request.
 
     Args:
         target: The agent.
-        agents: What calls it.
+        agents: The agents, with the client that calls it.
         settings: Which certificates to trust.
         report: Where findings go.
     """
@@ -63,7 +63,7 @@ class Examination:
         self._issuers: list[str] = []
 
     async def run(self, *, invoke: bool, command: bool) -> None:
-        """Look at everything, as far as one step lets the next be looked at."""
+        """Run all checks in order, up to the first whose failure makes the rest impossible."""
         self._add("runtime", "ok", f"{self._agent.arn} (region {self._agent.arn.region})")
         proxies = getproxies() if trusts_environment(self._url) and not proxy_bypass(self._url.host) else {}
         proxy = proxies.get(self._url.scheme) or proxies.get("all", "")
@@ -93,7 +93,7 @@ class Examination:
         return bool(found)
 
     async def _connection(self, *, has_proxy: bool) -> bool:
-        """Send a request without credentials, and tell from its refusal what the runtime takes."""
+        """Send a request without credentials; its error response shows which credentials the runtime accepts."""
         url = self._url
         if has_proxy:
             self._add("proxy", "ok", f"the environment names one for {url.scheme}, which looks up the host")
@@ -103,7 +103,7 @@ class Examination:
                 trust_env=trusts_environment(url),
                 timeout=_TIMEOUT_S,
             ) as http:
-                # The front door refuses it before anything is looked for: it stops nothing, and it has no credentials.
+                # Without credentials, a stop is refused before the session is looked up, so nothing is stopped.
                 request = stop_request(
                     self._agent.arn, session_id=f"doctor-{uuid.uuid4()}", client_token=str(uuid.uuid4())
                 )
@@ -158,7 +158,7 @@ class Examination:
             self._add("issuers", "ok" if self._issuers else "skipped", found if self._issuers else "no metadata")
 
     async def _credentials(self) -> bool:
-        """Say whose credentials there are, and until when; tell whether they can be used."""
+        """Report whose credentials are in use and when they expire; return whether they are usable."""
         auth = self._target.auth
         if isinstance(auth, NoAuth):
             self._add("credentials", "ok", "none are sent")
@@ -186,7 +186,7 @@ class Examination:
             self._add("credentials", "ok", f"{who.arn}{until}")
 
     def _token(self, token: str) -> bool:
-        """Read what a token says of itself, which its issuer vouches for and nobody here checks."""
+        """Report a token's claims, without verifying its signature."""
         if not (claims := read_claims(token)):
             self._add("token", "skipped", "it is no JWT, so it does not say whose it is")
             return True
@@ -203,7 +203,7 @@ class Examination:
         return not wrong
 
     async def _permissions(self, *, invoke: bool, command: bool) -> None:
-        """Try the operations one by one; what runs something only if that was asked for."""
+        """Try the operations one by one; those that run something only on request."""
         agent, client = self._agent, self._agents.client_of(self._target)
         asking_it = (HARNESS if agent.arn.is_harness else INVOKE).name
         session_id = f"doctor-{uuid.uuid4()}"
@@ -249,7 +249,7 @@ class Examination:
 
 
 def asked(question: str, given: bool | None) -> bool:
-    """Return what a flag says, or the user; no, if there is nobody to ask."""
+    """Return the flag's value, or else the user's answer; False without a terminal."""
     if given is not None:
         return given
     return sys.stdin.isatty() and bool(click.confirm(question, default=False, err=True))

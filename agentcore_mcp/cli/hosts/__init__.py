@@ -1,1 +1,1 @@
-"""How MCP hosts are told of this server: where each keeps its servers, and edits of those files that keep the rest."""
+"""MCP hosts' configuration: where each host keeps its servers, and edits that leave the rest of those files alone."""

@@ -1,4 +1,4 @@
-"""The files in which hosts keep their servers: reading, editing and putting back as they were."""
+"""The files in which hosts keep their servers: reading, editing and restoring them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 def document(path: Path, text: str | None = None) -> JsonText | TomlText:
-    """Return what a file has, to be read and edited; one that is not there is empty.
+    """Parse a file for reading and editing; a missing file counts as empty.
 
     Args:
-        path: The file, whose name says what it is.
-        text: What to read in its place.
+        path: The file; its suffix decides between TOML and JSON.
+        text: Its content, if it should not be read from disk.
 
     Raises:
         ConfigurationError: If the file can't be read.
@@ -37,10 +37,10 @@ def document(path: Path, text: str | None = None) -> JsonText | TomlText:
 
 
 def with_entry(path: Path, keys: Sequence[str], entry: dict[str, Any]) -> str:
-    """Return the text of a file with an entry at a path of keys; what else it has stays as it is.
+    """Return the text of a file with an entry at a path of keys, and the rest unchanged.
 
     Raises:
-        ConfigurationError: If the file can't be read, or has something else on the way.
+        ConfigurationError: If the file can't be read, or a key on the path is not a table or object.
     """
     try:
         return document(path).put(keys, entry)
@@ -49,7 +49,7 @@ def with_entry(path: Path, keys: Sequence[str], entry: dict[str, Any]) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file in one go, with the permissions that it has; through a link to where it leads.
+    """Write a file atomically, keeping its permissions; a symbolic link is followed.
 
     Raises:
         ConfigurationError: If it can't be written.
@@ -67,15 +67,15 @@ def write(path: Path, text: str) -> None:
 
 
 class Installed:
-    """What was installed in a file, and the file as it was before; noted in the user's state folder.
+    """An entry installed in a file, and a copy of the original file; recorded in the user's state folder.
 
     Args:
         path: The file.
-        keys: Where in it; the last is the server's name.
-        environ: Says where the folder is.
+        keys: The entry's path; the last key is the server's name.
+        environ: The environment, which determines that folder.
 
     Attributes:
-        copy: Where the file is kept as it was before, beside it.
+        copy: The path of the original's copy, beside the file.
     """
 
     def __init__(self, path: Path, keys: Sequence[str], environ: Mapping[str, str]) -> None:
@@ -85,12 +85,12 @@ class Installed:
         with suppress(FileNotFoundError, ValueError):
             self._all = json.loads(self._state.read_text("utf-8"))
         self.copy = path.with_name(f"{path.name}.before-{keys[-1]}-mcp")
-        # Whether nothing has changed the file since.
+        # Whether the file is unchanged since the installation.
         self._as_left = self._all.get(self._key, {}).get("sha256") == _digest(path)
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Keep a copy of the file as it is before the block, without an entry of earlier, and note how it is after."""
+        """Keep a copy of the file from before the block, without an earlier entry, and record its hash after it."""
         made = bool(self._all.get(self._key, {}).get("made"))
         if not self._as_left:
             self.copy.unlink(missing_ok=True)
@@ -101,7 +101,7 @@ class Installed:
         write(self._state, json.dumps(self._all, indent=2))
 
     def put_back(self) -> bool:
-        """Put the file back as it was, if nothing else has changed it since; tell whether that was done."""
+        """Restore the original file, if nothing else has changed it since; return whether it was restored."""
         known = self._all.pop(self._key, {})
         write(self._state, json.dumps(self._all, indent=2))
         if not self._as_left or not (known.get("made") or self.copy.exists()):
@@ -118,7 +118,7 @@ class TomlText:
     """A TOML document, edited as ``JsonText`` is.
 
     Raises:
-        ValueError: If it is something else.
+        ValueError: If the text is not TOML.
     """
 
     def __init__(self, text: str) -> None:
@@ -132,7 +132,7 @@ class TomlText:
             raise ValueError(str(error)) from error
 
     def get(self, path: Sequence[str]) -> Any:
-        """Return what stands at a path of keys; None if nothing does."""
+        """Return the value at a path of keys, None if there is none."""
         value = self._document.unwrap()
         for key in path:
             value = value.get(key) if isinstance(value, dict) else None
@@ -142,7 +142,7 @@ class TomlText:
         """Return the text with a value at a path.
 
         Raises:
-            ValueError: If what stands on the way is no table.
+            ValueError: If a key on the path is not a table.
         """
         table = self._document
         for key in path[:-1]:
@@ -153,7 +153,7 @@ class TomlText:
         return self._dumps(self._document)
 
     def remove(self, path: Sequence[str]) -> str:
-        """Return the text without what stands at a path."""
+        """Return the text without the value at a path."""
         if self.get(path) is not None:
             table = self._document
             for key in path[:-1]:

@@ -1,7 +1,7 @@
-"""Edits of JSON with comments and trailing commas that leave all else of the text as it is.
+"""Edits of JSON with comments and trailing commas that leave the rest of the text unchanged.
 
-No library that is kept does this in Python: those that read comments write the file anew without them. So comments and
-trailing commas are blanked out, ``json`` reads the rest, and its positions are those of the text.
+No maintained Python library does this: those that read comments drop them when they write. So comments and trailing
+commas are replaced with spaces before ``json`` parses the text, which keeps all positions valid in the original.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """A value in a text: where its key stands, where it begins and ends, and what it is."""
+    """A value in a text: the positions of its key, start and end, and the parsed value."""
 
     key: int
     start: int
@@ -35,7 +35,7 @@ class JsonText:
     """A JSON document with comments and trailing commas. An empty text is an empty object.
 
     Raises:
-        ValueError: If it is something else.
+        ValueError: If the text is not such a document.
     """
 
     def __init__(self, text: str) -> None:
@@ -51,15 +51,15 @@ class JsonText:
         self._root = _Value(0, self._after_space(0), len(self._json.rstrip()), plain)
 
     def get(self, path: Sequence[str]) -> Any:
-        """Return what stands at a path of keys; None if nothing does."""
+        """Return the value at a path of keys, None if there is none."""
         found = self._find(path)
         return None if found is None else found.plain
 
     def put(self, path: Sequence[str], value: Any) -> str:
-        """Return the text with a value at a path, in the place of the one that is there, or as the last of its object.
+        """Return the text with a value at a path: replaced if the key exists, else appended to its object.
 
         Raises:
-            ValueError: If what stands on the way is no object.
+            ValueError: If a key on the path is not an object.
         """
         if (there := self._find(path)) is not None:
             written = self._written(value, self._indent(there.start))
@@ -75,13 +75,13 @@ class JsonText:
         return self._with_member(parent, path[depth], value)
 
     def remove(self, path: Sequence[str]) -> str:
-        """Return the text without what stands at a path."""
+        """Return the text without the value at a path."""
         parent, found = self._find(path[:-1]), self._find(path)
         if parent is None or found is None:
             return self.text
         before = [member.end for member in self._members(parent).values() if member.key < found.key]
         if before:
-            # From the member before on, whose comma is this one's; a comment behind that stays.
+            # Cut from the comma after the previous member; a comment behind that comma stays.
             comma = self._json.rindex(",", before[-1], found.key)
             gap = self.text[comma + 1 : found.key].rstrip(" \t")
             return self.text[:comma] + gap.removesuffix("\n") + self.text[found.end :]
@@ -94,7 +94,7 @@ class JsonText:
         ends = [member.end for member in self._members(parent).values()]
         last = max(ends, default=parent.start + 1)
         has_comma = self._uncommented[self._after_space(last)] == ","
-        # A comment behind the last member stays there.
+        # A comment behind the last member stays in place.
         kept = self.text[last:closing].rstrip()
         gap = self.text[last + len(kept) : closing]
         inner = outer[1:] + self._step()
@@ -104,7 +104,7 @@ class JsonText:
         return f"{self.text[:last]}{comma_before}{kept}{member}{comma_after}{end}"
 
     def _written(self, value: Any, indent: str) -> str:
-        """Return a value as JSON in a line of that indentation."""
+        """Return a value as JSON, indented to follow ``indent``."""
         return json.dumps(value, indent=self._step(), ensure_ascii=False).replace("\n", "\n" + indent)
 
     def _indent(self, position: int) -> str:
@@ -141,5 +141,5 @@ class JsonText:
 
 
 def _blanked(part: re.Pattern[str], text: str) -> str:
-    """Return a text with spaces in the place of all that ``part`` calls ``blank``; lines stay lines."""
+    """Replace each match of ``part`` that has the group ``blank`` with spaces, keeping line breaks."""
     return part.sub(lambda found: re.sub(r"[^\n]", " ", found[0]) if found["blank"] else found[0], text)

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """This server as a host starts it, or reaches it.
+    """This server, as a host starts or reaches it.
 
     Attributes:
-        name: What the host calls it.
+        name: Its name in the host.
         command: The program.
         args: Its arguments.
         env: Variables with their values.
-        passed_on: Variables that the host takes from its own environment: secrets, mostly.
-        url: Where it is instead, if it is served over HTTP.
+        passed_on: Variables that the host copies from its own environment: mostly secrets.
+        url: Its URL instead, if it is served over HTTP.
     """
 
     name: str
@@ -43,19 +43,19 @@ class Host:
     """A host.
 
     Attributes:
-        title: What it is called.
-        files: By scope, where it keeps its servers: below the user's ``{home}`` or the folder for settings, which some
-            take as ``{dotted}``, ``.config``, on macOS too. Project files are below the current folder.
-        next_step: What to do once it has the server.
-        keys: Under which keys of the file.
-        reference: What stands for the variable NAME of the host's environment; "" if it has no such thing.
-        stdio: Members of an entry that the host starts, besides command, arguments and variables.
-        url_key: Under which key an entry has a URL; "" if it takes none.
-        remote: Its further members.
-        entry_of: Makes the entry of a server that the host starts, where that is not as usual.
-        program: The host's own command, where it adds servers by itself.
-        add: Its arguments to add a server; empty where it can't, in a scope.
-        remove: Its arguments to remove one.
+        title: Its name.
+        files: The file with its servers, by scope: below the user's ``{home}``, the settings folder ``{config}``, or
+            ``{dotted}``, which is ``.config`` on macOS too. Project files are below the current folder.
+        next_step: What the user does after the installation.
+        keys: The path of the servers in the file.
+        reference: How an entry refers to the variable NAME of the host's environment; "" if it can't.
+        stdio: Further members of a stdio entry, besides command, arguments and variables.
+        url_key: The key of the URL in an HTTP entry; "" if the host has no such entries.
+        remote: Further members of an HTTP entry.
+        entry_of: Makes stdio entries, for hosts with a format of their own.
+        program: The host's own command-line program, where it can add servers.
+        add: Its arguments to add a server; empty in a scope that it doesn't support.
+        remove: Its arguments to remove a server.
     """
 
     title: str
@@ -83,7 +83,7 @@ class Host:
         return Path(self.files[scope].format(home=home, config=config, dotted=dotted, name=server.name)).absolute()
 
     def entry(self, server: Server) -> dict[str, Any]:
-        """Return what the host's file says of a server."""
+        """Return the entry for a server in the host's file."""
         if server.url:
             return {**self.remote, self.url_key: server.url}
         if self.entry_of is not None:
@@ -109,7 +109,7 @@ def _codex(host: Host, server: Server) -> dict[str, Any]:
 def _claude_add(host: Host, server: Server, scope: str) -> list[str]:
     if server.url:
         return ["mcp", "add", "--transport", "http", "--scope", scope, server.name, server.url]
-    # The name before --env, which takes every word that follows.
+    # The name comes before --env, which consumes all words after it.
     return ["mcp", "add", server.name, "--scope", scope, *_env(host, server), "--", server.command, *server.args]
 
 
@@ -132,14 +132,14 @@ def _remove(server: Server, scope: str) -> list[str]:
 
 
 def _in_home(file: str) -> dict[str, str]:
-    """Return the files of a host that has the same one in the user's home and in a project."""
+    """Return the files of a host that uses the same relative path in the user's home and in a project."""
     return {"user": f"{{home}}/{file}", "project": file}
 
 
 _LISTS = "`{} mcp list` shows whether it connects"
 _STDIO = {"type": "stdio"}
 _HTTP = {"type": "http"}
-# Google's CLI, and what was made of it.
+# Google's CLI, and its forks.
 _gemini = partial(Host, reference="${NAME}", url_key="httpUrl", add=_gemini_add, remove=_remove)
 
 HOSTS: dict[str, Host] = {
@@ -181,7 +181,7 @@ HOSTS: dict[str, Host] = {
         reference="${env:NAME}",
         url_key="serverUrl",
     ),
-    # `codex mcp add` can't say `required`, without which `codex exec` asks the model before it knows the tools.
+    # `codex mcp add` can't set `required`, without which `codex exec` calls the model before it has the tools.
     "codex": Host(
         "Codex",
         _in_home(".codex/config.toml"),

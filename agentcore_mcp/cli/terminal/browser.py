@@ -1,7 +1,7 @@
-"""The browser's side of a preview: an ASGI app that lets its own pages in, and passes on what they ask for.
+"""The browser's side of a preview: an ASGI app that admits only its own pages, and forwards their requests.
 
-A page that an agent made gets no further than to its own server: pages of other sites are refused, and cookies that
-other servers on this machine have set are not passed on.
+A page that an agent made reaches only its own server: requests of other sites' pages are refused, and cookies of
+other servers on this machine are not forwarded.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.runtime.session_endpoint import SessionEndpoint
 
-# They would hold for all servers at this machine's address.
+# They would apply to all servers at this machine's address.
 _NOT_FOR_BROWSERS = ("strict-transport-security", "alt-svc", "clear-site-data")
 _ERROR_HEADER = re.compile(r"x-amzn-.*error")
 _DOMAIN = re.compile(r";\s*domain=[^;]*", re.IGNORECASE)
@@ -43,7 +43,7 @@ class Preview:
 
     Args:
         endpoint: Where requests go.
-        explain: Returns what a failure means and what to do next, of its HTTP status and its code or text.
+        explain: Explains a failure, given its HTTP status and its code or text, and says what to do next.
     """
 
     def __init__(self, endpoint: SessionEndpoint, explain: Callable[[int, str], str]) -> None:
@@ -55,7 +55,7 @@ class Preview:
         self._cookies: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, for as long as the browser waits for the answer; or join a WebSocket."""
+        """Answer a request until the browser disconnects, or bridge a WebSocket."""
         is_read = anyio.Event()
 
         async def noted() -> Message:
@@ -104,7 +104,7 @@ class Preview:
             status = response.status_code
             answer = StreamingResponse(response.aiter_raw(), status)
             answer.raw_headers = list(self._incoming(response.headers.raw))
-            # AWS documents that a refusal has its code in a header and no body, and not in which header.
+            # AWS documents that an error response has its code in a header and no body, but not the header's name.
             codes = [value for name, value in response.headers.items() if _ERROR_HEADER.match(name)]
             refused = codes and response.headers.get("content-length", "0") == "0"
             await (self._told(status, codes[0]) if refused else answer)(request.scope, request.receive, send)
@@ -145,7 +145,7 @@ class Preview:
 
 
 def _foreign(headers: Headers, method: str) -> str:
-    """Say why a request is neither of a page of this preview nor of a user who opens it; "" if it may be."""
+    """Return why a request comes neither from this preview's pages nor from a user who opens it; "" if it may."""
     host, site, own = _host_of(headers), headers.get("sec-fetch-site", "none"), f"http://{headers.get('host')}"
     opened = headers.get("sec-fetch-dest") == "document" and method in ("GET", "HEAD")
     if not is_loopback(host) and not host.endswith(".localhost"):
@@ -174,7 +174,7 @@ async def _to_browser(upstream: ClientConnection, socket: WebSocket) -> None:
 
 
 def _sendable(code: int, reason: str | None) -> tuple[int, str]:
-    """Return what the other side can be told of how a connection ended."""
+    """Return a close code and reason that may be sent to the other side."""
     if code == _NO_CODE:
         return _NORMAL_CLOSURE, ""
     return (code, reason or "") if code in CLOSE_CODES else (_GOING_AWAY, "")

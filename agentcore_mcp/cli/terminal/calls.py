@@ -1,4 +1,4 @@
-"""One call from a terminal: of which agent, in which session, and what is remembered of it."""
+"""One call from a terminal: its agent, its session, and the record of it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.agents import Agents, Target
 
 INTERRUPTED = 130
-# After one of these, there is no session that wasn't there before.
+# Errors after which no new session exists.
 _NOT_SENT = (ConfigurationError, ConnectError, CredentialsError, InvalidRequestError)
 
 
@@ -51,7 +51,7 @@ class OneCall:
             self.opened.forget(str(self.target.agent.arn), self.session_id)
 
     def answered(self, session_id: str, endpoint_url: str | None = None) -> None:
-        """Remember the session that answers, if it is another one, and its endpoint."""
+        """Remember the session in the response, which may differ from the requested one, and its endpoint."""
         if session_id != self.session_id:
             self.forget()
             self.session_id = session_id
@@ -60,7 +60,7 @@ class OneCall:
 
 @contextmanager
 def _lenient() -> Iterator[None]:
-    """Go on if sessions can't be remembered: that is a warning, and no reason not to make a call."""
+    """Only warn if sessions can't be remembered; the call is made anyway."""
     try:
         yield
     except AgentCoreError as error:
@@ -69,12 +69,12 @@ def _lenient() -> Iterator[None]:
 
 @cache
 def warn_once(text: str) -> None:
-    """Say something on standard error, unless it was said before."""
+    """Print a warning to standard error, once per text."""
     click.echo(f"agentcore-mcp: {text}", err=True)
 
 
 def make(where: Where, work: Callable[[OneCall], Awaitable[int]]) -> None:
-    """Make a call, and end the process as it ended."""
+    """Make a call, and exit with its exit code."""
     calls: list[OneCall] = []
 
     async def main(settings: Settings) -> int:
@@ -127,7 +127,7 @@ async def _opened(settings: Settings, where: Where) -> AsyncIterator[OneCall]:
 
 
 def _offer_to_stop(settings: Settings, call: OneCall) -> None:
-    """Stop the session of a call that was cut, if the user wants it: what runs there goes on."""
+    """Ask whether to stop the session of an interrupted call, where work continues otherwise."""
     from agentcore_mcp.cli.terminal.sessions import stop_here
 
     if sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""``agentcore-mcp invoke``: a prompt for an agent, and its words while they come."""
+"""``agentcore-mcp invoke``: sends an agent a prompt, and streams its answer."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def invoke(prompt: str | None, file: TextIO | None, where: Where) -> None:
 
 
 async def _ask(call: OneCall, turn: Turn, *, as_json: bool) -> tuple[Sequence[Pause], Mapping[str, Any]]:
-    """Send a prompt, or the answer to what the agent waits for; return what the next turn is asked with."""
+    """Send a prompt, or the answers to pauses; return the agent's new pauses, and the state for the next turn."""
     from agentcore_mcp.cli.terminal.words import Words
     from agentcore_mcp.server.protocols.asking import asked_agent
     from agentcore_mcp.wire.text import AnswerText, event_line

@@ -1,4 +1,4 @@
-"""Which agent and which session a command is about: its options, and what a shell completes them with."""
+"""The options that select a command's agent and session, and their shell completion."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What ``session_options`` were given."""
+    """The values of ``session_options``."""
 
     agent: AgentOptions
     which: str
@@ -29,7 +29,7 @@ class Where:
 
 
 def sessions_named(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
-    """Complete the name of a session that was opened here, the last one first."""
+    """Complete the name of a session opened from this machine, most recent first."""
     with suppress(AgentCoreError):
         return [one.called for one in reversed(OpenedSessions().all()) if one.called.startswith(incomplete)]
     return []
@@ -54,7 +54,7 @@ agent_option = click.option(
 
 
 def session_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add what names an agent and a session, for a callback that gets it as ``where``."""
+    """Add the options that name an agent and a session; the callback gets them as ``where``."""
 
     @agent_option
     @click.option(

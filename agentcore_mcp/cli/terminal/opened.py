@@ -30,10 +30,10 @@ class Opened:
     Attributes:
         arn: Its runtime.
         session_id: Its id.
-        agent: What the agent was called then.
-        called: The short name that was given, or the id.
+        agent: The agent's name at the time.
+        called: Its short name, or its id without one.
         place: The folder that it was opened from.
-        endpoint_url: Its endpoint's, if it has one.
+        endpoint_url: The URL of its endpoint, if it has one.
     """
 
     arn: str
@@ -50,21 +50,21 @@ class OpenedSessions:
     """Sessions in a small database in the user's state folder; any number of processes may use it at once.
 
     Args:
-        environ: Says where the folder is.
+        environ: The environment, which determines the folder.
     """
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._path = state_folder(environ) / "sessions.sqlite"
 
     def used(self, arn: str, session_id: str, *, agent: str, called: str, endpoint_url: str | None = None) -> None:
-        """Note a call in a session, before it is made: one that is cut may have opened it, too; then its endpoint."""
+        """Record a call before it is made, as an interrupted one may have opened the session; later, its endpoint."""
         now = time.time()
         with self._database() as database:
             database.execute(
                 "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
                 "called = excluded.called, used_at = excluded.used_at, "
                 "endpoint_url = coalesce(excluded.endpoint_url, endpoint_url)",
-                # As a user reads the folder.
+                # The path as the user sees it.
                 (arn, session_id, agent, called, os.getcwd(), now, now, endpoint_url),  # noqa: PTH109
             )
 
@@ -74,7 +74,7 @@ class OpenedSessions:
             database.execute("DELETE FROM sessions WHERE arn = ? AND session_id = ?", (arn, session_id))
 
     def all(self, named: Collection[str] = (), agents: Collection[str] = ()) -> list[Opened]:
-        """Return the sessions of these ids or short names, if any is given, and of these agents; the last used last."""
+        """Return the sessions with these ids or short names and these agents, if given; the most recently used last."""
         with self._database() as database:
             database.execute("DELETE FROM sessions WHERE used_at < ?", (time.time() - _LIFE_MAX_S,))
             every = [Opened(*row) for row in database.execute("SELECT * FROM sessions ORDER BY used_at")]
@@ -84,12 +84,12 @@ class OpenedSessions:
     @contextmanager
     def _database(self) -> Iterator[sqlite3.Connection]:
         try:
-            # For their owner alone.
+            # Accessible to their owner only.
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._path.touch(mode=0o600)
             with closing(sqlite3.connect(self._path)) as database, database:
                 database.execute(_TABLE)
-                with suppress(sqlite3.OperationalError):  # it has it, unless an earlier version made the table
+                with suppress(sqlite3.OperationalError):  # the column exists, unless an earlier version made the table
                     database.execute("ALTER TABLE sessions ADD endpoint_url TEXT")
                 yield database
         except (OSError, sqlite3.Error) as error:

@@ -88,7 +88,7 @@ async def _preview(settings: Settings, session: str, which: str, to_port: int | 
                 lifespan="off",
                 http="h11",
                 ws="websockets-sansio",
-                # A page that is busy answers pings slowly, and is not gone.
+                # A busy page answers pings late, but is still connected.
                 ws_ping_interval=None,
                 log_config=None,
                 log_level="critical",
@@ -104,7 +104,7 @@ async def _found(agents: Agents, session: str, which: str) -> tuple[Target, str]
     """Return the agent of a session, and its endpoint's URL.
 
     Raises:
-        ConfigurationError: If that is not known.
+        ConfigurationError: If the endpoint is not known.
     """
     if "://" in session:
         return await agents.named(which), session

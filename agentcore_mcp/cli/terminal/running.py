@@ -84,12 +84,12 @@ def run(command: tuple[str, ...], timeout_s: int, shell: str | None, where: Wher
 
 @asynccontextmanager
 async def _typed_into(client: RuntimeClient, arn: RuntimeArn, name: str, place: Any) -> AsyncIterator[RuntimeShell]:
-    """Connect to a shell, and type what the user types on a terminal into it; Ctrl-C ends what runs there."""
+    """Connect to a shell, and forward the terminal's input to it; Ctrl-C ends the running command."""
     from agentcore_mcp.runtime.websocket.opening import open_shell
     from agentcore_mcp.wire.shells.marks import keys
 
     async def typed() -> None:
-        # On Windows, there is no way to wait for a terminal; and what can't be typed any more has an error of its own.
+        # Windows has no way to wait for terminal input. If the shell is gone, its reader reports the error.
         with suppress(AgentCoreError):
             while sys.platform != "win32" and sys.stdin.isatty():
                 await anyio.wait_readable(sys.stdin)
@@ -99,10 +99,10 @@ async def _typed_into(client: RuntimeClient, arn: RuntimeArn, name: str, place: 
         typing = asyncio.create_task(typed())
         try:
             yield shell
-        except (asyncio.CancelledError, BrokenPipeError) as cut:  # by Ctrl-C, or because nobody reads any more
+        except (asyncio.CancelledError, BrokenPipeError) as cut:  # Ctrl-C, or standard output was closed
             with anyio.CancelScope(shield=True), suppress(AgentCoreError):
                 await shell.end()
-                if isinstance(cut, asyncio.CancelledError):  # nothing goes on that could be stopped
+                if isinstance(cut, asyncio.CancelledError):  # no work is left to stop
                     raise click.exceptions.Exit(INTERRUPTED) from cut
             raise
         finally:

@@ -1,4 +1,4 @@
-"""``agentcore-mcp stop`` and ``agents``: ending sessions of this machine, and which agents there are."""
+"""``agentcore-mcp stop`` and ``agents``: stopping sessions opened from this machine, and listing the agents."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def agents(*, as_json: bool, agent: AgentOptions) -> None:
 async def stop_here(
     settings: Settings, names: Sequence[str], which: Sequence[str] = (), *, quiet: bool = False
 ) -> list[dict[str, str]]:
-    """Stop sessions that this machine's terminals opened, and say so for each.
+    """Stop sessions opened from this machine's terminals, and print each one's result.
 
     Args:
-        settings: Says how their agents are called.
-        names: Which, by id or short name, remembered or not; if empty, all that are remembered.
-        which: Only those of these agents; if empty, of any.
+        settings: The settings with their agents.
+        names: Their ids or short names, remembered or not; if empty, all remembered sessions.
+        which: The agents to limit them to; if empty, any.
         quiet: Print nothing.
 
     Returns:

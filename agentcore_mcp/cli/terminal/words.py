@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
     from rich.live import Live
 
-# Where a paragraph has ended for certain, unless a block of code is open.
+# The end of a paragraph, unless a code block is open.
 _PARAGRAPH = re.compile(r"\n[ \t]*\n")
 _FENCE = re.compile(r"^[ \t]*(```|~~~)", re.MULTILINE)
 
 
 class Words:
-    """Shows words. Each paragraph is rewritten as it grows, and settled once the next one begins.
+    """Renders an answer as it streams. Each paragraph is redrawn as it grows, and final once the next one begins.
 
     Args:
-        out: Where to.
-        notes: Where what is no part of the answer goes.
+        out: The stream for the answer.
+        notes: The stream for lines that are not part of the answer.
     """
 
     def __init__(self, out: TextIO | None = None, notes: TextIO | None = None) -> None:
@@ -40,12 +40,12 @@ class Words:
             from agentcore_mcp.server.terminal import PlainText
 
             self._markdown, self._segments, self._line_end = Markdown, Segments, Segment.line()
-            # What an agent says may have sequences that a terminal obeys.
+            # An agent's text may contain terminal control sequences.
             self._plain = PlainText()
             self._live = Live(console=Console(file=self._out), auto_refresh=False)
 
     def add(self, text: str) -> None:
-        """Show more words."""
+        """Show more of the answer."""
         if not text:
             return
         self._last = text[-1]
@@ -79,12 +79,12 @@ class Words:
         return len(_FENCE.findall(self._pending, 0, position)) % 2 == 0
 
     def _show(self, live: Live, *, settled: int) -> None:
-        """Print the words that are settled, so many characters, above those that grow."""
+        """Print the first ``settled`` characters for good, above the paragraph that still grows."""
         text, self._pending = self._pending[:settled], self._pending[settled:]
         if text.strip():
             live.update(self._markdown(""), refresh=True)
             live.console.print(self._markdown(text))
-        # What has scrolled away can't be rewritten, so of a long paragraph its end is shown until it is settled.
+        # Lines that scrolled away can't be redrawn, so a long paragraph shows only its end until it is final.
         lines = live.console.render_lines(self._markdown(self._pending), pad=False)[2 - live.console.height :]
         live.update(self._segments([part for line in lines for part in (*line, self._line_end)]), refresh=True)
 
