@@ -1,8 +1,8 @@
-"""A2A over JSON-RPC: what is sent to an agent of either version, and what its answers say of the task.
+"""A2A over JSON-RPC: requests to agents of either version, and the task updates in their responses.
 
-The words of an answer are read by ``dialects.a2a``. From the A2A specification, 0.3.0 and 1.0, and measured with
-``a2a-sdk`` 0.3.26 and 1.3: an agent that takes only one of the versions refuses the other's methods with -32601, and
-the methods of 1.0 without the header ``A2A-Version`` with -32009. The methods of 0.3 work with most agents of 1.0, too.
+``dialects.a2a`` reads the text of an answer. From the A2A specification, 0.3.0 and 1.0, and measured with ``a2a-sdk``
+0.3.26 and 1.3: an agent that supports only one version refuses the other's methods with -32601, and the methods of 1.0
+without the header ``A2A-Version`` with -32009. The methods of 0.3 work with most agents of 1.0, too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from agentcore_mcp.wire.sse import NamedData
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Types of AgentErrors: what an agent refuses because it doesn't know it.
+# Types of AgentErrors for requests that an agent doesn't support.
 UNKNOWN_METHOD = "A2A -32601"
 UNSUPPORTED = "A2A -32004"
 _UNKNOWN_VERSION = "A2A -32009"
@@ -36,7 +36,7 @@ class Version(NamedTuple):
     headers: Mapping[str, str]
 
     def message(self, text: str, message_id: str, ids: Mapping[str, str]) -> dict[str, Any]:
-        """Return the parameters that send a text, in the conversation and to the task of these ids."""
+        """Return the parameters of a request that sends a text to the conversation and the task with these ids."""
         message = {"messageId": message_id, **ids}
         if self.headers:
             return {"message": message | {"role": "ROLE_USER", "parts": [{"text": text}]}}
@@ -53,12 +53,12 @@ def request(method: str, params: Mapping[str, Any], request_id: str) -> bytes:
 
 
 def update_in(piece: str, request_id: str) -> Update | None:
-    """Return what one piece of an answer says of the task.
+    """Return the task update in one piece of an answer, None if it has none.
 
     Raises:
-        AgentError: If it is an error, of the type ``A2A CODE``.
-        WrongProtocolError: If it is no JSON-RPC.
-        ProtocolError: If it is no response to the request.
+        AgentError: If the piece is a JSON-RPC error; the error's type is ``A2A CODE``.
+        WrongProtocolError: If the piece is not JSON-RPC.
+        ProtocolError: If the piece is not a response to this request.
     """
     if is_too_much(piece) or (isinstance(piece, NamedData) and says_nothing(piece)):
         return None

@@ -1,7 +1,7 @@
 """What is wrong with the credentials that a request was sent with.
 
-Refused credentials look alike: 401 or 403, with a code that says little. What tells them apart are the challenge, which
-only a runtime with OAuth sends, and words, which come from captures of the real service reported in public:
+All refusals are a 401 or 403 with a generic code. The reason is in the challenge, which only a runtime with OAuth
+sends, and in the message, whose texts come from publicly reported captures of the real service:
 
 - ``Authorization method mismatch. …``: AWS credentials where a token is expected, or the reverse
 - ``Missing Authentication Token`` with a challenge: no token, or something that doesn't look like one
@@ -9,7 +9,7 @@ only a runtime with OAuth sends, and words, which come from captures of the real
 - ``Ineffectual token, will expire within the next minute``: expired, or nearly
 - ``Claim 'client_id' value mismatch with configuration.``: for another client, audience, or from another issuer
 
-Older answers put ``OAuth authorization failed:`` in front of each. Unknown words leave it open.
+Older responses put ``OAuth authorization failed:`` in front of each. With any other text the reason stays unknown.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from agentcore_mcp.errors import AuthProblem
 Scheme = Literal["sigv4", "bearer"]
 
 _METHOD_MISMATCH = re.compile(r"authorization method mismatch|requires oauth bearer", re.IGNORECASE)
-# RFC 6750, 3: of a challenge only these two are for us. A URL in it may have any word in a runtime's name.
+# RFC 6750, 3: only these two attributes matter. Others are skipped, as a URL with a runtime's name may hold any word.
 _CHALLENGE_WORDS = re.compile(r'\berror(?:_description)?="([^"]*)"')
 _PROBLEM_BY_WORDS = (
     (re.compile(r"\bexpired?\b|ineffectual", re.IGNORECASE), AuthProblem.TOKEN_EXPIRED),
@@ -43,10 +43,10 @@ def scheme_of(authorization: str | None) -> Scheme | None:
 def auth_problem(
     status: int | None, words: str, challenge: str, *, sent: Scheme | None, is_of_aws: bool
 ) -> AuthProblem | None:
-    """Tell what is wrong with the credentials of a refused request; None if they are not the reason, or nothing tells.
+    """Return what is wrong with the credentials of a refused request; None if that is not the reason, or unknown.
 
     A missing permission is not a problem of the credentials. ``challenge`` is the header ``WWW-Authenticate``, ""
-    without one; ``sent`` is what the request had; ``is_of_aws``, whether the answer has a request id of AWS's.
+    without one; ``sent``, the scheme of the request; ``is_of_aws``, whether the response has an AWS request id.
     """
     if status not in (401, 403):
         return None
@@ -59,6 +59,6 @@ def auth_problem(
         words = " ".join([words, *_CHALLENGE_WORDS.findall(challenge)])
         found = (problem for pattern, problem in _PROBLEM_BY_WORDS if pattern.search(words))
         return next(found, AuthProblem.TOKEN_REFUSED)
-    # A runtime without OAuth doesn't know what a token is. Only AWS can tell that; a proxy may refuse anything.
+    # A runtime without OAuth refuses any token. Trust only AWS's own response here: a proxy may refuse for any reason.
     is_permission = "not authorized to perform" in words
     return AuthProblem.AWS_CREDENTIALS_EXPECTED if is_of_aws and not is_permission else None

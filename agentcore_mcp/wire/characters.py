@@ -9,18 +9,18 @@ from __future__ import annotations
 import re
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Printable to Python, and nothing to see: joiners, fillers, inherent vowels, the empty Braille cell, variant selectors.
+# Invisible, but printable to Python: joiners, fillers, inherent vowels, the empty Braille cell, variation selectors.
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 class WholeCharacters:
-    """Joins the halves of characters that a text in pieces was cut within."""
+    """Joins the halves of characters that were split between two pieces of a text."""
 
     def __init__(self) -> None:
         self._half = ""
 
     def feed(self, text: str) -> str:
-        """Return the complete characters that were not returned before."""
+        """Return the text with any pending half in front, and hold back a half at its end."""
         if self._half:
             text, self._half = self._half + text, ""
         if text.isascii():
@@ -30,7 +30,7 @@ class WholeCharacters:
         return valid_unicode(text)
 
     def close(self) -> str:
-        """Return U+FFFD for a half that is left, else ""."""
+        """Return U+FFFD if a half is still pending, else ""."""
         half, self._half = self._half, ""
         return "\ufffd" if half else ""
 

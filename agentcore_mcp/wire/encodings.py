@@ -1,7 +1,7 @@
-"""Content encodings: the bytes of a body that was compressed on its way, though identity was asked for.
+"""Content encodings: decompression of a body that was compressed although the request asked for identity.
 
-Only gzip is undone, which is what proxies add unasked. It is done here and not by httpx2, which takes a stream that
-ends too early for a whole one, drops what follows a stream's first member, and passes on what it can't decode.
+Only gzip is supported, the encoding that proxies add unasked. httpx2's own decoder is not used: it accepts a truncated
+stream as complete, drops all gzip members after the first, and passes undecodable bytes on.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from agentcore_mcp.errors import ProtocolError, StreamInterruptedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A piece of what comes out: a kilobyte may stand for a megabyte, and is not to be had all at once.
+# The size of a decompressed piece: a kilobyte may expand to a megabyte, which must not be in memory all at once.
 PIECE_MAX_BYTES = 64 * 1024
 
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS
@@ -41,10 +41,10 @@ class GzipReader:
         self._member: zlib._Decompress | None = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take the next bytes and yield what they stand for, at most 1 MiB at a time.
+        """Take the next bytes and yield them decompressed, at most 64 KiB at a time.
 
         Raises:
-            ProtocolError: If they are no gzip.
+            ProtocolError: If they are not gzip.
         """
         while True:
             if self._member is None:
@@ -68,7 +68,7 @@ class GzipReader:
         """End the body.
 
         Raises:
-            StreamInterruptedError: If that is too early.
+            StreamInterruptedError: If the gzip stream is incomplete.
         """
         if self._member is not None:
             raise StreamInterruptedError("the answer broke off: its compressed bytes end too early")

@@ -1,7 +1,7 @@
 """Headers: their names and lengths, which of them a caller may add to a request, and which of them an agent may see.
 
-Which headers an operation has is in ``operations``. CR and LF reach none of them, and neither does anything that would
-change where a request ends or its credentials.
+``operations`` lists the headers of each operation. No header may contain CR or LF, and a caller can't add headers that
+change the framing of a request or its credentials.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ REQUEST_ID_HEADER = "x-amzn-requestid"
 ERROR_TYPE_HEADER = "x-amzn-errortype"
 # Of a request from AgentCore to an agent.
 AGENT_REQUEST_ID_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Request-Id"
-# Two names for the workload access token: the newer one wins where both came.
+# Two names for the workload access token: if a request has both, the newer one wins.
 IDENTITY_TOKEN_HEADER = "X-Amz-Bedrock-AgentCore-Identity-WAT"  # noqa: S105 - a header's name
 ACCESS_TOKEN_HEADER = "WorkloadAccessToken"  # noqa: S105 - a header's name
-# The same token as a member of what AgentCore Identity answers.
+# The same token as a member of AgentCore Identity's response.
 ACCESS_TOKEN_MEMBER = "workloadAccessToken"  # noqa: S105 - a member's name
 OAUTH2_CALLBACK_HEADER = "OAuth2CallbackUrl"
 
@@ -42,7 +42,7 @@ JSON_TYPE = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of an operation's input that travels in a header. Its name is the service model's, and its errors'."""
+    """A member of an operation's input that is sent as a header, with its name in the service model and in errors."""
 
     name: str
     header: str
@@ -73,20 +73,20 @@ COMMAND_TRACE = (Member("traceId", "X-Amzn-Trace-Id", 0, 1024), Member("tracePar
 SESSION_HEADER = SESSION.header
 USER_HEADER = USER.header
 MCP_SESSION_HEADER = MCP[0].header
-# Of an answer to InvokeAgentRuntime, where the runtime has allowed ports.
+# In the response to InvokeAgentRuntime, if the runtime has allowed ports.
 ENDPOINT_HEADER = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Endpoint-Url"
-# Which port of a session its endpoint is to reach: as AWS Lambda's microVMs have it; documented nowhere for AgentCore.
+# Selects a port of a session for a request to its endpoint: from AWS Lambda's microVMs, undocumented for AgentCore.
 PORT_HEADER = "X-aws-proxy-port"
-# In lower case, as headers are looked up. These are the only ones that a command has, too.
+# In lower case, as headers are looked up. Commands have these too, but none for MCP or the user id.
 TRACE_HEADERS = frozenset(member.header.lower() for member in TRACE)
-# Those of an agent's own that its caller gets to see, besides how its answer is framed.
+# The headers of an agent's response that its caller sees, besides those for framing.
 ANSWER_HEADERS = TRACE_HEADERS | {"content-type", MCP_SESSION_HEADER.lower(), "mcp-protocol-version"}
 # How many characters their values have. A command may have longer trace ids; X-Ray's and the W3C's own limits are not
 # above these.
 VALUE_CHARS = {member.header.lower(): (member.min_chars, member.max_chars) for member in (USER, *TYPES, *MCP, *TRACE)}
 
-# What the two ends of a connection tell each other (RFC 9110, 7.6.1; RFC 9112, 6), and what the request, its
-# credentials or its connection already say.
+# Hop-by-hop headers (RFC 9110, 7.6.1; RFC 9112, 6), and those that the client sets itself for the request, its
+# credentials or its connection.
 _NOT_FOR_CALLERS = frozenset(
     """
     authorization proxy-authorization host user-agent accept-encoding
@@ -131,7 +131,7 @@ _NOT_FOR_AGENTS = frozenset(
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
-# RFC 9110, 7.6.1, and what is about the sender's own connection to a proxy.
+# RFC 9110, 7.6.1, and the headers for the sender's own connection to a proxy.
 _HOP_BY_HOP = frozenset(
     """
     connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade
@@ -178,8 +178,8 @@ def header_fields(fields: Mapping[str, str], extra: Mapping[str, str] | None) ->
     """Put the operation's own headers before the caller's, which may not replace them.
 
     Raises:
-        InvalidRequestError: If one of the caller's would, is reserved for AWS or for the connection, or if the
-            name or value of any is not valid. The message shows no value.
+        InvalidRequestError: If one of the caller's headers would replace one, is reserved for AWS or the connection, or
+            has an invalid name or value. The message shows no value.
     """
     names = {name.lower() for name in fields}
     for name in extra or {}:
@@ -211,8 +211,8 @@ def check_header(name: str, value: str) -> None:
         raise InvalidRequestError(
             f"the value of header {name!r} has {len(value)} characters, {shortest} to {longest} are allowed"
         )
-    # Sent as UTF-8, as botocore does it. What is not printable could be a line end to somebody: CR and LF to anyone,
-    # U+0085 and U+2028 to programs that split decoded lines.
+    # Sent as UTF-8, as botocore does. Unprintable characters could end a line: CR and LF for every reader, U+0085 and
+    # U+2028 for programs that split decoded lines.
     if not value.replace("\t", " ").isprintable():
         raise InvalidRequestError(f"the value of header {name!r} has characters that a header can't carry")
     if value != value.strip(" \t"):

@@ -18,7 +18,7 @@ SERVICE = "bedrock-agentcore"
 # The endpoint that every runtime has.
 DEFAULT_QUALIFIER = "DEFAULT"
 
-# Of what a local AgentCore hosts: the region, and the end of each id, where the service draws ten random characters.
+# For the runtimes of a local AgentCore: their region, and the id's suffix, in the place of ten random characters.
 LOCAL_REGION, LOCAL_ID_SUFFIX = "us-east-1", "-L0calAgent"
 
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
@@ -26,13 +26,13 @@ _ARN = re.compile(
     rf"arn:(aws(?:-[a-z]+)*):{SERVICE}:([a-z0-9-]{{1,63}}):({ACCOUNT_ID.pattern}):(runtime|harness)/([A-Za-z][A-Za-z0-9_-]{{0,127}})"
 )
 
-# The model gives session ids no pattern. A header value can carry visible ASCII without any escaping, so that is
-# what is let through; in particular no CR, LF or space.
+# The model gives session ids no pattern. A header value can carry visible ASCII without escaping, so only that is
+# allowed; in particular no CR, LF or space.
 _SESSION_ID = re.compile(rf"[!-~]{{{SESSION_ID_MIN_CHARS},{SESSION_ID_MAX_CHARS}}}")
 HARNESS_SESSION_ID = re.compile(
     rf"[a-zA-Z0-9][a-zA-Z0-9_-]{{{SESSION_ID_MIN_CHARS - 1},{HARNESS_SESSION_ID_MAX_CHARS - 1}}}"
 )
-# In answers the model has 1 to 100 of fewer characters, but a service that sends more may mean it.
+# The model has 1 to 100 characters of a smaller set in responses, but the service may send longer or other ids.
 _ANSWERED_ID = re.compile(rf"[!-~]{{1,{SESSION_ID_MAX_CHARS}}}")
 CLIENT_TOKEN = re.compile(r"(?=.{33,256}$)[a-zA-Z0-9](?:-*[a-zA-Z0-9])*")
 # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-command-shell.html
@@ -43,12 +43,12 @@ SHELL_ID = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,127}")
 class RuntimeArn:
     """The ARN of an agent runtime, in parts, or that of a harness, which has a runtime of its own.
 
-    The grammar is the service model's, except that the ten-character suffix of the id is not insisted on: the
-    documentation's own examples lack it, and the service is the judge of what exists.
+    The grammar is the service model's, except that the id's ten-character suffix is optional: the documentation's own
+    examples lack it, and the service decides what exists.
 
-    Commands in a harness are run under its own ARN, says AWS's developer guide ("Environment and filesystem"); the
-    runtime behind it refuses them. Asking it is another operation, InvokeHarness. How its sessions are stopped is
-    documented nowhere, so that is left to the service, under the harness's ARN as well.
+    Commands in a harness take its own ARN, says AWS's developer guide ("Environment and filesystem"); the runtime
+    behind it refuses them. Prompts go through another operation, InvokeHarness. How to stop its sessions is
+    undocumented, so a stop is sent with the harness's ARN too, and the service decides.
     """
 
     partition: str

@@ -18,26 +18,26 @@ COMMAND_TIMEOUT_MIN_S = 1
 COMMAND_TIMEOUT_MAX_S = 3600
 COMMAND_TIMEOUT_DEFAULT_S = 300
 
-# The ports of a session that its endpoint may reach, but for one (`allowedPorts` of `bedrock-agentcore-control`), in so
-# many entries at most.
+# The session ports that a runtime may allow, except the reserved one (`allowedPorts` of `bedrock-agentcore-control`),
+# and how many entries it may have.
 ALLOWED_PORTS = range(8000, 12_001)
 RESERVED_PORT = 8443
 ALLOWED_PORTS_MAX_ENTRIES = 5
 
-# https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html: when an answer that is
-# not a stream has to be there, when a stream ends, and when a session ends that is idle, or however busy it is.
+# https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html: the time limits of a
+# synchronous response, of a stream, of an idle session, and of any session.
 SYNCHRONOUS_MAX_S = 900.0
 STREAM_MAX_S = 3_600.0
 IDLE_TIMEOUT_S = 900.0
 SESSION_LIFETIME_S = 28_800.0
 
 # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-websocket.html: how long a presigned
-# URL is valid at most, and how large a frame may be: 32 KB, whichever KB.
+# URL is valid at most, and how large a frame may be: 32 KB, taken as 32,000 bytes.
 PRESIGNED_MAX_S = 300
 FRAME_MAX_BYTES = 32_000
 
-# https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-command-shell.html: shells of a
-# session, what is kept for a client that comes back, and the frames of its terminal.
+# https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-get-started-command-shell.html: shells per
+# session, the output kept for a client that reconnects, and the frames of its terminal.
 SHELLS_MAX = 10
 SHELL_REPLAY_BYTES = 256 * 1024
 SHELL_FRAME_MAX_BYTES = 64 * 1024

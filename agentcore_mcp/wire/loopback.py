@@ -1,4 +1,4 @@
-"""This machine: what is sent to it never leaves it, so it need not be encrypted."""
+"""Loopback addresses: traffic to them never leaves this machine, so it need not be encrypted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LOOPBACK_IN_WORDS = "localhost, 127.0.0.0/8 or [::1]"
 
 @lru_cache
 def is_loopback(host: str) -> bool:
-    """Tell whether a host, as URLs in parts have it, is this machine. Names other than localhost are not."""
+    """Tell whether the host of a parsed URL is this machine; of host names, only localhost counts."""
     if host == "localhost":
         return True
     try:

@@ -1,7 +1,7 @@
-"""Masking: taking secrets out of a text that somebody else wrote, before it goes into an error or a log.
+"""Masking: removing secrets from foreign text before it goes into an error or a log.
 
-Two ways, for two questions: ``masked`` for secrets that are known, such as the token that a request was sent with, and
-``suspects_masked`` for text of another program, whose secrets are unknown.
+``masked`` removes known secrets, such as the token of a request; ``suspects_masked`` removes likely secrets from the
+output of another program, whose secrets are unknown.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 MASK = "***"
 
-# Enough of a secret to know it by if the rest is cut off or written in another way, and too little to be of use.
+# Enough of a secret to recognise it if the rest is cut off or encoded differently, and too little to be of use.
 _BEGINNING_CHARS = 16
 _REST = r"[\w.~+/=%-]*"
 
-# What may be a secret: user and password of a URL, what follows a telling name, and any word with a long run of letters
-# and digits mixed, which people don't write and keys, hashes and JWTs are.
+# Possible secrets: user and password in a URL, the value after a name like these, and any word with a long run of mixed
+# letters and digits, as in keys, hashes and JWTs but not in prose.
 _NAMES = r"(?:token|secret|passw|passphrase|credential|assertion|authorization|key)\w*"
 _SUSPECTS = re.compile(
     r"(//)[^/\s@]+(?=@)"
@@ -34,9 +34,9 @@ _RUN = re.compile(r"[\w+=~-]{16,}")
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
-    """Return a text without any of the secrets: as they are, in JSON, percent-encoded, or only the beginning of one.
+    """Return a text without any of the secrets: verbatim, in JSON, percent-encoded, or only the beginning of one.
 
-    Empty secrets don't count. Short ones take every word with them that they are a part of.
+    Empty secrets are ignored. A short one masks every whole word that contains it.
     """
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         quoted = quote(secret, safe="")
@@ -49,7 +49,7 @@ def masked(text: str, secrets: Iterable[str]) -> str:
 
 
 def suspects_masked(line: str) -> str:
-    """Return a line without what looks like a secret, and with one space between words."""
+    """Return a line with likely secrets masked, and one space between words."""
     line = _SUSPECTS.sub(lambda found: f"{found[found.lastindex or 0]}{MASK}", line)
     return " ".join(MASK if any(map(_is_mixed, _RUN.findall(word))) else word for word in line.split())
 

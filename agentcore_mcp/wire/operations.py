@@ -1,7 +1,7 @@
 """The operations on a runtime: their names, paths and the headers that are members of their inputs.
 
-As in botocore's ``bedrock-agentcore`` 2024-02-28 service model, which has no WebSockets: those two are documented, and
-named as the permissions for them are. ``requests`` builds what a client sends.
+As in botocore's ``bedrock-agentcore`` 2024-02-28 service model, which has no WebSockets: those two are from the
+documentation, named after their permissions. ``requests`` builds a client's requests.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ class Operation:
 
     Attributes:
         path: Below ``/runtimes/{runtime}/``, or all of it if the ARN is in the query.
-        members: Those that travel in headers.
-        by_id: Whether a runtime can be named by its id and account, and not only by its ARN.
-        needs_session: Whether the session has to be named.
-        arn_parameter: The query's parameter for the ARN, if that is where it is.
+        members: The members of the input that are sent as headers.
+        by_id: Whether a runtime can also be named by its id and account, instead of its ARN.
+        needs_session: Whether a session id is required.
+        arn_parameter: The query parameter for the ARN, if it is not in the path.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Operation:
 INVOKE = Operation("InvokeAgentRuntime", "POST", "invocations", (SESSION, *TYPES, *MCP, USER, *TRACE), by_id=True)
 COMMAND = Operation("InvokeAgentRuntimeCommand", "POST", "commands", (SESSION, *TYPES, *COMMAND_TRACE), by_id=True)
 STOP = Operation("StopRuntimeSession", "POST", "stopruntimesession", needs_session=True)
-# The model sets no limits to the user's id here; those are another operation's.
+# The model has no limits for the user id here; these are from another operation.
 HARNESS = Operation(
     "InvokeHarness",
     "POST",
@@ -47,7 +47,7 @@ HARNESS = Operation(
 CARD = Operation("GetAgentCard", "GET", "invocations/.well-known/agent-card.json")
 SOCKET = Operation("InvokeAgentRuntimeWithWebSocketStream", "GET", "ws")
 SHELL = Operation("InvokeAgentRuntimeCommandShell", "GET", "ws/shells")
-# The permission that a request to a session's endpoint needs; any method and path, so it is no operation of the model.
+# The permission for requests to a session's endpoint; with any method and path, so it is no operation of the model.
 PROXY = Operation("InvokeAgentRuntimeProxy", "", "", ())
 # Of the control plane, as botocore's ``bedrock-agentcore-control`` 2023-06-05 service model has them.
 LIST = Operation("ListAgentRuntimes", "POST", "", ())

@@ -1,6 +1,6 @@
 """Pauses: an agent has ended its answer with a question, and goes on when a person has answered it.
 
-``AnswerText.pauses`` has those of an answer. Which frameworks write them, and how, is in ``wire.dialects.waiting``.
+``AnswerText.pauses`` has the pauses of an answer; ``wire.dialects.waiting`` knows the frameworks and their formats.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Pause:
         id: The framework's id for it, or "".
         name: Its name in the agent's code, or the tool's name.
         schema: JSON Schema of the answer, if the framework provides one.
-        takes_response: Whether the agent takes ``interruptResponse`` blocks in the place of a prompt, as Strands does.
+        takes_response: Whether the agent takes ``interruptResponse`` blocks instead of a prompt, as Strands does.
     """
 
     question: str
@@ -34,7 +34,7 @@ class Pause:
 
     @property
     def text(self) -> str:
-        """The question with its name and its id, on one line or as many as it has itself."""
+        """The question with its name and its id; its line breaks are kept."""
         named = f"{self.name}: {self.question}" if self.name and self.name not in self.question else self.question
         return f"waiting for an answer: {named}" + (f" (id {self.id})" if self.id else "")
 
@@ -43,8 +43,8 @@ def reply_to(pauses: Sequence[Pause], answer: str) -> Any:
     """Return the prompt that answers pauses: ``interruptResponse`` blocks if all take them, else the answer itself.
 
     Args:
-        pauses: The pauses of the answer before.
-        answer: The answer to all of them; JSON is passed on as the value that it is.
+        pauses: The pauses of the previous answer.
+        answer: The answer to all of them; JSON is passed on as its value.
     """
     value = _value(answer)
     if _are_all_with(value, "interruptResponse"):
@@ -55,12 +55,12 @@ def reply_to(pauses: Sequence[Pause], answer: str) -> Any:
 
 
 def resume_of(pauses: Sequence[Pause], answer: str) -> list[Any]:
-    """Return the ``resume`` of AG-UI that answers pauses; empty if they are not of interrupts, which have ids.
+    """Return the AG-UI ``resume`` that answers pauses; empty if they don't come from interrupts, which have ids.
 
     Args:
-        pauses: The pauses of the answer before.
-        answer: As for ``reply_to``, or such a ``resume`` as JSON. A bare number or truth value is one only where the
-            schema of the pause wants no text.
+        pauses: The pauses of the previous answer.
+        answer: As for ``reply_to``, or such a ``resume`` as JSON. A bare number or boolean is sent as text unless the
+            schema of the pause has another type.
     """
     given = _value(answer)
     if pauses and _are_all_with(given, "interruptId"):

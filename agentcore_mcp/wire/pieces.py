@@ -19,21 +19,21 @@ from agentcore_mcp.wire.headers import JSON_TYPE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# What is only read as a whole is held in memory. This is the service's limit for a request's payload, so an agent may
-# echo one.
+# A body that can only be read as a whole is held in memory. This is the service's limit for a request's payload, so
+# that an agent may echo one.
 ANSWER_MAX_BYTES = 100_000_000
 
-_WHITE_SPACE = "[ \\t\\r\\n]{0,1000}"  # that may come before the first bytes that tell the kind of a body
+_WHITE_SPACE = "[ \\t\\r\\n]{0,1000}"  # allowed before the bytes that show the kind of a body
 _VALUE = re.compile(_WHITE_SPACE + r'[{["]')
 _EVENT = re.compile(_WHITE_SPACE + r"(?:data|event|id): ")
 # The AI SDK's data stream protocol, version 1: a character for the kind, a colon, and JSON.
 DATA_STREAM_LINE = re.compile(r'[0-9a-k]:(?=["{\[])')
 _DATA_STREAM = re.compile(_WHITE_SPACE + DATA_STREAM_LINE.pattern)
-# Which of these, or null, a body is can't be told before all of this has come.
+# Prefixes of these, or of null: more bytes are needed to decide what the body is.
 _UNDECIDED = re.compile(
     _WHITE_SPACE + r"(?:d(?:a(?:t(?:a:?)?)?)?|e(?:v(?:e(?:n(?:t:?)?)?)?)?|id?:?|n(?:u(?:ll?)?)?|[0-9a-k]:?)?\Z"
 )
-_TOKEN_CHARS = 16  # an error this near to the end of unfinished JSON may only mean that the rest hasn't come
+_TOKEN_CHARS = 16  # a parse error this close to the end of incomplete JSON may only mean that the rest is missing
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _TYPE_OF_MAGIC = {
     b"\x89PNG": "image/png",
@@ -42,7 +42,7 @@ _TYPE_OF_MAGIC = {
     b"%PDF-": "application/pdf",
     b"PK\3\4": "application/zip",
 }
-_MAGIC = (*_UTF16_MARKS, *_TYPE_OF_MAGIC)  # with which bodies in other formats than UTF-8 begin
+_MAGIC = (*_UTF16_MARKS, *_TYPE_OF_MAGIC)  # the first bytes of bodies that are not UTF-8
 _TEXT_TYPES = re.compile(
     r"(?:text/.*|.*[/+](?:x-)?(?:json|xml|yaml|toml|javascript|ndjson|nd-json|jsonl|jsonlines|json-lines|json-seq)"
     r"|application/x-www-form-urlencoded|)"
@@ -98,8 +98,8 @@ def whole(body: bytes, media_type: str = "") -> str:
 class TextPieces:
     """Cuts a body into pieces, according to its type or, for a type of text, its first bytes.
 
-    A line of JSON makes pieces of the lines, an event makes pieces of the events. Any other beginning of JSON, or of a
-    binary format, makes one piece of the whole body. Anything else is text, in pieces as they arrive.
+    If it begins with a line of JSON, each line is a piece; with an event, each event. A body that begins as other JSON
+    or as a binary format is one piece. Anything else is text, in pieces as they arrive.
 
     Args:
         media_type: The type of the body, in lower case and without parameters, or "".
@@ -122,14 +122,14 @@ class TextPieces:
         """Take the next bytes and return the pieces that they complete.
 
         Raises:
-            ProtocolError: If it has more than 100 MB, and neither lines nor events.
+            ProtocolError: If the body exceeds 100 MB without being lines or events.
         """
         self._size += len(data)
         if self._size > ANSWER_MAX_BYTES and self._cut in (None, _text):
             raise ProtocolError(f"the answer has more than the {ANSWER_MAX_BYTES} bytes that are allowed")
         if self._cut is None:
             self._begin += data
-            # The end of a line or the first bytes decide: whatever comes after them is looked at once.
+            # The first bytes or the first line end decide; don't look again at every later chunk.
             if self._is_whole or not (len(self._begin) - len(data) < 1100 or b"\n" in data):
                 return []
             self._cut = self._decide()
@@ -140,7 +140,7 @@ class TextPieces:
         return self._cut(self._characters.decode(data))
 
     def close(self) -> list[str]:
-        """End the body and return its last pieces, also if it broke off within one."""
+        """End the body and return its last pieces, even an incomplete one."""
         if self._cut is None:
             return [whole(bytes(self._begin), self._media_type)] if self._begin else []
         pieces = self._cut(self._characters.decode(b"", final=True))
@@ -151,7 +151,7 @@ class TextPieces:
         return pieces
 
     def _decide(self) -> Callable[[str], list[str]] | None:
-        """Return how to cut the body, None if that isn't known yet or the body is one piece."""
+        """Return the function that cuts the body, None if it isn't known yet or the body is one piece."""
         if self._begin.startswith(_MAGIC):
             self._is_whole = True
             return None
@@ -171,7 +171,7 @@ class TextPieces:
             else:
                 if line[0] != '"':
                     return self._lines if newline else None
-                # One string in JSON, with a line's end behind it; of another type, text that begins with a quote.
+                # A JSON string and a line end; if the media type is not JSON, text that begins with a quote.
                 self._is_whole = self._media_type == JSON_TYPE
                 return _text if newline and not self._is_whole else None
             self._is_whole = bool(newline)

@@ -1,4 +1,4 @@
-"""The protocols of runtimes, and which of them an answer looks to be in."""
+"""The protocols of runtimes, and how to recognise the protocol of an answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAMES = {"HTTP": "http", "A2A": "a2a", "AGUI": "agui", "MCP": "mcp"}
 
 
 def spoken_in(value: Any) -> str:
-    """Return the protocol that a piece of an answer, parsed, looks to be in; "http" if it looks like no other."""
+    """Return the likely protocol of a parsed piece of an answer; "http" if it looks like no other."""
     if isinstance(value, dict):
         if value.get("jsonrpc") == "2.0":
             return "a2a"
@@ -22,6 +22,6 @@ def spoken_in(value: Any) -> str:
 
 
 def wrong_protocol(asked: str, speaks: str, answer: str) -> WrongProtocolError:
-    """Return the error that an answer in another protocol is."""
+    """Return the error for an answer in another protocol than the request's."""
     message = f"the agent was asked in the protocol {asked!r}, and its answer is {speaks!r}: {answer[:200]!r}"
     return WrongProtocolError(message, speaks=speaks)

@@ -1,4 +1,4 @@
-"""An error answer → its exception, complete: code, message, what is wrong with the credentials, when to come back."""
+"""Error response → exception, with code, message, the problem with the credentials, and when to retry."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STATUS_OF_CODE: Final = {
     "ThrottlingException": 429,
     "InternalServerException": 500,
 }
-# What AWS answers before an operation is reached. No service model has them.
+# Errors that AWS returns before a request reaches its operation. No service model has them.
 STATUS_OF_COMMON_CODE: Final = {
     "ExpiredTokenException": 403,
     "IncompleteSignatureException": 403,
@@ -44,7 +44,7 @@ CANNOT_PARSE = "CannotParse"
 FIELD_VALIDATION_FAILED = "FieldValidationFailed"
 IDEMPOTENT_PARAMETER_MISMATCH = "IdempotentParameterMismatchException"
 
-# What a status stands for where it is all that the answer tells. Of the two for 409 the retryable one is the usual.
+# The code for a response without one. Of the two codes for 409 the retryable one is more common.
 _CODE_OF_STATUS = {status: code for code, status in STATUS_OF_CODE.items()}
 _AGENT_FAILED = "RuntimeClientError"
 _UNKNOWN_OPERATION = "UnknownOperationException"
@@ -53,14 +53,14 @@ _AWS_HEADERS = "x-amzn-"
 
 # How much of an unreadable error body goes into a message: enough to recognise a proxy's HTML page.
 BODY_EXCERPT_CHARS = 300
-# Longer than any name of AWS's, and too short for much else.
+# Longer than any error code of AWS's, and too short for most other text.
 _CODE_MAX_CHARS = 128
-# A year, which is longer than anybody waits. What asks for more gets this, so that it can be calculated with.
+# A year, longer than anybody waits. Larger values are clamped to this, to keep the arithmetic safe.
 RETRY_AFTER_MAX_S = 31_536_000.0
 
 _WEB_PAGES = ("text/html", "application/xhtml+xml")
 FOREIGN = "it does not look like AgentCore's answer: something on the way gave it, or the endpoint URL leads elsewhere"
-# The members by which AWS, and a runtime in its own account of an error, say what happened.
+# The members of an error body, from AWS or from the runtime itself, that describe the error.
 _TELLING_MEMBERS = {"message", "Message", "error", "__type", "code", "Code"}
 
 
@@ -74,14 +74,14 @@ def error_of_answer(
     reason_phrase: str = "",
     session_id: str | None = None,
 ) -> ServiceError | AgentError:
-    """Make the exception for an answer that is not a success, or that AgentCore did not write.
+    """Make the exception for a response that is not a success, or not from AgentCore.
 
     The code is looked for in ``x-amzn-errortype`` (cut at ``:``), then in the body's ``__type``, ``code`` or ``Code``.
     The text is the body's ``error`` or ``error.message``, else ``message`` or ``Message``, else the beginning of a body
-    without these, else the reason phrase. A body with an ``error_type`` and no code is the agent's own account.
+    without these, else the reason phrase. A body with an ``error_type`` and no code is an error of the agent itself.
 
     The status is None for an error inside a stream that began with 200. Headers are looked up in lower case. The body
-    may be empty or cut. ``now``, in seconds since the epoch, is for a ``Retry-After`` that is a date.
+    may be empty or truncated. ``now``, in seconds since the epoch, is for a ``Retry-After`` that is a date.
     """
     parsed = members_in(body)
     code = code_in(headers) or bare_code(parsed.get("__type") or parsed.get("code") or parsed.get("Code"))
@@ -124,7 +124,7 @@ def code_in(headers: Mapping[str, str]) -> str:
 
 
 def bare_code(value: object) -> str:
-    """Return the bare code of ``Code:http://…`` or ``namespace#Code``; "" for anything but a text."""
+    """Return the bare code of ``Code:http://…`` or ``namespace#Code``; "" for anything but a string."""
     return _text(value).partition(":")[0].rpartition("#")[2].strip()[:_CODE_MAX_CHARS]
 
 
@@ -134,7 +134,7 @@ def request_id_in(headers: Mapping[str, str]) -> str | None:
 
 
 def retry_after_s(value: str, *, now: float) -> float | None:
-    """Return after how many seconds a header ``Retry-After`` (RFC 9110, 10.2.3) asks to come back; None if it doesn't.
+    """Return the seconds to wait by a ``Retry-After`` header (RFC 9110, 10.2.3); None without a valid one.
 
     At most RETRY_AFTER_MAX_S.
 
@@ -147,7 +147,7 @@ def retry_after_s(value: str, *, now: float) -> float | None:
         return min(float(text), RETRY_AFTER_MAX_S)
     try:
         moment = email.utils.parsedate_to_datetime(text)
-        # One form of it names no time zone; all of them mean GMT.
+        # One date format has no time zone; all formats mean GMT.
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
         return min(max(0.0, seconds), RETRY_AFTER_MAX_S)
     except (ValueError, OverflowError):
@@ -155,23 +155,23 @@ def retry_after_s(value: str, *, now: float) -> float | None:
 
 
 def _is_of_aws(headers: Mapping[str, str], challenge: str) -> bool:
-    """Tell whether an answer carries what AWS alone sends: one of its headers, or the challenge of an OAuth runtime."""
+    """Tell whether a response has what only AWS sends: one of its headers, or the challenge of an OAuth runtime."""
     return challenge.lower().startswith("bearer") or any(name.startswith(_AWS_HEADERS) for name in headers)
 
 
 def members_in(body: bytes) -> dict[str, Any]:
-    """Return the members of the JSON object that a body is; none if it is something else."""
+    """Return the members of a body that is a JSON object; empty for any other body."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    # AWS's front door wraps what it answers before it knows the operation: {"Output": {"__type": …}, "Version": "1.0"}
+    # AWS's front door wraps errors from before the operation is known: {"Output": {"__type": …}, "Version": "1.0"}
     inner = value.get("Output") if isinstance(value, dict) else None
     return inner if isinstance(inner, dict) else value if isinstance(value, dict) else {}
 
 
 def _error_and_message(parsed: dict[str, Any]) -> tuple[str, str]:
-    """Return what the answer says of the error, and what it says besides; "" for what is missing."""
+    """Return the text of an error body, and its ``message`` if that says more; "" for a missing one."""
     error = parsed.get("error")
     named = _text(error.get("message") if isinstance(error, dict) else error)
     said = _text(parsed.get("message")) or _text(parsed.get("Message"))
@@ -192,5 +192,5 @@ def _fields(value: object) -> tuple[tuple[str, str], ...]:
 
 
 def _text(value: object) -> str:
-    """Return a text that UTF-8 can carry: JSON may escape a lone surrogate, and a message is always passed on."""
+    """Return a text without the lone surrogates that JSON may escape: messages must be encodable as UTF-8."""
     return valid_unicode(value) if isinstance(value, str) else ""

@@ -1,6 +1,6 @@
 """Events that report on the stream rather than carry the answer: failures, its end, keep-alives.
 
-The data tells some of them, the type of the event alone the others. Used by ``wire.text`` and ``runtime.readers``.
+Some are recognised by their data, the others only by the event type. Used by ``wire.text`` and ``runtime.readers``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 from agentcore_mcp.wire.characters import valid_unicode
 from agentcore_mcp.wire.sse import NamedData
 
-# What the data has of each event by which a BedrockAgentCoreApp in Python reports an error after its stream has begun.
+# In the data of every event with which a Python BedrockAgentCoreApp reports an error after its stream has begun.
 FAILURE_MARK = '"error_type"'
 
-# About 50 ms of parsing: an event loop must not be held for longer than 100. Such an answer is shown as it came.
+# About 50 ms of parsing: an event loop must not be blocked for longer than 100 ms. A larger answer is shown unparsed.
 _MUCH_CHARS = 262_144
 _VALUES_MAX = 200_000
 _STREAM_FAILURE_KEYS = ("error", "error_type", "message")
@@ -27,12 +27,12 @@ _TEXTS, _TYPES = ("message", "errorText", "detail", "error"), ("error_type", "ty
 
 
 def is_too_much(text: str) -> bool:
-    """Tell whether a text, if it is JSON, has so many values that parsing it would hold up everything else."""
+    """Tell whether a text, if it is JSON, has so many values that parsing it would block the event loop."""
     return len(text) > _MUCH_CHARS and text.count(",") + text.count(":") > _VALUES_MAX
 
 
 def parsed(text: str, default: Any = None) -> Any:
-    """Return the value that a text is in JSON; ``default`` if it is none, or has too many values."""
+    """Return the value of a JSON text; ``default`` if it is not JSON, or has too many values."""
     if not is_too_much(text):
         with suppress(ValueError, RecursionError):
             return json.loads(text)
@@ -40,15 +40,15 @@ def parsed(text: str, default: Any = None) -> Any:
 
 
 def stream_failure(data: str) -> tuple[str, str, str] | None:
-    """Return error, error type and message if an event is the report of a failure, else None; the last two may be "".
+    """Return error, error type and message if an event reports a failure, else None; the last two may be "".
 
-    That is what a BedrockAgentCoreApp sends. In Python it is an object of just these three texts, because an agent may
-    have its own events with an ``error``; in TypeScript it is whatever comes with the type ``error``.
+    A BedrockAgentCoreApp sends these. From Python the object must have exactly these three strings, because an agent
+    may have its own events with an ``error``; from TypeScript it is any event of the type ``error``.
     """
     if isinstance(data, NamedData) and data.event.lower() in _FAILURE_NAMES:
         error, error_type, message = map(valid_unicode, _failure(data))
         return error, error_type, message
-    value = parsed(data) if FAILURE_MARK in data else None  # spares the parsing for nearly every event
+    value = parsed(data) if FAILURE_MARK in data else None  # avoids parsing nearly every event
     if not isinstance(value, dict) or value.keys() != set(_STREAM_FAILURE_KEYS):
         return None
     texts = [valid_unicode(text) for text in map(value.get, _STREAM_FAILURE_KEYS) if isinstance(text, str)]
@@ -62,10 +62,10 @@ def says_nothing(data: NamedData) -> bool:
 
 
 def event_line(data: str) -> str:
-    """Return a piece of an answer for a list with an event on each line: JSON of several lines is the same on one.
+    """Return a piece of an answer for output with one event per line: multi-line JSON is put on one line.
 
-    An event that has a type which its data doesn't repeat becomes ``{"event": …, "data": …}``. What is no JSON is left
-    as it is: it may be lines of JSON, or a text, whose lines are its own.
+    An event with a type that its data doesn't repeat becomes ``{"event": …, "data": …}``. Anything but JSON is left
+    unchanged: it may be lines of JSON, or text with its own line breaks.
     """
     if isinstance(data, NamedData) and data.event != "message":
         value = parsed(data, str(data))

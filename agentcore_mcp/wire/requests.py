@@ -1,8 +1,8 @@
-"""The operations as requests: which path, query, headers and body each puts on the line.
+"""The operations as requests: path, query, headers and body of each.
 
-A request here has no host and no signature: ``runtime.endpoints`` adds the one, ``runtime.auth`` the other. As in
+A request here has no host and no signature: ``runtime.endpoints`` adds the host, ``runtime.auth`` the signature. As in
 botocore's ``bedrock-agentcore`` 2024-02-28 service model unless noted; its names and limits are in ``headers``,
-``limits`` and ``ids``. The arguments are those of ``RuntimeClient``'s methods, where their limits are.
+``limits`` and ``ids``. The arguments and their limits are documented at ``RuntimeClient``'s methods.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from agentcore_mcp.wire.operations import CARD, COMMAND, INVOKE, SHELL, SOCKET, 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Beginnings of names that mean something to the upgrade or to its signature, as a header or in the query.
+# Prefixes of header and query names that the upgrade or its signature uses.
 _RESERVED = ("connection", "upgrade", "sec-websocket-", "x-amz-", "qualifier", "shellid")
 
 
@@ -47,7 +47,7 @@ class Request:
         target: Path and query, percent-encoded, as they go on the request line.
         headers: In the order they are sent.
         body: The whole body.
-        idempotent: Whether sending it twice does no more than sending it once.
+        idempotent: Whether sending it twice has the same effect as sending it once.
     """
 
     target: str
@@ -184,7 +184,7 @@ def websocket_request(
 
 
 def check_shell_id(shell_id: str) -> None:
-    """Check what names an interactive shell.
+    """Check the id of an interactive shell.
 
     Raises:
         InvalidRequestError: If it is not valid.
@@ -215,7 +215,7 @@ def check_command(command: str, timeout_s: int) -> None:
 
 @lru_cache
 def _segment(arn: RuntimeArn) -> str:
-    # Its colons and slash are encoded too, as botocore does it.
+    # Colons and slash are encoded too, as in botocore.
     return quote(str(arn), safe="")
 
 

@@ -3,7 +3,7 @@
 Agents say the same words several times: piece by piece, again as a complete message, again in the state of a graph,
 again as the result. Pieces are always new. A complete message is a copy if the words so far end with it. If its id came
 before, only the added end is new, or all of it if it was rewritten. So a reader misses only repetitions. Used by
-``wire.text`` and ``wire.dialects``, which know the frameworks; this module knows none of them.
+``wire.text`` and ``wire.dialects``, which know the frameworks; this module doesn't.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.wire.pauses import Pause
 
-_COMPARED_CHARS = 1000  # of the end of a message: enough to tell a copy, and cheap however long the message is
-_RECENT_PIECES_MAX = 64  # then they are joined and cut: an answer's length must cost no memory
+_COMPARED_CHARS = 1000  # compared at the end of a message: enough to detect a copy, at constant cost
+_RECENT_PIECES_MAX = 64  # then they are joined and cut, to keep memory independent of the answer's length
 
-_WHITE_SPACE_CHARS = 100  # that the words so far may have more than a copy of them
+_WHITE_SPACE_CHARS = 100  # extra white space that the words so far may have, compared with a copy
 
 
 @dataclass(slots=True)
 class Said:
-    """The length and digests of the text already said of a message, by which a later version is compared with it."""
+    """Length and digests of the part of a message that was already said, to compare later versions with it."""
 
     chars: int = 0
     digest: int = 0
@@ -61,7 +61,7 @@ class Speech:
         self.muted = False  # while true nothing but failures and pauses is said
         self._known: Memory[Any] = Memory()  # versions of messages, pauses, and lines said once
         self._messages: Memory[Said] = Memory()
-        self._latest: object = None  # the id of the message that the last words were of
+        self._latest: object = None  # the id of the message that the last words belong to
         self._mark: object = None
         self._voice: object = None
         self._rank = 0
@@ -80,7 +80,7 @@ class Speech:
         return self._add(text, message_id)
 
     def ranked(self, text: str, rank: int) -> str:
-        """Say a piece, unless the same pieces came by a way of a higher rank: those were said already."""
+        """Say a piece, unless a source of a higher rank has already said the same pieces."""
         if rank < self._rank:
             return ""
         self._rank = rank
@@ -109,7 +109,7 @@ class Speech:
         return self.messages([(text, message_id)])
 
     def messages(self, messages: Sequence[tuple[str, object]]) -> str:
-        """Say the messages of a conversation, in its order, each a text and its id, as far as they are new."""
+        """Say the new messages of a conversation, in order; each is a text and an id."""
         new: list[tuple[str, object, bool]] = []
         for text, message_id in messages:
             rest, grows = self._new_of(text, message_id)
@@ -155,7 +155,7 @@ class Speech:
         return self._aside(pause.text)
 
     def turn(self, mark: object = None) -> None:
-        """Let the next words begin on a new line, if the mark is new or none is given."""
+        """Begin the next words on a new line, if the mark is new or none is given."""
         if mark is None or mark != self._mark:
             self._mark = mark
             self._begin_line()
@@ -166,12 +166,12 @@ class Speech:
         return self.line(text) if self._known.is_new(f"once {hash(text)}") else ""
 
     def opened(self, words: str) -> str:
-        """Return the words of a message that was just said, which may turn out to be its first piece."""
+        """Return the words of a message that was just said; it may turn out to be only the first piece."""
         self._break = self._break and not words
         return words
 
     def reopen(self, message_id: object) -> None:
-        """Let a message that was just said go on, if the last words were its own."""
+        """Allow more pieces of a message that was just said, if the last words were its own."""
         self._break = self._break and message_id != self._latest
 
     @property

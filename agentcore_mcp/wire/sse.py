@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from agentcore_mcp.errors import ProtocolError
 
-# A service payload may have 100,000,000 bytes, but that is a whole answer. An event is one step of it; 16 MiB leaves
-# room for a base64 image or document in a single event, and keeps a stream that never ends its line from filling
-# memory. (httpx2 allows 1 MiB, which such events exceed.)
+# A service payload may have 100,000,000 bytes, but that is a whole answer, and an event is one step of it. 16 MiB
+# leaves room for a base64 image or document in an event, and bounds the memory of a line that never ends. (httpx2
+# allows 1 MiB, which such events exceed.)
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 
-_FIELDS = (b"", b"data", b"event", b"id", b"retry")  # an empty name is a comment's
+_FIELDS = (b"", b"data", b"event", b"id", b"retry")  # an empty name is a comment
 
 # int() refuses numbers of several thousand digits; nobody waits longer than 18 digits of milliseconds.
 _RETRY_MAX_DIGITS = 18
@@ -41,9 +41,9 @@ class SSEEvent:
 
 
 class NamedData(str):
-    """The data of an event with more fields than that: a string with the attributes of ``SSEEvent``.
+    """The data of an event with further fields: a string with the attributes of ``SSEEvent``.
 
-    Nearly all events have no other field, and reading them is several times faster as plain strings.
+    Nearly all events have only data, and reading those as plain strings is several times faster.
     """
 
     __slots__ = ("event", "id", "retry")
@@ -68,12 +68,12 @@ class SSEDecoder:
     Args:
         max_event_bytes: How many bytes the lines of one event may have together, its unfinished line included. This
             is a security limit: it bounds the memory that a stream can take.
-        keeps_blanks: Whether ``data: X`` has a blank as part of the data once a line ``data:X`` has come. The standard
-            drops it, but an encoder that writes no blank of its own, such as Spring's, means it.
+        keeps_blanks: Whether the blank of ``data: X`` belongs to the data once a line ``data:X`` has come. The standard
+            drops it, but for an encoder that adds no blank, such as Spring's, it is data.
 
     Attributes:
-        has_fields: Whether a field or a comment has come, without which the body is no event stream.
-        has_names: Whether an event with another field than its data has come.
+        has_fields: Whether a field or a comment has come; a body without any is no event stream.
+        has_names: Whether an event with a field other than its data has come.
     """
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES, keeps_blanks: bool = False) -> None:
@@ -81,7 +81,7 @@ class SSEDecoder:
         self.has_names = False
         self._max_event_bytes = max_event_bytes
         self._keeps_blanks = keeps_blanks
-        self._is_bare = False  # whether its encoder is known to write no blank after "data:"
+        self._is_bare = False  # whether the encoder is known to write no blank after "data:"
         self._mark = b"\xef\xbb\xbf"  # the byte order mark to strip from the first line, empty after that
         self._after_cr = False
         self._line = bytearray()  # the unfinished line
@@ -107,7 +107,7 @@ class SSEDecoder:
         return [SSEEvent(piece) if type(piece) is str else SSEEvent.of(piece) for piece in pieces]
 
     def close(self) -> list[SSEEvent]:
-        """End the stream and return the event that was left unfinished, if it has data.
+        """End the stream and return the unfinished event, if it has data.
 
         Raises:
             ProtocolError: If an error was found before.
@@ -115,9 +115,9 @@ class SSEDecoder:
         return self.feed(b"\n\n")
 
     def feed_data(self, data: bytes) -> list[str]:
-        """Do as ``feed``, but return each event's data, as ``NamedData`` if it has other fields too.
+        """Like ``feed``, but return each event's data, as ``NamedData`` if it has other fields too.
 
-        That takes a fraction of the time.
+        This takes a fraction of the time.
         """
         if self._error is not None:
             raise self._error
@@ -130,8 +130,8 @@ class SSEDecoder:
         if self._line and not self._size and b"\n\n" in data:
             data = bytes(self._line) + data
             self._line.clear()
-        # Most streams are nothing but events of one data line. Then all that arrived is cut at once, which takes a
-        # third of the time, if no newline is left within one: one look into all together is faster than one into each.
+        # Most streams have only events of one data line. Splitting a whole chunk at once takes a third of the time; one
+        # search for inner newlines over all events is faster than a search in each.
         end = data.rfind(b"\n\n")
         if (
             data.startswith(b"data: ")
@@ -152,7 +152,7 @@ class SSEDecoder:
         return events
 
     def close_data(self) -> list[str]:
-        """Do as ``close``, but return the event's data as ``feed_data`` does."""
+        """Like ``close``, but return the event's data as ``feed_data`` does."""
         return self.feed_data(b"\n\n")
 
     def _take_lines(self, data: bytes, events: list[str]) -> None:
@@ -180,7 +180,7 @@ class SSEDecoder:
             return
         name, _, value = line.partition(b":")
         self.has_fields = self.has_fields or name in _FIELDS
-        if not name:  # a comment: read, and kept nowhere
+        if not name:  # a comment, dropped
             return
         self._size += len(line)
         if name == b"data":

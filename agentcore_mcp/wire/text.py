@@ -1,9 +1,8 @@
 """The words of an agent's answer: the text that each event adds, whatever framework the agent is built with.
 
-Reads plain text and strings, the events and answers of the frameworks in ``wire.dialects``, and by
-``wire.dialects.authors`` the objects that agents' authors make up. Any other value is passed on as its JSON text, on a
-line of its own: nothing is dropped except events that are known to carry no words, and repeated words. Not a renderer:
-nothing is folded, cut or styled here.
+Reads plain text and strings, the events and answers of the frameworks in ``wire.dialects``, and the custom objects of
+agents' authors (``wire.dialects.authors``). Any other value is passed on as its JSON, on a line of its own: only events
+known to carry no words, and repeated words, are dropped. Not a renderer: nothing is folded, cut or styled here.
 """
 
 from __future__ import annotations
@@ -29,13 +28,13 @@ __all__ = ["FAILURE_MARK", "AnswerText", "event_line", "stream_failure"]
 
 _STREAM_END = "[DONE]"  # how OpenAI-like streams say that nothing follows
 _WHITE_SPACE = " \t\r\n"  # of JSON
-_COMMON_BEGINNINGS = frozenset('{"')  # of nearly all events, which are read without looking for anything rarer
-_JSON_BEGINNINGS = frozenset('{["n')  # that matter: a number or a truth value is a word like any other
+_COMMON_BEGINNINGS = frozenset('{"')  # of nearly all events: these skip the checks for rarer formats
+_JSON_BEGINNINGS = frozenset('{["n')  # that need parsing: a number or a boolean is a word like any other
 _JSON_WORDS = ("true", "false", "NaN", "Infinity")
 # Of strings that may hold an event: JSON, a "data: " line, a repr, a line of the AI SDK's data stream.
 _SPECIAL_BEGINNINGS = frozenset("{[0123456789abcdefghijkmADFMPRSTW")
 _EVENT_BEGINNINGS = ("data: ", "event: ", "id: ")
-_HELD_MAX_CHARS = 65_536  # of events without the path, before the hope is given up that one with it comes
+_HELD_MAX_CHARS = 65_536  # of events without the path, held back until an event has it or this is reached
 _ABSENT = object()
 _raw_decode = json.JSONDecoder().raw_decode
 
@@ -47,11 +46,11 @@ class AnswerText:
         """Begin an answer.
 
         Args:
-            path: Where in each event, or in the whole answer, the words are: names of members and numbers of items with
-                dots between them ("result.text", "choices.0.delta.content", "messages.-1.content"). What is there is
-                said as it is. Of events without it only failures are said and tools noted; those that come before the
-                first one with it wait, and if there is none by the end, or within 64 Ki characters, they are read as
-                if there were no path.
+            path: Where in each event, or in the whole answer, the words are: member names and list indexes with dots
+                between them ("result.text", "choices.0.delta.content", "messages.-1.content"). The value there is said
+                unchanged. Of events without the path, only failures are said and tools noted. Events before the first
+                one with the path are held back; if none has it by the end, or within 64 Ki characters, they are read
+                as if no path were given.
         """
         self._speech = Speech()
         self._authors = Authors(self._speech)
@@ -143,7 +142,7 @@ class AnswerText:
         return before + (self._speech.piece(data) if isinstance(data, Text) else self._words(value, data))
 
     def _named(self, value: Any, data: NamedData) -> str:
-        """Return the words of an event whose type may say more than its data."""
+        """Return the words of an event whose type may add to its data."""
         name, words = data.event, None
         if failure := stream_failure(data):
             error, error_type, message = failure
@@ -214,7 +213,7 @@ class AnswerText:
         return None
 
     def _events(self, text: str) -> str | None:
-        """Return the words of server-sent events that were sent as the data of another, or None."""
+        """Return the words of server-sent events inside the data of another event, or None."""
         events = []
         for event in filter(None, text.split("\n\n")):
             lines = event.split("\n")
@@ -229,7 +228,7 @@ class AnswerText:
 
 
 def _parsed(text: str) -> Any:
-    """Parse as ``json.loads``, which takes twice as long because it looks for white space by regular expressions.
+    """Parse like ``json.loads``, which takes twice as long because it skips white space with regular expressions.
 
     Raises:
         ValueError, RecursionError: If the text is not JSON, or is nested too deeply.

@@ -1,7 +1,7 @@
-"""The tool calls that an agent reports, as short lines to show while its answer is awaited.
+"""An agent's tool calls as short lines to show while waiting for its answer.
 
-``wire.dialects`` reports whole calls, and calls that arrive in fragments as the model writes them. Results of tools are
-not shown. Lines that are not taken are forgotten, oldest first.
+``wire.dialects`` reports whole calls, and calls in fragments as the model writes them. Tool results are not shown. If
+lines are not taken, the oldest are dropped.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Memory(Generic[T]):
         self._ids: dict[str, T] = {}
 
     def of(self, value: object, begin: Callable[[], T]) -> tuple[T, bool]:
-        """Return the value kept for an id, and whether it came before; anything but a text counts as new."""
+        """Return the value kept for an id, and whether the id is known; anything but a string counts as new."""
         if not isinstance(value, str) or not value:
             return begin(), False
         if value in self._ids:
@@ -48,7 +48,7 @@ class Memory(Generic[T]):
         return self._ids.get(value) if isinstance(value, str) else None
 
     def is_new(self, value: object) -> bool:
-        """Return whether this id comes for the first time; anything but a text counts as new."""
+        """Return whether this is the first time for an id; anything but a string counts as new."""
         return not self.of(value, _anything)[1]
 
 
@@ -68,7 +68,7 @@ class ToolUse:
         self._known: Memory[str] = Memory()
 
     def called(self, name: object, arguments: object, call_id: object = None) -> None:
-        """Take note of a whole call; its arguments are an object, or the text of one."""
+        """Note a whole call; its arguments are an object, or the JSON of one."""
         for key, call in list(self._unfinished.items()):
             if call_id is not None and call.call_id == call_id:
                 del self._unfinished[key]
@@ -87,7 +87,7 @@ class ToolUse:
         """Take note that a call begins, whose arguments may follow.
 
         Args:
-            key: What the fragments will name this call by: an index, an id, None.
+            key: The key that identifies this call in its fragments: an index, an id, None.
             name: The tool's name; anything but a text is no call.
             call_id: The id by which the whole call may be reported again.
         """

@@ -1,8 +1,8 @@
-"""The formats in which frameworks for agents write their events: which ones have words, and where.
+"""The event formats of agent frameworks: which events carry words, and in which member.
 
-One module for each family of shapes, and here the tables by which an event finds its reader. A reader returns the
-words that an event adds, "" for a known one that adds none, and None for an unknown one, which goes on to the next
-reader, and at last to ``wire.text``, which drops nothing. A folder, because the families share nothing but this.
+Each family of formats has a module; the tables here choose the reader for an event. A reader returns the words that an
+event adds, "" for a known event without words, and None for an unknown event, which then goes to the next reader, and
+finally to ``wire.text``, which drops nothing.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from agentcore_mcp.wire.dialects.rows import Reader
     from agentcore_mcp.wire.speech import Speech
 
-# An author's own object may have a role and a content too, and more that must not be lost.
+# An author's own object may have ``role`` and ``content`` too, with further members that must not be lost.
 _MESSAGE_MEMBERS = frozenset((
     "role", "content", "name", "id", "type", "metadata", "tracking_id", "tool_calls", "tool_call_id", "refusal",
     "annotations", "audio", "function_call", "parts", "parsed", "reasoning_content", "additional_kwargs", "blocks",
 ))  # fmt: skip
-_has_no_pauses = waiting.NAMES.isdisjoint  # found once: it is asked of each event
-_BESIDE_PAUSES = ("status", "stop_reason", "tool_use", "metadata", "_kinds")  # which repeat the pauses
+_has_no_pauses = waiting.NAMES.isdisjoint  # bound once, as it is called for each event
+_BESIDE_PAUSES = ("status", "stop_reason", "tool_use", "metadata", "_kinds")  # members that only repeat the pauses
 
 
 def read(value: dict[str, Any], speech: Speech) -> str | None:

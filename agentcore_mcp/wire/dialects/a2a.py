@@ -1,7 +1,7 @@
 """Words of A2A, the protocol between agents, in its versions 0.3 (``kind``) and 1.0 (one member, named after the kind).
 
-A task's words are its artifacts, and the messages in its status. While it works, a status carries a piece of the
-answer (so does Strands) or a sentence about its progress: only their wording tells the two apart.
+A task's words are in its artifacts and its status messages. While the task works, a status message is either a piece of
+the answer (as from Strands) or a sentence about its progress: only the wording shows which.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _FAILED = ("failed", "rejected", "canceled")
 
 
 class Update(NamedTuple):
-    """What an event says of the task: empty where it says nothing. A message is no part of a task, and has ended.
+    """A task update; absent fields are "". A bare message has no task id and counts as ended.
 
     Attributes:
-        state: As 0.3 calls it.
-        text: What the state's message says.
+        state: The state, by its name in 0.3.
+        text: The text of the status message.
     """
 
     context_id: str
@@ -46,17 +46,17 @@ class Update(NamedTuple):
 
     @property
     def failed(self) -> bool:
-        """Whether the task has ended without having been done."""
+        """Whether the task has ended unsuccessfully."""
         return self.state in _FAILED
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more can come of the task."""
+        """Whether no more updates of the task can follow."""
         return self.failed or self.state == "completed" or not self.task_id
 
 
 def update_of(value: dict[str, Any]) -> Update | None:
-    """Return what a message, a task, or an update of one says of the task; None for anything else."""
+    """Return the update in a message, a task or a task event; None for anything else."""
     kind, value = _kind_of(value)
     if kind not in _KINDS_OF_1_0.values():
         return None
@@ -80,7 +80,7 @@ def _kind_of(value: dict[str, Any]) -> tuple[object, dict[str, Any]]:
         ((name, inner),) = value.items()
         if name in _KINDS_OF_1_0 and isinstance(inner, dict):
             return _KINDS_OF_1_0[name], inner
-    # GetTask of 1.0 returns a task as it is.
+    # GetTask of 1.0 returns a bare task, without a member named after the kind.
     return value.get("kind", "task" if "status" in value and "contextId" in value else None), value
 
 

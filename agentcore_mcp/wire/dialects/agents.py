@@ -1,4 +1,4 @@
-"""Words of frameworks for agents whose events name themselves.
+"""Words of agent frameworks whose events name their own type.
 
 Agno, Microsoft Agent Framework, Mastra's and LlamaIndex's own events, smolagents and Haystack.
 """
@@ -109,7 +109,7 @@ def llamaindex(value: dict[str, Any], speech: Speech) -> str | None:
     return words
 
 
-# The members of a model's piece and of a tool's result: at least and at most.
+# For a piece of the model's output and for a tool result: the required members, and all allowed ones.
 _SMOLAGENTS = (
     ({"tool_calls", "token_usage"}, {"tool_calls", "token_usage", "content"}),
     ({"output", "is_final_answer"}, {"output", "is_final_answer", "id", "observation", "tool_call"}),

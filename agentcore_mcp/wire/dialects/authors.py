@@ -1,9 +1,9 @@
-"""The objects that an agent's author has made up: words, and further members.
+"""Custom objects of an agent's author: their words, and further members.
 
-``{"result": …}``, ``{"response": …}`` and their like, whole or piece by piece. Frameworks' objects are read
-first, by ``wire.dialects``. Members that come with every piece are said once, after the pieces, with the last value of
-each number, id or time that changes. Of a sum of all pieces beside a piece, and of a text that grows from event to
-event, only the new part is said.
+``{"result": …}``, ``{"response": …}`` and the like, whole or piece by piece; ``wire.dialects`` reads the objects of
+frameworks first. Members that every piece repeats are said once, after the pieces, with the last value of each number,
+id or time that changes. If an object holds the text so far beside the new piece, or a text grows from event to event,
+only the new part is said.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from agentcore_mcp.wire.dialects import strands
 from agentcore_mcp.wire.dialects.content import SPEAKERS, text_of
 from agentcore_mcp.wire.speech import Said, Speech, as_json
 
-# What authors call the member of their own objects that holds the words, the surest name first.
+# The usual names of the member that holds the words in an author's own object, the most certain first.
 _ANSWER_NAMES = (
     "result", "response", "output", "answer", "message", "text", "content", "completion", "chunk", "delta", "token",
 )  # fmt: skip
 _KIND_NAMES = ("type", "event", "role")  # and the member for the kind of words
 _DATA_MEMBERS = {"type", "event", "data"}  # "data" alone may be anything, but not beside a kind
 _OTHER_KINDS = ("think", "reason", "tool", "status", "error")  # in a "type": kinds that are not the answer
-# Members that may be another one with every piece and mean nothing to a reader.
+# Members whose value may change with every piece and means nothing to a reader.
 _BOOKKEEPING = re.compile(r"(?:.*_)?(?:id|uuid|time|timestamp|ts|date|created|at)|.*(?:[a-z]Id|At|Time)|Date")
-_TEXTS_MAX = 12  # of one object, among which a sum is looked for: each may be compared with each
+_TEXTS_MAX = 12  # texts of one object compared to find a cumulative one: the comparison is pairwise
 _MESSAGE_MEMBERS = ("type", "model", "usage", "stop_reason", "metrics", "state", "metadata", "name")
 _PART_MEMBERS = {"type", "text", "id", "index", "annotations"}
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
@@ -46,12 +46,12 @@ class Authors:
         self._shape: tuple[object, ...] | None = None  # of the last object
         self._run = Said()  # the words of the objects of this shape
         self._run_before = Said()  # and those before the last other event
-        self._grows = False  # whether each holds all of the text so far
+        self._grows = False  # whether each object repeats the text so far
         self._held = ""  # a text that may be the next piece, or all of the text so far
         self._rest: dict[str, Any] = {}  # their further members
 
     def interrupt(self, value: object) -> str:
-        """Return the words held back until a run of objects ends, unless the next event belongs to it."""
+        """Return the words held back for the current run of objects, unless the next event continues the run."""
         if not self.are_open or (isinstance(value, dict) and _shape(value) == self._shape):
             return ""
         held, self._held = self._held, ""
@@ -61,11 +61,11 @@ class Authors:
         return words + (self._speech.once(as_json(rest)) if rest else "")
 
     def read(self, value: dict[str, Any], whole: str) -> str:
-        """Return the words of an object, which ``interrupt`` was asked about before.
+        """Return the words of an object; call ``interrupt`` with it first.
 
         Args:
             value: The object.
-            whole: Its JSON, to be passed on if it has no words.
+            whole: Its JSON, returned if it has no words.
 
         Raises:
             RecursionError: If it is nested so deeply that it could just be read.
@@ -107,13 +107,13 @@ class Authors:
         return ""
 
     def _sum_in(self, value: dict[str, Any], name: str) -> tuple[str, str] | None:
-        """Return the piece in an object that has all pieces so far too, and the name of the member with them.
+        """Return the new piece of an object that also repeats the text so far, and the name of the cumulative member.
 
-        All pieces so far are those of this run, also of before an event that interrupted it, or none yet.
+        The text so far is that of this run, that of the run before an interrupting event, or empty.
 
         Args:
             value: The object.
-            name: The member that seems to have its words: one of the two.
+            name: The member that seems to hold the words: the piece or the cumulative text.
         """
         texts = [(key, text) for key, text in value.items() if isinstance(text, str) and key not in _KIND_NAMES]
         if len(texts) == 1:
@@ -129,7 +129,7 @@ class Authors:
         return None
 
     def _grown(self, answer: str, shape: tuple[object, ...], *, is_whole: bool) -> str:
-        """Say a text that is the next piece, or all of the text so far and more."""
+        """Say a text that is either the next piece, or the text so far with an addition."""
         held, self._held = self._held, ""
         if held and answer.startswith(held):
             self._grows = True
@@ -146,7 +146,7 @@ class Authors:
 
     def _say(self, text: str, shape: tuple[object, ...], *, is_whole: bool = False) -> str:
         self._run.add(text)
-        # Pieces of a kind follow each other; one of another kind may repeat all of them.
+        # Pieces with the same shape follow each other; an object with another shape may repeat them all.
         return self._speech.voiced(text, shape, is_whole=is_whole)
 
     def _inner(self, answer: object) -> str | None:

@@ -1,7 +1,7 @@
 """Messages and calls of tools as all frameworks write them.
 
 A message is a role, and a content that is a text or a list of parts; a call is a name, arguments and an id, under one
-of a few names each. Used by the dialects beside it; knows no framework's events.
+of a few names each. Used by the other dialects; knows no framework's events.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def dicts(value: object) -> list[dict[str, Any]]:
 
 
 def pick(value: dict[str, Any], *names: str) -> Any:
-    """Return the first of these members that is there and not null; frameworks write camelCase and snake_case."""
+    """Return the first of these members that is present and not null; frameworks write camelCase or snake_case."""
     for name in names:
         member = value.get(name)
         if member is not None:
@@ -57,7 +57,7 @@ def at(value: Any, places: str) -> Any:
 
 
 def follow(value: Any, path: Iterable[str], absent: object = None) -> Any:
-    """Return the value at the end of a path, of names of members and numbers of items, or else ``absent``."""
+    """Return the value at a path of member names and list indexes, ``absent`` if there is none."""
     for step in path:
         if isinstance(value, dict) and step in value:
             value = value[step]
@@ -69,7 +69,7 @@ def follow(value: Any, path: Iterable[str], absent: object = None) -> Any:
 
 
 def called(call: object, speech: Speech) -> None:
-    """Report a complete call, or each in a list; anything that has no name is not a call."""
+    """Report a complete call, or each call in a list; an object without a name is not a call."""
     for one in dicts(call if isinstance(call, list) else [call]):
         inner = _call_in(one)
         speech.tools.called(pick(inner, *CALL_NAMES), pick(inner, *CALL_ARGUMENTS), pick(inner, *_CALL_IDS))

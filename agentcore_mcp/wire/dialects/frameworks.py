@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def adk_event(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read an event of ADK: partial ones are pieces, which the one that follows them holds all together."""
+    """Read an event of ADK: partial events are pieces, and the event after them repeats their whole text."""
     content = value.get("content")
     if not isinstance(content, dict):
         error = pick(value, "errorMessage", "error_message")
@@ -36,7 +36,7 @@ def adk_event(value: dict[str, Any], speech: Speech) -> str | None:
 
 
 def _adk_pause(call: dict[str, Any], speech: Speech) -> str:
-    """Read a call that a person answers, or has to confirm, which is a call of a tool of ADK's own."""
+    """Read a call that a person has to answer or confirm; ADK reports it as a call of a built-in tool."""
     original = at(call, "args.originalFunctionCall args.original_function_call")
     return waiting.pause({**original, "id": call["id"]} if isinstance(original, dict) else call, speech)
 
@@ -48,7 +48,7 @@ def gemini_content(value: dict[str, Any], speech: Speech) -> str | None:
     if value["role"] not in SPEAKERS:
         return ""
     called(value["parts"], speech)
-    # ADK's last content of a turn holds all of its pieces together; nothing else tells it from one of them.
+    # ADK's last content of a turn repeats all pieces joined; only its text distinguishes it from a piece.
     text = text_of(value["parts"]) or ""
     words = speech.voiced(text, value)
     if text and not words:

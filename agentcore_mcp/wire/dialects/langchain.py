@@ -1,6 +1,6 @@
 """Words of LangChain: messages and their chunks, serialised in any of three ways, and states that hold messages.
 
-A state holds all messages so far, those of earlier questions too. Messages have ids, by which each is said once.
+A state holds all messages so far, including those of earlier questions. Message ids ensure that each is said once.
 """
 
 from __future__ import annotations
@@ -108,5 +108,5 @@ def _speaks(plain: dict[str, Any]) -> bool:
 
 
 def _id(plain: dict[str, Any], place: int) -> object:
-    # The state of a graph comes again and again: a message without an id is known by its place in the conversation.
+    # The state of a graph is sent repeatedly: a message without an id is identified by its index in the conversation.
     return plain.get("id") or f"message {place}"

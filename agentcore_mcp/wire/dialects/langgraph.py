@@ -104,7 +104,7 @@ def event(value: dict[str, Any], speech: Speech) -> str | None:
         return None
     match name, data:
         case "on_chat_model_stream", {"chunk": dict(chunk)}:
-            # That a tool starts is an event of its own, which has no id of the call.
+            # A tool's start has its own event, which lacks the call's id.
             return message(chunk, speech, has_calls=False) or ""
         case "on_chat_model_end", {"output": dict(output)} if plain := plain_message(output):
             return speech.message(text_of(plain.get("content")) or "", plain.get("id"))

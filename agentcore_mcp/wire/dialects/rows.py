@@ -1,8 +1,8 @@
-"""Rows of the tables of events: where an event has its text or its call of a tool, and how that is said.
+"""Rows of the event tables: where an event has its text or its tool call, and how the text is said.
 
-Most events of most frameworks carry one thing: a piece of the answer, a message, a result, an error, a call of a tool,
-or nothing for a reader. Such an event needs a row and no code. A place is written ``"delta.text"``; places to try in
-turn have a blank between them, and ``"."`` is the event itself.
+Most events of most frameworks carry one thing: a piece of the answer, a message, a result, an error, a tool call, or
+nothing for a reader. Such an event needs a row and no code. A place is written ``"delta.text"``; alternatives, tried in
+order, are separated by a blank, and ``"."`` is the event itself.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Row:
         call: The places of a complete call.
         fragment: The places of a part of a call.
         ends: Whether the arguments of the call are complete.
-        needs: Places without which, be they null, an event isn't the framework's.
-        where: A place and the value without which the event has no text.
+        needs: Places that must exist (null is enough), or the event isn't the framework's.
+        where: A place and the value that it must have, or the event has no text.
         optional: Whether the event may come without a text.
     """
 
@@ -97,7 +97,7 @@ def by(member: str, rows: Mapping[str, Reader], otherwise: Reader | None = None)
 
 
 def inside(place: str, reader: Reader, otherwise: str | None = "") -> Reader:
-    """Return a reader that has the object at a place read; without one, the event has ``otherwise``."""
+    """Return a reader that reads the object at a place, and returns ``otherwise`` for an event without one."""
 
     def outer(value: dict[str, Any], speech: Speech) -> str | None:
         inner = at(value, place)

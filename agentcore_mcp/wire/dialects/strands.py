@@ -1,7 +1,7 @@
 """Words of Strands Agents, for Python and for TypeScript.
 
-Strands for Python passes the events of Converse on and adds its own, so that each word comes up to four times: the
-model's delta, a ``data`` event, the complete message, the result.
+Strands for Python forwards Converse events and adds its own, so each word comes up to four times: in the model's delta,
+a ``data`` event, the complete message and the result.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ def lifecycle(value: dict[str, Any], speech: Speech) -> str | None:
     """Read an event of the agent's loop, which has no words."""
     if "event_loop_cycle_id" in value:
         return bedrock.data_event(value, speech) or ""
-    # An author may say "start" too, of something that has words.
+    # An author's own event may have a member "start" too, beside words.
     is_alone = len(value) == 1 and True in value.values()
     return "" if is_alone or value.get("init_event_loop") is True else None
 
 
 def tool_in_use(value: dict[str, Any], speech: Speech) -> str | None:
-    """Read the tool that the model is writing a call of; its input grows from event to event."""
+    """Read a tool call that the model is still writing; its input grows from event to event."""
     tool = value.get("current_tool_use")
     if not isinstance(tool, dict):
         return None
-    speech.tools.begins(tool.get("toolUseId"), tool.get("name"), tool.get("toolUseId"))  # not a fragment but all so far
+    speech.tools.begins(tool.get("toolUseId"), tool.get("name"), tool.get("toolUseId"))  # cumulative, not a fragment
     return bedrock.data_event(value, speech) or ""
 
 

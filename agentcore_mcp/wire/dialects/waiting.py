@@ -43,7 +43,7 @@ def split(value: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def is_list(value: object) -> bool:
-    """Return whether a value is the list of interrupts that Strands returns as the text of a result."""
+    """Return whether a value is a list of interrupts, which Strands returns as the text of a result."""
     return isinstance(value, list) and bool(value) and _pauses("interrupts", value) == value
 
 

@@ -1,9 +1,9 @@
 """A running command as its event stream: bytes in, command events out, and the encoders for the other side.
 
-What the frames say, after the service model's InvokeAgentRuntimeCommandStreamOutput; ``events`` has what the streams of
-all operations have in common, and ``frames`` knows their bytes. Strict in what is written, which boto3 reads, and
-tolerant in what is read, because nothing but the model documents the real service's frames: a payload may sit inside
-the member ``chunk``, headers may be missing, an event's type may be its member, and what is unknown is skipped.
+The events follow the service model's InvokeAgentRuntimeCommandStreamOutput; ``events`` is shared by the streams of all
+operations, and ``frames`` parses the bytes. The encoder is strict, as boto3 reads its output; the decoder is tolerant,
+because only the model documents the real service's frames: a payload may be inside the member ``chunk``, headers may
+be missing, an event's type may be a member's name, and unknown events are skipped.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class ContentStop:
     """The command has ended.
 
     Attributes:
-        exit_code: The command's own; -1 for a failure of the platform.
-        status: ``COMPLETED`` or ``TIMED_OUT``; kept as it came if it is something newer.
+        exit_code: The command's exit code; -1 for a failure of the platform.
+        status: ``COMPLETED`` or ``TIMED_OUT``; an unknown, newer status is kept unchanged.
     """
 
     exit_code: int
@@ -84,7 +84,7 @@ class CommandDecoder(EventReader[CommandEvent]):
 
 
 def command_event_value(event: CommandEvent) -> dict[str, dict[str, Any]]:
-    """Return an event as the JSON object that it is on the line, and in boto3."""
+    """Return an event as the JSON object that the service sends and boto3 returns."""
     if isinstance(event, ContentStart):
         return {"contentStart": {}}
     if isinstance(event, ContentDelta):
@@ -99,9 +99,9 @@ def encode_command_event(event: CommandEvent) -> bytes:
 
 
 def _events(headers: dict[str, str], payload: bytes) -> list[CommandEvent]:
-    """Return what a frame says, or nothing if it is of a kind unknown to this package.
+    """Return the events of a frame, none if this package doesn't know its type.
 
-    The outputs are as JSON has them, perhaps with half a character.
+    Output is returned as parsed from JSON, possibly with lone surrogates.
     """
     event_type = headers.get(":event-type", "chunk")
     if headers.get(":message-type", "event") != "event" or event_type not in ("chunk", *_MEMBERS):

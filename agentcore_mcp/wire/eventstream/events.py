@@ -1,6 +1,6 @@
-"""Events in frames, whichever operation's stream they are of: up to an error or an end, and the encoder.
+"""Events in frames, for the streams of all operations: a reader up to the first error or the end, and the encoder.
 
-``frames`` knows their bytes; what an operation's events mean is in ``eventstream`` for commands and in ``harnesses``.
+``frames`` parses the bytes; ``eventstream`` (for commands) and ``harnesses`` interpret an operation's events.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ T = TypeVar("T")
 
 
 class EventReader(Generic[T]):
-    """Reads frames up to the first error or the last event. A kind of stream is a class with its own ``events_in``.
+    """Reads frames up to the first error or the last event. Each kind of stream is a subclass with its ``events_in``.
 
     An error found after complete events is kept: ``feed`` returns those events, ``failed`` becomes true, and the next
     call raises the error.
 
     Attributes:
-        missing: What has to come before the stream may end; "" if nothing has to. ``events_in`` may change it.
-        last: What the end of the stream adds; likewise.
-        finished: Set by ``events_in`` with the last event. Whatever follows it says nothing.
+        missing: What must still come before the stream may end, or ""; ``events_in`` updates it.
+        last: Events to return at the end of the stream; ``events_in`` updates it.
+        finished: Set by ``events_in`` at the last event; later frames are ignored.
     """
 
     missing = ""
@@ -40,7 +40,7 @@ class EventReader(Generic[T]):
         self._error: ProtocolError | AgentRuntimeError | None = None
 
     def events_in(self, headers: dict[str, str], payload: bytes) -> Iterable[T]:
-        """Return what a frame says."""
+        """Return the events of a frame."""
         raise NotImplementedError
 
     @property
@@ -111,7 +111,7 @@ def payload_value(payload: bytes) -> dict[str, Any]:
 
 
 def json_object(value: object, what: str) -> dict[str, Any]:
-    """Return a value that has to be a JSON object; raise ProtocolError if it isn't one."""
+    """Return the value if it is a JSON object, else raise ProtocolError."""
     if not isinstance(value, dict):
         raise ProtocolError(f"{what} is not a JSON object: {value!r:.200}")
     return value
@@ -126,7 +126,7 @@ def _error(headers: dict[str, str], payload: bytes) -> AgentRuntimeError | None:
         case "error":
             code, message = headers.get(":error-code", ""), headers.get(":error-message")
             body = json.dumps({"message": message}).encode() if message else b""
-        case _:  # AWS's examples look for runtimeClientError among the events, too
+        case _:  # AWS's examples also read runtimeClientError from the events
             code = headers.get(":event-type", "")
             if not code.endswith(("Exception", "Error")):
                 return None

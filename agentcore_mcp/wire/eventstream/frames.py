@@ -1,8 +1,8 @@
-"""The frames of ``application/vnd.amazon.eventstream``: length and checksum, headers, payload. Not what they mean.
+"""The frames of ``application/vnd.amazon.eventstream``: length and checksum, headers, payload, uninterpreted.
 
-They are parsed here with ``struct`` and ``zlib`` and not by botocore, for two reasons. botocore's buffer is immutable
-bytes, so each chunk copies all that came before: one 16 MB frame in small chunks costs quadratic time. And the stdio
-server must load no botocore before its first SigV4 call. The tests hold both parsers against each other.
+Parsed here with ``struct`` and ``zlib`` and not by botocore, for two reasons. botocore's buffer is immutable bytes, so
+each chunk copies all earlier ones: a 16 MB frame in small chunks costs quadratic time. And the stdio server must not
+load botocore before its first SigV4 call. The tests compare both parsers.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class FrameReader:
 
     @property
     def unfinished(self) -> str:
-        """How much of a frame has arrived, as words for a message; empty between frames."""
+        """How much of a frame has arrived, in words for an error message; empty between frames."""
         if not self._buffer:
             return ""
         whole = f" of {self._needed}" if self._needed > _PRELUDE.size else ""
@@ -78,7 +78,7 @@ class FrameReader:
             yield self._headers.copy(), bytes(message[headers_end:])
 
     def _frame_bytes(self) -> int:
-        """Return the length that the prelude announces, if it can be believed."""
+        """Return the length that the prelude announces, after checking the prelude."""
         frame_bytes, headers_bytes, checksum = _PRELUDE.unpack_from(self._buffer)
         _check(checksum, self._buffer[: _LENGTHS.size], "the prelude of a frame")
         if headers_bytes > MAX_HEADERS_BYTES:

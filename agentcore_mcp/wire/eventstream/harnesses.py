@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.wire.ids import Runtime
 
-# What may come besides the messages, instead of what the harness was created with.
+# The inputs besides the messages that override the harness's own settings.
 OPTIONS = (
     "model", "systemPrompt", "tools", "skills", "allowedTools", "maxIterations", "maxTokens", "timeoutSeconds",
     "actorId",
@@ -32,7 +32,7 @@ EVENTS = (
     "messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata",
     "hookEvent",
 )  # fmt: skip
-# How the piece begins that says which calls of tools are left to the caller.
+# The beginning of the piece that lists the tool calls left to the caller.
 INTERRUPTS = '{"interrupts": '
 _END = "the end of a message; the agent may still be working"
 
@@ -74,10 +74,10 @@ def harness_request(
 class HarnessAnswer(EventReader[str]):
     """Reads a harness's answer: each piece is an event as JSON, such as ``{"messageStop": {…}}``.
 
-    Kinds of events that are unknown here are skipped, as boto3 does it. If the answer ends with calls of tools that its
-    caller is to run, inline functions, a last piece of our own says so, in the form of ``wire.dialects.waiting``:
-    ``{"interrupts": [{"id": …, "reason": …, "toolUse": {…}}]}``. A stream that ends before its message does, or without
-    one, has broken off.
+    Unknown event types are skipped, as in boto3. If the answer ends with calls of inline functions, tools that the
+    caller has to run, a synthetic last piece lists them in the form that ``wire.dialects.waiting`` reads:
+    ``{"interrupts": [{"id": …, "reason": …, "toolUse": {…}}]}``. A stream that ends without a complete message counts
+    as interrupted.
     """
 
     missing = _END
@@ -85,7 +85,7 @@ class HarnessAnswer(EventReader[str]):
     def __init__(self) -> None:
         super().__init__()
         self._calls: list[tuple[dict[str, Any], list[str]]] = []  # of the last message, with the parts of their input
-        self._written: dict[int, list[str]] = {}  # the input that comes, by the index of its block
+        self._written: dict[int, list[str]] = {}  # the parts of the input being received, by block index
 
     def events_in(self, headers: dict[str, str], payload: bytes) -> Iterable[str]:
         """See ``EventReader``."""
@@ -109,7 +109,7 @@ class HarnessAnswer(EventReader[str]):
                 self._written.setdefault(index, []).append(part)
             case "messageStop", {"stopReason": reason}:
                 self.missing = ""
-                # What follows the calls of the harness's own tools is another message.
+                # After calls of the harness's own tools another message follows, which resets ``last``.
                 left = [_interrupt(*call) for call in self._calls] if reason == "tool_use" else []
                 self.last = [json.dumps({"interrupts": left})] if left else []
         return (f'{{"{name}": {said}}}',)
@@ -122,9 +122,9 @@ def _interrupt(call: dict[str, Any], parts: list[str]) -> dict[str, Any]:
 
 
 def tool_results(tool_uses: Sequence[Mapping[str, Any]], answer: str) -> list[dict[str, Any]]:
-    """Return the messages that answer a harness's calls of tools.
+    """Return the messages that answer a harness's tool calls.
 
-    Reported of the service: it refuses results without their calls, which it doesn't keep, and results as ``json``.
+    The service reportedly refuses results without their calls, which it doesn't keep, and results as ``json``.
 
     Args:
         tool_uses: The ``toolUse`` of each interrupt.

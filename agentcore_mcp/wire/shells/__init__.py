@@ -1,1 +1,1 @@
-"""Interactive shells in a session: the frames of their WebSocket, and commands that are typed into one."""
+"""Interactive shells in a session: the frames of their WebSocket, and commands as keyboard input."""

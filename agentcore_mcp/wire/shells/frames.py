@@ -1,6 +1,6 @@
-"""What goes over an interactive shell's WebSocket: binary messages of a channel byte and a payload.
+"""The frames of an interactive shell's WebSocket: binary messages of a channel byte and a payload.
 
-The framing is that of Kubernetes' ``v5.channel.k8s.io`` with two channels more; the published SDK has it in
+The framing is that of Kubernetes' ``v5.channel.k8s.io`` with two more channels; the published SDK has it in
 ``bedrock_agentcore.runtime.shell.protocol``.
 """
 
@@ -10,10 +10,10 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-# Channels. One with nothing in it is a whole frame.
+# Channels. The byte alone is a valid frame with an empty payload.
 STDIN: Final = b"\x00"
 STDOUT: Final = b"\x01"
-# What the platform says about the shell.
+# Messages of the platform about the shell.
 STDERR: Final = b"\x02"
 STATUS: Final = b"\x03"
 RESIZE: Final = b"\x04"
@@ -23,13 +23,13 @@ CLOSE: Final = b"\xff"
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a STATUS frame says.
+    """The content of a STATUS frame.
 
     Attributes:
-        connected: It is the first frame of a connection, and not the last of a shell.
-        reconnected: The shell was there before.
-        exit_code: The shell's own, 128+N after signal N; None if the platform failed.
-        message: What is said of it.
+        connected: Whether it is the first frame of a connection, not the last frame of a shell.
+        reconnected: Whether the shell existed before.
+        exit_code: The shell's exit code, 128+N after signal N; None if the platform failed.
+        message: The platform's message.
     """
 
     connected: bool = False
@@ -39,7 +39,7 @@ class Status:
 
 
 def read_status(payload: bytes) -> Status:
-    """Read the payload of a STATUS frame; what can't be read says that the platform failed."""
+    """Read the payload of a STATUS frame; an unreadable payload counts as a failure of the platform."""
     try:
         match json.loads(payload):
             case {"metadata": {"shellId": _, **others}}:
@@ -56,17 +56,17 @@ def read_status(payload: bytes) -> Status:
 
 
 def stdin(data: bytes) -> bytes:
-    """Return what is typed, at most ``SHELL_FRAME_MAX_BYTES`` with the channel."""
+    """Return the frame for keyboard input, at most ``SHELL_FRAME_MAX_BYTES`` with the channel."""
     return STDIN + data
 
 
 def resize(columns: int, rows: int) -> bytes:
-    """Return a new size of the screen."""
+    """Return the frame for a new terminal size."""
     return RESIZE + json.dumps({"width": columns, "height": rows}).encode()
 
 
 def stdout(data: bytes) -> bytes:
-    """Return what the shell has written; a terminal has only this one channel for it."""
+    """Return the frame for the shell's output; a terminal has only this one channel for it."""
     return STDOUT + data
 
 

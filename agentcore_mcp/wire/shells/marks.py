@@ -1,14 +1,14 @@
-"""A command as it is typed into an interactive shell, and the marks that tell its output from all else on the screen.
+"""A command as input for an interactive shell, and the marks that delimit its output on the terminal.
 
-The marks are the escape sequences of shell integration (``OSC 133``; terminals show nothing of them): A, the shell
-reads what is typed and has this process id; C, the output begins; D, it has ended with this exit code. Each has the
-command's own random id, so no output that was not written for it is one; and none is typed as it is printed, so an
-echo is none. From C on, D is the prompt, too: a shell that drops the rest of a line (Ctrl-C; dash at a syntax error)
-shows it.
+The marks are the escape sequences of shell integration (``OSC 133``, invisible on terminals): A, the shell is ready for
+input, with its process id; C, the output begins; D, the command has ended, with its exit code. Each mark carries the
+command's random id, so other output can't contain one; and the input spells marks differently from the output, so its
+echo contains none. After C, the prompt prints D too, for a shell that drops the rest of a line (at Ctrl-C; dash at a
+syntax error).
 
-A command is typed as one quoted word for ``eval``: what it lacks (a quote, ``done``) can't take in what is typed after
-it, and nothing is left to be read by what it runs. It is made of printable ASCII in lines of less than 1,024 bytes,
-the most that a terminal's own line editor takes on macOS (4,096 on Linux). For bash, dash and other POSIX shells.
+A command is sent as one quoted word for ``eval``: incomplete code (a missing quote or ``done``) can't swallow later
+input, and no input is left over for programs that the command runs. It is printable ASCII in lines of less than 1,024
+bytes, the limit of the terminal's line editor on macOS (4,096 on Linux). For bash, dash and other POSIX shells.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ ANY_ID = "[0-9a-f]{32}"
 _ANY_MARK = re.compile(_MARK.encode() % ANY_ID.encode())
 _INTRODUCER = b"\x1b]133;"
 _MARK_MAX_BYTES = 64
-# Of ours, and echoed where a command has switched echo on again.
+# Echoed lines of our own input, after a command has switched echo on again.
 _OURS = re.compile(rb"[^\n]*__agentcore_[^\n]*\n?")
 # As terminals show control characters.
 _KEY = re.compile(r"\^[@-_a-z]")
 _PIECES = re.compile(r"\\\d{3}|%%|.")
 
-# One line, and in braces: with `set -x`, what is traced goes nowhere. `set` turns the shell's line editor off, and is
-# no special built-in with `command` before it, which would end the line in shells that have no such option.
+# One line, and in braces to discard the trace of `set -x`. `set` turns the shell's line editor off; `command` before it
+# makes it an ordinary built-in, whose failure doesn't abort the line in shells without that option.
 _PREPARATION = r"""
 { __agentcore_prompt="$(command printf '\033]133;D;$?;aid=%s\007' ID)";
 __agentcore_mark() { unset PS1 PROMPT_COMMAND; PS1=$__agentcore_prompt PS2=;
@@ -49,7 +49,7 @@ class Mark:
     """One mark.
 
     Attributes:
-        kind: Which one.
+        kind: A, C or D.
         number: The shell's process id in A, the exit code in D.
     """
 
@@ -58,17 +58,17 @@ class Mark:
 
 
 def preparation(command_id: str) -> bytes:
-    """Return what is typed first, for which the shell prints A: no echo, line ends as they are, no pager, no history.
+    """Return the input that prepares the shell, which then prints A: no echo, raw line ends, no pager, no history.
 
     Args:
         command_id: 32 hexadecimal digits.
     """
-    # After an empty line: bash knows no `{` on the line after an unterminated quote.
+    # Begins with an empty line: bash doesn't recognise `{` on the line after an unterminated quote.
     return f"\n{_PREPARATION.replace('ID', command_id)}\n".encode()
 
 
 def typed(command: str) -> bytes:
-    """Return what is typed for a command once the shell is prepared."""
+    """Return the input for a command once the shell is prepared."""
     lines, line = ["__agentcore_command=\n"], ""
     for piece in [*_PIECES.findall("".join(map(_quoted, command.encode("utf-8", "replace")))), ""]:
         if not piece or len(line) + len(piece) > _LINE_CHARS:
@@ -79,9 +79,9 @@ def typed(command: str) -> bytes:
 
 
 def divide(data: bytes, command_id: str = ANY_ID) -> tuple[bytes, Mark | None, bytes]:
-    """Return what comes before the first mark of a command, the mark, and what comes after it.
+    """Return the output before the first mark of a command, the mark, and the output after it.
 
-    Without one, that is what is certainly no part of one, None, and what has to be looked at again with what follows.
+    Without a mark: the output that can't be part of one, None, and the rest, to be passed again with more output.
     """
     if found := re.search(_MARK.encode() % command_id.encode(), data):
         kind, number, _ = found.groups()
@@ -94,9 +94,9 @@ def divide(data: bytes, command_id: str = ANY_ID) -> tuple[bytes, Mark | None, b
 
 
 def last(data: bytes) -> tuple[str, str, bytes]:
-    """Return the kind and the id of the last mark, and what follows it; "", ``ANY_ID`` and all if there is none.
+    """Return the kind and the id of the last mark, and the output after it; "", ``ANY_ID`` and all output if none.
 
-    While a command runs, the marks of others are its output.
+    While a command runs, marks with other ids are part of its output.
     """
     kind, command_id, end = "", ANY_ID, 0
     for found in _ANY_MARK.finditer(data):
@@ -106,7 +106,7 @@ def last(data: bytes) -> tuple[str, str, bytes]:
 
 
 def unmarked(data: bytes) -> bytes:
-    """Return what others than us have written, such as a job in the background."""
+    """Return output without our marks and echoed input, such as that of a background job."""
     return _OURS.sub(b"", _ANY_MARK.sub(b"", data))
 
 
@@ -116,10 +116,10 @@ def is_key(text: str) -> bool:
 
 
 def keys(text: str) -> bytes:
-    """Return what is typed for an input: ``^C`` or another such name alone is that key, a text ends with Enter.
+    """Return the keyboard input for a text: a key's name alone, such as ``^C``, is that key; other text gets an Enter.
 
-    A text with a control character of its own, as a line end is one, is typed as it is. Enter is a carriage return, as
-    on a keyboard.
+    A text that contains a control character, such as a line end, gets no Enter. Enter is a carriage return, as on a
+    keyboard.
     """
     if is_key(text):
         return bytes([ord(text[1].upper()) ^ 0x40])
@@ -128,7 +128,7 @@ def keys(text: str) -> bytes:
 
 
 def _quoted(byte: int) -> str:
-    """Return a byte as in a format of printf, and between single quotes."""
+    """Return a byte escaped for a single-quoted format of printf."""
     if byte == ord("%"):
         return "%%"
     return chr(byte) if 32 <= byte < 127 and chr(byte) not in "'\\!" else f"\\{byte:03o}"
