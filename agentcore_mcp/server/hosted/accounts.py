@@ -1,6 +1,6 @@
-"""Accounts of calls of tools, for metrics and logs.
+"""Accounts of tool calls, for metrics and logs.
 
-They say what was called, by whom, and how it ended; nothing of what was asked, run or answered.
+They hold the tool, the caller and the outcome, but no prompts, commands or output.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.server.hosted.metrics import Metrics
 
-# A tool that there isn't.
+# The label of unknown tools.
 _OTHER = "other"
 _BY_STATUS = {"RUNNING": "running", "INPUT_REQUIRED": "input_required", "TIMED_OUT": "timed_out"}
 _BY_HTTP_STATUS = {401: "denied", 403: "denied", 429: "throttled"}
-# The first that fits; what is left are settings and credentials.
+# The first match counts; the remaining errors are about settings or credentials.
 _BY_ERROR: tuple[tuple[type[errors.AgentCoreError], str], ...] = (
     (errors.ServiceError, "service_error"),
     (errors.AgentError, "agent_error"),
@@ -46,19 +46,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Account:
-    """What is known of one call of a tool.
+    """What is known about one tool call.
 
     Attributes:
-        tool: Its name; "other" if there is no such tool.
-        metrics: What counts it, if anything does.
+        tool: The tool's name; "other" if there is no such tool.
+        metrics: Where it is counted; None without metrics.
         began_at: When it began, on the monotonic clock.
-        agent: The name of its agent; "" if it isn't known.
+        agent: The name of the agent; "" if it isn't known.
         session_id: The session that it runs in.
-        error: What the tool failed with.
+        error: The error that the tool failed with.
         outcome: How it ended.
-        request_id: AWS's id of the request that it became.
-        received_bytes: How much text it has brought in.
-        begun_by: The account of the call whose rest it waits for.
+        request_id: AWS's id of the upstream request.
+        received_bytes: The bytes of text received so far.
+        begun_by: The account of the earlier tool call that began the call it waits for.
     """
 
     tool: str
@@ -74,23 +74,23 @@ class Account:
 
     @property
     def seconds(self) -> float:
-        """How long it has been going on."""
+        """How long the tool call has been running."""
         return time.monotonic() - self.began_at
 
     def received(self, text: str) -> None:
-        """Note a piece of text, which is not empty."""
+        """Count a piece of text, which must not be empty."""
         size = len(text.encode())
         if self.metrics is not None:
             self.metrics.received(self.tool, self.agent, size, first_s=None if self.received_bytes else self.seconds)
         self.received_bytes += size
 
     def entered(self, before: Enum, after: Enum) -> None:
-        """Note that its call of an agent or a command enters another phase."""
+        """Count its agent call or command as entering another phase."""
         if self.metrics is not None:
             self.metrics.entered(before.name.lower(), after.name.lower())
 
     def log(self, request_id: Any) -> None:
-        """Write it down in a line; ``request_id`` is the MCP request's."""
+        """Log the tool call in one line; ``request_id`` is the MCP request's."""
         if not logger.isEnabledFor(logging.INFO):
             return
         principal, call = current_principal(), self.begun_by or self
@@ -115,18 +115,18 @@ _current: ContextVar[Account | None] = ContextVar("account", default=None)
 
 
 def current_account() -> Account | None:
-    """Return the account of the call of a tool that is being answered, if anybody wants one."""
+    """Return the account of the tool call that is being answered; None if neither metrics nor the log need one."""
     return _current.get()
 
 
 class Accounts:
-    """Middleware of the MCP server that keeps the accounts, for metrics and for a log that has INFO.
+    """MCP server middleware that keeps the accounts, for metrics and for a log at level INFO.
 
     Args:
         tools: The names of the tools.
 
     Attributes:
-        metrics: What counts the calls, if anything does.
+        metrics: Where calls are counted; None without metrics.
     """
 
     def __init__(self, tools: Collection[str]) -> None:
@@ -159,14 +159,14 @@ class Accounts:
 
 
 def _outcome(result: Any, error: Exception | None) -> str:
-    """Return how a call ended: one of a few words, see docs/hosted.md."""
+    """Return how a call ended, as one of the outcomes in docs/hosted.md."""
     if error is not None:
         by_class = next((word for kind, word in _BY_ERROR if isinstance(error, kind)), "internal")
         status = error.status if isinstance(error, errors.ServiceError) else None
         return _BY_HTTP_STATUS.get(status or 0, by_class)
-    # A result of ArgumentCheck is not on its wire form yet.
+    # A result of ArgumentCheck is not serialized yet.
     if not isinstance(result, dict) or result.get("isError"):
         return "refused"
     content = result.get("structuredContent")
-    # Without any, it is a question to the user.
+    # A result without structured content is a question to the user.
     return "input_required" if content is None else _BY_STATUS.get(content.get("status", ""), "completed")

@@ -1,4 +1,4 @@
-"""What an operator sees and stops: the open sessions of all callers, on all workers.
+"""Lets operators list and stop open sessions: those of all callers, on all workers.
 
 AWS has no API that lists sessions, and forgotten ones cost money. Operators ask over HTTP, beside the MCP endpoint and
 behind the same checks of host names and tokens, with ``agentcore-mcp sessions``.
@@ -38,8 +38,8 @@ class Admin:
     """Answers operators. The query says which sessions: ``session_id``, ``subject`` and ``agent``, each repeatable.
 
     Args:
-        state: What has the callers.
-        challenges: Makes the answer to a token that lacks the scope; None where no tokens are asked for.
+        state: The server's state, with its callers.
+        challenges: Refuses tokens that lack the scope; None where no tokens are required.
     """
 
     def __init__(self, state: ServerState, challenges: Challenges | None) -> None:
@@ -47,7 +47,7 @@ class Admin:
         self._challenges = challenges
 
     def routes(self) -> list[Route]:
-        """Return where it answers."""
+        """Return the routes of the operators' requests."""
         return [Route(PATH, self._answer), Route(f"{PATH}/stop", self._answer, methods=["POST"])]
 
     async def _answer(self, request: Request) -> Response:
@@ -55,7 +55,7 @@ class Admin:
             return refusal
         query, stop = request.query_params, request.method == "POST"
         wanted = {name: query.getlist(name) for name in _FILTERS if name in query}
-        # A filter that is misspelt would let more sessions be stopped than are meant.
+        # If a misspelt filter were ignored, more sessions would be stopped than intended.
         understood = {*_FILTERS, "all"} >= query.keys() and query.get("all", "true") == "true"
         if not understood or (stop and not query):
             return _error(400, f"say which sessions in the query: all=true, or {', '.join(_FILTERS)}")
@@ -74,7 +74,7 @@ class Admin:
         auth = self._state.settings.server.auth
         if auth is None or self._challenges is None:
             local = request.client is not None and is_loopback(request.client.host)
-            # No page in a browser, though: any can send a POST without a body, and one of this machine has its name.
+            # Browsers are refused: any page can send a POST without a body, and a local one passes the Origin check.
             local = local and "origin" not in request.headers
             return None if local else _error(403, "without [server.auth], only the server's own machine is answered")
         return self._challenges.step_up(current_principal(), frozenset({auth.scopes.operate}))

@@ -1,6 +1,6 @@
 """Refusals of requests without a token, with a bad one, or with one that lacks scopes (RFC 6750, RFC 9728).
 
-MCP clients begin and widen their authorization by these answers.
+MCP clients start authorization, or ask for more scopes, in response to them.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.hosted.policy import Policy
     from agentcore_mcp.server.hosted.principals import Principal
 
-# What RFC 6750 allows in the parameters of a challenge. The rest would end the parameter, or the header.
+# Characters that RFC 6750 forbids in the parameters of a challenge: they could end the parameter, or the header.
 _NOT_ALLOWED = re.compile(r'[^\x20-\x7e]|["\\]')
-# Without the slash that pydantic adds to a URL without a path: clients compare issuers to the letter.
+# Without pydantic's slash after a URL that has no path: clients compare issuers character by character.
 _URL = TypeAdapter(AnyHttpUrl, config=ConfigDict(url_preserve_empty_path=True))
 
 
 class Challenges:
-    """Makes the answers.
+    """Makes the refusals.
 
     Args:
-        auth: Whose tokens are taken.
-        policy: Which scopes are needed.
-        public_url: This server's own.
+        auth: The accepted issuers.
+        policy: Knows the required scopes.
+        public_url: This server's public URL.
     """
 
     def __init__(self, auth: ServerAuth, policy: Policy, public_url: str) -> None:
@@ -50,18 +50,18 @@ class Challenges:
         return [*routes, *(Route("/.well-known/oauth-protected-resource", route.endpoint) for route in routes)]
 
     async def check(self, call: ToolCall) -> JSONResponse | None:
-        """Return the answer to a call whose token lacks scopes, or may lack them, as a check of the gate."""
+        """Return the refusal of a call whose token lacks scopes, or may lack them; this is a check of the gate."""
         rules = []
         if self._policy.asks_for_agents:
             try:
                 rules = [agent.allow for agent in await call.agents()]
             except AgentCoreError as error:
-                # A moment later, the tool might find an agent whose scopes nobody has checked.
+                # A moment later, the tool's own look-up might find an agent whose scopes were not checked.
                 return call.refusal(503, error.message)
         return self.step_up(call.principal, self._policy.scopes_of(call.tool, rules))
 
     def step_up(self, principal: Principal, needed: frozenset[str]) -> JSONResponse | None:
-        """Return the answer to a request that needs scopes which its token lacks: to ask for these and those held."""
+        """Return the refusal of a request whose token lacks scopes; it names these and the token's own."""
         if not (missing := needed - principal.scopes):
             return None
         description = f"this needs the scope {' '.join(sorted(missing))}"

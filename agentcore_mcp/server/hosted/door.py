@@ -1,7 +1,7 @@
-"""The door: every request to the MCP endpoint brings its own token, and is refused here if that isn't good enough.
+"""The door: refuses requests to the MCP endpoint without a valid token of their own that has the required scopes.
 
-Tokens come in the Authorization header alone, as MCP has it: in a query they would end up in logs, and a cookie is sent
-by any web page.
+Tokens are read from the Authorization header alone, as MCP requires: in a query string they would end up in logs, and a
+browser sends cookies for any web page.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Door:
-    """An app that lets a request in with its principal, or answers with what is missing.
+    """An app that passes a request on with its principal, or refuses it.
 
     Args:
         app: Answers the requests that are let in.
@@ -64,7 +64,7 @@ class Door:
         except TokenRefusedError as error:
             return refusal(401, "invalid_token", str(error))
         except KeysUnavailableError:
-            # Nothing is wrong with the token as far as is known, and another one would not help.
+            # The token may well be valid, and another one would not help.
             body = {"error": "temporarily_unavailable", "error_description": "the issuer's keys can't be fetched"}
             return JSONResponse(body, 503, {"Retry-After": f"{AGAIN_S:.0f}"})
         if step_up := self._challenges.step_up(principal, self._required):

@@ -1,4 +1,4 @@
-"""What stands before the MCP endpoint, put together: who calls, what they may do, and how much."""
+"""Puts the checks in front of the MCP endpoint together: authentication, authorization and limits."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 def entrance(endpoint: ASGIApp, app: Starlette, state: ServerState) -> ASGIApp:
-    """Return an app that lets those requests through to an endpoint that its checks allow.
+    """Return an app that passes requests on to an endpoint if its checks allow them.
 
     Args:
-        endpoint: The MCP endpoint, as it is called.
-        app: The SDK's app in it, whose lifespan is the server's.
-        state: Whose settings say what is checked.
+        endpoint: The MCP endpoint, with its wrappers.
+        app: The SDK's app inside it; its lifespan is the server's.
+        state: The server's state; its settings say what is checked.
 
     Raises:
         ConfigurationError: If the certificates to trust can't be read.
@@ -46,7 +46,7 @@ def entrance(endpoint: ASGIApp, app: Starlette, state: ServerState) -> ASGIApp:
     if server.auth is None or server.public_url is None:
         return inside(limits, None, lambda _: app.router.lifespan_context(app))
     challenges = Challenges(server.auth, state.policy, server.public_url)
-    # Scopes before limits: what may not be done takes nothing of a limit.
+    # Scopes before limits: a call that is not allowed doesn't count towards a limit.
     gate = inside([challenges.check, *limits], challenges)
     http = key_client(server.auth)
     door = Door(gate, Tokens(server.auth, server.public_url, http), state.policy.scopes_of(), challenges)

@@ -1,7 +1,7 @@
-"""The gate: a call of a tool is looked at before anything of it runs, while it can still be refused over HTTP.
+"""The gate: checks a tool call before any of it runs, while it can still be refused with an HTTP status.
 
-It stands behind the door, so that ``current_principal()`` is who calls. Only calls of tools, and tasks that these have
-become, are checked; what else a client may ask reaches no agent.
+It stands behind the door, so ``current_principal()`` is the caller. Only tool calls, and the tasks that they have
+become, are checked: no other request reaches an agent.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.state import ServerState
 
 _ASK = "ask_"
-# Of the codes that MCP leaves to implementations.
+# One of the error codes that MCP leaves to implementations.
 REFUSED = -32003
-# When it isn't known how long a refusal will hold.
+# The Retry-After of a refusal, in seconds, if it isn't known how long it will hold.
 AGAIN_S = 5
-# What JSON may have in its strings, and UTF-8 may not.
+# JSON strings may have lone surrogates, which strict UTF-8 can't encode.
 _SURROGATES = "surrogatepass"
-# As a rule no longer than what was parsed: the SDK has a limit of its own.
+# Compact, so as a rule no longer than the body received: the SDK has a size limit of its own.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class ToolCall:
-    """A call of a tool, as its request has it; the tool and its arguments may not exist.
+    """A tool call as its request has it; the tool and its arguments may not exist.
 
     Attributes:
         request_id: The id of the request, whatever that is.
-        principal: Who calls, as this request's own token says; ``ANYBODY`` where no token is asked for.
-        caller: What all calls of the principal share.
-        tool: The tool's name; ``invoke_agent`` also where it is called as ``ask_NAME``, and for what else is asked of
-            agents: a tool of one that is an MCP server, or the list of its tools.
+        principal: The caller, by this request's own token; ``ANYBODY`` where no token is required.
+        caller: The state that all calls of the principal share.
+        tool: The tool's name; ``invoke_agent`` also for ``ask_NAME``, ``call_agent_tool``, and ``list_agents`` with an
+            agent, which lists the tools of one that is an MCP server.
         arguments: Its arguments.
         until_answered: Is closed when the request has been answered. A call that is handed over goes on after that.
     """
@@ -72,11 +72,11 @@ class ToolCall:
     async def agents(self) -> list[Agent]:
         """Return the agents that the tool will find: several if it stops all sessions, else one at most.
 
-        Without any, the tool refuses the call by itself: the caller may reach no agent of that name, or the call names
-        no agent and nothing else tells which.
+        If there are none, the tool itself refuses a call that needs one: the caller may reach no agent of that name, or
+        the call names no agent and nothing else tells which.
 
         Raises:
-            AgentCoreError: If the agents have to be listed for it, and can't be.
+            AgentCoreError: If the account's agents have to be listed for this, and can't be.
         """
         if self._agents is None:
             try:
@@ -102,7 +102,7 @@ class ToolCall:
         return [(await self.caller.target(self._named, session_id)).agent]
 
 
-# Returns the answer that refuses a call, or None. The first refusal counts, and later checks are not asked.
+# Returns the refusal of a call, or None. Checks after the first refusal don't run.
 Check = Callable[[ToolCall], Awaitable["Response | None"]]
 
 
@@ -110,10 +110,10 @@ class Gate:
     """An app that reads the body of each POST once, and lets a call of a tool through if no check refuses it.
 
     Args:
-        app: Answers what is let through.
-        state: Whose callers call.
-        body_bytes: How large a body may be.
-        checks: May each refuse a call, in this order.
+        app: Answers the requests that are let through.
+        state: The server's state, with its callers.
+        body_bytes: The maximum size of a body.
+        checks: The checks, in the order they run.
     """
 
     def __init__(self, app: ASGIApp, state: ServerState, body_bytes: int, checks: Sequence[Check]) -> None:
@@ -128,24 +128,24 @@ class Gate:
             await self._app(scope, receive, send)
             return
         body = bytearray()
-        # The length that is announced is the one that is read.
+        # uvicorn reads exactly as much as Content-Length announces.
         length = int(Headers(scope=scope).get("content-length", 0))
         message: Message = {"more_body": True}
         while message.get("more_body") and length <= self._body_bytes:
             message = await receive()
             if message["type"] != "http.request":
-                return  # The client has gone before it had said what it wants.
+                return  # The client has disconnected before its body was complete.
             body += message.get("body", b"")
             length = max(length, len(body))
         if length > self._body_bytes:
             description = f"the request has more than {self._body_bytes} bytes, which is the limit here"
             answer: dict[str, Any] = {"error": "request_too_large", "error_description": description}
-            # The rest is not read, so that the connection is of no use any more.
+            # The rest of the body is not read, so the connection can't be reused.
             await JSONResponse(answer, 413, {"Connection": "close"})(scope, receive, send)
             return
         try:
             said = json.loads(body)
-            # The SDK parses it once more, by one of two parsers: neither gets to see what the checks don't.
+            # Encoded anew: the SDK parses it again, by one of two parsers, which must see the same as the checks.
             unread: list[Message] = [{"type": "http.request", "body": _ENCODER.encode(said).encode(errors=_SURROGATES)}]
         except (ValueError, RecursionError):
             answer = {"jsonrpc": "2.0", "id": None, "error": {"code": PARSE_ERROR, "message": "the body is not JSON"}}
@@ -166,10 +166,10 @@ class Gate:
             case {"method": "tools/call", "params": {"name": str(tool)}}:
                 given = {}
             case {"method": "tasks/get" | "tasks/cancel", "params": {"taskId": str(task_id)}}:
-                # To look at a task, or to end it, is to watch the call that it is.
+                # Getting or cancelling a task counts as ``watch_call`` of its call.
                 tool, given = "watch_call", {"handle": handle_of(task_id)}
             case _:
-                # The SDK's to answer; it refuses batches.
+                # Left to the SDK, which refuses batches.
                 return None
         caller = self._state.caller(current_principal())
         call = ToolCall(said.get("id"), caller, tool, given, until_answered)

@@ -1,13 +1,12 @@
 """Whether a server takes calls: ``/healthz`` and ``/readyz``, and draining after SIGTERM.
 
-Probes are answered before the checks of hosts and tokens. Alive is a process whose event loop answers; ready is one
-that is not draining and whose store takes what is written. Whether an issuer's keys can be fetched is no part of it:
-that is the same for all workers, so taking each of them out of service would turn refused tokens of one issuer into an
-outage.
+Probes are answered before hosts and tokens are checked. A process is alive if its event loop answers, and ready if it
+is not draining and its store accepts writes. Readiness doesn't depend on fetching an issuer's keys: that fails for all
+workers alike, so taking each of them out of service would turn refused tokens of one issuer into an outage.
 
-A server that drains keeps its listening socket for a moment if somebody probes, and then closes it: a refused
-connection is what every balancer tries again elsewhere, for POST too, while a 503 or the early end of a long call would
-reach the client. What arrives on connections that are open is answered, and each answer closes its connection.
+A draining server keeps its listening socket open for a moment if it has been probed, and then closes it: every load
+balancer retries a refused connection elsewhere, even for POST, whereas a 503 or the early end of a long call would
+reach the client. Requests on open connections are still answered, and each response closes its connection.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ if TYPE_CHECKING:
 
 ALIVE_PATH = "/healthz"
 READY_PATH = "/readyz"
-# How long the store may take to answer, as for a call: all workers would leave a balancer when Redis is restarted. And
-# for how long its answer holds: anybody may send probes.
+# How long the store may take to answer, the same as for a call: with less, a restart of Redis would take all workers
+# out of service. And how long its answer is reused, since anybody may send probes.
 CHECK_LIMIT_S = 5.0
 CHECK_AGAIN_S = 1.0
-# How long connections are still accepted where there are probes, at most a tenth of the time to drain. Probes come
-# every second or so, and Kubernetes takes about that long to take a pod out of its services.
+# How long a probed server still accepts connections, at most a tenth of the drain time. Probes come every second or so,
+# and Kubernetes takes about that long to remove a pod from its services.
 NOTICE_S = 3.0
 # How long the request of a connection that was just accepted may take to arrive.
 ARRIVAL_S = 0.1
@@ -44,8 +43,8 @@ class Health:
     """An app that answers probes, and counts the requests that it passes on.
 
     Args:
-        app: What answers them.
-        calls: Returns the calls that go on, with or without a request that attends to them.
+        app: Answers the other requests.
+        calls: Returns the running calls, whether or not a request waits for them.
         beat: Writes to the store, and raises if it can't; None without a store.
 
     Attributes:
@@ -75,7 +74,7 @@ class Health:
             await self._app(scope, receive, send)
             return
         app = await self._probe(scope) if scope["path"] in (ALIVE_PATH, READY_PATH) else self._app
-        # A GET of the endpoint is a stream that stays open for as long as its client is there.
+        # A GET of the endpoint is a stream that stays open until its client disconnects.
         counted = scope["method"] == "POST"
         self._answering += counted
         try:
@@ -86,7 +85,7 @@ class Health:
                 self._answered.set()
 
     async def _probe(self, scope: Scope) -> ASGIApp:
-        """Return the answer to a probe, which tells strangers nothing but whether."""
+        """Return the answer to a probe: yes or no without details, since anybody may ask."""
         self._probed = True
         if scope["method"] not in ("GET", "HEAD"):
             return PlainTextResponse("GET or HEAD\n", 405, {"Allow": "GET, HEAD"})
@@ -94,11 +93,11 @@ class Health:
         return PlainTextResponse("ok\n" if good else "not ready\n", 200 if good else 503, {"Cache-Control": "no-store"})
 
     async def reaches_store(self) -> bool:
-        """Tell whether the store takes what is written; if not, log it."""
+        """Tell whether the store accepts writes; if not, log it."""
         now = asyncio.get_running_loop().time()
         if self._checked is None or (self._checked.done() and now >= self._checked_at + CHECK_AGAIN_S):
             self._checked, self._checked_at = asyncio.create_task(self._check()), now
-        # Probes that come meanwhile wait for the same answer, and one that leaves takes it from none of them.
+        # Concurrent probes share one check; it is shielded, so that a cancelled probe doesn't cancel it for the others.
         return await asyncio.shield(self._checked)
 
     async def _check(self) -> bool:
@@ -112,11 +111,11 @@ class Health:
         return True
 
     async def drain(self, at_most_s: float, stop_accepting: Callable[[], None]) -> None:
-        """Wait until nothing goes on any more, the time is up, or somebody is in a hurry.
+        """Wait until no call or request is running, the time is up, or ``hurry`` is called.
 
         Args:
-            at_most_s: The time, in seconds; with 0, nothing is waited for.
-            stop_accepting: Is called when connections are to be refused.
+            at_most_s: The time limit, in seconds; 0 waits for nothing.
+            stop_accepting: Called when new connections are to be refused.
         """
         if at_most_s:
             logger.warning("draining for up to %g s; another signal ends that", at_most_s)
@@ -133,7 +132,7 @@ class Health:
             logger.warning("%d calls were still running when the drain ended, and are ended now", len(calls))
 
     def hurry(self) -> None:
-        """Wait no longer."""
+        """End the drain now."""
         self._time.cancel()
 
 

@@ -1,8 +1,8 @@
 """The public keys of an authorization server, fetched when a token needs them and kept.
 
-Keys rotate, so a key that isn't known is looked for once more; but not for every token that claims one, since anybody
-can make up key ids. While the authorization server can't be reached, the keys that it last gave stay good for a day:
-longer, and one that was withdrawn for a reason would still be taken.
+Keys rotate, so an unknown key id leads to another fetch; but not for every token, since anybody can make up key ids.
+While the authorization server can't be reached, the keys fetched last stay valid for a day: with more, a revoked key
+would be accepted for too long.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.config.hosted import Issuer, ServerAuth
 
-# How long keys are used before they are fetched again; a withdrawn key is taken for so long.
+# How long keys are used before they are fetched again; a revoked key may be accepted that long.
 FRESH_S = 3600.0
-# How long they are used if fetching them fails.
+# How long keys are used if fetching them fails.
 STALE_S = 86_400.0
-# How often a token's unknown key id, or a failure, may lead to another fetch.
+# How soon an unknown key id, or a failure, may lead to another fetch.
 AGAIN_S = 30.0
 FETCH_TIMEOUT_S = 10.0
 # A key takes about 500 bytes; Entra ID has a dozen.
@@ -43,14 +43,14 @@ logger = logging.getLogger(__name__)
 
 
 class KeysUnavailableError(Exception):
-    """An authorization server's keys can't be had, so that it isn't known whether its tokens are good."""
+    """An authorization server's keys can't be fetched, so its tokens can't be verified."""
 
 
 def key_client(auth: ServerAuth) -> httpx2.AsyncClient:
-    """Return the HTTP client for issuers' keys. It follows no redirect, and trusts the certificates of the system.
+    """Return the HTTP client for issuers' keys. It follows no redirects, and trusts the system's certificates.
 
     Raises:
-        ConfigurationError: If these can't be read.
+        ConfigurationError: If the certificates can't be read.
     """
     by_proxy = all(trusts_environment(httpx2.URL(issuer.issuer)) for issuer in auth.issuers)
     return httpx2.AsyncClient(verify=tls_context(), trust_env=by_proxy, follow_redirects=False)
@@ -62,7 +62,7 @@ class IssuerKeys:
     Args:
         issuer: The issuer.
         http: Fetches them. It must not follow redirects.
-        now: A clock that only goes forward, in seconds.
+        now: A monotonic clock, in seconds.
     """
 
     def __init__(self, issuer: Issuer, http: httpx2.AsyncClient, *, now: Callable[[], float] = time.monotonic) -> None:
@@ -74,14 +74,14 @@ class IssuerKeys:
         self._fetching = anyio.Lock()
 
     async def key(self, key_id: str | None, algorithm: str) -> PyJWK | None:
-        """Return the key of an id, as one for an algorithm; None if the issuer has no such key.
+        """Return the key with an id, for use with an algorithm; None if the issuer has no such key.
 
         Raises:
-            KeysUnavailableError: If the issuer's keys can't be fetched, and none that it gave is recent enough.
+            KeysUnavailableError: If the issuer's keys can't be fetched, and those fetched last are too old.
         """
         age = self._now() - self._fetched_at
         is_good = age <= STALE_S and (key_id, algorithm) in self._keys
-        # One request fetches keys that are old, and others go on with them meanwhile: an issuer may take its time.
+        # One request refreshes old keys while the others go on using them, since an issuer may be slow.
         if not is_good or (age > FRESH_S and not self._fetching.locked()):
             await self._refresh()
         if self._now() - self._fetched_at > STALE_S:
@@ -91,7 +91,7 @@ class IssuerKeys:
     async def _refresh(self) -> None:
         tried_at = self._tried_at
         async with self._fetching:
-            # The request that held the lock has fetched for all that waited.
+            # The request that held the lock has fetched the keys for all that waited.
             if self._tried_at != tried_at or self._now() - self._tried_at < AGAIN_S:
                 return
             self._tried_at = self._now()
@@ -114,7 +114,7 @@ class IssuerKeys:
         for place in places:
             try:
                 metadata = await self._document(place)
-            except (httpx2.HTTPStatusError, ValueError):  # which may be a page for people
+            except (httpx2.HTTPStatusError, ValueError):  # the body may be an HTML page
                 continue
             # Otherwise one issuer could speak for another (RFC 8414, 3.3).
             if metadata.get("issuer") != self._issuer.issuer:
@@ -148,9 +148,9 @@ class IssuerKeys:
 
 
 def _usable(jwks: dict[str, Any]) -> dict[tuple[str | None, str], PyJWK]:
-    """Return the public keys of a JSON Web Key Set by their ids and each algorithm that they are good for.
+    """Return the public keys of a JSON Web Key Set by their ids and each algorithm that they can be used with.
 
-    A token need not say which key it is signed with if there is only one.
+    If the set has only one key, tokens may omit the key id.
     """
     import jwt
 

@@ -1,7 +1,7 @@
 """How much a principal may use: calls, sessions and their minutes, on all workers together.
 
-A check of the gate: what it refuses reaches no agent. The way out stays open: stopping a session, reading output and
-waiting on for a call are limited by the rate alone.
+A check of the gate: a refused call reaches no agent. A caller over a limit can get below it again: stopping a session,
+reading output and waiting for a running call are subject to the rate limit alone.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 _DAY_S = 86_400
 # How often the sessions of a caller are read to add up their minutes.
 _LOOK_S = 5.0
-# What the names of slots begin with, besides ``OPENING``.
+# Prefixes of slot names, besides ``OPENING``.
 _CALLS = "calls:"
 _OF_AGENT = "agent:"
 
 
 class OverLimitError(Exception):
-    """A call is over a limit, which the text names; another is worth trying after so many seconds."""
+    """A call is over a limit, which the text names; ``after_s`` says after how many seconds to try again."""
 
     def __init__(self, text: str, after_s: float = AGAIN_S) -> None:
         super().__init__(text)
@@ -52,8 +52,8 @@ class Limits:
     """Checks calls against ``server.limits``.
 
     Args:
-        settings: The settings that have them.
-        store: What all workers share; None where there is one.
+        settings: The settings, with the limits.
+        store: The store that all workers share; None with a single worker.
         now: A clock: Unix time, in seconds.
         minute_s: How long the minute of calls_per_minute is; for tests.
 
@@ -61,7 +61,7 @@ class Limits:
         ConfigurationError: If calls_per_minute is set, and the library ``limits`` isn't installed.
 
     Attributes:
-        checks: What the gate has to ask, which is nothing where nothing is limited.
+        checks: The checks for the gate; empty if nothing is limited.
     """
 
     def __init__(
@@ -80,19 +80,19 @@ class Limits:
         self._of_slots = bool(self._of_sessions or limits.concurrent_calls or limits.agent_concurrent_calls)
         self._rate = _rate(limits.calls_per_minute, minute_s) if limits.calls_per_minute else None
         self._limiter: Any = None
-        # Until when the minutes of a caller's sessions are not worth a look.
+        # By caller: until when the minutes of its sessions need not be added up again.
         self._enough_until: WeakKeyDictionary[Caller, float] = WeakKeyDictionary()
         self.checks: list[Check] = [self.check] if self._of_slots or self._rate else []
 
     async def check(self, call: ToolCall) -> Response | None:
-        """Return the answer to a call that is over a limit, or whose limits can't be counted."""
+        """Return the refusal of a call that is over a limit, or whose usage can't be counted."""
         begins = call.tool in ("invoke_agent", "run_command", "decide_command") and not given_text(
             call.arguments, "handle"
         )
         try:
             if self._of_slots and begins:
                 await self._take(call)
-            # The page of the live view looks several times a second, and no look reaches an agent.
+            # The live view polls with ``watch_call`` several times a second, and no poll reaches an agent.
             if self._rate is not None and call.tool != "watch_call":
                 await self._count(self._rate, call.principal.key)
         except OverLimitError as error:
@@ -121,7 +121,7 @@ class Limits:
             if limits.agent_concurrent_calls:
                 needs[f"{_OF_AGENT}{name}"] = limits.agent_concurrent_calls
             if self._of_sessions:
-                # If it is none, the tool finds the same, and calls no agent.
+                # If the agent or session can't be used, the tool finds that out too, and calls no agent.
                 with suppress(InvalidRequestError):
                     target = await call.caller.target(name, "")
                     session = await call.caller.session(target, given_text(call.arguments, "session_id"))
@@ -140,7 +140,7 @@ class Limits:
         full = await held.take(needs, key)
         if full == opening and session is not None:
             others = [one for one in await call.caller.ledger.book.all() if one.is_open(self._now())]
-            # One that answers to the same name, under an id of the service's own.
+            # The session is open already, under an id that the service has given it.
             if session.called and (session.agent, session.called) in [(one.agent, one.called) for one in others]:
                 del needs[opening]
                 full = await held.take(needs)
@@ -148,7 +148,7 @@ class Limits:
             raise self._over(full, others)
 
     async def _check_minutes(self, caller: Caller, minutes: int) -> None:
-        """Raise OverLimitError if the sessions of a caller were open for as long as they may."""
+        """Raise OverLimitError if a caller's sessions have used up their minutes."""
         now = self._now()
         if now < self._enough_until.get(caller, 0):
             return
@@ -157,14 +157,14 @@ class Limits:
             opened = 1 + sum(one.is_open(now) for one in sessions)
             self._enough_until[caller] = now + min(_LOOK_S, left_s / opened)
             return
-        # What is open goes on counting until it ends.
+        # Open sessions go on counting until they end.
         later = range(1, _DAY_S)
         free = bisect_left(later, True, key=lambda later_s: _open_s(sessions, now + later_s) < minutes * 60)
         text = f"your sessions were open for {minutes} minutes in 24 hours, and may be no longer (session_minutes)"
         raise OverLimitError(f"{text}: stop those that you don't need with stop_session", 1 + free)
 
     def _over(self, name: str, others: Sequence[Session]) -> OverLimitError:
-        """Return what to say where no slot of a name is left, beside the sessions that are open."""
+        """Return the error for a name without a free slot; ``others`` are the caller's open sessions, if known."""
         limits = self._limits
         if name.startswith(_CALLS):
             text = (
@@ -198,9 +198,9 @@ def _rate(calls: int, seconds: int) -> RateLimitItem:
 
 
 def _limiter(redis: Any) -> Any:
-    """Return what counts calls, in Redis if there is a client of one.
+    """Return the rate limiter, which counts in Redis if there is a client for it.
 
-    A sliding counter is two numbers. The library's moving window is a list of times, and hops to a thread to tidy up.
+    A sliding window counter is two numbers. The library's moving window is a list of times, tidied up in a thread.
     """
     from limits.aio.storage import MemoryStorage, RedisStorage
     from limits.aio.strategies import SlidingWindowCounterRateLimiter

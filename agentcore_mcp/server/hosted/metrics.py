@@ -1,11 +1,10 @@
 """Metrics for Prometheus, on a port of their own. docs/hosted.md lists them.
 
-No label has a value that a caller can make up: tools and agents are those of the configuration, all else are a few
-words of ours.
+No label takes its values from callers: tools and agents are the configured ones, all others come from small fixed sets.
 
-They are written to files in a temporary folder that the process with the port reads, which may be the parent of several
-workers: the multiprocess mode of prometheus-client, which a variable switches on before that is imported. So there is
-one port, and no counter falls when a worker is replaced.
+Each process writes its metrics to files in a temporary folder, and the process with the port, which may be the parent
+of several workers, reads them: prometheus-client's multiprocess mode, which an environment variable enables before the
+import. So there is one port, and no counter falls when a worker is replaced.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 _NAMESPACE = "agentcore_mcp"
 # From a quick answer to the service's limit of an hour.
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
-# What the body of a refusal says, and what it is counted as. The first are about the token.
+# Text in the body of a refusal, and the reason that it is counted as. The first ones are about the token.
 _TOKENS = ("unauthorized", "invalid_request", "invalid_token", "insufficient_scope", "temporarily_unavailable")
 _REASONS = {
     **{f'"{code}"': code for code in (*_TOKENS, "request_too_large")},
@@ -36,16 +35,16 @@ _REASONS = {
 }
 _LEAST_REFUSAL = 400
 _OTHER = "other"
-# Phases in which nothing is kept of a call.
+# Phases in which a call is not open.
 _NOTHING = ("new", "gone")
 
 
 class Metrics:
-    """What is counted.
+    """The metrics of one process.
 
     Args:
         agents: The names of the configured agents.
-        stops: Returns how many stops go on that no request waits for.
+        stops: Returns how many session stops are running that no request waits for.
         store_errors: Returns how many operations of the store have failed.
     """
 
@@ -78,7 +77,7 @@ class Metrics:
         build.labels(version("agentcore-mcp")).set(1)
 
     def answered(self, tool: str, agent: str, outcome: str, seconds: float) -> None:
-        """Count a call of a tool that was answered."""
+        """Count a tool call that was answered."""
         labels = tool, self._known(agent)
         self._calls.labels(*labels, outcome).inc()
         self._seconds.labels(*labels).observe(seconds)
@@ -91,14 +90,14 @@ class Metrics:
             self._open.labels(after).inc()
 
     def received(self, tool: str, agent: str, size: int, *, first_s: float | None) -> None:
-        """Count a piece of text, of ``size`` bytes; ``first_s`` is how long the first one took."""
+        """Count a piece of text, of ``size`` bytes; ``first_s`` is the time to the first piece, None for later ones."""
         labels = tool, self._known(agent)
         self._received.labels(*labels).inc(size)
         if first_s is not None:
             self._first.labels(*labels).observe(first_s)
 
     def watching(self, app: ASGIApp) -> ASGIApp:
-        """Return an app that counts the answers of another one."""
+        """Return an app that counts the responses of another app."""
 
         async def watched(scope: Scope, receive: Receive, send: Send) -> None:
             status = 0
@@ -131,7 +130,7 @@ class Metrics:
             self._tokens.labels(reason).inc()
 
     def _known(self, agent: str) -> str:
-        # One that was discovered has a name of the account's.
+        # Discovered agents are named by the AWS account, not by the configuration.
         return agent if agent in self._agents else _OTHER
 
 
@@ -139,7 +138,7 @@ class Metrics:
 def serving_metrics(host: str, port: int) -> Iterator[Callable[[int], None]]:
     """Serve the metrics of this process, and of workers started in the block, in a thread.
 
-    Gives what takes back what a worker that has ended, by its process id, said of the present, such as open calls.
+    Yields a function that drops the gauges, such as open calls, of a worker that has ended, by its process id.
 
     Raises:
         ConfigurationError: If the address can't be bound, or prometheus-client isn't installed.

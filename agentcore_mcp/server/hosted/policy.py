@@ -1,7 +1,7 @@
 """What a principal may do: the scopes that tools and agents need, and the agents that each principal may reach.
 
 A client can ask for scopes, so a refusal names the missing ones. An agent that a principal may not reach is not listed,
-and answered like one that doesn't exist.
+and calls of it are answered as if it didn't exist.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class Policy:
     """Decides by the configuration alone.
 
     Args:
-        settings: Whose ``server.auth`` names the scopes, and whose agents say who may use them.
+        settings: The settings: ``server.auth`` names the scopes, and each agent says who may use it.
 
     Attributes:
-        all_scopes: Every scope of the tools, for the server's metadata. Those of agents are named to their callers.
+        all_scopes: Every scope of the tools, for the server's metadata. Refusals name the scopes of agents.
         asks_for_agents: Whether any agent needs scopes besides those of the tools.
     """
 
@@ -41,7 +41,7 @@ class Policy:
             }
             self._of_tool = {tool: scope for tool, scope in scopes.items() if settings.allows(tool)}
             if settings.allows("call_agent_tool"):
-                # To the gate, that is asking an agent.
+                # The gate treats it as ``invoke_agent``.
                 self._of_tool["invoke_agent"] = auth.scopes.invoke
             if "run_command" in self._of_tool:
                 self._of_tool["decide_command"] = auth.scopes.command
@@ -55,14 +55,14 @@ class Policy:
 
         Args:
             tool: The tool that it calls.
-            rules: Those of the agents that are called.
+            rules: The rules of the agents that it calls.
         """
         scope = self._of_tool.get(tool)
         of_agents = {needed for allow in rules if allow is not None for needed in allow.scopes}
         return self._required | of_agents | ({scope} if scope else set())
 
     def may_reach(self, principal: Principal, allow: Allow | None) -> bool:
-        """Tell whether an agent with these rules is a principal's to use, whatever scopes they hold."""
+        """Tell whether a principal may use an agent with these rules, whatever scopes they hold."""
         if not self._enforced or allow is None or not (allow.groups or allow.subjects):
             return True
         return principal.subject in allow.subjects or not principal.groups.isdisjoint(allow.groups)

@@ -1,4 +1,4 @@
-"""Who calls: one person or program, as a verified token names them."""
+"""The caller: one person or program, as a verified token names them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mcp.server.auth.provider import AccessToken
 
 @dataclass(frozen=True)
 class Principal:
-    """Who calls. Two are the same if issuer, subject and client are.
+    """A caller. Two are equal if issuer, subject and client are.
 
     Attributes:
-        issuer: Who vouches for them; "" where no token is asked for.
-        subject: The person or program, told apart by the issuer.
+        issuer: The issuer of their token; "" where no token is required.
+        subject: The person or program; unique to the issuer.
         client: The application that they use.
         scopes: What the token may be used for.
         groups: The groups or roles that the issuer names.
@@ -32,7 +32,7 @@ class Principal:
     def key(self) -> str:
         """A digest that identifies the principal without naming it: 32 hexadecimal digits."""
         parts = (self.issuer, self.subject, self.client)
-        # Each with its length, so that no two triples are written alike.
+        # Each with its length, so that no two triples give the same text.
         text = "".join(f"{len(part)}:{part}" for part in parts)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
@@ -42,13 +42,13 @@ ANYBODY = Principal("", "", "")
 
 
 class PrincipalToken(AccessToken):
-    """The SDK's account of a token, with the principal that it is of."""
+    """The SDK's ``AccessToken``, with its principal."""
 
     principal: Principal
 
     @classmethod
     def of(cls, principal: Principal, token: str) -> PrincipalToken:
-        """Return the account of the token that a principal called with."""
+        """Return the ``AccessToken`` for the token that a principal called with."""
         return cls(
             token=token,
             client_id=principal.client,
@@ -60,7 +60,7 @@ class PrincipalToken(AccessToken):
 
 
 def current_principal() -> Principal:
-    """Return who made the request that is being answered."""
+    """Return the caller of the request that is being answered."""
     token = get_access_token()
     return token.principal if isinstance(token, PrincipalToken) else ANYBODY
 
@@ -72,5 +72,5 @@ def current_token() -> str:
 
 
 def forget_caller() -> None:
-    """Let the present task, which is kept, hold no token from here on."""
+    """Drop the token from the current task's context, since the task may outlive its request."""
     auth_context_var.set(None)

@@ -1,6 +1,6 @@
-"""Which call has which shell of a caller's sessions: a shell runs one command at a time, and what is typed is for that.
+"""Which call has which shell of a caller's sessions: a shell runs one command at a time, and input goes to that one.
 
-With a store, it has that for all workers: what is typed at one is sent where the shell is read.
+With a store, this holds for all workers: input at any worker is sent to the one that reads the shell.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.hosted.store.connection import RedisStore
     from agentcore_mcp.server.sessions import Session
 
-# How long a request waits for a command that seems to wait for input, as was said before.
+# How long a request waits for a command that was already reported to wait for input.
 ASKED_AGAIN_S = 10.0
-# A worker that died has none any more, and no call lasts longer. One that begins may not have said yet that it lives.
+# A dead worker has no shells, and no call lasts longer. A new worker may not have sent its first heartbeat yet.
 _HOLD = f"""
 local held, alive = redis.call('GET', KEYS[1]), '{worker_key("")}'
 if held and redis.call('EXISTS', alive .. string.match(held, '^%x+')) == 1 then return held end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', {2 * int(STREAM_MAX_S)})
 redis.call('SET', alive .. string.match(ARGV[1], '^%x+'), 1, 'EX', {LEASE_S})
 """
-# How many workers hear it: none while the one that reads the shell is connecting again.
+# Returns how many workers receive the input: 0 while the one that reads the shell is reconnecting.
 _TYPE = f"""
 local held = redis.call('GET', KEYS[1])
 return held and redis.call('PUBLISH', '{worker_key("")}' .. string.match(held, '^%x+'), ARGV[1]) or 1
@@ -42,13 +42,13 @@ _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS
 
 @dataclass(slots=True, eq=False)
 class InShell:
-    """How a call is in a shell.
+    """A call's state in a shell.
 
     Attributes:
-        name: The shell's.
-        asks: The line after which the command seems to wait for input; "" as long as it doesn't.
-        asked: How often it has come to that.
-        keys: What is typed and not sent yet, where the shell is read.
+        name: The shell's name.
+        asks: The line after which the command seems to wait for input; "" while it doesn't.
+        asked: How often the command has seemed to wait for input.
+        keys: Input that is not sent yet, on the worker that reads the shell.
     """
 
     name: str
@@ -57,7 +57,7 @@ class InShell:
     keys: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
 
     def type(self, text: str) -> None:
-        """Let what reads the shell send a text."""
+        """Queue input for the shell."""
         self.asks = ""
         self.keys.put_nowait(text)
 
@@ -71,19 +71,19 @@ class Shells:
     """The shells of a caller that run a command.
 
     Args:
-        principal: Whose.
-        store: What the workers share, if there is one.
+        principal: The caller.
+        store: The store that the workers share, if there is one.
     """
 
     def __init__(self, principal: Principal, store: RedisStore | None = None) -> None:
         self._owner, self._store = principal.key, store
-        # By shell: which call has it, and what types into it here; with a store, that is told of all workers.
+        # By shell: the call that has it, and what types into it here; with a store, input of other workers, too.
         self._held: dict[str, str] = {}
         self._typed: dict[str, Callable[[str], object]] = {} if store is None else store.heard
 
     @asynccontextmanager
     async def held(self, session: Session, shell: InShell, handle: str) -> AsyncIterator[None]:
-        """Let the call of a handle have its shell inside the block.
+        """Hold a shell for the call with a handle inside the block.
 
         Raises:
             InvalidRequestError: If another call has it.
@@ -91,13 +91,13 @@ class Shells:
         """
         key, store = self._key(session, shell.name), self._store
         mine = handle if store is None else f"{store.worker} {handle}"
-        # Before others know of it: from then on they may type.
+        # Before Redis has it: from then on other workers may send input.
         if (held := self._held.setdefault(key, mine)) == mine:
             self._typed[key] = shell.type
         try:
             if store is not None and held == mine:
                 held = (await store.run(_HOLD, [key], mine) or b"").decode()
-            # Redis may have noted it before, and its answer was lost.
+            # Ours if an earlier attempt succeeded and its answer was lost.
             if held not in ("", mine):
                 raise InvalidRequestError(
                     f"the shell {shell.name!r} still runs the call {held.rpartition(' ')[2]!r}: wait for that with its "
@@ -112,7 +112,7 @@ class Shells:
                     await store.run(_RELEASE, [key], mine)
 
     async def holder(self, session: Session, name: str) -> str:
-        """Return the handle of the call that has a shell, "" if none has.
+        """Return the handle of the call that has a shell, "" if no call has it.
 
         Raises:
             StoreError: If Redis can't be reached.
@@ -124,7 +124,7 @@ class Shells:
             return handle if worker and await redis.exists(worker_key(worker)) else ""
 
     async def type(self, session: Session, name: str, text: str) -> None:
-        """Type a text into what runs in a shell; if nothing does any more, it is dropped.
+        """Send input to the command that runs in a shell; if none runs any more, drop it.
 
         Raises:
             StoreError: If it can't be sent to the worker that reads the shell.

@@ -1,6 +1,6 @@
-"""Slots for what goes on at once, counted over all workers.
+"""Slots that limit concurrent calls and open sessions, counted over all workers.
 
-A call holds its own until it ends, also if its request hands it over and ends before.
+A call holds its slots until it ends, even if its request hands it over and ends earlier.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.server.hosted.store.connection import RedisStore
 
-# How soon slots are given back again that Redis could not be told of.
+# How soon giving back slots is retried if Redis can't be reached.
 _AGAIN_S = 1.0
 # No call lasts longer.
 _KEPT_S = 2 * int(STREAM_MAX_S)
-# KEYS: the workers that hold slots of each name; beside is since when each holds which, and until when an open session
-# counts. ARGV: this worker, what it takes slots as, what the keys begin with that are there while a worker lives, how
-# long a slot counts, the session that the call is for, and how many slots there are of each name. Takes one of each and
-# returns 0, or which is full; where the session is open, none to open it. Asked again after a lost answer, it takes no
-# more.
+# KEYS: for each name, the workers that hold slots of it; NAME:WORKER has the holders and since when, NAME:open the open
+# sessions and until when. ARGV: this worker, the holder, the prefix of live workers' keys, how long a slot counts, the
+# call's session, and how many slots each name has. Takes one slot of each name and returns 0, or takes none and returns
+# the number of the first full name. If the session is open, it needs no slot to open it. A repeat after a lost answer
+# takes no more.
 _TAKE = """
 local now = tonumber(redis.call('TIME')[1])
 local mine = ':' .. ARGV[1]
@@ -75,16 +75,16 @@ class Slots:
         self._freeing = set[asyncio.Task[None]]()
 
     async def take(self, wanted: Mapping[str, int], holder: int, session: str = "") -> str | None:
-        """Take a slot of each name, or none and return the first name that has none left.
+        """Take a slot of each name; if a name has none left, take none at all and return the first such name.
 
         Args:
             wanted: How many slots there are of each name.
-            holder: What they are given back as, other than all before.
-            session: The key of the session that a call goes on in: if it is open, it needs no slot to open it. Open
-                sessions are counted in Redis alone.
+            holder: A number not used before, by which the slots are given back.
+            session: The key of the call's session: if that is open, it needs no slot to open it. Open sessions are
+                counted in Redis alone.
 
         Raises:
-            StoreError: If Redis can't be reached. It may have given them all the same.
+            StoreError: If Redis can't be reached. The slots may have been taken nevertheless.
         """
         names = list(wanted)
         if self._store is not None and names:
@@ -93,7 +93,7 @@ class Slots:
             freeing = list(self._freeing)
             full = await self._store.run(_TAKE, keys, *arguments)
             if full and freeing:
-                # A client that calls again as soon as it has its answer may be faster than this.
+                # A client that calls again at once may be faster than the release of its slots.
                 await asyncio.wait(freeing, timeout=_AGAIN_S)
                 full = await self._store.run(_TAKE, keys, *arguments)
             return names[full - 1] if full else None
@@ -102,7 +102,7 @@ class Slots:
         return full
 
     def free(self, names: Collection[str], holder: int) -> None:
-        """Give back a slot of each name; in Redis, soon: a request that is cancelled can't wait for it."""
+        """Give back a slot of each name; in Redis by a background task, since a cancelled request can't wait for it."""
         if self._store is None:
             self._held.subtract(names)
             for name in names:
@@ -114,7 +114,7 @@ class Slots:
             task.add_done_callback(self._freeing.discard)
 
     def keys(self, names: Collection[str]) -> list[str]:
-        """Return where in Redis this worker has what it holds of names."""
+        """Return the keys in Redis of the slots that this worker holds of some names."""
         return [] if self._store is None else [f"{SLOTS}{name}:{self._store.worker}" for name in names]
 
     async def _free(self, store: RedisStore, names: Collection[str], holder: int) -> None:
@@ -126,13 +126,13 @@ class Slots:
 
 
 class Slot:
-    """What one call holds: until its request ends or, from when it has begun, until it ends itself.
+    """The slots of one call, held until its request ends or, once the call has begun, until the call itself ends.
 
     Args:
-        slots: Where it is from.
+        slots: Where they are taken.
 
     Attributes:
-        holder: What it holds slots as.
+        holder: The number that they are held under.
     """
 
     _last = count(1)
@@ -144,9 +144,9 @@ class Slot:
         self._begun = False
 
     async def take(self, wanted: Mapping[str, int], session: str = "") -> str | None:
-        """Take slots as ``Slots`` does, instead of those that it has."""
+        """Take slots like ``Slots.take``, in place of those held."""
         self._give_back(self._names)
-        # Before they are there: if this is cancelled, they may be.
+        # Noted before they are taken: if this is cancelled, Redis may have taken them already.
         self._names, self.holder = set(wanted), next(self._last)
         full = await self._slots.take(wanted, self.holder, session)
         if full is not None:
@@ -154,24 +154,24 @@ class Slot:
         return full
 
     def begin(self, call: asyncio.Task[None]) -> None:
-        """Hold them until the call has ended, which may be after its request or, for a client at its limit, before."""
+        """Hold the slots until the call has ended: after its request or, for a client at its limit, before."""
         self._begun = True
         call.add_done_callback(lambda _: self._give_back(self._names))
 
     def leave(self) -> None:
-        """Give them back, now that the request has ended, unless a call has begun."""
+        """Give the slots back, now that the request has ended, unless its call has begun."""
         if not self._begun:
             self._give_back(self._names)
 
     def opened(self) -> None:
-        """Take it that the session of the call is written down, and counts by itself."""
+        """Give back the slot for opening the call's session, which is recorded now and counted itself."""
         self._give_back({name for name in self._names if name.startswith(OPENING)})
 
     @contextmanager
     def giving_back(self, beginning: str) -> Iterator[list[str]]:
-        """Give the block what it removes ``holder`` from, to give back the slots whose names begin so.
+        """Yield the keys that the block removes ``holder`` from, to give back the slots whose names have a prefix.
 
-        If it fails, they are given back as others are.
+        If the block fails, these are given back later, like all others.
         """
         names = {name for name in self._names if name.startswith(beginning)}
         yield self._slots.keys(names)
@@ -182,5 +182,5 @@ class Slot:
         self._slots.free(names, self.holder)
 
 
-# Of the request that is being answered, and of the call that it began.
+# The slots of the request that is being answered, and of the call that it began.
 current_slot: ContextVar[Slot | None] = ContextVar("current_slot", default=None)

@@ -1,7 +1,7 @@
-"""Access tokens: which are good, and who they say is calling.
+"""Access tokens: verifies them, and reads the caller from their claims.
 
-Signatures and times are checked by PyJWT. What a token says of where its key is (``jku``, ``x5u``, ``jwk``) is not
-followed: keys come from the configured issuer alone.
+PyJWT checks signatures and times. A token's own references to its key (``jku``, ``x5u``, ``jwk``) are ignored: keys
+come from the configured issuer alone.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ TOKEN_MAX_CHARS = 16_384
 
 
 class TokenRefusedError(Exception):
-    """A token that isn't good here. The text says why, and quotes nothing of it."""
+    """A token was refused. The text says why, and quotes nothing of the token."""
 
 
 class Tokens:
     """Checks tokens.
 
     Args:
-        auth: Whose tokens are taken.
-        public_url: The audience that a token is for.
-        http: What fetches the issuers' keys.
-        now: The clock that their age is told by.
+        auth: The accepted issuers, and the rules for their tokens.
+        public_url: The audience that a token must name, unless its issuer has another one configured.
+        http: Fetches the issuers' keys.
+        now: A monotonic clock, in seconds, for the age of the keys.
     """
 
     def __init__(
@@ -48,15 +48,15 @@ class Tokens:
     ) -> None:
         self._auth = auth
         self._issuers = {issuer.issuer: (issuer, IssuerKeys(issuer, http, now=now)) for issuer in auth.issuers}
-        # A URL and the same with a slash are one resource to the SDK's own clients.
+        # The SDK's own clients treat a URL with and without a trailing slash as one resource.
         self._audience = {public_url, public_url.rstrip("/"), public_url.rstrip("/") + "/"}
 
     async def principal(self, token: str) -> Principal:
-        """Return who a token is of.
+        """Return the principal of a token.
 
         Raises:
-            TokenRefusedError: If it isn't good.
-            KeysUnavailableError: If that can't be found out.
+            TokenRefusedError: If the token isn't valid here.
+            KeysUnavailableError: If its issuer's keys can't be fetched.
         """
         import jwt
 
@@ -92,7 +92,7 @@ class Tokens:
             raise TokenRefusedError("the token is not valid yet") from None
         except jwt.MissingRequiredClaimError as error:
             raise TokenRefusedError(f"the token has no claim {error.claim}") from None
-        except (jwt.PyJWTError, OverflowError, RecursionError):  # of a time that no clock can show
+        except (jwt.PyJWTError, OverflowError, RecursionError):  # OverflowError: a time out of range
             raise TokenRefusedError("the token's signature or one of its claims is wrong") from None
         self._check_use(claims, issuer)
         return self._principal(claims, issuer)
@@ -101,15 +101,15 @@ class Tokens:
         wanted = set(issuer.audience) or self._audience
         if wanted.isdisjoint(_texts(claims.get(issuer.audience_claim))):
             raise TokenRefusedError(f"the token's claim {issuer.audience_claim} does not name this server")
-        # Cognito's word for the kind of a token; an id token tells an application who signed in, and nothing more.
+        # Cognito's claim for the kind of token; an ID token tells an application who signed in, and grants nothing.
         if claims.get("token_use", "access") != "access":
             raise TokenRefusedError("the token is an id token; an access token is needed")
 
     def _principal(self, claims: dict[str, Any], issuer: Issuer) -> Principal:
         names = self._auth.claims
         client = _first(claims, names.client)
-        # A program's own token may have no subject but itself. A person's that lacks the configured claim has one, and
-        # would share everything with the others who use the client.
+        # A program's own token may have no subject but its client. If a person's token lacks the configured claim, its
+        # ``sub`` is another: with the client as subject, they would share everything with the client's other users.
         subject = _first(claims, names.subject) or (client if claims.get("sub") in (None, "", client) else "")
         if not subject:
             raise TokenRefusedError(f"the token has none of the claims {', '.join(names.subject)}")
@@ -120,7 +120,7 @@ class Tokens:
 
 
 def _unverified(part: str) -> dict[str, Any]:
-    """Return the header or the claims of a token, of which only as much counts as tells what verifies them."""
+    """Return the unverified header or claims of a token, used only to choose the key that verifies them."""
     from jwt.utils import base64url_decode
 
     found = json.loads(base64url_decode(part))

@@ -1,8 +1,8 @@
-"""Traces: a caller's goes on here, and from here to AgentCore.
+"""Traces: continues a caller's trace here, and passes it on to AgentCore.
 
 The SDK gives each message a span, below the one that ``_meta`` names. Only OpenTelemetry's API is used, which comes
-with the SDK: without a tracer provider, which ``opentelemetry-instrument`` sets up, there are no spans, and what the
-caller sent is passed on as far as it is what W3C Trace Context and Baggage allow.
+with the SDK: without a tracer provider, which ``opentelemetry-instrument`` sets up, there are no spans, and the
+caller's trace headers are passed on as far as W3C Trace Context and Baggage allow.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def continuing(app: ASGIApp) -> ASGIApp:
 
 
 async def keep_baggage(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Keep the baggage of a message that names a trace: middleware, since the SDK takes the trace alone from it."""
+    """Keep the baggage of a message that names a trace: middleware, since the SDK reads only the trace from it."""
     from opentelemetry import context, propagate, trace
 
     baggage = (ctx.meta or {}).get(BAGGAGE)
@@ -55,9 +55,9 @@ async def keep_baggage(ctx: ServerRequestContext[Any, Any], call_next: CallNext)
 
 
 def span(operation: str, agent: str, session_id: str) -> AbstractContextManager[None]:
-    """Let what is sent to an agent inside the block be a part of the current trace.
+    """Put the block's requests to an agent into a span of the current trace.
 
-    A failure is noted by its class: its words may be the agent's.
+    A failure is recorded by its class alone: its message may quote the agent.
     """
     from opentelemetry.trace import ProxyTracerProvider, get_tracer_provider
 
@@ -97,7 +97,7 @@ def traced(headers: Mapping[str, str]) -> dict[str, str]:
     fit = {
         name: value
         for name, value in ours.items()
-        # A caller's may be longer than AWS takes.
+        # A caller's value may be longer than AWS accepts.
         if name.lower() in TRACE_HEADERS - configured and len(value) <= VALUE_CHARS[name.lower()][1]
     }
     return {**headers, **fit}

@@ -1,7 +1,7 @@
-"""How a runtime learns who calls: by a user id from the caller's token, or by a token that stands for it.
+"""Identifies the caller to a runtime: by a user id from the caller's token, or by a token on the caller's behalf.
 
-A caller's token goes to the one place that the configuration names for it: the authorization server that exchanges it,
-AgentCore Identity, or the runtime, where the token is meant for that as well.
+A caller's token goes only where the configuration sends it: to the authorization server that exchanges it, to AgentCore
+Identity, or to the runtime, if the token is meant for that as well.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Agent
     from agentcore_mcp.server.hosted.principals import Principal
 
-# What AgentCore Identity takes for a user id (GetWorkloadAccessTokenForUserId); the header alone may have 1,024.
+# AgentCore Identity's limit of a user id (GetWorkloadAccessTokenForUserId); the header itself may have 1,024.
 USER_ID_MAX_CHARS = 128
 _VISIBLE_ASCII = re.compile("[!-~]+")
-# For how many callers, those who called last.
+# How many callers' token sources are kept; the least recently used goes first.
 KEPT_MAX = 10_000
 
 
 def user_id_of(agent: Agent, principal: Principal) -> str | None:
-    """Return the user that an invocation names to the runtime; None for none.
+    """Return the user id that an invocation sends to the runtime, or None.
 
-    That of the configuration, or ``ISSUER#SUBJECT``; the first ``#`` is between the two, as an issuer has none. Longer
-    than 128 characters, or with others than visible ASCII, it is ``sha256:`` and the hash of both with their lengths.
+    It is the configured one, or ``ISSUER#SUBJECT``, split at the first ``#``, as an issuer has none. If that has more
+    than 128 characters or any but visible ASCII, it is ``sha256:`` and the hash of both with their lengths.
     """
     if agent.user_id is not None or not agent.send_user_id or not principal.subject:
         return agent.user_id
@@ -52,7 +52,7 @@ def user_id_of(agent: Agent, principal: Principal) -> str | None:
 
 
 def passed_through(token: str, *, audience: str, audience_claim: str) -> Token:
-    """Return a token as it is, if it names an audience in one of its claims.
+    """Return a token unchanged, if one of its claims names an audience.
 
     Raises:
         CredentialsError: If it does not.
@@ -67,7 +67,7 @@ def passed_through(token: str, *, audience: str, audience_claim: str) -> Token:
 
 
 class _Exchange:
-    """A source of tokens that stand for one caller's, which it has only while requests with that are on their way."""
+    """Exchanges one caller's token for others; it has the caller's own only while requests that use it are running."""
 
     def __init__(self, exchange: Callable[[str], Token]) -> None:
         self._exchange = exchange
@@ -90,22 +90,22 @@ class _Exchange:
 
 
 class CallerAuth(httpx2.Auth):
-    """Sends a token that stands for the caller of the request that is being answered.
+    """Sends a token on behalf of the caller of the request that is being answered.
 
     Args:
-        exchange: Returns that token for the caller's; it may block, and raises a CredentialsError if it gets none.
+        exchange: Returns that token for the caller's own; it may block, and raises CredentialsError if it gets none.
     """
 
     def __init__(self, exchange: Callable[[str], Token]) -> None:
         self._exchange = exchange
-        # By a digest, since nothing of a caller's token is kept.
+        # Keyed by a digest: callers' tokens themselves are not kept.
         self._kept: OrderedDict[bytes, _Exchange] = OrderedDict()
 
     def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """Add the token.
 
         Raises:
-            CredentialsError: If there is none, such as for a stop on the server's own account.
+            CredentialsError: If there is no caller's token, as when the server itself stops a session.
         """
         caller, token = current_principal(), current_token()
         if not token:

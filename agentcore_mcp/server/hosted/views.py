@@ -1,7 +1,7 @@
 """What a caller sees of a server: the tools and agents that they may reach, as if there were no others.
 
-An agent that is for other groups or subjects is in no list, description, schema, instruction or error. Scopes hide
-nothing, since they can be asked for.
+An agent for other groups or subjects appears in no list, description, schema, instruction or error. Missing scopes hide
+nothing, since a client can ask for them.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ KEPT_MAX_VIEWS = 64
 
 
 class View:
-    """The tools of some agents.
+    """The tools for some of the agents.
 
     Args:
-        settings: Of these agents alone.
+        settings: The settings, with these agents only.
 
     Attributes:
         tools: By name.
         arguments: The names of all arguments.
-        handing_off: The schemas of their arguments, for a host that calls are handed over to.
+        handing_off: The tools' input schemas, for a host that calls are handed over to.
         waiting: The same for a host that waits.
-        instructions: The server's.
+        instructions: The server's instructions.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -51,9 +51,9 @@ class Views:
     """The views of all callers.
 
     Args:
-        settings: Of all agents.
-        policy: Who may reach which.
-        description_of: Returns what an agent is for, as far as it is known by now.
+        settings: The settings, with all agents.
+        policy: Decides which agents a caller may reach.
+        description_of: Returns an agent's description, as far as it is known by now.
 
     Attributes:
         everything: The view of a caller who may reach all agents.
