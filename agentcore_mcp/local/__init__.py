@@ -1,4 +1,4 @@
-"""A small AgentCore to call: the real wire protocol on loopback, real sessions, real subprocesses."""
+"""A small AgentCore for development and tests: the real wire protocol on loopback, real sessions, real subprocesses."""
 
 from __future__ import annotations
 

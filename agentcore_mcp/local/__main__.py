@@ -1,4 +1,4 @@
-"""The child of `LocalAgentCore`: settings on standard input, and one line on standard output for how it went."""
+"""The child process of `LocalAgentCore`: reads settings from standard input, and prints one line with the outcome."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.sandbox.targets import Protocol
     from agentcore_mcp.local.settings import Agents
 
-# Importing it takes half a second on an idle laptop; a loaded CI machine may need many times that. The apps may take
-# their start timeout besides, and are then said to be stuck: that sentence is to come first.
+# The import takes half a second on an idle laptop, and many times that on a loaded CI machine. Apps get their start
+# timeout on top; it has to expire first, because its error message names the stuck app.
 _START_MARGIN_S = 30.0
 _ANSWER_TIMEOUT_S = 10.0
 
@@ -29,33 +29,33 @@ _ANSWER_TIMEOUT_S = 10.0
 class LocalAgentCore:
     """A small AgentCore on loopback that speaks the real wire protocol, in a child process.
 
-    Both ``with`` and ``async with`` start it, are entered once it answers, and stop it with all that it has started. It
-    also ends when this process does, in whatever way. `token`, `environ` and `requests` call it, which takes some
-    milliseconds; they block in both cases.
+    Both ``with`` and ``async with`` start it, wait until it answers, and stop it with everything it has started. It
+    also ends when this process ends, however that happens. `token`, `environ` and `requests` call it and block for
+    some milliseconds, even under ``async with``.
 
     Args:
         app: The agent to host, ``module:attribute``, imported from the current folder or the installed packages.
             Without it and the next three, the bundled sample agent is hosted.
         target: Or the URL of an agent that already runs, such as ``http://127.0.0.1:8080``; loopback only.
         command: Or a command line for bash that starts an agent for a session, listening on the port ``{port}``.
-        agents: Or several agents: the TOML file that names them, or what would be in it, such as
+        agents: Or several agents: a TOML file that names them, or its content as a mapping, such as
             ``{"orders": {"app": "orders:app"}, "search": {"target": "http://127.0.0.1:8080"}}``.
-        protocol: What it speaks: ``http``, ``a2a``, ``agui`` or ``mcp``; or ``harness``, for an HTTP agent in the place
-            of a harness's loop. Without an agent, that sample is hosted.
-        allowed_headers: Which headers of a caller reach the agents besides ``…-Custom-*``, as by a runtime's allow list
-            of headers; such as ``Authorization``.
+        protocol: The agent's protocol: ``http``, ``a2a``, ``agui`` or ``mcp``; or ``harness``, for an HTTP agent that
+            stands in for a harness's loop. Without an agent, the sample for this protocol is hosted.
+        allowed_headers: Which request headers reach the agents besides ``…-Custom-*``, such as ``Authorization``; like
+            a runtime's header allow list.
         allowed_ports: Which ports of a session its endpoint reaches, such as ``[8000, "8010-8019"]``.
-        auth: What callers have to prove: nothing, a SigV4 signature with `credentials`, or a bearer `token`.
-        access_key_id: With ``sigv4``, the key to let in instead of the fixed test key.
+        auth: How callers authenticate: not at all, with a SigV4 signature by `credentials`, or with a bearer `token`.
+        access_key_id: With ``sigv4``, the key to accept instead of the fixed test key.
         secret_access_key: Its secret.
         idle_timeout_s: After how many idle seconds a session ends.
-        max_lifetime_s: After how many seconds it ends however busy it is.
+        max_lifetime_s: After how many seconds it ends even if busy.
         start_timeout_s: How long an agent process may take until it answers.
         faults: What goes wrong on purpose, with every call or every Nth, such as
             ``error=ThrottlingException every=3``; docs/local.md lists them.
         port: The port on 127.0.0.1; 0 is a free one.
-        stderr: Where its standard error goes, which carries what the agents print: None is ours, which pytest shows
-            with a failed test, otherwise a file or ``subprocess.DEVNULL``.
+        stderr: A file or ``subprocess.DEVNULL`` for its standard error, which includes the agents' output; None is this
+            process's standard error, which pytest shows with a failed test.
 
     Raises:
         ConfigurationError: If an argument can't work, or on Windows; at the start, if an app can't be hosted or the
@@ -127,7 +127,7 @@ class LocalAgentCore:
 
     @property
     def auth(self) -> dict[str, str]:
-        """Return what lets a caller in, empty if nothing has to; known once it is ready.
+        """Return what callers need to authenticate, empty without authentication; known once it is ready.
 
         With ``sigv4`` ``access_key_id``, ``secret_access_key`` and ``region``; with ``jwt`` ``issuer``,
         ``token_endpoint``, ``client_id`` and ``client_secret``.
@@ -136,7 +136,7 @@ class LocalAgentCore:
 
     @property
     def credentials(self) -> dict[str, str]:
-        """Return key pair and region as arguments for ``boto3.client``; without ``sigv4`` any others will do, too."""
+        """Return key pair and region as arguments for ``boto3.client``; without ``sigv4`` any other keys work too."""
         keys, arn = self.settings.auth.keys, self.settings.agents[0].arn
         pair = {"aws_access_key_id": keys.access_key_id, "aws_secret_access_key": keys.secret_access_key}
         return {**pair, "region_name": arn.region}
@@ -152,8 +152,8 @@ class LocalAgentCore:
         """Return a new access token, with ``auth="jwt"``.
 
         Args:
-            subject: Its ``sub``, for whom the client acts; None is the client itself.
-            client_id: ``local-client``, or ``local-other-client``, which the runtimes do not let in.
+            subject: Its ``sub``, the user for whom the client acts; None is the client itself.
+            client_id: ``local-client``, or ``local-other-client``, which the runtimes refuse.
             scope: Its ``scope``.
             lifetime_s: How long it is good for, at most 86,400 s; it is refused in its last minute.
 
@@ -170,7 +170,7 @@ class LocalAgentCore:
         return str(answer["access_token"])
 
     def environ(self) -> dict[str, str]:
-        """Return the variables that lead boto3, this package's clients and its server to the first runtime, and in.
+        """Return the variables with which boto3, this package's clients and its server call the first runtime.
 
         For ``monkeypatch.setenv`` or the environment of a child process.
         """
@@ -178,7 +178,7 @@ class LocalAgentCore:
         variables = {
             "AWS_ACCESS_KEY_ID": keys["aws_access_key_id"],
             "AWS_SECRET_ACCESS_KEY": keys["aws_secret_access_key"],
-            # One that is there belongs to another key.
+            # A token in the environment belongs to another key.
             "AWS_SESSION_TOKEN": "",
             "AWS_REGION": keys["region_name"],
             "AWS_DEFAULT_REGION": keys["region_name"],
@@ -203,7 +203,7 @@ class LocalAgentCore:
         """Wait until it can be called. Any number of threads may wait.
 
         Args:
-            timeout_s: For how long at most; None is its start timeout and 30 s.
+            timeout_s: The longest wait; None is its start timeout plus 30 s.
 
         Raises:
             ConfigurationError: If an app can't be hosted, or the port is taken.

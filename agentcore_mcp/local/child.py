@@ -15,17 +15,17 @@ from agentcore_mcp.errors import ConfigurationError, ConnectError
 if TYPE_CHECKING:
     from agentcore_mcp.local.settings import LocalSettings
 
-# It ends its sessions within 2 s; past this it is stuck, and killed.
+# The child ends its sessions within 2 s; after this limit it counts as stuck, and is killed.
 STOP_TIMEOUT_S = 5.0
 
 
 class Child:
-    """A process that gets its settings on standard input, and says in a line on standard output what came of them.
+    """A process that reads its settings from standard input, and prints its outcome as a line on standard output.
 
-    If this process dies in whatever way, the child notices that its standard input ends, and goes too.
+    However this process dies, the child sees its standard input end, and exits too.
 
     Args:
-        stderr: Where its standard error goes: None is ours.
+        stderr: Its standard error; None is this process's.
     """
 
     def __init__(self, stderr: IO[bytes] | int | None) -> None:
@@ -42,13 +42,13 @@ class Child:
     def start(self, settings: LocalSettings) -> None:
         """Start it and return at once."""
         self.announced = {}
-        # -P: the folder we happen to be in is no place to import our own modules from.
+        # -P: don't import modules from the current folder.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "agentcore_mcp.local"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            # A Ctrl-C in our terminal is for us; we stop the child when we are done.
+            # Ctrl-C in our terminal must reach only this process, which then stops the child.
             start_new_session=True,
         )
         assert self._process.stdin is not None  # noqa: S101  it is a pipe
@@ -56,7 +56,7 @@ class Child:
         self._process.stdin.flush()
 
     def wait_ready(self, timeout_s: float) -> None:
-        """Wait until it has ``announced`` itself. Any number of threads may wait.
+        """Wait until it is ready and ``announced`` is set. Any number of threads may wait.
 
         Raises:
             ConfigurationError: If its settings can't work.
@@ -81,7 +81,7 @@ class Child:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        # A thread in `wait_ready` reads the end of it now, and releases the lock.
+        # A thread in `wait_ready` reads the end of the output now, and releases the lock.
         with self._reading:
             process.stdout.close()
 
@@ -93,7 +93,7 @@ class Child:
             selector.register(process.stdout, selectors.EVENT_READ)
             if not selector.select(timeout_s):
                 raise ConnectError("the local AgentCore was not ready in time")
-        # It comes at once, or the end does.
+        # The rest of the line, or the end of the output, follows at once.
         line = process.stdout.readline()
         if not line:
             code = process.wait(STOP_TIMEOUT_S)

@@ -1,7 +1,7 @@
-"""The front door: the ASGI app that takes requests in, checks them, and hands them to the operations.
+"""The front door: the ASGI app that receives requests, checks them, and dispatches them to the operations.
 
-It answers only what comes from this machine and not from a web page: a page open in a browser can send requests to
-loopback addresses too, and behind this door is a shell.
+It refuses requests from web pages and for other hosts' names: a page open in a browser can send requests to loopback
+addresses too, and the operations include a shell.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ class FrontDoor:
     """The ASGI app.
 
     Args:
-        agents: What can be called.
-        sessions: Where.
-        client: What calls the agents.
-        gate: Who may call.
-        faults: What goes wrong on purpose.
-        tasks: For work that goes on when its answer has broken off.
+        agents: The hosted agents.
+        sessions: Their sessions.
+        client: The HTTP client that calls them.
+        gate: Authenticates callers.
+        faults: The faults to inject.
+        tasks: Runs work that continues after its response was cut.
     """
 
     def __init__(
@@ -110,11 +110,11 @@ class FrontDoor:
         except ClientGoneError:
             pass
         finally:
-            # An answer that is not complete has broken off now.
+            # A response that is incomplete at this point has been cut.
             exchange.note("failed")
 
     async def _spoil(self, exchange: Exchange, plan: Plan, serve: Callable[[], Awaitable[None]]) -> None:
-        """Serve with those faults that the answer is to have on the line."""
+        """Serve with the planned faults in the response."""
         over = anyio.Event()
         if plan.spoils_answer:
             exchange.wrap_send(lambda send: SpoiltSend(send, plan, over.set))
@@ -127,7 +127,7 @@ class FrontDoor:
             exchange.note("failed")
             over.set()
 
-        # The connection closes when this returns, and the work goes on after that.
+        # Returning closes the connection; the work continues after that.
         self._tasks.start_soon(work)
         await over.wait()
 
@@ -136,17 +136,17 @@ class FrontDoor:
     ) -> None:
         async with anyio.create_task_group() as tasks:
             if socket is None:
-                # An agent works on without its client; another server in the session has nobody else to answer.
+                # An agent continues without its client; a proxied request is cancelled, as no one needs its response.
                 on_leave = tasks.cancel_scope.cancel if route.operation == PROXY else lambda: None
                 tasks.start_soon(exchange.watch, on_leave)
             try:
-                # The control plane takes no tokens, and no key is let in where the runtimes take them.
+                # The control plane takes no tokens, and with an issuer no AWS keys are accepted; it is open then.
                 if route.operation not in (METADATA, *([LIST, DESCRIBE] if self._gate.issuer else [])):
                     await self._gate.check(exchange, scope)
                 plan.refuse()
                 await self._operate(exchange, route, socket, plan)
             except Refusal as refusal:
-                # Here and not outside: a task group would wrap it.
+                # Caught here, because the task group would wrap it.
                 await exchange.refuse(refusal)
             except (ClientGoneError, SocketClosedError):
                 pass
@@ -158,7 +158,7 @@ class FrontDoor:
 
     async def _operate(self, exchange: Exchange, route: Route, socket: ClientSocket | None, plan: Plan) -> None:
         if socket is not None:
-            # A presigned URL has in its query what it can have in no header.
+            # A presigned URL carries headers in its query.
             exchange.headers = headers_in(route.query) | exchange.headers
         if route.operation == PROXY:
             if (found := self._sessions.at_endpoint(route.runtime)) is None:
@@ -198,7 +198,7 @@ class FrontDoor:
                 await invoke(exchange, session, self._client)
 
     async def _protected_resource(self, exchange: Exchange, hosted: HostedAgent, route: Route) -> None:
-        """Answer as RFC 9728 says, so that a client without a token finds the issuer."""
+        """Return the protected-resource metadata (RFC 9728) that leads a client without a token to the issuer."""
         if self._gate.issuer is None:
             raise Refusal("ResourceNotFoundException", f"The agent '{route.runtime}' takes no tokens")
         target = target_of(hosted.arn, INVOKE, {"qualifier": route.query.get("qualifier") or None})
@@ -211,11 +211,11 @@ def _check_head(headers: dict[str, str], path: str) -> None:
         host = urlsplit(f"//{headers.get('host', '')}").hostname
     except ValueError:
         host = None
-    # A page that a session serves is under this origin, and may call the session's own server.
+    # Pages served by a session have this origin, and may call the session's own server.
     own = f"http://{headers.get('host')}" if path.startswith(ENDPOINTS) else None
     if not is_loopback(host or "") or headers.get("origin", own) != own:
         raise Refusal("AccessDeniedException", "The local AgentCore does not answer web pages or other hosts' names")
     if "content-length" in headers and "transfer-encoding" in headers:
-        # A proxy in between may have seen another end of the request (RFC 9112, 6.3).
+        # A proxy in between may disagree about where the request ends (RFC 9112, 6.3).
         message = "the request has both Content-Length and Transfer-Encoding"
         raise Refusal("ValidationException", message, reason=CANNOT_PARSE)

@@ -1,7 +1,7 @@
-"""The local AgentCore as a whole: one listening socket, one front door, an orderly end.
+"""The local AgentCore as a whole: one listening socket, one front door, an orderly shutdown.
 
-Runs in a process of its own (``agentcore-mcp local``, or a child of `LocalAgentCore`), never inside the MCP server: it
-runs shell commands, and it owns the process's signals.
+It has its own process (``agentcore-mcp local``, or a child of `LocalAgentCore`), and never runs inside the MCP server,
+because it runs shell commands and handles the process's signals.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 # Connections that wait while the event loop is busy.
 _BACKLOG = 512
 _END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # type: ignore[attr-defined, unused-ignore]
-# Longer than a client is likely to keep a connection for its next request: a connection that closes just as the
-# request goes out on it leaves the client in doubt whether the request was read.
+# Longer than clients are likely to keep a connection alive: if it closes just as a client sends the next request,
+# the client can't know whether the request was read.
 _KEEP_ALIVE_S = 75
-# For answers to clients that do not read: by then their sessions have ended and everyone else is done.
+# For responses to clients that do not read: by then, their sessions have ended and all other responses are done.
 _CLOSE_TIMEOUT_S = 1
-# What uvicorn says when an answer breaks off on purpose, because its session has ended, or a WebSocket is refused.
+# What uvicorn logs when a response is cut on purpose, because its session has ended, or a WebSocket is refused.
 _NO_NEWS = (
     "ASGI callable returned without completing response.",
     "ASGI callable returned without completing handshake.",
@@ -52,9 +52,9 @@ def serve(settings: LocalSettings, *, announce: Callable[[str], None], until_std
     """Run a local AgentCore until SIGTERM, SIGINT or SIGHUP.
 
     Args:
-        settings: What it is to be.
-        announce: Called with the endpoint's URL once each app has been started once, and requests are answered.
-        until_stdin_closes: End also when standard input ends, so when the process that holds it has gone.
+        settings: Its settings.
+        announce: Called with the endpoint's URL once each app has been tried, and requests are answered.
+        until_stdin_closes: Also end when standard input ends, that is, when the parent process is gone.
 
     Raises:
         ConfigurationError: If the port is taken, or an app can't be hosted; a sentence for each.
@@ -116,7 +116,7 @@ def _config(door: FrontDoor) -> uvicorn.Config:
         ws="websockets-sansio",
         ws_max_size=MESSAGE_MAX_BYTES,
         ws_per_message_deflate=False,
-        # A client that reads slowly answers pings slowly, and is not gone.
+        # A client that reads slowly answers pings late, but is still connected.
         ws_ping_interval=None,
         log_config=None,
         log_level="error",
@@ -130,7 +130,7 @@ def _config(door: FrontDoor) -> uvicorn.Config:
 def _signal_at_end_of_stdin() -> None:
     """Turn the end of standard input into SIGTERM.
 
-    In a thread: it works for whatever standard input is, where an event loop takes pipes but not files.
+    In a thread, because that works for any standard input, while an event loop supports pipes but not files.
     """
 
     def wait() -> None:

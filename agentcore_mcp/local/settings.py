@@ -1,6 +1,6 @@
-"""What a local AgentCore is to be, as the command line and `LocalAgentCore` say it alike.
+"""The settings of a local AgentCore, shared by the command line and `LocalAgentCore`.
 
-Several agents are named by a TOML file, one table for each::
+A TOML file names several agents, with a table for each::
 
     [orders]
     app = "orders.agent:app"
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.sandbox.limits import Limits
     from agentcore_mcp.local.sandbox.targets import Target
 
-    # What a file of agents has in it, or its path.
+    # The content of a TOML file with agents, or its path.
     Agents = Mapping[str, Mapping[str, Any]] | str | os.PathLike[str]
 
 _DEFAULT_NAME: Final = "local_agent"
@@ -46,7 +46,7 @@ _KEYS: Final = (*_KINDS, "protocol", _PORTS)
 
 @dataclass(frozen=True, slots=True)
 class LocalSettings:
-    """What to host, for whom, for how long, what goes wrong, and where."""
+    """The hosted agents, their callers' authentication, the limits of sessions, the faults, and the port."""
 
     agents: tuple[HostedAgent, ...]
     auth: AuthSettings
@@ -55,14 +55,14 @@ class LocalSettings:
     port: int
 
     def announcement(self, endpoint_url: str) -> dict[str, Any]:
-        """Return what a caller has to know, once it listens."""
+        """Return the facts that callers need, once it listens."""
         arns = {agent.name: str(agent.arn) for agent in self.agents}
         announced = {"endpoint_url": endpoint_url, "agent_runtime_arn": next(iter(arns.values())), "agents": arns}
         return {**announced, **self.auth.announcement(endpoint_url)}
 
 
 def need_posix(platform: str = sys.platform) -> None:
-    """Check that sessions can run here: they are made of process groups, pipes and terminals as POSIX has them.
+    """Check that sessions can run here: they need POSIX process groups, pipes and terminals.
 
     Raises:
         ConfigurationError: On Windows.
@@ -78,11 +78,11 @@ def hosted_agents(
 
     Args:
         agents: Several agents. The apps of a file are imported from its folder, others from the current one.
-        allowed_headers: Which headers they get to see, besides custom ones.
+        allowed_headers: The request headers that reach them, besides custom ones.
         named: Or the keys of a single agent's table.
 
     Raises:
-        ConfigurationError: If they can't be read, or are not all agents.
+        ConfigurationError: If they can't be read, or one is not valid.
     """
     single = {key: value for key, value in named.items() if value not in (None, (), [])}
     if agents is not None and single:
@@ -120,8 +120,8 @@ def _agent(name: str, table: Any, folder: Path) -> HostedAgent:
     if protocol not in (None, *SAMPLE_APPS):
         raise ConfigurationError(f"agent {name!r}: protocol: {protocol!r} is not one of {', '.join(SAMPLE_APPS)}")
     if protocol and not members:
-        # From no folder: the MCP server's current folder is whatever project is open, and the sample agent must not
-        # import anything from there.
+        # Without a folder: the MCP server's current folder may be any open project, and the sample agent must not
+        # import anything from it.
         target: Target = AgentApp(SAMPLE_APPS[protocol], None)
     else:
         target = _target(name, list(members.items()), folder)

@@ -1,1 +1,1 @@
-"""Who may call the local AgentCore: SigV4 signatures, bearer tokens, and the issuer of its test tokens."""
+"""Authentication of the local AgentCore's callers: SigV4 signatures, bearer tokens, and the issuer of test tokens."""

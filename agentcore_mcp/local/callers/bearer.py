@@ -1,8 +1,8 @@
 """Bearer tokens as a runtime with OAuth checks them: parsed, signed by the issuer, not about to expire, right client.
 
-Answers are those of the service that public issues quote: no token and refused claims are 401 with a challenge and a
-JSON-RPC body, a token that can't be parsed is 403. No public issue quotes the answer to a wrong signature; that text is
-ours.
+Error responses are the service's, as quoted in public issues: a missing token and refused claims are 401 with a
+challenge and a JSON-RPC body, a token that can't be parsed is 403. No public issue quotes the response to a wrong
+signature; that text is ours.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from agentcore_mcp.wire.operations import HARNESS, METADATA
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# A browser can set no headers on a WebSocket; it brings its token as a subprotocol, in base64url without padding.
+# A browser can't set headers on a WebSocket; it sends its token as a subprotocol, in base64url without padding.
 _SUBPROTOCOL: Final = "base64UrlBearerAuthorization."
 
 
 class TokenAuthorizer:
-    """Lets in the tokens that an issuer has issued to one client.
+    """Accepts the tokens that an issuer has issued to one client.
 
     Args:
         issuer: The issuer.
-        now: Tells the time, Unix seconds.
+        now: Returns the time in Unix seconds.
     """
 
     def __init__(self, issuer: Issuer, *, now: Callable[[], float] = time.time) -> None:
@@ -43,7 +43,7 @@ class TokenAuthorizer:
         self._now = now
 
     def check(self, request: Incoming) -> None:
-        """Return if the request has a token that is good.
+        """Return if the request has a valid token.
 
         Raises:
             Refusal: If it has not.
@@ -68,7 +68,7 @@ class TokenAuthorizer:
         import jwt
 
         try:
-            # The signature alone: the claims are checked above, in the service's order and with its words.
+            # Only the signature: the claims are checked above, in the service's order and with its error messages.
             claims: dict[str, Any] = json.loads(jwt.PyJWS().decode(token, self._issuer.public_key, [ALGORITHM]))
         except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
             raise _refused(request, "Token signature verification failed") from None

@@ -1,6 +1,6 @@
-"""A request as it comes in, and what it says about its signature: in ``Authorization``, or in a presigned URL's query.
+"""An incoming request, and its claimed signature from the ``Authorization`` header or a presigned URL's query.
 
-Only read here: whether it is true, `sigv4` finds out.
+Only parsed here; `sigv4` verifies it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PARAMETER = re.compile(r"([A-Za-z-]+)=([^,\s]*)")
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A request as it is on the line.
+    """A request as received.
 
     Attributes:
         method: ``GET`` for a WebSocket.
@@ -45,11 +45,11 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a request says about its signature, wherever it says it.
+    """The signature of a request and its parameters, from the header or the query.
 
     Attributes:
         scope: Day, region, service and terminator.
-        query: The query that is signed, in the one form that it is signed in.
+        query: The signed query, in its canonical form.
     """
 
     access_key_id: str
@@ -62,15 +62,15 @@ class Claim:
 
     @property
     def timestamp(self) -> str:
-        """Return the time as it is signed."""
+        """Return the time in its signed form."""
         return self.time.strftime(TIME_FORMAT)
 
 
 def read_claim(request: Incoming) -> Claim:
-    """Read what a request says about its signature.
+    """Read the signature of a request and its parameters.
 
     Raises:
-        Refusal: If it says nothing, or not enough.
+        Refusal: If the signature or a parameter is missing or malformed.
     """
     authorization = request.headers.get("authorization", "")
     if scheme_of(authorization) == "bearer":
@@ -78,7 +78,7 @@ def read_claim(request: Incoming) -> Claim:
     if authorization.partition(" ")[0] == ALGORITHM:
         return _header_claim(authorization, request)
     if authorization:
-        # Without the value, which may be a token that was sent in the wrong form.
+        # The value is not quoted, as it may be a token sent in the wrong form.
         raise _incomplete(f"Unsupported AWS 'algorithm': the Authorization header must begin with {ALGORITHM}")
     if "X-Amz-Algorithm" in dict(parse_qsl(request.query, keep_blank_values=True)):
         return _query_claim(request)
@@ -86,7 +86,7 @@ def read_claim(request: Incoming) -> Claim:
 
 
 def method_mismatch() -> Refusal:
-    """Refuse a bearer token where a signature is expected, and the reverse. The words are the service's."""
+    """Refuse a bearer token where a signature is expected, or the reverse. The message is the service's."""
     return Refusal(
         "AccessDeniedException",
         "Authorization method mismatch. The agent is configured for a different authorization method than what was "
@@ -136,7 +136,7 @@ def _query_claim(request: Incoming) -> Claim:
 def _claim_of(
     parameters: Mapping[str, str], time: datetime, valid_for: timedelta, query: list[tuple[str, str]]
 ) -> Claim:
-    # From the right: nothing says that an access key id has no slash.
+    # Split from the right, as an access key id may contain a slash.
     credential = parameters["Credential"].rsplit("/", 4)
     if len(credential) != 5:
         raise _incomplete(
@@ -150,7 +150,7 @@ def _claim_of(
         parameters["Signature"],
         time,
         valid_for,
-        # However the client wrote it, it is signed in one form.
+        # Signed in canonical form, however the client encoded it.
         urlencode(query, quote_via=quote, safe="-_.~"),
     )
 

@@ -24,11 +24,11 @@ AuthMode = Literal["none", "sigv4", "jwt"]
 
 @dataclass(frozen=True, slots=True)
 class AuthSettings:
-    """What callers have to prove.
+    """How callers authenticate.
 
     Attributes:
-        mode: Nothing, a signature, or a token.
-        keys: What signatures are made with.
+        mode: Not at all, with a signature, or with a token.
+        keys: The key pair for signatures.
     """
 
     mode: AuthMode = "none"
@@ -36,7 +36,7 @@ class AuthSettings:
 
     @classmethod
     def of(cls, mode: AuthMode, access_key_id: str | None, secret_access_key: str | None) -> AuthSettings:
-        """Make them of what a user may leave out.
+        """Make the settings, with defaults for omitted keys.
 
         Raises:
             ConfigurationError: If the mode is unknown, half a key pair is given, or a key pair without ``sigv4``.
@@ -54,7 +54,7 @@ class AuthSettings:
         return cls(mode, sigv4.KeyPair(access_key_id, secret_access_key))
 
     def announcement(self, endpoint_url: str) -> Mapping[str, Mapping[str, str]]:
-        """Return what a caller has to know to be let in, if there is anything to know."""
+        """Return what a caller needs to authenticate, if anything."""
         match self.mode:
             case "sigv4":
                 keys = {"access_key_id": self.keys.access_key_id, "secret_access_key": self.keys.secret_access_key}
@@ -68,10 +68,10 @@ class AuthSettings:
 
 
 class Gate:
-    """Lets requests in, or refuses them.
+    """Admits requests, or refuses them.
 
     Attributes:
-        issuer: Where tokens come from, if they are what is asked for.
+        issuer: The issuer of tokens, if callers authenticate with them.
     """
 
     def __init__(self, settings: AuthSettings, endpoint_url: str) -> None:
@@ -84,14 +84,14 @@ class Gate:
             self._authorizer = TokenAuthorizer(self.issuer)
 
     async def check(self, exchange: Exchange, scope: Scope) -> None:
-        """Return if the request may come in. Its body can still be read afterwards.
+        """Return if the request is authorized. Its body can still be read afterwards.
 
         Args:
             exchange: The request.
-            scope: The same as ASGI has it, for HTTP or a WebSocket.
+            scope: Its ASGI scope, for HTTP or a WebSocket.
 
         Raises:
-            Refusal: If it may not.
+            Refusal: If it is not.
             ClientGoneError: If the client leaves before it has sent its whole request.
         """
         if self._authorizer is None:

@@ -1,8 +1,8 @@
-"""A small OAuth authorization server: it issues the tokens that `bearer.TokenAuthorizer` lets in.
+"""A small OAuth authorization server, which issues the tokens that `bearer.TokenAuthorizer` accepts.
 
-Stands where Cognito or another provider stands for a real runtime: an OpenID discovery document, a key set, and a
-token endpoint for the client-credentials grant. Its key lives as long as the process. It has two clients, and only one
-of them is allowed to call the runtimes, so that the refusal of the other can be seen too.
+It stands in for Cognito or another provider: an OpenID discovery document, a key set, and a token endpoint for the
+client-credentials grant. Its key lives as long as the process. It has two clients, of which only one may call the
+runtimes, so that tests can see the other refused.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 PATH: Final = "/_local/oauth"
 ALGORITHM: Final = "RS256"
-# Good for nothing but a local AgentCore, and they say so.
+# Useful only for a local AgentCore, as their names say.
 CLIENT_ID: Final = "local-client"
-# One that the provider knows and the runtimes do not allow.
+# A client that the provider knows and the runtimes refuse.
 OTHER_CLIENT_ID: Final = "local-other-client"
 CLIENT_SECRET: Final = "not-a-real-secret"  # noqa: S105  as it says
 # Cognito's default.
@@ -40,8 +40,8 @@ class Issuer:
     """The authorization server.
 
     Attributes:
-        url: Its issuer identifier, also the beginning of its addresses.
-        public_key: What its tokens are verified with.
+        url: Its issuer identifier, also the prefix of its URLs.
+        public_key: The key that verifies its tokens.
         authorizer: A runtime's ``authorizerConfiguration`` for it.
     """
 
@@ -57,10 +57,10 @@ class Issuer:
         self._key_id = str(uuid.uuid4())
 
     async def answer(self, exchange: Exchange, method: str, path: str) -> None:
-        """Answer a request to one of its addresses.
+        """Answer a request to one of its URLs.
 
         Raises:
-            Refusal: If there is no such address, or the form is too long.
+            Refusal: If there is no such URL, or the form is too long.
             ClientGoneError: If the client leaves before it has sent its whole form.
         """
         match method, path.removeprefix(PATH):
@@ -113,8 +113,8 @@ class Issuer:
     async def _token(self, exchange: Exchange) -> None:
         """Answer RFC 6749's client-credentials grant.
 
-        ``lifetime_s`` and ``subject`` are our own additions to the form: how else would a test come by a token that has
-        expired, or by one of a user.
+        ``lifetime_s`` and ``subject`` are our own additions to the form, so that a test can get an expired token, or a
+        user's.
         """
         body = await exchange.read(_FORM_MAX_BYTES, field="body")
         form = dict(parse_qsl(body.decode("latin-1"), keep_blank_values=True))
@@ -125,7 +125,7 @@ class Issuer:
         if client_id not in {CLIENT_ID, OTHER_CLIENT_ID} or not hmac.compare_digest(
             secret.encode(), CLIENT_SECRET.encode()
         ):
-            # The challenge is for a client that has tried Basic, and nothing to one that has not.
+            # The challenge matters only to clients that tried Basic; others ignore it.
             await exchange.answer_json(401, {"error": "invalid_client"}, [("www-authenticate", "Basic")])
             return
         if form.get("grant_type") != "client_credentials":
@@ -147,7 +147,7 @@ class Issuer:
 
 
 def _basic(authorization: str) -> tuple[str, str] | None:
-    """Read client id and secret, each form-encoded, out of HTTP Basic."""
+    """Parse form-encoded client id and secret from HTTP Basic."""
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
         return None

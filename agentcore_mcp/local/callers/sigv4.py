@@ -1,8 +1,8 @@
-"""SigV4 as AWS checks it: who signed, for which day, region and service, when, and whether every signed byte is there.
+"""SigV4 as AWS checks it: the key, the credential scope, the time, and the signature itself.
 
-The signature is computed with botocore's own signer, so what it accepts is what botocore makes, in a header or in the
-query of a presigned URL. The rules around it are from the IAM user guide ("Troubleshoot signed requests"), the words
-and statuses from answers of AWS services quoted in public issues.
+botocore's own signer computes the signature, so this accepts the signatures that botocore makes, in a header or in the
+query of a presigned URL. The rules around it are from the IAM user guide ("Troubleshoot signed requests"), messages
+and statuses from responses of AWS services quoted in public issues.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ _INVALID_TOKEN: Final = "The security token included in the request is invalid."
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """The one key pair that is let in."""
+    """The one accepted key pair."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
 
 
-# Good for nothing but a local AgentCore, and it says so.
+# Useful only for a local AgentCore, as its text says.
 LOCAL_KEYS: Final = KeyPair("AKIALOCALAGENTCORE00", "not+a+real+secret/local/agentcore/only00")
 
 
 class SignatureAuthorizer:
-    """Lets in what is signed with one key pair for one region.
+    """Accepts requests signed with one key pair for one region.
 
     Args:
         keys: The key pair.
         region: The region of the runtimes.
-        now: Tells the time, in UTC.
+        now: Returns the time in UTC.
     """
 
     def __init__(self, keys: KeyPair, region: str, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -63,7 +63,7 @@ class SignatureAuthorizer:
         self._signer = SigV4Auth(ReadOnlyCredentials(keys.access_key_id, keys.secret_access_key, None), SERVICE, region)
 
     def check(self, request: Incoming) -> None:
-        """Return if the request is signed as it has to be.
+        """Return if the request has a valid signature.
 
         Raises:
             Refusal: If it is not.
@@ -110,7 +110,7 @@ class SignatureAuthorizer:
             )
 
     def _signature(self, claim: Claim, request: Incoming, host: str) -> str:
-        """Compute the signature over those headers that the client says it has signed, whichever they are."""
+        """Compute the signature over the headers in the client's SignedHeaders."""
         from botocore.awsrequest import AWSRequest
         from botocore.compat import HTTPHeaders
         from botocore.utils import normalize_url_path
@@ -118,12 +118,12 @@ class SignatureAuthorizer:
         signed = HTTPHeaders()
         for name in claim.signed_headers:
             value = host if name == "host" else request.headers.get(name, "")
-            # Read byte by byte, and signed as the text that the client meant.
+            # Received as latin-1; the client signed it as UTF-8.
             signed[name] = value.encode("latin-1").decode("utf-8", "replace")
         target = AWSRequest(request.method, f"http://localhost{request.path}?{claim.query}")
         target.context["timestamp"] = claim.timestamp
-        # Not the signer's own `canonical_request`: that decides itself which headers count, and leaves out some
-        # (user agent, trace headers) that another SDK may have signed.
+        # Not the signer's own `canonical_request`, which skips some headers (user agent, trace headers) that another
+        # SDK may have signed.
         canonical = [
             request.method,
             quote(normalize_url_path(request.path), safe="/~"),
@@ -137,7 +137,7 @@ class SignatureAuthorizer:
 
 
 def _check_coverage(claim: Claim, headers: Mapping[str, str]) -> None:
-    """Check that those headers are signed that AWS wants signed: the host, and each of its own."""
+    """Check that SignedHeaders has the headers that AWS requires: the host, and each ``x-amz-*``."""
     if "host" not in claim.signed_headers:
         raise invalid_signature("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     for name in headers:
@@ -146,7 +146,7 @@ def _check_coverage(claim: Claim, headers: Mapping[str, str]) -> None:
 
 
 def _hosts(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what may have been signed as the host: the published SDK presigns it without its port; AWS's has none."""
+    """Return the hosts that may be signed: the published SDK presigns without the port, as AWS's URLs have none."""
     host = headers.get("host", "")
     return (host,) if "authorization" in headers else (host, host.partition(":")[0])
 

@@ -1,1 +1,1 @@
-"""The line of the local AgentCore: requests and their answers over HTTP, its refusals, faults and journal."""
+"""The local AgentCore's HTTP layer: requests and responses, error responses, faults and the journal."""

@@ -1,7 +1,7 @@
-"""One request and its answer: the ASGI connection as the operations see it.
+"""One request and its response: the ASGI connection as the operations see it.
 
-The work for a request goes on when its client leaves, as in the real service: writing then does nothing, and the
-journal notes that the client has gone.
+Work for a request continues after its client disconnects, as in the real service: writes then do nothing, and the
+journal records the disconnect.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SWITCHING_PROTOCOLS = 101
 
 
 class ClientGoneError(Exception):
-    """The client left before it had sent its whole request, so there is nothing to do."""
+    """The client disconnected before it had sent its whole request, so there is nothing to do."""
 
 
 class Exchange:
@@ -60,14 +60,14 @@ class Exchange:
             self.entry.agent, self.entry.session_id = agent, session_id
 
     def answer_with(self, name: str, value: str) -> None:
-        """Let the answer have a header."""
+        """Add a header to the response."""
         self._own_fields.append((name, value))
 
     async def body(self, max_bytes: int, *, field: str) -> AsyncIterator[bytes]:
         """Read the request's body piece by piece.
 
         Raises:
-            Refusal: If it has more than ``max_bytes``; ``field`` names it then.
+            Refusal: If it has more than ``max_bytes``; the message calls it ``field``.
             ClientGoneError: If the client leaves before its end.
         """
         too_long = invalid_fields((field, f"Member must have length less than or equal to {max_bytes}"))
@@ -94,31 +94,31 @@ class Exchange:
         return b"".join([piece async for piece in self.body(max_bytes, field=field)])
 
     async def hold(self, max_bytes: int, *, field: str) -> bytes:
-        """Read the whole body ahead of the operation, which can read it once more; raises what `body` raises."""
+        """Read the whole body and keep it for the operation to read again; raises what `body` raises."""
         self._held = await self.read(max_bytes, field=field)
         return self._held
 
     def replace(self, body: bytes, headers: Mapping[str, str]) -> None:
-        """Put another body in the place of the one that was held, and other headers in the place of theirs."""
+        """Replace the held body, and the headers of the given names."""
         self._held = body
         self.headers |= {**headers, "content-length": str(len(body))}
 
     async def watch(self, on_leave: Callable[[], None]) -> None:
-        """Notice when the client leaves early. Runs beside the work, until it is cancelled."""
+        """Call ``on_leave`` if the client disconnects early. Runs beside the work, until cancelled."""
         await self._body_read.wait()
         while (await self.receive())["type"] != "http.disconnect":
             pass
         on_leave()
 
     async def receive(self) -> Message:
-        """Return the next ASGI message of the client, and note in the journal if it is the last."""
+        """Return the client's next ASGI message, and record a disconnect in the journal."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self.note("client_gone")
         return message
 
     async def send(self, message: Message) -> None:
-        """Send an ASGI message to the client, with the headers that every answer carries; note it in the journal."""
+        """Send an ASGI message to the client, with the headers common to all responses; record it in the journal."""
         if "headers" in message:
             self.answered = True
             fields = [*message["headers"], *self._own_fields]
@@ -129,12 +129,12 @@ class Exchange:
             if self.entry is not None:
                 self.entry.status = message.get("status", _SWITCHING_PROTOCOLS)
         elif message["type"] == "websocket.close" or message.get("more_body") is False:
-            # Noted first: as soon as this is sent, `watch` gets the disconnect.
+            # Recorded first: `watch` gets the disconnect as soon as this is sent.
             self.note("complete")
         await self._send(message)
 
     def wrap_send(self, wrap: Callable[[Send], Send]) -> None:
-        """Put something between the answer and the line."""
+        """Wrap the ASGI ``send`` of the response."""
         self._send = wrap(self._send)
 
     async def start(self, status: int, headers: list[tuple[str, str]]) -> None:
@@ -142,11 +142,11 @@ class Exchange:
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def write(self, data: bytes) -> None:
-        """Send a piece of the body; waits while the client is slower than we are."""
+        """Send a piece of the body; waits for slow clients."""
         await self.send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def finish(self, data: bytes = b"") -> None:
-        """Send the last piece of the body. An answer that is not finished when its request is over breaks off."""
+        """Send the last piece of the body. Unless this is called, the client sees the response break off."""
         await self.send({"type": "http.response.body", "body": data, "more_body": False})
 
     async def answer_json(self, status: int, value: Any, headers: list[tuple[str, str]] | None = None) -> None:
@@ -156,7 +156,7 @@ class Exchange:
         await self.finish(body)
 
     async def refuse(self, refusal: Refusal) -> None:
-        """Send an error answer, unless an answer has begun, which breaks off then."""
+        """Send an error response, unless a response has begun; that one breaks off."""
         if self.answered:
             return
         if self.entry is not None and self.entry.operation == PROXY.name:
@@ -166,7 +166,7 @@ class Exchange:
             await self.answer_json(refusal.status, refusal.body(), refusal.headers())
 
     def note(self, state: State) -> None:
-        """Note in the journal how the answer ended, where only the first state counts, and when the work did."""
+        """Record in the journal how the response ended, where only the first state counts, and when the work ended."""
         if self.entry is None:
             return
         if self.entry.state == "open":

@@ -1,7 +1,7 @@
-"""Faults on demand: what goes wrong rarely on AgentCore, here as often as a test wants it.
+"""Fault injection: failures that are rare on AgentCore, as often as a test needs them.
 
-Asked for by a header of a single request, or by configuration for every request or every Nth one. The header is not
-one of AWS's, so it needs no signature, and it never reaches an agent.
+Requested by a header for a single request, or by configuration for every request or every Nth one. The header is not
+an AWS header, so it needs no signature, and it never reaches an agent.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 FAULT_HEADER: Final = "X-Local-Fault"
 FORMS: Final = "error=CODE, cold-start=SECONDS, cut-after=BYTES or slow=BYTES_PER_SECOND"
-# How many pieces a slow answer comes in per second: as few bytes as that takes, so that they seem to trickle.
+# The pieces per second of a slow response, small enough to look like a continuous trickle.
 _PIECES_PER_S: Final = 20
 _EVERY = re.compile(r"(every=(?P<number>[1-9][0-9]{0,8}))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to go wrong with one request.
+    """The faults of one request.
 
     Attributes:
-        error: The code of the error that it is answered with.
-        cold_start_s: How much longer its session takes to start, if this request starts it.
-        cut_after: After how many bytes of the body its answer breaks off.
-        bytes_per_s: How fast the body of its answer comes.
+        error: The error code of its response.
+        cold_start_s: The extra start time of its session, if this request starts it.
+        cut_after: The number of body bytes after which its response is cut.
+        bytes_per_s: The speed of its response body.
     """
 
     error: str | None = None
@@ -47,11 +47,11 @@ class Plan:
 
     @property
     def spoils_answer(self) -> bool:
-        """Return whether the answer is slowed down or cut on the line."""
+        """Return whether the response is slowed down or cut."""
         return self.cut_after is not None or self.bytes_per_s is not None
 
     def refuse(self) -> None:
-        """Raise the error that was asked for, if one was.
+        """Raise the requested error, if any.
 
         Raises:
             Refusal: With its code.
@@ -89,7 +89,7 @@ class Faults:
         self._standing = [(fault, itertools.count(1)) for fault in standing]
 
     def plan(self, header: str | None) -> Plan:
-        """Return what is to go wrong with the next request. What its own header asks for comes first.
+        """Return the faults of the next request; those in its own header take precedence.
 
         Raises:
             Refusal: If the header can't be read. A fault that silently does not happen would fool a test.
@@ -108,14 +108,14 @@ class Faults:
 
 
 class SpoiltSend:
-    """ASGI's ``send``, which slows an answer down and breaks it off.
+    """An ASGI ``send`` that slows a response down or cuts it.
 
-    After the break everything is discarded: the work goes on, as in the service, without a client.
+    After the cut, everything is discarded: as in the service, the work continues without a client.
 
     Args:
         send: The real one.
-        plan: What is to go wrong.
-        on_cut: Called when the answer has broken off.
+        plan: The faults.
+        on_cut: Called when the response has been cut.
     """
 
     def __init__(self, send: Send, plan: Plan, on_cut: Callable[[], None]) -> None:
@@ -126,7 +126,7 @@ class SpoiltSend:
         self._cut = False
 
     async def __call__(self, message: Message) -> None:
-        """Send a message, as it is to arrive."""
+        """Send a message with the planned faults."""
         if self._cut:
             return
         if message["type"] != "http.response.body":

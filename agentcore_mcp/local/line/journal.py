@@ -1,4 +1,4 @@
-"""The journal: what was asked of this local AgentCore lately, for tests and people to look at.
+"""The journal: the latest requests to this local AgentCore, for tests and people to inspect.
 
 It lives in memory and is bounded; it never holds a payload, only ids, states and times.
 """
@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-# Enough for the longest test to find its request, and under a megabyte.
+# Enough for the longest test to find its request, in less than a megabyte.
 ENTRIES_KEPT = 1000
 
 State = Literal["open", "complete", "client_gone", "failed"]
@@ -23,8 +23,8 @@ class RecordedRequest:
     Attributes:
         operation: As IAM names it, such as ``InvokeAgentRuntime``.
         agent: The name of the agent that it is for, or None if it was refused before that was known.
-        session_id: Of the session, the client's or a new one; None as with ``agent``.
-        status: Of the answer's head, or None before it is sent.
+        session_id: The client's session id, or a new one; None as with ``agent``.
+        status: The HTTP status of its response, or None before it is sent.
         state: ``open`` while it is worked on; ``complete`` when its whole answer was sent; ``client_gone`` from the
             moment the client closed the connection early, whether or not the work still goes on; ``failed`` when the
             answer broke off on our side.

@@ -1,4 +1,4 @@
-"""HTTP as uvicorn speaks it on h11, lenient where AWS is: an upgrade may say twice what it has to say once.
+"""uvicorn's HTTP on h11, lenient where AWS is: an upgrade request may repeat headers that must be unique.
 
 The published SDK returns ``Host``, and for ``/ws`` also ``Upgrade``, ``Connection`` and ``Sec-WebSocket-*``, among the
 headers to connect with, and AWS's examples give them to the `websockets` library, which adds its own. AWS takes such a
@@ -14,10 +14,10 @@ _ONCE = frozenset({b"host", b"upgrade", b"connection", b"sec-websocket-key", b"s
 
 
 class LenientProtocol(H11Protocol):
-    """Takes the first of each: the library's own, which it holds the answer against."""
+    """Keeps the first of each: the client library's own, against which it checks the response."""
 
     def data_received(self, data: bytes) -> None:
-        """Receive bytes. A head that comes in several pieces is left as it is; on loopback none does."""
+        """Receive bytes. A head in several pieces is left unchanged; on loopback there are none."""
         if self.conn.their_state is h11.IDLE and data.startswith(b"GET "):
             head, end, rest = data.partition(b"\r\n\r\n")
             if b"\r\nsec-websocket-key:" in head.lower():

@@ -1,7 +1,7 @@
 """Refusals: the error answers of AgentCore's front door, as the service model shapes them.
 
-Raised anywhere below the front door and turned into an answer there. Not part of the package's exception tree: no
-caller of ours ever sees one, a client does.
+Raised anywhere below the front door, which turns them into responses. Not part of the package's exception tree, as
+they reach clients only as HTTP responses.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from typing import Final
 from agentcore_mcp.wire.headers import ERROR_TYPE_HEADER
 from agentcore_mcp.wire.refusals import FIELD_VALIDATION_FAILED, STATUS_OF_CODE, STATUS_OF_COMMON_CODE
 
-# AWS has this after these codes, and a client that does not cut it off sees a code that it does not know.
+# AWS appends this to these codes; a client that doesn't strip it sees an unknown code.
 _COMMON_CODE_NAMESPACE: Final = ":http://internal.amazon.com/coral/com.amazon.coral.service/"
-# The code that runtimes with OAuth have in a JSON-RPC answer, whatever protocol the agent speaks.
+# The code in the JSON-RPC errors of runtimes with OAuth, whatever the agent's protocol.
 _JSON_RPC_CODE: Final = -32001
 
 
 class Refusal(Exception):  # noqa: N818  it is an answer, and named for what it says
-    """A request that is answered with an error.
+    """The error response to a request.
 
     Args:
         code: The error's name, one of the two tables above.
-        message: What the caller reads.
-        reason: Why it is a ValidationException.
+        message: Its message to the caller.
+        reason: The ``reason`` of a ValidationException.
         fields: Name and constraint of each field that is not valid.
-        challenge: The value of ``WWW-Authenticate``. With it the answer is that of a runtime with OAuth: 401, and
-            a JSON-RPC body.
+        challenge: The value of ``WWW-Authenticate``. With it, the response is a runtime with OAuth's: 401, and a
+            JSON-RPC body.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Refusal(Exception):  # noqa: N818  it is an answer, and named for what it 
         self.challenge = challenge
 
     def headers(self) -> list[tuple[str, str]]:
-        """Return the headers that say what kind of error it is."""
+        """Return the headers with the error's code and challenge."""
         suffix = _COMMON_CODE_NAMESPACE if self.code in STATUS_OF_COMMON_CODE else ""
         challenge = [("www-authenticate", self.challenge)] if self.challenge else []
         return [(ERROR_TYPE_HEADER, self.code + suffix), *challenge]
@@ -65,22 +65,22 @@ class Refusal(Exception):  # noqa: N818  it is an answer, and named for what it 
 
 
 def at_endpoint(refusal: Refusal) -> tuple[int, list[tuple[str, str]]]:
-    """Return status and headers of a refusal at a session's endpoint, which has its code in a header and no body.
+    """Return status and headers of an error response of a session's endpoint: its code is in a header, without a body.
 
-    Codes and statuses are those of AWS's developer guide ("Connect to runtime sessions through a session endpoint");
-    which header it is that guide leaves open.
+    Codes and statuses are those of AWS's developer guide ("Connect to runtime sessions through a session endpoint"),
+    which doesn't name the header.
     """
     code = {401: "AuthenticationRequired", 403: "AccessDenied"}.get(refusal.status, refusal.code)
     return refusal.status, [(ERROR_TYPE_HEADER, code), ("content-length", "0")]
 
 
 def invalid_fields(*fields: tuple[str, str]) -> Refusal:
-    """Refuse a request because fields of it, each named with the constraint, break the model."""
+    """Refuse a request for invalid fields, each given with the violated constraint."""
     found = f"{len(fields)} validation error{'s' if len(fields) > 1 else ''} detected"
     values = "; ".join(f"Value at '{name}' failed to satisfy constraint: {constraint}" for name, constraint in fields)
     return Refusal("ValidationException", f"{found}: {values}", reason=FIELD_VALIDATION_FAILED, fields=fields)
 
 
 def session_starting(session_id: str) -> Refusal:
-    """Refuse a request because its session is starting for another one."""
+    """Refuse a request because its session is still starting for another request."""
     return Refusal("RetryableConflictException", f"Session {session_id} is starting; retry the request")

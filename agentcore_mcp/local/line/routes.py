@@ -1,7 +1,7 @@
-"""Routes: which operation on which runtime a request line asks for.
+"""Routes: the operation and runtime that a request line names.
 
-The ARN is one percent-encoded segment of the path, so the raw path is what is read: decoded, its slash would be one
-more separator.
+The ARN is one percent-encoded segment of the path, so the raw path is parsed: in the decoded one, the ARN's slash would
+be another separator.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 WEBSOCKET: Final = "WEBSOCKET"
-# Where the endpoints of sessions are, each below its session's own name.
+# The prefix of session endpoints, followed by the session's endpoint name.
 ENDPOINTS: Final = "/_local/endpoints/"
 _UPGRADES: Final = (SOCKET, SHELL)
 _OPERATIONS: Final = {
     (WEBSOCKET if operation in _UPGRADES else operation.method, operation.path): operation
     for operation in (INVOKE, COMMAND, STOP, CARD, METADATA, LIST, DESCRIBE, *_UPGRADES)
 }
-# Those that are open to a harness under its ARN.
+# The operations that accept a harness's ARN.
 _OF_HARNESSES: Final = (HARNESS, COMMAND, STOP, METADATA)
 
 
@@ -52,7 +52,7 @@ class Route:
     query: dict[str, str]
 
     def find(self, arns: Iterable[RuntimeArn]) -> RuntimeArn:
-        """Return the ARN of this runtime, of those that are hosted.
+        """Return the ARN of this runtime among the hosted ones.
 
         Raises:
             Refusal: If the runtime or its endpoint does not exist here, or can't be read.
@@ -68,7 +68,7 @@ class Route:
                 raise invalid_fields((member, f"{self.operation.name} does not take the ARN of {what}"))
             found = next((known for known in arns if known == arn), None)
         else:
-            # The bare id names its account beside it.
+            # A bare id comes with its account in the query.
             account = self.query.get("accountId", "")
             if not self.operation.by_id or not ACCOUNT_ID.fullmatch(account):
                 raise invalid_fields((member, "an agent id needs the query parameter accountId (12 digits)"))

@@ -1,6 +1,6 @@
-"""A client's WebSocket, as the operations that take one see it.
+"""A client's WebSocket, as the operations on WebSockets see it.
 
-Until it is accepted, its exchange can still refuse it, with an HTTP answer like any other.
+Until it is accepted, its exchange can still refuse it with an ordinary HTTP response.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.local.line.exchange import Exchange
 
-# A browser can't set headers; it sends its token as a subprotocol, and the answer selects this one.
+# A browser can't set headers; it sends its token as a subprotocol, and the response selects this one.
 BEARER_SUBPROTOCOL = "base64UrlBearerAuthorization"
 # RFC 6455, 7.4.1, and 4000 as AWS documents it for shells.
 NORMAL_CLOSURE = 1000
@@ -23,7 +23,7 @@ UNSUPPORTED_DATA = 1003
 MESSAGE_TOO_BIG = 1009
 INTERNAL_ERROR = 1011
 REPLACED = 4000
-# These say why there was no code, and are never sent (RFC 6455, 7.4.1).
+# These stand for a missing code, and are never sent (RFC 6455, 7.4.1).
 NO_CODE = 1005
 _ABNORMAL_CLOSURE = 1006
 # A close frame holds 125 bytes, two of them the code.
@@ -32,7 +32,7 @@ _CLOSE_TIMEOUT_S = 1.0
 
 
 class SocketClosedError(Exception):
-    """The client has closed its WebSocket, or it broke; ``code`` says which."""
+    """The client has closed its WebSocket, or the connection broke; ``code`` says which."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"closed with {code}")
@@ -41,11 +41,11 @@ class SocketClosedError(Exception):
 
 
 class ClientSocket:
-    """A WebSocket to receive from and send to; each waits while the other side is slower than we are."""
+    """A WebSocket to receive from and send to; both wait for a slow client."""
 
     def __init__(self, exchange: Exchange, subprotocols: list[str]) -> None:
         self.exchange = exchange
-        # Without the token, which is for the front door alone.
+        # Without the token, which only the front door reads.
         self.subprotocols = [name for name in subprotocols if not name.startswith(BEARER_SUBPROTOCOL)]
         self._brought_token = BEARER_SUBPROTOCOL in subprotocols
         self._open = False
@@ -69,7 +69,7 @@ class ClientSocket:
         """
         message = await self.exchange.receive()
         if message["type"] == "websocket.disconnect":
-            # uvicorn has a reason, maybe an empty one, only with a close frame; without a frame it makes up a code.
+            # uvicorn sets a reason, possibly empty, only after a close frame; without a frame it invents a code.
             raise self._closed(message["code"] if "reason" in message else _ABNORMAL_CLOSURE, message.get("reason"))
         text: str | None = message.get("text")
         return message["bytes"] if text is None else text
@@ -87,7 +87,7 @@ class ClientSocket:
         if self._open:
             self._open = False
             short = reason.encode()[:_REASON_MAX_BYTES].decode(errors="ignore")
-            # A client that does not read is not waited for; its connection is closed when the request is over.
+            # Don't wait longer for a client that doesn't read; its connection closes at the end of the request.
             with anyio.move_on_after(_CLOSE_TIMEOUT_S):
                 await self.exchange.send({"type": "websocket.close", "code": code, "reason": short})
 
@@ -104,7 +104,7 @@ class ClientSocket:
 
 
 def refusing(send: Send) -> Send:
-    """Let an HTTP answer be sent where a WebSocket was asked for: ASGI's extension ``websocket.http.response``."""
+    """Allow an HTTP response to a WebSocket handshake, with ASGI's extension ``websocket.http.response``."""
 
     async def send_refusal(message: Message) -> None:
         kind: str = message["type"]

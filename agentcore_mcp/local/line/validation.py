@@ -1,6 +1,6 @@
-"""Validation: the members of a request that travel in its headers and its query, against the service model.
+"""Validation of a request's headers and query against the service model.
 
-What a body holds is checked by its operation.
+Each operation validates its own body.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def headers_in(query: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers of a client that can set none, and has written the session's and its own into its URL.
+    """Return the headers in a URL's query, for clients that can't set session or custom headers on a WebSocket.
 
     Raises:
-        Refusal: If one holds what no header can.
+        Refusal: If a value is not valid in a header.
     """
     own = (SESSION_HEADER.lower(), CUSTOM_HEADER_PREFIX.lower())
     headers = {name.lower(): value for name, value in query.items() if name.lower().startswith(own)}
@@ -41,7 +41,7 @@ def check_members(operation: Operation, headers: Mapping[str, str], query: Mappi
     """Check everything about a request that is neither its runtime nor its body.
 
     Raises:
-        Refusal: If a member is missing, too short, too long or malformed; it names all of them.
+        Refusal: If members are missing, too short, too long or malformed; it names all of them.
     """
     fields = []
     for member in operation.members:

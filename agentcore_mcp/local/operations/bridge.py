@@ -1,6 +1,6 @@
-"""InvokeAgentRuntimeWithWebSocketStream: the client's WebSocket joined to the agent's own at ``/ws``.
+"""InvokeAgentRuntimeWithWebSocketStream: bridges the client's WebSocket to the agent's own at ``/ws``.
 
-Messages pass as they are, text as text and bytes as bytes, each direction as fast as its reader; so do close codes.
+Messages and close codes pass unchanged, text as text and bytes as bytes, with backpressure in each direction.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.local.sandbox.session import Session
 
-# As large as uvicorn takes them from the client. The service's limit is lower, and for frames.
+# uvicorn's limit for messages from the client. The service's limit is lower, and applies to frames.
 MESSAGE_MAX_BYTES = 16 * 1024 * 1024
-# Read ahead of what is sent on; of messages that large, memory should not hold many.
+# Messages read ahead; few, as each may be that large.
 _QUEUED_MESSAGES = 4
-# A goodbye that the agent does not return is not waited for any longer.
+# The longest wait for the agent's close frame.
 _CLOSE_TIMEOUT_S = 2.0
 
 
 async def bridge(socket: ClientSocket, session: Session) -> None:
-    """Join a client's WebSocket to the agent's; raises as ``join``, and a Refusal if the agent can't be started."""
+    """Bridge a client's WebSocket to the agent's; raises as ``join``, and a Refusal if the agent can't be started."""
     headers = to_agent(socket.exchange.headers, session, socket.exchange.request_id)
     agent = await session.agent()
     await join(socket, session, f"{agent.base_url}/ws", headers)
 
 
 async def join(socket: ClientSocket, session: Session, url: str, headers: Mapping[str, str]) -> None:
-    """Join a client's WebSocket to one at a URL, ``http://…``, until either is closed, or the session ends.
+    """Bridge a client's WebSocket to one at a URL, ``http://…``, until either is closed, or the session ends.
 
     Raises:
-        Refusal: If that is not accepted. The client's is not accepted before.
+        Refusal: If the upstream handshake fails. The client's is only completed after it.
         SocketClosedError: If the client leaves before that.
     """
     try:
@@ -61,7 +61,7 @@ async def join(socket: ClientSocket, session: Session, url: str, headers: Mappin
                 compression=None,
                 proxy=None,
                 open_timeout=None,
-                # The agent's own pings are answered; ours would end the session of an agent that computes for long.
+                # The agent's own pings are answered; ours would time out while an agent blocks its event loop.
                 ping_interval=None,
                 close_timeout=_CLOSE_TIMEOUT_S,
                 max_size=MESSAGE_MAX_BYTES,
@@ -90,7 +90,7 @@ async def _from_client(socket: ClientSocket, _: Session, upstream: ClientConnect
     except SocketClosedError as closed:
         await upstream.close(*_sendable(closed.code, closed.reason))
     except ConnectionClosed:
-        # The other half knows why, and says so.
+        # `_from_agent` knows the reason, and closes the client's WebSocket with it.
         await anyio.sleep_forever()
 
 
@@ -101,7 +101,7 @@ async def _from_agent(socket: ClientSocket, session: Session, upstream: ClientCo
     except SocketClosedError:
         await upstream.close(GOING_AWAY)
     except ConnectionClosed as closed:
-        # Sent by us: for a message that is too big, or no WebSocket message at all.
+        # `sent` is our own close frame, after a message that was too big or invalid.
         frame = closed.rcvd or closed.sent
         if frame is not None:
             await socket.close(*_sendable(frame.code, frame.reason))
@@ -116,7 +116,7 @@ async def _until_the_session_ends(socket: ClientSocket, session: Session, _: Cli
 
 
 def _sendable(code: int, reason: str) -> tuple[int, str]:
-    """Return a close code for the other side: some only say how a connection ended, and can't be sent."""
+    """Return a close code and reason for the other side; replace codes that must not be sent."""
     if code == NO_CODE:
         return NORMAL_CLOSURE, reason
     return (code, reason) if 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999 else (GOING_AWAY, "")

@@ -1,4 +1,4 @@
-"""InvokeAgentRuntimeCommand: a fresh bash in the session's directory, its output streamed as it comes."""
+"""InvokeAgentRuntimeCommand: a fresh bash in the session's directory, with its output streamed."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.line.exchange import Exchange
     from agentcore_mcp.local.sandbox.session import Session
 
-# 65,536 characters, each escaped as two \\uXXXX at worst, and the rest of the object.
+# 65,536 characters, each at worst escaped as two \\uXXXX, plus the rest of the object.
 BODY_MAX_BYTES = 12 * COMMAND_MAX_CHARS + 1024
-# Linux takes no longer single argument (MAX_ARG_STRLEN less its ending), and a command that is not ASCII may be longer:
-# so many characters, at four bytes each, are one argument.
+# Linux's limit for one argument (MAX_ARG_STRLEN less the final NUL), which a command outside ASCII may exceed. So
+# commands are split into parts that fit even at four bytes per character.
 _ARGUMENT_MAX_BYTES = 131_071
 _PART_CHARS = _ARGUMENT_MAX_BYTES // 4
-# How much output goes into one frame: few frames for a lot of output, and far below any client's frame limit.
+# The most output per frame: few frames for a lot of output, and far below any client's frame limit.
 FRAME_BYTES = 16_384
-# After a timeout: time for what handles SIGTERM to print its last words.
+# After a timeout: time for SIGTERM handlers to print their last output.
 TERMINATE_GRACE_S = 1.0
-# The model says: above 0 the command's own, -1 a platform error. No source says what the service sends with
-# TIMED_OUT. The platform ended this command and its own code never came to be, so -1; never 0, which a client that
-# looks no further would take for success.
+# In the service model, exit codes above 0 are the command's own, and -1 is a platform error. No source says what the
+# service sends with TIMED_OUT. The platform ended this command before it had an exit code, so -1; never 0, which a
+# client that doesn't check the status would treat as success.
 TIMED_OUT_EXIT_CODE: Final = -1
 
 Emit = Callable[[CommandEvent], Awaitable[None]]
@@ -89,11 +89,11 @@ class Command:
         return cls(line, timeout_s)
 
     def argv(self) -> list[str]:
-        """Return how bash is called to run it."""
+        """Return the bash command line that runs it."""
         if len(self.line.encode()) <= _ARGUMENT_MAX_BYTES:
             return [SHELL, "-c", self.line]
         parts = [self.line[start : start + _PART_CHARS] for start in range(0, len(self.line), _PART_CHARS)]
-        # It sees no arguments of its own, as with the other way.
+        # `set --` clears its arguments, as in the other form.
         return [SHELL, "-c", 'eval "set --; $1$2$3"', SHELL, *parts]
 
 
@@ -125,7 +125,7 @@ async def command(exchange: Exchange, session: Session) -> None:
     finally:
         session.processes.release(job)
     if session.stopping.is_set():
-        # Killed with its session: there is no exit code that would be the command's, so the answer breaks off.
+        # Killed with its session, so the command has no exit code of its own, and the response breaks off.
         return
     await emit(stop)
     await exchange.finish()
@@ -151,7 +151,7 @@ async def _run(job: Job, timeout_s: int, stdout: OutputPipe, stderr: OutputPipe,
 
 
 async def _stream(output: OutputPipe, emit: Callable[[str], Awaitable[None]]) -> None:
-    # Incremental, so that a character that comes in two pieces stays one.
+    # Incremental, as a character may be split between two reads.
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     while data := await output.read(FRAME_BYTES):
         if text := decoder.decode(data):

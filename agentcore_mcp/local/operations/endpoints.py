@@ -1,6 +1,6 @@
-"""The endpoint of a session: any request, passed on to a server in the session, and its answer.
+"""The endpoint of a session: a reverse proxy to the servers in the session.
 
-As the developer guide says, method, path, query, body and WebSockets pass; the credentials end here.
+As in the developer guide, it forwards method, path, query, body and WebSockets, but not the credentials.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.line.sockets import ClientSocket
     from agentcore_mcp.local.sandbox.session import Session
 
-# What is about this connection, or is for the front door alone.
+# Prefixes of headers about this connection, or for the front door only.
 _NOT_PASSED_ON = ("authorization", "x-amz-", "x-aws-proxy-", "sec-websocket-", "expect")
 
 
@@ -56,7 +56,7 @@ async def proxy(
         with session.until_it_ends():
             async with aclosing(await client.send(request, stream=True)) as response:
                 raw = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw]
-                # The front door dates its answers itself.
+                # uvicorn adds the Date header of the front door.
                 await exchange.start(response.status_code, [one for one in end_to_end(raw) if one[0] != "date"])
                 async for piece in response.aiter_raw():
                     await exchange.write(piece)
@@ -66,7 +66,7 @@ async def proxy(
 
 
 async def _port(exchange: Exchange, session: Session) -> int:
-    """Return the port that a request is for: the one it names, or the first that is allowed."""
+    """Return the port that a request names, or by default the first allowed port."""
     allowed = session.hosted.allowed_ports
     named = exchange.headers.get(PORT_HEADER.lower(), str(allowed[0]))
     port = next((one for one in allowed if str(one) == named), None)

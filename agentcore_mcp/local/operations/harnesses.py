@@ -1,7 +1,7 @@
-"""InvokeHarness: an ordinary agent is asked as a harness's loop would be, its words made into events of Converse.
+"""InvokeHarness: calls an ordinary agent in place of a harness's loop, and converts its answer to Converse events.
 
-It gets the text of the last message as ``{"prompt": …}``. What only a model or a loop of one can heed, such as
-``model`` and ``maxIterations``, changes nothing.
+The agent gets the text of the last message as ``{"prompt": …}``. Options for the model and its loop, such as
+``model`` and ``maxIterations``, have no effect.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.line.exchange import Exchange
     from agentcore_mcp.local.sandbox.session import Session
 
-# There is no model that would count tokens.
+# There is no model to count tokens.
 _METADATA = {"usage": dict.fromkeys(("inputTokens", "outputTokens", "totalTokens"), 0), "metrics": {"latencyMs": 0}}
 
 
@@ -47,7 +47,7 @@ async def harness(exchange: Exchange, session: Session, client: httpx2.AsyncClie
 
 
 class _Converse:
-    """Sends an agent's answer as the event stream of a harness; an error answer as it is."""
+    """Sends an agent's answer as a harness's event stream; error responses pass unchanged."""
 
     def __init__(self, send: Callable[[MutableMapping[str, Any]], Awaitable[None]]) -> None:
         self._send = send
@@ -95,7 +95,7 @@ def _delta(words: str) -> Iterator[bytes]:
 
 
 def _prompt(body: dict[str, Any]) -> str:
-    """Return the text of the last message, which may be the results of tools."""
+    """Return the text of the last message, which may consist of tool results."""
     match body.get("messages"):
         case [*_, {"role": "user", "content": [*blocks]}] if (text := "\n".join(_texts(blocks))).strip():
             return text

@@ -1,6 +1,6 @@
-"""InvokeAgentRuntime: the payload goes to the session's agent, and its answer comes back as it is made.
+"""InvokeAgentRuntime: forwards the payload to the session's agent, and streams its response back.
 
-GetAgentCard is the same with nothing to send.
+GetAgentCard is the same without a payload.
 """
 
 from __future__ import annotations
@@ -30,19 +30,18 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.line.exchange import Exchange
     from agentcore_mcp.local.sandbox.session import Session
 
-# What the agent gets to see: the members of the service model's request, and the custom headers. Everything else,
-# Authorization first, only reaches an agent whose runtime has it on its allow list.
+# The headers that reach the agent: those of the service model's request, and custom headers. All others, above all
+# Authorization, only reach an agent whose runtime has them on its allow list.
 _PASSED_IN = frozenset({"content-length", *(member.header.lower() for member in INVOKE.members)})
-# What the client gets to see: the members of the service model's response, and how the body is framed.
+# The headers that reach the client: those of the service model's response, and of the body's length and encoding.
 _PASSED_OUT = frozenset({"content-length", "content-encoding", *ANSWER_HEADERS})
 
 
 def agent_client() -> httpx2.AsyncClient:
     """Make the HTTP client that calls agent processes.
 
-    It waits for an answer for ever, because stopping the session is what ends a stuck agent, it opens a connection
-    for each call, because one kept open could close under the next call, and it keeps no cookies, which one agent
-    would set and all others get.
+    It has no timeout, because only stopping the session ends a stuck agent. It opens a connection per call, because
+    one kept alive could close under the next call. It keeps no cookies, which it would send to all other agents.
     """
     return httpx2.AsyncClient(
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -66,7 +65,7 @@ async def invoke(exchange: Exchange, session: Session, client: httpx2.AsyncClien
 
 
 async def agent_card(exchange: Exchange, session: Session, client: httpx2.AsyncClient) -> None:
-    """Answer GetAgentCard: an A2A agent says itself who it is.
+    """Answer GetAgentCard with the A2A agent's own card.
 
     Raises:
         Refusal: If the agent fails before its answer has begun.
@@ -77,7 +76,7 @@ async def agent_card(exchange: Exchange, session: Session, client: httpx2.AsyncC
 
 
 def to_agent(headers: Mapping[str, str], session: Session, request_id: str) -> dict[str, str]:
-    """Return the headers that the agent gets, of those that the client has sent."""
+    """Return the client's headers that reach the agent, and those that the front door adds."""
     custom = CUSTOM_HEADER_PREFIX.lower()
     allowed = _PASSED_IN | session.hosted.allowed_headers
     passed = {name: value for name, value in headers.items() if name in allowed or name.startswith(custom)}
@@ -90,7 +89,7 @@ def to_agent(headers: Mapping[str, str], session: Session, request_id: str) -> d
 
 
 def refused_by_agent(status: int, session: Session, asked: str) -> Refusal:
-    """Refuse a request because the agent did; its own words are not for the client."""
+    """Refuse a request because the agent did, without the agent's own error text."""
     message = f"Received error ({status}) from runtime. Please check the agent's output, which the local AgentCore "
     message += "prints on its standard error, for more information."
     if status < 500:
@@ -107,7 +106,7 @@ async def _pass_on(
     content: AsyncIterator[bytes] | None = None,
 ) -> None:
     agent = await session.agent()
-    # As bytes: what is in a header need not be ASCII, and goes on as it came.
+    # As bytes, because header values need not be ASCII, and pass unchanged.
     headers = [
         (name.encode("latin-1"), value.encode("latin-1"))
         for name, value in to_agent(exchange.headers, session, exchange.request_id).items()

@@ -1,4 +1,4 @@
-"""ListAgentRuntimes and GetAgentRuntime, of the control plane: what is hosted, and how it is called.
+"""ListAgentRuntimes and GetAgentRuntime of the control plane: the hosted runtimes and their configuration.
 
 Shapes are those of botocore's ``bedrock-agentcore-control`` 2023-06-05 service model. Harnesses are not listed there.
 """
@@ -23,13 +23,13 @@ _STARTED_AT = datetime.now(UTC).isoformat()
 async def runtimes(
     exchange: Exchange, runtime_id: str, agents: Iterable[HostedAgent], limits: Limits, authorizer: Mapping[str, Any]
 ) -> None:
-    """Answer GetAgentRuntime; without an id ListAgentRuntimes, on one page.
+    """Answer GetAgentRuntime, or without an id ListAgentRuntimes, on one page.
 
     Args:
         exchange: The request.
-        runtime_id: Which runtime it is about, if about one.
-        agents: What is hosted.
-        limits: Of their sessions.
+        runtime_id: The runtime's id, for GetAgentRuntime.
+        agents: The hosted agents.
+        limits: The limits of their sessions.
         authorizer: Their ``authorizerConfiguration``, empty if they take no tokens.
 
     Raises:

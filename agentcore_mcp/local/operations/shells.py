@@ -1,7 +1,7 @@
-"""InvokeAgentRuntimeCommandShell: interactive shells in a session, which a client can leave and come back to.
+"""InvokeAgentRuntimeCommandShell: interactive shells in a session, from which clients can disconnect and reconnect.
 
-As AWS's developer guide has it ("Interactive Shells (Terminals)"), and the published SDK, which is the judge of the
-frames in `wire.shells`. Not limited here are the duration of a connection and its frames per second.
+Follows AWS's developer guide ("Interactive Shells (Terminals)") and, for the frames in `wire.shells`, the published
+SDK. There is no limit here on the duration of a connection or its frames per second.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.sandbox.session import Session
 
 _READ_BYTES = 16_384
-# Between being asked to hang up and being killed.
+# Between SIGHUP and SIGKILL.
 _HANG_UP_GRACE_S = 1.0
 _GOODBYE_S = 1.0
 
 
 class Shell:
-    """A shell, from its first connection until a client has heard how it ended.
+    """A shell, from its first connection until a client has received its exit code.
 
-    Its screen has one reader at a time: a connection, or, while no client is connected, a task that keeps what is
-    written. A new reader takes the present one's turn.
+    Its screen has one reader at a time: a connection, or a task that buffers the output while no client is connected.
+    A new reader replaces the current one.
     """
 
     def __init__(self, shell_id: str, session: Session, shells: dict[str, Shell]) -> None:
@@ -60,11 +60,11 @@ class Shell:
 
     @property
     def has_exited(self) -> bool:
-        """Return whether it has exited, and no client has heard so yet."""
+        """Return whether it has exited before any client received its exit code."""
         return self._terminal is not None and self._terminal.job.has_exited
 
     async def attach(self, socket: ClientSocket) -> None:
-        """Be the terminal of a client until it leaves, another one comes, or the shell exits.
+        """Connect a client to the shell until it leaves, another client connects, or the shell exits.
 
         Raises:
             Refusal: If bash can't be started.
@@ -110,7 +110,7 @@ class Shell:
         async with anyio.create_task_group() as tasks:
 
             async def run(part: Awaitable[None]) -> None:
-                # What a client typed before it left, such as ^C, is still to come once nothing can be sent to it.
+                # If sending to the client fails, its last input, such as ^C, may still be unread.
                 with suppress(SocketClosedError):
                     await part
                     tasks.cancel_scope.cancel()
@@ -128,7 +128,7 @@ class Shell:
             await socket.send(frames.stdout(data))
         exit_code = await terminal.job.wait()
         if self._session.stopping.is_set():
-            # Killed with its session, which the client is being told.
+            # Killed with its session; `_until_the_session_ends` informs the client.
             await anyio.sleep_forever()
         await socket.send(frames.exited(exit_code, terminal.job.ended_by))
         self._forget()
@@ -152,7 +152,7 @@ class Shell:
         await socket.close(UNSUPPORTED_DATA, "Frames are binary.")
 
     async def _obey(self, message: bytes, socket: ClientSocket, terminal: Terminal) -> None:
-        # What else a frame may be for, a later protocol says.
+        # Other frame types are left to later protocol versions.
         match message[:1]:
             case frames.STDIN:
                 await terminal.write(message[1:])
@@ -163,7 +163,7 @@ class Shell:
                 with suppress(SocketClosedError):
                     await socket.send(frames.HEARTBEAT)
             case frames.CLOSE:
-                # Not here: the client may leave before it is done.
+                # In the background, as the client may leave before it is done.
                 self._session.background(partial(self._hang_up, terminal))
 
     async def _until_the_session_ends(self, socket: ClientSocket) -> None:
@@ -173,7 +173,7 @@ class Shell:
         await socket.close(GOING_AWAY, self._session.why)
 
     async def _keep(self, turn: int) -> None:
-        """Read what is written while there is no client, so that the shell need not wait for one."""
+        """Read the output while no client is connected, so that the shell doesn't block."""
         async with self._lock:
             with anyio.CancelScope() as self._reading:
                 while turn == self._turn and self._terminal is not None and await self._read(self._terminal):
@@ -204,7 +204,7 @@ class Shells:
         self._shells: dict[Session, dict[str, Shell]] = {}
 
     async def connect(self, socket: ClientSocket, session: Session, query: Mapping[str, str]) -> None:
-        """Connect a client to a shell, new or left before.
+        """Connect a client to a new shell, or reconnect it to an existing one.
 
         Raises:
             Refusal: If the shell's id is not valid, there are too many, or bash can't be started.

@@ -1,4 +1,4 @@
-"""StopRuntimeSession: ends a session at once, and answers a repeated stop as it answered the first."""
+"""StopRuntimeSession: ends a session at once; retries with the same client token get the same response."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.sandbox.targets import HostedAgent
 
 BODY_MAX_BYTES = 4096
-# Repeats come within a client's retries, so within seconds.
+# Only retries repeat a token, and they come within seconds.
 TOKENS_KEPT = 1000
 
 
@@ -32,7 +32,7 @@ class Stops:
         """Answer StopRuntimeSession.
 
         Raises:
-            Refusal: If the request is not valid, or there is no such session. The documentation's example has
+            Refusal: If the request is not valid, or there is no such session. The documentation's example returns
                 ResourceNotFoundException for "not found or already terminated".
             ClientGoneError: If the client leaves before it has sent its whole request.
         """
@@ -46,7 +46,7 @@ class Stops:
         await exchange.answer_json(200, {})
 
     def _session(self, hosted: HostedAgent, session_id: str, token: str | None) -> Session | None:
-        """Return the session that this request stops, or that its first try stopped."""
+        """Return the session that this request stops, or that its first attempt stopped."""
         session = self._sessions.get(hosted, session_id)
         if token is None:
             return session

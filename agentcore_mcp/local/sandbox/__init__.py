@@ -1,1 +1,1 @@
-"""Where agents and commands run: sessions, their processes, folders, pipes and terminals."""
+"""The environment of agents and commands: sessions, their processes, folders, pipes and terminals."""

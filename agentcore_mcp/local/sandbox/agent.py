@@ -1,7 +1,7 @@
 """Agent processes: one session's agent, in a process of its own.
 
-The analogue of the service's microVM: what one session's agent keeps in memory no other session can see. The process
-gets the whole environment, because the agent may need its credentials to call a model.
+It stands in for the service's microVM: no session can see the memory of another session's agent. The process gets the
+whole environment, because the agent may need its credentials to call a model.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-# Of the published package: `build_a2a_app` writes the first into the agent's card, and `serve_a2a` reads its port from
-# the last of the others.
+# Read by the published package: `build_a2a_app` writes the runtime URL into the agent's card, and `serve_a2a` takes
+# its port from A2A_PORT.
 RUNTIME_URL_VARIABLE = "AGENTCORE_RUNTIME_URL"
 _PORT_VARIABLES = ("PORT", "A2A_PORT")
 _LAUNCHER = Path(__file__).with_name("launcher.py")
-# Requests that wait for the agent to be imported.
+# Requests that may wait while the agent is imported.
 _BACKLOG = 128
-# A longer line of the agent's output is shown in pieces of this size.
+# Longer lines of the agent's output are split into pieces of this size.
 LINE_MAX_BYTES = 4096
 _READ_BYTES = 16_384
-# For a command to take down what it has started elsewhere: `docker run` stops its container on SIGTERM, and on
-# SIGKILL leaves it running.
+# Time for a command to stop what it has started elsewhere: `docker run` stops its container on SIGTERM, and leaves it
+# running on SIGKILL.
 _COMMAND_GRACE_S = 1.0
 
 
@@ -61,12 +61,12 @@ class AgentProcess:
 
     @classmethod
     async def start(cls, target: AgentApp | AgentCommand, *, cwd: Path, runtime_url: str) -> AgentProcess:
-        """Start one.
+        """Start an agent process.
 
         Args:
             target: What to start.
-            cwd: Where.
-            runtime_url: Where its callers call it, which A2A agents have in their cards.
+            cwd: Its working directory.
+            runtime_url: The URL for its callers, which A2A agents put into their cards.
 
         Raises:
             OSError: If the process can't be started.
@@ -75,8 +75,8 @@ class AgentProcess:
         if isinstance(target, AgentCommand):
             return await cls._run_command(target, cwd, env)
         with listen(0, backlog=_BACKLOG) as listener:
-            # Our own copy of the listener closes here: with it open, a connection to an agent that died would
-            # wait for ever instead of being refused.
+            # Close our own copy of the listener here: otherwise, a connection to a dead agent would hang instead
+            # of being refused.
             return await cls._launch(target, cwd, env, listener)
 
     @classmethod
@@ -97,7 +97,7 @@ class AgentProcess:
 
     @classmethod
     async def _run_command(cls, command: AgentCommand, cwd: Path, env: dict[str, str]) -> AgentProcess:
-        # A port that was free a moment ago: a command takes a port number, not an open socket.
+        # Pick a free port and release it, as a command takes a port number, not an open socket.
         with listen(0, backlog=1) as listener:
             port = listener.getsockname()[1]
         line = command.line.replace("{port}", str(port)).replace("{folder}", shlex.quote(str(command.folder)))
@@ -116,14 +116,14 @@ class AgentProcess:
         self.exited.set()
 
     async def quit(self) -> None:
-        """Ask a command to end, and give it a moment for that. An app has nothing to take down."""
+        """Send SIGTERM to a command, and wait for it shortly. An app has nothing to clean up."""
         if self._lifeline is None:
             self.job.signal(signal.SIGTERM)
             with anyio.move_on_after(_COMMAND_GRACE_S):
                 await self.exited.wait()
 
     def failure(self) -> str:
-        """Say how it exited, and why, as far as its output tells."""
+        """Return a sentence with its exit code and the end of its output, which may explain it."""
         words = self.last_words.quoted()
         said = f" The end of its output: {words}" if words else ""
         return f"Runtime exited with code {self.exit_code}.{said}"

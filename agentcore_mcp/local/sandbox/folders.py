@@ -1,4 +1,4 @@
-"""Folders: where the sessions' directories are, and how they go, whatever was done to them."""
+"""Folders: creating the parent of the sessions' directories, and deleting them whatever state they are in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A killed process may still be writing while its directory is deleted; a second try finds it dead.
+# A killed process may still be writing while its directory is deleted; by a second try, it is dead.
 _REMOVE_TRIES = 5
 _REMOVE_PAUSE_S = 0.05
 
@@ -29,7 +29,7 @@ def private_folder() -> Iterator[Path]:
 
 
 def remove_tree(directory: Path) -> None:
-    """Delete a directory that killed processes may still be leaving, and that they may have made unreadable."""
+    """Delete a directory that dying processes may still write to, and that they may have made unreadable."""
     for _ in range(_REMOVE_TRIES):
         shutil.rmtree(directory, ignore_errors=True)
         if not directory.exists():

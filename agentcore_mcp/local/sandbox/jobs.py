@@ -1,9 +1,9 @@
-"""Jobs: a process with a Unix session of its own, and everything that it starts in it.
+"""Jobs: a process with its own Unix session, and all processes in that session.
 
-A process group is not enough to end all of it: ``timeout 60 make``, or a shell with job control, puts its children
-into groups of their own. They stay in the Unix session. A process that calls ``setsid`` itself gets away from its job,
-as it would from a terminal; where there is /proc, it is known by a variable in its environment. Used for commands, for
-agent processes and for shells.
+Killing a process group is not enough: ``timeout 60 make``, or a shell with job control, puts its children into groups
+of their own. They stay in the Unix session. A process that calls ``setsid`` itself leaves its job, as it would leave a
+terminal; where there is /proc, a variable in its environment still identifies it. Used for commands, agent processes
+and shells.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.sandbox.pipes import OutputPipe
 
 SHELL = "/bin/bash"
-# A command sees these variables of ours and no others: what it runs may have been chosen by a model, and the rest of
-# the environment is where credentials are kept.
+# The only variables of ours that a command gets: a model may have chosen the command, and the rest of the environment
+# may hold credentials.
 _PASSED_ENVIRONMENT = (
     *("PATH", "LANG", "LANGUAGE", "TERM", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL"),
     *("LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME"),
 )
 PROC = Path("/proc")
-# Names the session's directory to all that is started in it.
+# Marks all processes of a session with its directory.
 _MARK = "AGENTCORE_LOCAL_DIRECTORY"
-# A member may fork between being listed and being killed; its child is in the next list. More rounds than this only
-# a fork bomb needs, and it would win against any number.
+# A member may fork between being listed and being killed; its child is in the next list. Only a fork bomb needs more
+# rounds than this, and it would outrun any number.
 _KILL_ROUNDS = 3
 
 
 class Job:
-    """A running job. Its id, the leader's pid, stays taken by the system for as long as it has any member."""
+    """A running job. The system doesn't reuse its id, the leader's pid, as long as the job has members."""
 
     def __init__(self, process: Process, outputs: set[OutputPipe]) -> None:
         self._process = process
@@ -64,9 +64,9 @@ class Job:
             argv: The program and its arguments.
             cwd: Where it starts.
             env: Its environment.
-            stdout: What it prints into. Our copy of the writing end is closed here, and all of it if nothing starts.
-            stderr: The same; without it, standard error goes into ``stdout``.
-            pass_fds: Further files that it inherits.
+            stdout: The pipe for its output. Our copy of the write end is closed here, and both ends if the start fails.
+            stderr: The same for standard error, by default ``stdout``.
+            pass_fds: Further file descriptors that it inherits.
 
         Raises:
             OSError: If the program can't be started.
@@ -93,9 +93,9 @@ class Job:
         return cls(process, outputs)
 
     async def wait(self) -> int:
-        """Wait for the leader and return its exit code, 128+N if signal N ended it, as bash reports it.
+        """Wait for the leader and return its exit code, 128+N after signal N, as in bash.
 
-        Any number of tasks may wait; what was printed can still be read.
+        Any number of tasks may wait; the output can still be read.
         """
         code = await self._process.wait()
         for output in self.outputs:
@@ -122,24 +122,24 @@ class Job:
         _signal(self.members(), number)
 
     def kill(self) -> None:
-        """Kill every member, and what the members start until they are dead."""
+        """Kill every member, and the processes that members start meanwhile."""
         for _ in range(_KILL_ROUNDS):
             self.signal(signal.SIGKILL)  # type: ignore[attr-defined, unused-ignore]
 
 
 def command_environment(environ: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Return the environment of commands: a few harmless variables, and the session's directory as the home."""
+    """Return the environment of commands: a few harmless variables, and HOME set to the session's directory."""
     return {name: environ[name] for name in _PASSED_ENVIRONMENT if name in environ} | {"HOME": str(home)}
 
 
 def marked(directory: Path) -> list[int]:
-    """Return the pids of all processes that were started in a session's directory and have kept their environment."""
+    """Return the pids of all processes whose environment has the mark of a session's directory."""
     mark = f"{_MARK}={directory}".encode()
     return [pid for pid in _pids() if mark in _environment(pid)]
 
 
 def kill_marked(directory: Path) -> None:
-    """Kill all those processes."""
+    """Kill all processes with the mark of a session's directory."""
     for _ in range(_KILL_ROUNDS):
         if not (pids := marked(directory)):
             break
@@ -155,7 +155,7 @@ def _signal(pids: list[int], number: signal.Signals) -> None:
 def _environment(pid: int) -> list[bytes]:
     try:
         return (PROC / f"{pid}/environ").read_bytes().split(b"\0")
-    except OSError:  # it has gone, is another user's, or this system has no /proc
+    except OSError:  # the process has exited, is another user's, or this system has no /proc
         return []
 
 

@@ -1,9 +1,9 @@
-"""Run by path, in a process of its own, for one session's agent: ``launcher.py APP FOLDER LIFELINE LISTENER``.
+"""The main script of a session's agent process: ``launcher.py APP FOLDER LIFELINE LISTENER``.
 
-It imports nothing of this package, so that the agent process holds the user's code and uvicorn and nothing else.
-LIFELINE is the read end of a pipe whose other end only the local AgentCore has: when it ends, its owner is gone, and
-this process and its children go too. LISTENER is an inherited socket that listens already: requests wait in its
-backlog until the agent is imported, so the local AgentCore need not poll.
+It is run by path and imports nothing of this package, so that the agent process has only the user's code and uvicorn.
+LIFELINE is the read end of a pipe whose write end only the local AgentCore has: when the pipe ends, the local AgentCore
+is gone, and this process and its children are killed. LISTENER is an inherited socket that already listens: requests
+wait in its backlog until the agent is imported, so the local AgentCore need not poll.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def main(app: str, folder: str, lifeline: int, listener_fd: int) -> None:
     threading.Thread(target=_die_with_owner, args=[lifeline], daemon=True).start()
     if folder:
         sys.path.insert(0, folder)
-    # Made before the import, because it prepares logging, and an app may close or replace what that writes to. Without
-    # pings of its own: a client that reads slowly answers them slowly, and is not gone.
+    # Made before the import, because it configures logging, and an app may close or replace the log's stream. Without
+    # pings: a client that reads slowly answers them late, but is still connected.
     config = uvicorn.Config("", log_level="warning", access_log=False, ws_ping_interval=None)
     config.app = _imported(app)
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, listener_fd) as listener:
@@ -53,7 +53,7 @@ def _imported(app: str) -> Any:
 
 
 def _is_app(found: Any) -> bool:
-    """Return whether it can be called as ASGI calls an app, or as uvicorn calls what makes one."""
+    """Return whether it can be called as an ASGI app, or as an app factory of uvicorn's."""
     if not callable(found):
         return False
     for arguments in ((None, None, None), ()):
@@ -62,7 +62,7 @@ def _is_app(found: Any) -> bool:
         except TypeError:
             continue
         except ValueError:
-            pass  # built in, and says nothing of itself
+            pass  # a builtin without a signature
         return True
     return False
 

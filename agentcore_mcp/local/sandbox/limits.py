@@ -1,4 +1,4 @@
-"""How long sessions may take and last."""
+"""The time limits of sessions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Limits:
 
     Attributes:
         idle_timeout_s: After how many idle seconds a session ends.
-        max_lifetime_s: After how many seconds it ends however busy it is.
+        max_lifetime_s: After how many seconds it ends even if busy.
         start_timeout_s: How long an agent may take until it answers.
     """
 

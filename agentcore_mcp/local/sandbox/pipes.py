@@ -1,8 +1,8 @@
-"""The pipe a process prints into, read to the end of what belongs to that process, and no longer.
+"""The pipe for a process's output, read to the end of that process's own output, and no longer.
 
-A pipe only ends when its last writer has gone, and a shell may leave a background process behind that keeps it open
-for hours. So the owner says when the process that matters has exited: reading then ends once the pipe falls silent, or
-after a second if it never does. Used by commands, by agent processes and, for a terminal, by shells.
+A pipe only ends when its last writer has closed it, and a shell may leave a background process that keeps it open for
+hours. So the owner calls `end` when the process itself has exited: reading then ends once the pipe falls silent, or
+after a second if it never does. Used for commands, agent processes and the terminals of shells.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import time
 
 import anyio
 
-# For what the process leaves to others to print, such as `tee` behind a redirection to `>(tee log)`.
+# Time for helper processes to print the rest, such as `tee` after a redirection to `>(tee log)`.
 _SILENCE_S = 0.2
-# Where it is never silent, because a background process prints all the time.
+# The limit if the pipe never falls silent, because a background process keeps printing.
 _LAST_S = 1.0
-# A client may take longer than that for what is in the pipe, and for what `tee` has in its own two.
+# A slow client may take longer for the data in the pipe, and in the two pipes of `tee`; that much is read anyway.
 _BUFFERED_BYTES = 2 * 65_536
 
 
 class OutputPipe:
-    """The read end of a pipe; ``writer`` is handed to the process, then closed here with `close_writer`.
+    """The read end of a pipe; the process gets ``writer``, and `close_writer` then closes our copy.
 
     Attributes:
         open: Whether there is anything to read, now or later.
@@ -38,7 +38,7 @@ class OutputPipe:
         self._reader, self.writer = ends or os.pipe()
         self.open = True
         os.set_blocking(self._reader, False)  # type: ignore[attr-defined, unused-ignore]
-        # Once the process has exited: until when to wait for more, and how much to read at any time if it is there.
+        # Once the process has exited: the deadline for more output, and how many bytes may be read even after it.
         self._until: float | None = None
         self._owed = 0
         self._waiting: anyio.CancelScope | None = None
@@ -60,7 +60,7 @@ class OutputPipe:
                     break
                 continue
             except OSError as exc:
-                # How the end of a terminal reads on Linux.
+                # On Linux, reading a closed terminal fails with EIO.
                 if exc.errno != errno.EIO:
                     raise
                 break
@@ -69,7 +69,7 @@ class OutputPipe:
         return b""
 
     def end(self) -> None:
-        """Say that the process has exited. What it wrote is in the pipe by now, and a pipe may be of any size."""
+        """Note that the process has exited. Its output is in the pipe by now, which may be of any size."""
         if not self.open or self._until is not None:
             return
         (left,) = struct.unpack("i", fcntl.ioctl(self._reader, termios.FIONREAD, bytes(4)))  # type: ignore[attr-defined, unused-ignore]
@@ -81,8 +81,8 @@ class OutputPipe:
     async def discard(self) -> None:
         """Empty the pipe until its last writer has gone, then close it.
 
-        For background processes that print after their command has ended: its output is complete, and if the pipe were
-        closed, SIGPIPE would kill them.
+        For background processes that print after their command has ended: the command's output is complete, but closing
+        the pipe would kill them with SIGPIPE.
         """
         self._until = None
         try:

@@ -1,7 +1,7 @@
-"""The ports of a session that its endpoint reaches: a runtime's ``allowedPorts``, and who listens there.
+"""The ports of a session that its endpoint reaches: a runtime's ``allowedPorts``, and the processes that listen there.
 
-All sessions share this machine's loopback interface, so only one of them can listen on a port at a time. Where there is
-/proc, a port is reached in the session alone whose process listens; elsewhere, in every session.
+All sessions share this machine's loopback interface, so only one of them can listen on a port at a time. With /proc, a
+port can only be reached through the session whose process listens; without it, through every session.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def allowed_ports(entries: Iterable[str | int]) -> tuple[int, ...]:
     """Return the ports of up to five entries, each a port or a range such as ``8010-8019``.
 
     Raises:
-        ConfigurationError: If they are more, overlap, or name a port that the service does not allow.
+        ConfigurationError: If there are more, if they overlap, or if the service does not allow a port.
     """
     listed = [str(entry) for entry in entries]
     found = [_ENTRY.fullmatch(entry) for entry in listed]
@@ -45,12 +45,12 @@ def allowed_ports(entries: Iterable[str | int]) -> tuple[int, ...]:
 
 
 def listens(directory: Path, port: int) -> bool:
-    """Tell whether a process of a session, by its directory, listens on a port."""
+    """Return whether a process of the session with this directory listens on a port."""
     if not PROC.is_dir():
         return True
     rows = []
     for table in ("tcp", "tcp6"):
-        with suppress(FileNotFoundError):  # there is no IPv6
+        with suppress(FileNotFoundError):  # without IPv6
             rows += [line.split() for line in (PROC / "net" / table).read_text("ascii").splitlines()[1:]]
     listening = [row[9] for row in rows if row[3] == _LISTENING and row[1].endswith(f":{port:04X}")]
     return any(_is_of(directory, inode) for inode in listening)
@@ -58,9 +58,9 @@ def listens(directory: Path, port: int) -> bool:
 
 @lru_cache
 def _is_of(directory: Path, inode: str) -> bool:
-    """Tell whether a socket is a session's; finding that out takes a look at all processes of the machine."""
+    """Return whether a socket is a session's; cached, as this scans all processes of the machine."""
     for pid in marked(directory):
-        with suppress(OSError):  # it has gone
+        with suppress(OSError):  # the process has exited
             if any(os.readlink(file) == f"socket:[{inode}]" for file in os.scandir(PROC / f"{pid}/fd")):  # noqa: PTH115
                 return True
     return False

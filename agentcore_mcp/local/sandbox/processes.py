@@ -1,6 +1,6 @@
-"""The processes of a session: everything that was started in it, its agent included, to be killed when it ends.
+"""The processes of a session, its agent included, which are killed when the session ends.
 
-A job outlives its leader here: what a command leaves in the background goes on, and may go on printing.
+A job outlives its leader here: background processes of a command continue to run, and to print.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Processes:
     """All jobs of one session, and the pipes of commands that have ended.
 
     Args:
-        directory: Where they are started.
-        tasks: Where those pipes are emptied.
+        directory: The session's directory, where they start.
+        tasks: Runs the tasks that empty those pipes.
     """
 
     def __init__(self, directory: Path, tasks: TaskGroup) -> None:
@@ -37,28 +37,28 @@ class Processes:
         self._killed = False
 
     def adopt(self, job: Job) -> None:
-        """Take a job in. Where everything has been killed already, it is killed too."""
+        """Add a job, or kill it if the session's processes have already been killed."""
         self._jobs[job.id] = job
         if self._killed:
             job.kill()
 
     def release(self, job: Job, *, is_read: bool = False) -> None:
-        """Take note that a job's leader has exited; what it left in the background stays, and may go on printing.
+        """Note that a job's leader has exited; its background processes stay, and may continue to print.
 
         Args:
             job: The job.
             is_read: Whether its output has a reader; otherwise it is discarded.
         """
         if not job.members():
-            # The system may give its id to another process from now on.
+            # The system may reuse its id from now on.
             del self._jobs[job.id]
         for output in () if is_read else job.outputs:
             self._tasks.start_soon(output.discard)
 
     async def kill(self) -> None:
-        """End all of them, and those that are still to come; return once their leaders have been seen to exit.
+        """Kill all jobs, and those still to be added; return once the exit of their leaders has been observed.
 
-        asyncio complains of a process that is seen to exit after its event loop has been closed.
+        asyncio complains about a process whose exit it observes after its event loop has been closed.
         """
         self._killed = True
         for job in self._jobs.values():

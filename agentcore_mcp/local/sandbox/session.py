@@ -1,6 +1,6 @@
-"""A session: a working directory, an agent and the commands' leftovers, under one id.
+"""A session: a working directory, an agent, and background processes of commands, under one id.
 
-Which sessions there are and when they end is decided in `sessions`.
+`sessions` creates them and decides when they end.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.sandbox.limits import Limits
     from agentcore_mcp.local.sandbox.targets import AgentApp, AgentCommand, HostedAgent
 
-# Between an agent's connection breaking and its process being seen to have exited. If it takes longer, it lives.
+# How long to wait for an agent's exit after its connection breaks; without one by then, the agent counts as alive.
 EXIT_NOTICE_S = 2.0
-# Between two tries to reach an agent that does not listen yet.
+# Between two attempts to reach an agent that does not listen yet.
 _LOOK_AGAIN_S = 0.05
-# An agent whose event loop is blocked does not answer; the service takes that for ill, we only for not busy.
+# An agent with a blocked event loop does not answer; the service treats it as unhealthy, we only as not busy.
 _PING_TIMEOUT_S = 2.0
 
 
@@ -42,12 +42,12 @@ class Session:
 
     Attributes:
         starting: Whether its first call is waiting for it to start.
-        stopping: Set when it is to end. From then on no answer of it may look complete.
-        why: Why it ends, as a sentence for the clients whose requests that breaks.
+        stopping: Set when it starts to end. From then on, no response of it may look complete.
+        why: Why it ends, as a sentence for clients whose requests are interrupted.
         ended: Set when its processes and its directory are gone.
-        processes: What has been started in it.
-        mcp_session_id: What an MCP server's clients name it by: its own id, or the one that the server gave it.
-        endpoint: What names it in the address of its endpoint; no other caller can guess it.
+        processes: Its processes.
+        mcp_session_id: Its ``Mcp-Session-Id`` for clients of an MCP server: its own id, or one assigned by the server.
+        endpoint: Its name in the URL of its endpoint; other callers can't guess it.
     """
 
     def __init__(
@@ -83,26 +83,26 @@ class Session:
 
     @property
     def agent_process(self) -> AgentProcess | None:
-        """Return the process of its agent, once there is one."""
+        """Return its agent's process, once there is one."""
         return self._agent if isinstance(self._agent, AgentProcess) else None
 
     @property
     def age_s(self) -> float:
-        """Return for how long it has existed."""
+        """Return its age in seconds."""
         return time.monotonic() - self._created
 
     @property
     def idle_s(self) -> float:
-        """Return for how long nothing has been going on in it."""
+        """Return how long it has been idle, in seconds."""
         return 0.0 if self.active else time.monotonic() - self._last_used
 
     def left_s(self) -> float:
-        """Return in how many seconds it has to end if nothing happens; 0 or less if that is now."""
+        """Return the seconds until it ends if it stays idle; 0 or less if it is due."""
         return min(self._limits.idle_timeout_s - self.idle_s, self._limits.max_lifetime_s - self.age_s)
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Count as active inside."""
+        """Count the session as active inside the block."""
         self.active += 1
         try:
             yield
@@ -111,11 +111,11 @@ class Session:
             self._last_used = time.monotonic()
 
     async def start(self, *, with_agent: bool, delay_s: float = 0.0) -> None:
-        """Start it at its first call. Other calls are refused until it has started, as by the service.
+        """Start it at its first call. As in the service, other calls are refused until it has started.
 
         Args:
             with_agent: Whether this call needs the agent; a session may begin with a command.
-            delay_s: How much longer the start takes than it would.
+            delay_s: An extra delay of the start.
 
         Raises:
             Refusal: If it is starting for another call, or can't be started.
@@ -152,10 +152,10 @@ class Session:
 
     @contextmanager
     def until_it_ends(self) -> Iterator[None]:
-        """Break off what is done inside when the session ends.
+        """Cancel the block when the session ends.
 
         Raises:
-            Refusal: If that happens.
+            Refusal: If the session ended.
         """
         with anyio.CancelScope() as scope:
             self._calls.add(scope)
@@ -167,20 +167,20 @@ class Session:
             raise Refusal("RuntimeClientError", self.why)
 
     async def notice_busy_agent(self) -> None:
-        """Ask the agent of an idle session for its health, and count as used now if it says that it is busy."""
+        """Ping the agent of an idle session, and count the session as used now if the agent is busy."""
         if self.active or self._agent is None or self.stopping.is_set():
             return
         health = None
         unknown = suppress(httpx2.RequestError, Refusal, ValueError, RecursionError)
         with unknown, anyio.move_on_after(_PING_TIMEOUT_S), self.until_it_ends():
             health = (await self._client.get(f"{self._agent.base_url}/ping")).json()
-        # Reported of the service: without the time, HealthyBusy does not hold off the idle timeout.
+        # As reported about the service: without the time, HealthyBusy does not defer the idle timeout.
         match health:
             case {"status": "HealthyBusy", "time_of_last_update": int() | float()}:
                 self._last_used = time.monotonic()
 
     async def why_broken(self) -> str:
-        """Say why the connection to the agent broke: the agent exited, the session was stopped, or it just hung up."""
+        """Return why the agent's connection broke: the agent exited, the session was stopped, or the agent hung up."""
         if isinstance(self.hosted.target, AgentUrl):
             return f"The agent at {self.hosted.target.base_url} does not answer, or not to the end."
         with anyio.move_on_after(EXIT_NOTICE_S):
@@ -188,18 +188,18 @@ class Session:
         return self.why or "The agent closed the connection before its answer was complete."
 
     def background(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do something that outlives the request which asks for it."""
+        """Run work that outlives the request that starts it."""
         self._tasks.start_soon(work)
 
     def stop(self, why: str) -> None:
-        """Let it end; only the first reason counts."""
+        """Start to end it; only the first reason counts."""
         self.why = self.why or why
         self.stopping.set()
         for call in self._calls:
             call.cancel()
 
     async def kill(self) -> None:
-        """End everything that runs in the session."""
+        """Kill everything that runs in the session."""
         if self.agent_process is not None:
             await self.agent_process.quit()
         await self.processes.kill()
@@ -218,12 +218,12 @@ class Session:
         with anyio.move_on_after(self._limits.start_timeout_s):
             while not self.stopping.is_set():
                 try:
-                    # Whatever its body is like.
+                    # Any status and body will do.
                     async with self._client.stream("GET", f"{agent.base_url}/ping"):
                         return
                 except httpx2.TransportError:
                     await anyio.sleep(_LOOK_AGAIN_S)
-        # The words of the service.
+        # The service's message.
         limit = f"Please make sure that initialization completes in {self._limits.start_timeout_s:g}s."
         self.stop(f"Runtime initialization time exceeded. {limit}")
         raise Refusal("RuntimeClientError", self.why)
@@ -235,7 +235,7 @@ class Session:
             self._show(self.why)
 
     def _show(self, line: str) -> None:
-        # Closed or a full disk, it is no reason to stop.
+        # Keep running if standard error is closed, or its disk is full.
         if sys.stderr is not None:
             with suppress(OSError):
                 print(visible(f"[{self.id}] {line.expandtabs()}"), file=sys.stderr, flush=True)  # noqa: T201

@@ -1,7 +1,7 @@
-"""Sessions: which there are, and when they end.
+"""All sessions: their creation and their end.
 
-Created on first use, ended by stop, by idleness, by age, or when the agent process exits by itself; the same id
-afterwards is a new, empty session. Ending kills every process of the session and deletes its directory.
+A session is created on first use, and ends by a stop, by idleness, by age, or when its agent process exits; the same
+id afterwards is a new, empty session. Its end kills every process of the session and deletes its directory.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from agentcore_mcp.local.sandbox.limits import Limits
     from agentcore_mcp.local.sandbox.targets import HostedAgent
 
-# Each may hold a Python process of some 40 MB; a laptop bears this many, and a runaway test is stopped by it.
+# Each may have a Python process of some 40 MB; a laptop can hold this many, and the limit stops a runaway test.
 MAX_SESSIONS = 50
-# How often an idle session's agent is asked whether it is busy; the service asks every 2 s. Four times within a
-# shorter idle timeout, so that none ends over work that has just begun.
+# The interval of pings to an idle session's agent; the service pings every 2 s. At least four pings per idle timeout,
+# so that no session ends while its agent has just become busy.
 _ASK_EVERY_S = 10.0
 _ASKS_PER_TIMEOUT = 4
-# Stands for a session's id where an app is tried.
+# The session id for trying an app.
 _TRIAL = "trial"
 
 
@@ -47,7 +47,7 @@ class Sessions:
     """All sessions of one local AgentCore.
 
     Attributes:
-        closing: Whether they are ending for good.
+        closing: Whether all are ending, and no new ones may start.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Sessions:
 
     @contextmanager
     def enter(self, hosted: HostedAgent, session_id: str) -> Iterator[Session]:
-        """Use a session, created if it does not exist; inside, it is not idle.
+        """Use a session, created if it does not exist; inside the block, it is not idle.
 
         Raises:
             Refusal: If there are too many, or this local AgentCore is about to end.
@@ -74,21 +74,21 @@ class Sessions:
             yield session
 
     def get(self, hosted: HostedAgent, session_id: str) -> Session | None:
-        """Return the agent's session of this id if there is one."""
+        """Return the agent's session with this id, if any."""
         return self._sessions.get((hosted.name, session_id))
 
     def at_endpoint(self, endpoint: str) -> Session | None:
-        """Return the session whose endpoint has that name, if there is one."""
+        """Return the session with this endpoint name, if any."""
         return next((one for one in self._sessions.values() if one.endpoint == endpoint), None)
 
     def id_for(self, hosted: HostedAgent, headers: Mapping[str, str]) -> str:
-        """Return the id of the session that a request is for: that of its MCP session, its own, or a new one.
+        """Return the session id for a request: that of its MCP session, the one in its header, or a new one.
 
-        An MCP session comes first, because boto3 gives every request that names no session a new id.
+        An MCP session comes first, because boto3 adds a new session id to every request without one.
 
         Raises:
-            Refusal: If its MCP session has ended and it names no other. MCP clients begin another on a 404, which is
-                reported of the service: https://github.com/anthropics/claude-ai-mcp/issues/450
+            Refusal: If its MCP session has ended and its header names no other. The service's 404, on which MCP clients
+                begin a new one, is reported in https://github.com/anthropics/claude-ai-mcp/issues/450
         """
         own, mcp_session_id = headers.get(SESSION_HEADER.lower()), headers.get(MCP_SESSION_HEADER.lower())
         if hosted.protocol == "mcp" and mcp_session_id:
@@ -100,21 +100,20 @@ class Sessions:
         return own or str(uuid.uuid4())
 
     async def end(self, session: Session) -> None:
-        """End a session, and return when nothing of it is left."""
-        # The id is free at once: a request that arrives during the clean-up gets a new session.
+        """End a session, and return once its processes and directory are gone."""
+        # Free the id at once: a request that arrives during the clean-up gets a new session.
         self._forget(session)
         session.stop("The session was stopped.")
         await session.ended.wait()
 
     async def try_apps(self, agents: Sequence[HostedAgent]) -> list[str]:
-        """Start the agent of each app once, and return a sentence for each that can't be.
+        """Start each app's agent once, and return an error sentence for each that fails.
 
-        Reported at the start, not to the first caller. Each is started as every session will start it: anything less
-        would be a guess, as that a module can be found does not say that what it imports can. The bundled sample
-        agents are not tried.
+        So errors are reported at the start, not to the first caller. Each app is started exactly as in a session, which
+        also proves that its imports work. The bundled sample agents are not tried.
         """
         problems: dict[str, str] = {}
-        # More at a time would only be in each other's way.
+        # More at a time would only slow each other down.
         turns = anyio.CapacityLimiter(os.cpu_count() or 1)
 
         async def try_out(hosted: HostedAgent, app: AgentApp) -> None:
@@ -136,7 +135,7 @@ class Sessions:
         return [problems[hosted.name] for hosted in agents if hosted.name in problems]
 
     async def close(self) -> None:
-        """End all sessions, and create none any more."""
+        """End all sessions, and create no more."""
         self.closing = True
         async with anyio.create_task_group() as tasks:
             for session in list(self._sessions.values()):

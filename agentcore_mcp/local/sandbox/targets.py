@@ -1,4 +1,4 @@
-"""Targets: where the agent of a session comes from, and under which name a local AgentCore hosts it."""
+"""Targets: how a session's agent is started or reached, and the name under which a local AgentCore hosts it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Protocol = Literal["http", "a2a", "agui", "mcp", "harness"]
 
-# Where an agent of each protocol answers InvokeAgentRuntime:
+# The path of InvokeAgentRuntime at an agent of each protocol:
 # https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-service-contract.html
 _PATH: Final = "/invocations"
 INVOKE_PATHS: Final = {"http": _PATH, "a2a": "/", "agui": _PATH, "mcp": "/mcp", "harness": _PATH}
@@ -29,9 +29,9 @@ SAMPLE_APPS: Final[dict[str, str]] = {
     "harness": "agentcore_mcp.hosting.sample:app",
 }
 
-# That of AWS's examples. An id is always the same for a name, so that an ARN can be written down.
+# The account of AWS's examples. An agent's id depends only on its name, so that its ARN can be written down.
 _ACCOUNT = "123456789012"
-# A module may have a name that an import statement can't have, such as my-agent; a path is not a module.
+# A module's name may be one that an import statement can't have, such as my-agent; a path is not accepted.
 _APP = re.compile(r"(?!.*\.py:)[^\s:/\\.]+(\.[^\s:/\\.]+)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 # agentRuntimeName in the service model.
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,47}")
@@ -39,11 +39,11 @@ _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,47}")
 
 @dataclass(frozen=True, slots=True)
 class AgentApp:
-    """An ASGI app that is served in a process of its own for each session.
+    """An ASGI app, served in a separate process for each session.
 
     Attributes:
         target: ``module:attribute``.
-        folder: A folder to import it from before the installed packages.
+        folder: A folder to search before the installed packages.
     """
 
     target: str
@@ -51,10 +51,10 @@ class AgentApp:
 
     @classmethod
     def parse(cls, text: str, folder: Path) -> AgentApp:
-        """Read ``module:attribute``. Whether there is such a thing only its own process can tell.
+        """Parse ``module:attribute``. Whether it exists, only its own process can find out.
 
         Raises:
-            ConfigurationError: If it is nothing that can be imported.
+            ConfigurationError: If the text can't name an importable object.
         """
         if not _APP.fullmatch(text):
             raise ConfigurationError(f"not a module and its attribute: {text!r}; like my_agent:app, without .py")
@@ -63,11 +63,11 @@ class AgentApp:
 
 @dataclass(frozen=True, slots=True)
 class AgentCommand:
-    """A command line that starts an agent for one session, and listens on the port that it is given.
+    """A command line that starts an agent for one session, which listens on a given port.
 
     Attributes:
-        line: For bash. ``{port}`` becomes the port, which is also in the variable PORT, and ``{folder}`` the folder.
-        folder: Where the user's files are; the command itself starts in the session's directory.
+        line: A bash command line. ``{port}`` becomes the port, also in the variable PORT, and ``{folder}`` the folder.
+        folder: The folder with the user's files; the command itself starts in the session's directory.
     """
 
     line: str
@@ -76,20 +76,20 @@ class AgentCommand:
 
 @dataclass(frozen=True, slots=True)
 class AgentUrl:
-    """An agent that already runs, one for all sessions.
+    """An agent that already runs, shared by all sessions.
 
     Attributes:
-        base_url: Where it answers, without a trailing slash.
+        base_url: Its URL, without a trailing slash.
     """
 
     base_url: str
 
     @classmethod
     def parse(cls, text: str) -> AgentUrl:
-        """Read an URL.
+        """Parse a URL.
 
         Raises:
-            ConfigurationError: If it is not http on a loopback address; the connection is not encrypted.
+            ConfigurationError: If it is not http on a loopback address, as the connection is not encrypted.
         """
         try:
             url = urlsplit(text)
@@ -106,13 +106,13 @@ Target = AgentApp | AgentCommand | AgentUrl
 
 @dataclass(frozen=True, slots=True)
 class HostedAgent:
-    """An agent under the name that its ARN is made of.
+    """An agent, and the name in its ARN.
 
     Attributes:
-        protocol: What it speaks, as a runtime's ``serverProtocol`` has it in capitals; or ``harness``.
-        allowed_headers: Which headers of a caller it gets to see besides the custom ones, in lower case: what a
-            runtime's ``requestHeaderAllowlist`` is.
-        allowed_ports: Which ports of a session its endpoint reaches; without one, sessions have none.
+        protocol: Its protocol, a runtime's ``serverProtocol`` in lower case; or ``harness``.
+        allowed_headers: The request headers that reach it besides custom ones, in lower case: a runtime's
+            ``requestHeaderAllowlist``.
+        allowed_ports: The ports that a session's endpoint reaches; without any, sessions have no endpoint.
     """
 
     name: str

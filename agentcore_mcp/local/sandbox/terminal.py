@@ -1,4 +1,4 @@
-"""A terminal: bash on a pseudo-terminal of its own, with its keyboard, its screen and its size."""
+"""A terminal: bash on its own pseudo-terminal, with input, output and size."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from agentcore_mcp.local.sandbox.pipes import OutputPipe
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Until the client says otherwise; what terminals have been since there were any.
+# The traditional size, until the client sets another.
 _COLUMNS, _ROWS = 80, 24
-# The kernel's own fields have 16 bits.
+# The kernel's fields have 16 bits.
 SIZE_MAX = 65_535
-# What a session leader opens first becomes the terminal that signals from the keyboard and job control work on.
+# The first terminal that a session leader opens becomes its controlling terminal, for ^C and job control.
 _TAKE_TERMINAL = 'exec "$0" -i <>"$1" >&0 2>&0'
 
 
 class Terminal:
-    """A running bash, and the terminal that it is on."""
+    """A running bash and its terminal."""
 
     def __init__(self, job: Job, screen: OutputPipe, device: int) -> None:
         self.job = job
@@ -35,7 +35,7 @@ class Terminal:
 
     @classmethod
     async def start(cls, cwd: Path) -> Terminal:
-        """Start one.
+        """Start bash on a new terminal.
 
         Raises:
             OSError: If bash can't be started.
@@ -48,14 +48,14 @@ class Terminal:
         return cls(await Job.start(argv, cwd=cwd, env=environment, stdout=screen), screen, device)
 
     async def read(self, max_bytes: int) -> bytes:
-        """Return what comes next on the screen, or nothing at the end. One reader at a time."""
+        """Return the next output, or b"" at the end. One reader at a time."""
         data = await self._screen.read(max_bytes)
         if not data:
             self.close()
         return data
 
     async def write(self, data: bytes) -> None:
-        """Type something; waits while bash does not read."""
+        """Send input; waits while bash does not read."""
         while data and self._screen.open:
             try:
                 data = data[os.write(self._device, data) :]
@@ -66,12 +66,12 @@ class Terminal:
                 return
 
     def resize(self, columns: int, rows: int) -> None:
-        """Give the screen another size."""
+        """Change the terminal's size."""
         if self._screen.open:
             _set_size(self._device, columns, rows)
 
     def close(self) -> None:
-        """Switch the screen off. Not while it is being read."""
+        """Close the terminal. Not while it is being read."""
         self._screen.close()
 
 
