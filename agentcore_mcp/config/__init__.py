@@ -1,4 +1,4 @@
-"""Which agents may be called and how, as flags, variables and a configuration file say it."""
+"""The configuration: which agents may be called and how, from flags, environment variables and a file."""
 
 from agentcore_mcp.config.agents import Agent, name_of
 from agentcore_mcp.config.auth import AgentCoreIdentity, Auth, ClientCredentials, Cognito, PassThrough, TokenExchange

@@ -1,4 +1,4 @@
-"""One agent runtime: where it is, how it is reached, what it is sent, and what may be done with it."""
+"""The settings of one agent runtime: its ARN and endpoint, credentials, payload, and permitted operations."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from agentcore_mcp.wire.headers import header_fields
 from agentcore_mcp.wire.ids import RuntimeArn
 from agentcore_mcp.wire.limits import USER_ID_MAX_CHARS
 
-# A name becomes part of a tool's name, of which hosts take 64 characters; this is as long as a runtime's own name.
+# A name becomes part of a tool's name, which hosts limit to 64 characters; 48 is also the limit of runtime names.
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}"
-# A day, as runtime.timeouts has it, which this room doesn't import.
+# A day, as in runtime.timeouts, which this package doesn't import.
 TIMEOUT_MAX_S = 86_400
 
 _PATH = r"[^.\s{}\[\]\"']+(?:\.[^.\s{}\[\]\"']+)*"
 _PLACEHOLDER = re.compile(r"\{(prompt|session_id)\}")
-# The service puts these after the name that a runtime was created with.
+# The service appends this to a runtime's name to form its id.
 _ID_SUFFIX = re.compile(r"-[A-Za-z0-9]{10}$")
 
 
@@ -41,7 +41,7 @@ def _arn(value: Any) -> RuntimeArn:
     if isinstance(value, RuntimeArn):
         return value
     if not isinstance(value, str):
-        # A ValueError, as pydantic wants it.
+        # pydantic only catches a ValueError.
         raise ValueError(f"has to be a string, not {value!r}")  # noqa: TRY004
     return RuntimeArn.parse(value)
 
@@ -74,7 +74,7 @@ class Place:
     Attributes:
         file: The configuration file, or "".
         variables: Else the variables or flags, by the keys they stand for.
-        hosted: Whether the file is one that callers, who are told of settings, have no business with.
+        hosted: Whether messages to callers hide the file's path, because they don't run the server.
     """
 
     file: str = ""
@@ -165,12 +165,12 @@ class Agent(Table):
         return self
 
     def model_post_init(self, context: Any) -> None:
-        """Keep where the settings are from, if they were validated in the context of a ``Place``."""
+        """Keep the source of the settings, if they were validated with a ``Place`` as context."""
         if isinstance(context, Place):
             self._place = context
 
     def setting(self, key: str) -> str:
-        """Return what the user calls one of the settings, for messages.
+        """Return the user's name for a setting, for error messages.
 
         Args:
             key: As in a file, such as ``qualifier`` or ``auth.token``.
@@ -180,7 +180,7 @@ class Agent(Table):
         return self._place.variables.get(key, key)
 
     def settings(self, *keys: str) -> str:
-        """Return what the user calls some of the settings, inside a sentence.
+        """Return the user's names for several settings, as part of a sentence.
 
         Args:
             keys: As for ``setting``.
@@ -193,12 +193,12 @@ class Agent(Table):
         return f"{' and '.join(keys)} of the agent {self.name}"
 
     def payload_for(self, prompt: Any, session_id: str) -> bytes:
-        """Return what the agent is sent, as JSON.
+        """Return the agent's request payload as JSON.
 
         Args:
-            prompt: What to ask it; or a value in its place, which a template has as it is only where it has nothing
-                else.
-            session_id: The session that it is asked in.
+            prompt: The prompt, or another JSON value in its place; a template keeps that value's type only in a text
+                that is nothing but the placeholder.
+            session_id: The id of the session.
         """
         if isinstance(self.payload, str):
             value: Any = prompt
@@ -210,12 +210,12 @@ class Agent(Table):
 
 
 def name_of(arn: RuntimeArn) -> str:
-    """Return a name for the agent of a runtime: what the runtime was created as."""
+    """Return a name for the agent of a runtime: the runtime's own name."""
     return _ID_SUFFIX.sub("", arn.runtime_id)[:48]
 
 
 def _filled(value: Any, words: Mapping[str, Any]) -> Any:
-    """Fill in the placeholders, in one go: a prompt that contains one is left as it is."""
+    """Fill in the placeholders in one pass, so that a placeholder inside a prompt is left alone."""
     match value:
         case str():
             if (whole := _PLACEHOLDER.fullmatch(value)) is not None:

@@ -1,6 +1,6 @@
-"""The credentials of an agent's requests in the configuration: one of ten kinds, which its keys determine.
+"""The configuration of the credentials for an agent's requests: one of ten kinds, determined by its keys.
 
-Descriptions without behaviour: ``server.credentials`` makes what signs requests and fetches tokens.
+Only data: ``server.credentials`` implements signing requests and fetching tokens.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ class Cognito(Table):
 # The keys of each kind. Without any, requests are signed with AWS credentials.
 _AWS = ("profile", "role_arn", "external_id")
 _OWN = (("token",), ("token_file",), ("token_command",), ("client_credentials",), ("cognito",))
-# The token of the caller of each request, or one for it.
+# The kinds that use the token of each request's caller, or one obtained for it.
 _CALLERS = (("token_exchange",), ("agentcore_identity",), ("pass_through",))
 _KINDS = (_AWS, *_OWN, *_CALLERS, ("none",))
-# The keys whose value is a text, which may be empty.
+# The keys with a string value, which may be empty.
 TOKEN_KEYS = frozenset({"token", "token_file"})
 
 
@@ -144,7 +144,7 @@ class Auth(Table):
 
     @property
     def signs(self) -> bool:
-        """Whether requests are signed with AWS credentials, and not sent with a token or nothing."""
+        """Whether requests are signed with AWS credentials, instead of sent with a token or without credentials."""
         return self.kind is _AWS
 
     @property

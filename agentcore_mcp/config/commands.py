@@ -12,8 +12,8 @@ from agentcore_mcp.config.model import Table
 
 Mode = Literal["allow", "off", "ask"]
 
-# What lets one command line do more than its first word says. A star of an allowed pattern stops there, so that
-# "git status*" doesn't allow "git status; curl …".
+# The characters by which a command line can run more than one command or redirect it. Wildcards of allowed patterns
+# don't match them, so that "git status*" doesn't allow "git status; curl …".
 _CHAINING = "; & | < > $ ` ( )"
 _ONE_COMMAND = rf"[^{_CHAINING.replace(' ', '')}\n\r]"
 _ANYTHING = r"[\s\S]"
@@ -41,19 +41,19 @@ class CommandPolicy(Table):
     )
 
     def wrapped(self, command: str) -> str:
-        """Return a command in a shell and a folder, if the policy says so."""
+        """Return a command wrapped in the policy's shell and folder, if it sets them."""
         command = self.first(command)
         if self.shell or self.working_directory is not None:
             return f"/bin/bash {'-lc' if self.shell else '-c'} {shlex.quote(command)}"
         return command
 
     def first(self, command: str) -> str:
-        """Return the first command of a shell that stays, in the folder that the policy names."""
+        """Return the first command for a persistent shell, with a change to the policy's folder."""
         folder = self.working_directory
         return command if folder is None else f"cd {shlex.quote(folder)} && {{ {command}\n}}"
 
     def refusal(self, command: str) -> str:
-        """Return why the patterns don't let a command pass, "" if they do. ``mode`` is another question."""
+        """Return why the patterns refuse a command, "" if they allow it; ``mode`` is not checked here."""
         command = command.strip()
         for pattern in self.deny:
             if _matches(pattern, command, _ANYTHING):
@@ -67,10 +67,10 @@ class CommandPolicy(Table):
 
 
 def _matches(pattern: str, command: str, any_char: str) -> bool:
-    """Tell whether a pattern matches the whole of a command, in time that grows with its length and no faster.
+    """Return whether a pattern matches a whole command, in time linear in the command's length.
 
-    A model picks the command, and a star that may take back what it has matched could be kept busy for ever. So what
-    stands between two stars is looked for once, where it comes first: if anything matches, so does that.
+    A model chooses the command, and could make a backtracking star run forever. So the text between two stars is
+    only tried at its first occurrence, in an atomic group: if any match exists, one with that occurrence does.
     """
     first, *others = [
         "".join(any_char if char == "?" else re.escape(char) for char in part) for part in re.split(r"\*+", pattern)
@@ -84,5 +84,5 @@ def _from_mode(value: Any) -> Any:
     return {"mode": value} if isinstance(value, str) else value
 
 
-# A file may say `commands = "ask"` for a table with the mode alone.
+# `commands = "ask"` in a file is short for a table with only the mode.
 Commands = Annotated[CommandPolicy, BeforeValidator(_from_mode, json_schema_input_type=Mode | CommandPolicy)]

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in sentences that name the setting and never show a secret."""
+"""Configuration errors as sentences that name the setting and never show a secret."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _VALUE_MAX_CHARS = 80
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
-# In the words of TOML, where pydantic has those of Python.
+# TOML's names of types in place of pydantic's, which are Python's.
 _TYPES = {
     "missing": "is missing",
     "string_type": "has to be a string",
@@ -30,11 +30,11 @@ _TYPES = {
 
 
 def configuration_error(error: ValidationError, name_of: Callable[[tuple[str | int, ...]], str]) -> ConfigurationError:
-    """Return the error that tells a user what pydantic found, a line each.
+    """Return a ConfigurationError with a line for each of pydantic's errors.
 
     Args:
-        error: What it raised.
-        name_of: Gives what the user calls the setting at a path of keys and indices.
+        error: The error that pydantic raised.
+        name_of: Returns the user's name for the setting at a path of keys and indices.
     """
     return ConfigurationError(
         "\n".join(
@@ -45,13 +45,13 @@ def configuration_error(error: ValidationError, name_of: Callable[[tuple[str | i
 
 
 def dotted(path: tuple[str | int, ...]) -> str:
-    """Return a path as TOML writes it, with indices in brackets."""
+    """Return a path in TOML syntax, with indices in brackets."""
     text = "".join(f"[{key}]" if isinstance(key, int) else f".{quoted(key)}" for key in path)
     return text.removeprefix(".")
 
 
 def quoted(key: str) -> str:
-    """Return a key as TOML writes it: in quotes, if it is more than letters, digits, ``-`` and ``_``."""
+    """Return a key in TOML syntax: quoted unless it has only letters, digits, ``-`` and ``_``."""
     return key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)
 
 
@@ -63,7 +63,7 @@ def _sentence(kind: str, message: str) -> str:
 
 
 def _value(found: Any) -> str:
-    """Return the value as the end of the sentence, unless the sentence has it already or it might be a secret."""
+    """Return the invalid value as the end of the sentence, unless it is already quoted or may be a secret."""
     value = found["input"]
     told = found["type"] in ("value_error", "missing")
     if told or may_be_secret(found["loc"]) or not isinstance(value, str | int | float):

@@ -1,4 +1,4 @@
-"""Which runtimes of an account are agents too, without being named one by one. They are listed at the first use."""
+"""Discovery of an account's runtimes as agents, without naming each one. They are listed at the first use."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Discovery(Table):
     commands: Commands = Field(default=CommandPolicy(), description="Which commands may be run in their sessions")
 
     def wants(self, name: str) -> bool:
-        """Tell whether a runtime of this name is offered."""
+        """Return whether a runtime with this name is offered."""
         return any(fnmatchcase(name, pattern) for pattern in self.include) and not any(
             fnmatchcase(name, pattern) for pattern in self.exclude
         )
 
     def only(self, names: Collection[str]) -> Discovery:
-        """Return a discovery that finds none but these names, which this one wants too."""
-        # No name has a character that is wild.
+        """Return a discovery of only these names, all of which this one offers."""
+        # Names contain no wildcard characters.
         return self.model_copy(update={"include": tuple(names), "exclude": ()})

@@ -1,4 +1,4 @@
-"""The environment: the names of the variables, which values count as unset, and one agent described by variables."""
+"""Environment variables: their names, which values count as unset, and the settings of a single agent in them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ RUNTIME_ARN = "AGENTCORE_RUNTIME_ARN"
 QUALIFIER = "AGENTCORE_QUALIFIER"
 BEARER_TOKEN = "AGENTCORE_BEARER_TOKEN"  # noqa: S105 - the variable's name
 ENDPOINT_URL = "AGENTCORE_ENDPOINT_URL"
-# Where boto3's users name the certificates of a TLS-inspecting proxy.
+# boto3's variable for the certificates of a TLS-inspecting proxy.
 CA_BUNDLE = "AWS_CA_BUNDLE"
 
-# By the key that each stands for: the variable, and the flag that wins over it.
+# By configuration key: the variable, and the flag that takes precedence over it.
 AGENT_VARIABLES = {
     "arn": (RUNTIME_ARN, "--runtime-arn"),
     "qualifier": (QUALIFIER, "--qualifier"),
@@ -24,12 +24,12 @@ AGENT_VARIABLES = {
     "endpoint_url": (ENDPOINT_URL, "--endpoint-url"),
 }
 
-# What hosts pass for a setting that the user left empty: nothing, blanks, or their own placeholder, unexpanded.
+# Values that hosts pass for a setting left empty: nothing, blanks, or the host's own placeholder, unexpanded.
 _UNSET = re.compile(r"\s*(\$\{[^}]*\})?\s*")
 
 
 def is_unset(value: str) -> bool:
-    """Tell whether a value counts as unset: empty, blank or an unexpanded placeholder."""
+    """Return whether a value counts as unset: empty, blank or an unexpanded placeholder."""
     return _UNSET.fullmatch(value) is not None
 
 
@@ -40,11 +40,11 @@ def value_of(environ: Mapping[str, str], name: str) -> str | None:
 
 
 def agent_settings(environ: Mapping[str, str], arguments: Mapping[str, str | None]) -> dict[str, tuple[str, str]]:
-    """Return what is set of the one agent: by key, the value and the flag or variable that sets it.
+    """Return the settings of the single agent: by key, the value and the flag or variable that sets it.
 
     Args:
         environ: The environment.
-        arguments: By key, what flags say.
+        arguments: The values of flags, by key.
     """
     found = {}
     for key, (variable, flag) in AGENT_VARIABLES.items():
@@ -56,13 +56,13 @@ def agent_settings(environ: Mapping[str, str], arguments: Mapping[str, str | Non
 
 
 def unfilled(environ: Mapping[str, str]) -> str:
-    """Return a remark on a placeholder that stands where the ARN should, "" if none does."""
+    """Return a remark if the ARN's variable holds an unexpanded placeholder, otherwise ""."""
     value = environ.get(RUNTIME_ARN, "").strip()
     remark = f"\n\n{RUNTIME_ARN} is {value!r} here: a placeholder that the host did not fill in."
     return remark if value and is_unset(value) else ""
 
 
 def drop_unset(environ: MutableMapping[str, str]) -> None:
-    """Remove ``AWS_*`` variables that a host passed empty or unexpanded, before botocore takes them at their word."""
+    """Remove ``AWS_*`` variables that a host passed empty or unexpanded, as botocore would use them literally."""
     for name in [name for name, value in environ.items() if name.startswith("AWS_") and is_unset(value)]:
         del environ[name]

@@ -1,4 +1,4 @@
-"""The configuration file: TOML, with references to environment variables in its texts.
+"""The configuration file: TOML, with references to environment variables in its strings.
 
 ::
 
@@ -7,7 +7,7 @@
     description = "Reviews pull requests"
     auth = { token = "${REVIEW_TOKEN}" }
 
-Its keys are the fields of ``Settings``, but for ``agents``, which are tables by name here.
+Its keys are the fields of ``Settings``, except that ``agents`` is a table of tables by name.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# "$${NAME}" is the text "${NAME}". What isn't the name of a variable is left as it is: a shell may have a use for it.
+# "$${NAME}" escapes "${NAME}". Anything else in braces than a variable's name is left alone, as it may be for a shell.
 _REFERENCE = re.compile(r"\$(\$?)\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 Key = tuple[str, ...]
@@ -38,13 +38,13 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationFile:
-    """A file that was read.
+    """A parsed file.
 
     Attributes:
         path: The file.
-        settings: What it says.
-        variables: By the path of each key whose text has references, the variables that were put in.
-        keys: The path of each key that it sets to anything but a table.
+        settings: Its settings.
+        variables: The variables put into strings, by the path of the key.
+        keys: The paths of all keys whose value is not a table.
     """
 
     path: Path
@@ -59,11 +59,11 @@ def read_file(path: Path, environ: Mapping[str, str]) -> ConfigurationFile:
     Texts that are empty or an unexpanded ``${…}`` count as unset, as in the environment.
 
     Raises:
-        ConfigurationError: If it can't be read, is not TOML, refers to a variable that is not set, or sets what can't
-            be. The message names file, key and value, unless that may be a secret, and what is allowed.
+        ConfigurationError: If it can't be read, is not TOML, refers to a variable that is not set, or has an invalid
+            setting. The message names file, key, allowed values, and the value unless it may be a secret.
     """
     try:
-        # With the mark that some editors of Windows put first.
+        # -sig skips the byte order mark that some Windows editors write.
         table = tomllib.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise ConfigurationError(f"can't read the configuration file {str(path)!r}: {error.strerror}") from error
@@ -116,13 +116,13 @@ class _Reading:
         return {**table, "name": name}
 
     def expand(self, value: Any, key: Key) -> Any:
-        """Return a value with its references replaced, and without what is unset."""
+        """Return a value with its references replaced and unset keys removed."""
         match value:
             case str():
                 return self._text(value, key)
             case dict():
                 expanded = {name: self.expand(inner, (*key, name)) for name, inner in value.items()}
-                # In a payload, an empty text is one that the agent is sent.
+                # An empty string in a payload is sent to the agent.
                 keep_all = key[:1] == ("agents",) and key[2:3] == ("payload",)
                 kept = {
                     name: inner

@@ -1,4 +1,4 @@
-"""What replaces a harness's own settings, call by call."""
+"""Per-call overrides of a harness's own settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from agentcore_mcp.config.model import Table, text_like
 
-# HarnessAllowedTool of the service model, which has at most 64 characters.
+# HarnessAllowedTool in the service model, with at most 64 characters.
 _TOOL = text_like(r"(?=.{1,64}$)(\*|@?[^/]+(/[^/]+)?)", 'a tool; it looks like "*", "shell" or "@server/tool"')
 
 
@@ -37,7 +37,7 @@ class HarnessOptions(Table):
 
     @property
     def members(self) -> dict[str, Any]:
-        """The options that are set, as the service model has them."""
+        """The options that are set, by their names in the service model."""
         model = {"bedrockModelConfig": {"modelId": self.model}} if isinstance(self.model, str) else self.model
         every = {
             "model": model,

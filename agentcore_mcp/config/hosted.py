@@ -20,9 +20,9 @@ from pydantic import (
 from agentcore_mcp.config.model import Table
 from agentcore_mcp.wire.loopback import is_loopback
 
-# Signatures that a public key verifies. Anybody who reads the key set could make a symmetric one (RFC 8725, 3.1).
+# Only asymmetric signatures: anybody who reads the key set could make a symmetric one (RFC 8725, 3.1).
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-# As RFC 6749, 3.3 has it. Tokens and challenges separate scopes by spaces.
+# RFC 6749, 3.3. Tokens and challenges separate scopes with spaces.
 Scope = Annotated[str, Field(pattern=r"^[!#-\[\]-~]+$")]
 _SECRET_MIN_CHARS = 32
 
@@ -33,10 +33,10 @@ def _https(value: str) -> str:
     url = urlsplit(value)
     safe = url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname or ""))
     if not safe or not url.hostname or re.search(r"[@?#\s\x00-\x1f]", value):
-        # What stands before an @ or after a ? may be a secret.
+        # The text before an @ or after a ? may be a secret.
         shown = re.sub(r"(?<=//)[^/]*@|[?#].*", "…", value)
         raise ValueError(f"{shown!r} is not https://HOST/PATH without user name, query or fragment")
-    # Such as of a port that there can't be; its message would be of several lines.
+    # For example an invalid port; pydantic's message would have several lines.
     with suppress(ValidationError):
         AnyHttpUrl(value)
         return value
@@ -78,7 +78,7 @@ def _issuer(value: Any) -> Any:
 class Claims(Table):
     """Which claims of a token name the caller. Of several, the first that the token has counts."""
 
-    # Without one that a token has, all people with one client would be one caller.
+    # If a token had none of these claims, all users of a client would be one caller.
     subject: tuple[_Name, ...] = Field(default=("sub",), min_length=1, description="The person or program")
     client: tuple[str, ...] = Field(default=("client_id", "azp", "cid"), description="The application that they use")
     scopes: tuple[str, ...] = Field(default=("scope", "scp"), description="Scopes, as a text with spaces or as a list")
@@ -131,7 +131,7 @@ class Allow(Table):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        # An empty variable would open the agent to everybody.
+        # Otherwise, an empty variable would open the agent to everybody.
         if not (self.scopes or self.groups or self.subjects):
             raise ValueError("allow has neither scopes nor groups nor subjects; leave it out to let all callers in")
         return self

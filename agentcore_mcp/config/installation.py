@@ -1,4 +1,4 @@
-"""The key of this installation: with it, short names of sessions mean the same after a restart, and nowhere else."""
+"""The key of this installation, which keeps short names of sessions valid after a restart, but nowhere else."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ logger = logging.getLogger(__name__)
 
 
 def installation_key(environ: Mapping[str, str] = os.environ) -> bytes:
-    """Return the key, made when it is first asked for and kept in the user's state folder.
+    """Return the key, which is created on first use and kept in the user's state folder.
 
-    If it can't be kept there, it is one that lasts for this process, and a warning says so.
+    If it can't be kept there, a warning is logged, and the key only lasts for this process.
 
     Args:
-        environ: Says where the folder is: in XDG_STATE_HOME, LOCALAPPDATA, or ``.local/state`` at HOME.
+        environ: Determines the folder: in XDG_STATE_HOME, LOCALAPPDATA, or ``.local/state`` at HOME.
     """
     try:
         path = state_folder(environ) / "installation.key"
         with suppress(FileNotFoundError):
             return _read(path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # The file appears whole, and the first one stays, if several servers are started at once.
+        # The file is created atomically, and the first one wins if several servers start at once.
         with tempfile.NamedTemporaryFile(dir=path.parent) as file:
             file.write(secrets.token_bytes(KEY_BYTES))
             file.flush()
@@ -44,8 +44,8 @@ def installation_key(environ: Mapping[str, str] = os.environ) -> bytes:
 
 
 def state_folder(environ: Mapping[str, str]) -> Path:
-    """Return the folder where this program keeps what it has to remember, whether it is there or not."""
-    # As of the configuration file, in ``config.loading``: a relative path is to be ignored.
+    """Return the folder for this program's state, which may not exist."""
+    # Relative paths have to be ignored, as for the configuration file in ``config.loading``.
     for variable, below in (("XDG_STATE_HOME", ""), ("LOCALAPPDATA", ""), ("HOME", ".local/state")):
         if (folder := Path(environ.get(variable, ""))).is_absolute():
             return folder / below / "agentcore-mcp"

@@ -1,8 +1,8 @@
-"""Where settings are taken from: flags, else variables, else the configuration file. Also, where each value was found.
+"""Loads settings from flags, else variables, else the configuration file, and records the source of each value.
 
-An agent named by ``--runtime-arn`` or AGENTCORE_RUNTIME_ARN is the only one then, and no file is read, unless
-``--config`` names one: a flag wins over a variable. Without either, AGENTCORE_CONFIG names the file, or it is
-``agentcore-mcp/config.toml`` in the user's configuration folder, if that is there.
+If ``--runtime-arn`` or AGENTCORE_RUNTIME_ARN names an agent, it is the only one, and no file is read. ``--config``
+takes precedence over the variable. Without any of these, the file is the one that AGENTCORE_CONFIG names, or else
+``agentcore-mcp/config.toml`` in the user's configuration folder, if it exists.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.config.file import ConfigurationFile, Key
 
 DEFAULT = "default"
-# Read by the command lines of AWS in this order, botocore reads only the second.
+# AWS's command-line tools read both in this order; botocore reads only the second.
 _REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 
@@ -35,7 +35,7 @@ class Loaded:
         settings: All of them.
         file: The file that was read, if one was.
         notes: Sentences on ignored variables and files, and on other variables in effect.
-        origins: By the path of a key, as a file has it, where its value came from; the rest are from the file or
+        origins: The source of values by the path of their key in a file; values without one are from the file or
             defaults.
     """
 
@@ -45,7 +45,7 @@ class Loaded:
     origins: Mapping[Key, str] = field(default_factory=dict)
 
     def origin(self, key: Key) -> str:
-        """Return where a value came from, as a user would look for it."""
+        """Return the source of a value in the user's terms."""
         for end in range(len(key), 0, -1):
             part = key[:end]
             if part in self.origins:
@@ -81,10 +81,10 @@ def load(
         read_only: As for ``Settings.changed``, like the next three.
         agents: Only these.
         tools: Only these.
-        handoff_after_s: Instead of what the file says.
+        handoff_after_s: Overrides the file's value.
 
     Raises:
-        ConfigurationError: If no agent is named, or a value can't be one.
+        ConfigurationError: If no agent is named, or a value is not valid.
     """
     arguments = {"arn": runtime_arn, "qualifier": qualifier, "auth.token": bearer_token, "endpoint_url": endpoint_url}
     found = agent_settings(environ, arguments)
@@ -111,7 +111,7 @@ def load(
 
 
 def _of_one(environ: Mapping[str, str], found: Mapping[str, tuple[str, str]]) -> Loaded:
-    """Return the settings of one agent, as ``agent_settings`` found them."""
+    """Return the settings of the single agent that ``agent_settings`` found."""
     table: dict[str, Any] = {key: value for key, (value, _) in found.items()}
     if "auth.token" in table:
         table["auth"] = {"token": table.pop("auth.token")}
@@ -135,7 +135,7 @@ def _from_file(environ: Mapping[str, str], config: str | None, given: list[str],
         raise ConfigurationError(HOW_TO_CONFIGURE + unfilled(environ))
     if given:
         raise ConfigurationError(f"{given[0]} needs --runtime-arn; the agents of {path} have settings of their own")
-    # Here and not above: an agent that is named by variables needs no TOML.
+    # Imported here, because an agent named by variables needs no TOML.
     from agentcore_mcp.config.file import read_file
 
     file = read_file(path, environ)
@@ -153,19 +153,19 @@ def _from_file(environ: Mapping[str, str], config: str | None, given: list[str],
 
 
 def _file_of(environ: Mapping[str, str]) -> Path | None:
-    """Return the file that is read where no flag says otherwise."""
+    """Return the file to read if no flag names one."""
     named = value_of(environ, CONFIG)
     home = environ.get("HOME", "")
     if named is not None:
-        # No shell has seen it, if it is from the settings of an MCP host.
+        # In an MCP host's settings, no shell expands the ~.
         return Path(home, named[2:]) if named.startswith("~/") else Path(named)
     return user_file(environ)
 
 
 def user_file(environ: Mapping[str, str], *, must_exist: bool = True) -> Path | None:
-    """Return the user's own configuration file; None if its folder isn't known, or it has to be there and isn't."""
+    """Return the user's own configuration file; None if its folder is unknown, or if it ``must_exist`` and doesn't."""
     home = environ.get("HOME", "")
-    # https://specifications.freedesktop.org/basedir-spec/latest/: a relative path is to be ignored.
+    # https://specifications.freedesktop.org/basedir-spec/latest/: relative paths have to be ignored.
     folder = Path(environ.get("XDG_CONFIG_HOME", ""))
     if not folder.is_absolute():
         if not home:

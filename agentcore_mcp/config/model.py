@@ -1,4 +1,4 @@
-"""What every table of the configuration has in common: it doesn't change, and takes no key that it doesn't know."""
+"""The base class of the configuration's tables: immutable, and without unknown keys."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Table(BaseModel):
         not_in_files: The fields that a file says in another way than by a key.
     """
 
-    # An input may be a secret in the wrong place, so pydantic's own errors don't quote it. Validators are built at
-    # their first use: most tables are of kinds that a run has none of, and hosts wait for the start.
+    # pydantic's own errors don't quote inputs, which may be misplaced secrets. Validators are built on first use, as
+    # a run needs few of these tables, and hosts wait for the server to start.
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, validate_by_name=True, defer_build=True
     )
@@ -37,7 +37,7 @@ class Table(BaseModel):
         return value
 
     def arguments(self) -> dict[str, Any]:
-        """Return what is set by its name, secrets as they are: keyword arguments for what works with it."""
+        """Return the fields that are set, with secrets in plain text, as keyword arguments."""
         return {
             name: value.get_secret_value() if isinstance(value, SecretStr) else value
             for name, value in self
@@ -46,11 +46,11 @@ class Table(BaseModel):
 
 
 def text_like(pattern: str, what: str) -> AfterValidator:
-    """Return a validator of texts that match a pattern, whose complaint says in words what that is.
+    """Return a validator of strings that match a pattern, with an error message that describes them in words.
 
     Args:
-        pattern: For the whole text.
-        what: What such a text is, and an example: "the ARN of a role; it looks like …".
+        pattern: The pattern of the whole string.
+        what: A description with an example: "the ARN of a role; it looks like …".
     """
 
     def check(value: str) -> str:
@@ -62,7 +62,7 @@ def text_like(pattern: str, what: str) -> AfterValidator:
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:
-    """Return the end of a sentence that names what a mistyped word may have been meant to be, and all it can be."""
+    """Return the end of a sentence that suggests the closest known word, and lists all of them."""
     from difflib import get_close_matches
 
     close = get_close_matches(word, known, 1)

@@ -1,4 +1,4 @@
-"""The JSON schema of the configuration file, for editors, made from the same models that read it."""
+"""The JSON schema of the configuration file, for editors, generated from the models that validate it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def file_schema() -> dict[str, Any]:
     """Return the schema of a configuration file."""
     schema = Settings.model_json_schema()
-    # A file names its agents by the keys of a table, and may ask for discovery without saying anything of it.
+    # In a file, agents are a table by name, and discovery can be just `true`.
     agent = schema["$defs"]["Agent"]
     del agent["properties"]["name"]
     properties = schema["properties"]
@@ -30,7 +30,7 @@ def file_schema() -> dict[str, Any]:
 
 
 def _tidied(value: Any) -> Any:
-    """Leave out null, which TOML has no word for, and what says no more than the rest: titles, defaults of tables."""
+    """Remove null, which TOML doesn't have, and redundant members: titles, defaults of tables."""
     match value:
         case {"anyOf": [*choices, {"type": "null"}], **others}:
             inner = choices[0] if len(choices) == 1 else {"anyOf": choices}
@@ -44,5 +44,5 @@ def _tidied(value: Any) -> Any:
 
 
 def _is_noise(key: str, value: Any) -> bool:
-    # A property may have one of these names too; what stands there then is its schema.
+    # A property may also have one of these names; its value is then a schema.
     return (key == "title" and isinstance(value, str)) or (key == "default" and not isinstance(value, str | bool))

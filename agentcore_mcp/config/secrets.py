@@ -1,4 +1,4 @@
-"""Which values of a configuration are secrets, or may be: they are neither shown nor quoted."""
+"""Finds configuration values that are or may be secrets, which are neither shown nor quoted."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 from pydantic import SecretStr
 
 HIDDEN = "***"
-# Of an ``auth``. All else there is a secret, or has one in it, or may be one that was put in the wrong place.
+# Keys of an ``auth`` whose values may be shown. All others are or contain secrets, or may be misplaced ones.
 _PLAIN = {"profile", "role_arn", "token_file", "none"}
 _PLAIN |= {"client_id", "scope", "audience", "resource", "auth_method", "region", "username", "endpoint_url", "actor"}
 _PLAIN |= {"workload_name", "credential_provider_name", "scopes", "audiences", "resources", "audience_claim"}
 
 
 def may_be_secret(path: tuple[str | int, ...]) -> bool:
-    """Tell whether what stands at a path of keys and indices may be a secret."""
+    """Return whether the value at a path of keys and indices may be a secret."""
     match path[2:]:
         case () if path[:1] == ("server",):
             return path[-1] in ("secret", "store")
@@ -27,12 +27,12 @@ def may_be_secret(path: tuple[str | int, ...]) -> bool:
 
 
 def shown(path: tuple[str, ...], value: Any, *, filled: bool) -> Any:
-    """Return what may be shown of a value.
+    """Return a value with its secret parts hidden.
 
     Args:
-        path: Where it stands.
-        value: A valid one.
-        filled: Variables were put into it.
+        path: Its path.
+        value: The value, already validated.
+        filled: Whether variables were put into it.
     """
     match path[2:], value:
         case _, SecretStr():
@@ -42,7 +42,7 @@ def shown(path: tuple[str, ...], value: Any, *, filled: bool) -> Any:
         case ("auth", _, "token_url"), str():
             url, mark, _ = value.partition("?")
             return f"{url}?{HIDDEN}" if mark else url
-        # What a template takes from a variable may be an API key.
+        # A template's variables may be API keys.
         case ("payload", *_), _ if not filled:
             return value
         case _:

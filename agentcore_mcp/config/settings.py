@@ -1,7 +1,7 @@
 """Settings: which agents may be called, how, and with which tools. Fixed when the server starts.
 
-A caller of the tools can choose among the agents named here and can't name another one: text that a model read
-somewhere must not choose which account is called.
+A caller of the tools can only choose among the agents named here: text that a model has read must not choose which
+account is called.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 ToolName = Literal["invoke_agent", "call_agent_tool", "run_command", "stop_session", "list_agents", "read_output"]
 TOOL_NAMES: tuple[ToolName, ...] = get_args(ToolName)
-# Room for an answer besides ids and notes; and what the SDK's clients take over HTTP, 1 MiB with both channels.
+# Room for an answer besides ids and notes; and the HTTP limit of the SDK's clients, 1 MiB for both channels together.
 RESULT_LEAST_CHARS = 2_000
 RESULT_MOST_CHARS = 120_000
-# What changes the session's environment in a way that the agent itself has no say in.
+# Tools that change the session's environment without the agent's control.
 _NOT_READ_ONLY = frozenset({"run_command", "stop_session"})
 
 HOW_TO_CONFIGURE = """\
@@ -108,21 +108,21 @@ class Settings(Table):
 
     @property
     def ca_bundle(self) -> str | None:
-        """The file of the certificates to trust where agents are called, as AWS_CA_BUNDLE says; None: the system's."""
+        """The file of trusted certificates for calls of agents, from AWS_CA_BUNDLE; None for the system's."""
         return self._ca_bundle
 
     def trusting(self, ca_bundle: str | None) -> Self:
-        """Return these settings with another ``ca_bundle``. It is no key of a file: botocore reads the variable too."""
+        """Return these settings with another ``ca_bundle``. Files don't set it: botocore reads the variable too."""
         trusting = self.model_copy()
         trusting._ca_bundle = ca_bundle  # noqa: SLF001 - one of its own kind
         return trusting
 
     @property
     def agent(self) -> Agent:
-        """The agent, where there is only one.
+        """The only agent.
 
         Raises:
-            ConfigurationError: If there are several, or they are listed later.
+            ConfigurationError: If there are several, or discovery lists them later.
         """
         if len(self.agents) != 1 or self.discovery is not None:
             raise ConfigurationError(f"there is not one agent but {len(self.agents)}, and discovery may find more")
@@ -130,16 +130,16 @@ class Settings(Table):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the agents, as they are ordered."""
+        """The names of the agents, in order."""
         return tuple(agent.name for agent in self.agents)
 
     def allows(self, tool: ToolName) -> bool:
-        """Tell whether a tool may be offered and called. ``ask_NAME`` is ``invoke_agent`` by another name."""
+        """Return whether a tool may be offered and called. ``ask_NAME`` counts as ``invoke_agent``."""
         which = [one for one in (*self.agents, self.discovery) if one is not None]
         useful = {
             "run_command": any(one.commands.mode != "off" for one in which),
             "invoke_agent": any(getattr(one, "protocol", "auto") != "mcp" for one in which),
-            # Which runtimes of an account are MCP servers is not known before the first call.
+            # A discovered runtime's protocol is not known before the first call.
             "call_agent_tool": any(getattr(one, "protocol", "mcp") == "mcp" for one in which),
         }
         if not useful.get(tool, True):
@@ -154,16 +154,16 @@ class Settings(Table):
         tools: Collection[str] | None = None,
         handoff_after_s: float | None = None,
     ) -> Settings:
-        """Return these settings with what flags change.
+        """Return these settings with the changes that flags make.
 
         Args:
-            read_only: No commands, and no session is stopped.
-            agents: Only the agents of these names, discovered ones too.
-            tools: Only these tools.
-            handoff_after_s: Instead of theirs.
+            read_only: Whether to forbid commands and stopping sessions.
+            agents: The only agents, by name, discovered ones included.
+            tools: The only tools.
+            handoff_after_s: Overrides their value.
 
         Raises:
-            ConfigurationError: If an agent or tool is unknown, or nothing would be left.
+            ConfigurationError: If an agent or tool is unknown, or none is left.
         """
         change: dict[str, object] = {"read_only": self.read_only or read_only}
         if handoff_after_s is not None:

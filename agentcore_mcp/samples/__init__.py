@@ -1,1 +1,1 @@
-"""Sample agents that speak A2A, AG-UI and MCP, hosted by ``agentcore-mcp local --protocol``: no model, no account."""
+"""Sample A2A, AG-UI and MCP agents without a model or account, hosted by ``agentcore-mcp local --protocol``."""

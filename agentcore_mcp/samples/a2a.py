@@ -1,7 +1,7 @@
-"""The bundled sample A2A agent: a task's whole life, without a model, in JSON-RPC as version 0.3 of A2A has it.
+"""The bundled sample A2A agent, without a model: the whole life cycle of tasks, in the JSON-RPC of A2A 0.3.
 
-It answers what the sample agent of ``hosting`` answers. Besides, "ask WORDS" ends a call with a question, which the
-next one answers, and "file" gives a file and data.
+It answers the same prompts as the sample agent of ``hosting``. Also, "ask WORDS" ends a call with a question, to be
+answered by the next call, and "file" returns a file and data.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ tasks: dict[str, dict[str, Any]] = {}
 
 
 async def work(task: dict[str, Any], prompt: str, *, answers: bool) -> AsyncIterator[dict[str, Any]]:
-    """Give the task, then its updates until it ends, or waits for an answer to its question."""
-    if answers:  # so it waits no more
+    """Yield the task, then its updates until it ends, or waits for an answer to its question."""
+    if answers:  # the task no longer waits for input
         become(task, _SENT)
     yield task
     yield become(task, _AT_WORK)
@@ -62,7 +62,7 @@ async def work(task: dict[str, Any], prompt: str, *, answers: bool) -> AsyncIter
 
 
 def become(task: dict[str, Any], state: str, text: str = "") -> dict[str, Any]:
-    """Change the state of a task, and return the update that says so."""
+    """Change the state of a task, and return the status update."""
     task["status"] = {"state": state}
     if text:
         message = {"kind": "message", "messageId": str(uuid.uuid4()), "role": "agent"}
@@ -71,7 +71,7 @@ def become(task: dict[str, Any], state: str, text: str = "") -> dict[str, Any]:
 
 
 def give(task: dict[str, Any], name: str, part: dict[str, Any]) -> dict[str, Any]:
-    """Add a part to an artifact, and return the update that has it."""
+    """Add a part to an artifact, and return the artifact update."""
     artifact = next((each for each in task["artifacts"] if each["artifactId"] == name), None)
     if artifact is None:
         task["artifacts"].append(artifact := {"artifactId": name, "parts": []})
@@ -84,7 +84,7 @@ def _update(task: dict[str, Any], kind: str, **members: Any) -> dict[str, Any]:
 
 
 async def card(request: Request) -> Response:
-    """Say who the agent is, and where it is called from outside."""
+    """Return the agent card, with the URL for callers outside."""
     url = os.environ.get("AGENTCORE_RUNTIME_URL", str(request.base_url))
     skill = {"id": "sample", "name": "Sample", "description": sample.HELP, "tags": ["sample"]}
     words = {"name": "Sample agent", "description": "Shows every behaviour of an A2A agent without a model."}

@@ -1,7 +1,7 @@
-"""The bundled sample AG-UI agent: what an agent tells its user interface, without a model.
+"""The bundled sample AG-UI agent, without a model: the events that an agent sends its user interface.
 
-It answers what the sample agent of ``hosting`` answers. Besides, "ask WORDS" interrupts the run with a question, which
-the next run answers, and "tool" calls a tool and shares state.
+It answers the same prompts as the sample agent of ``hosting``. Also, "ask WORDS" interrupts the run with a question, to
+be answered by the next run, and "tool" calls a tool and shares state.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ async def answer(payload: Any) -> AsyncIterator[dict[str, Any]]:
 
 
 async def run(payload: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-    """Give the events of a run."""
+    """Yield the events of a run."""
     ids = {"threadId": payload["threadId"], "runId": payload["runId"]}
     message, call = {"messageId": str(uuid.uuid4())}, {"toolCallId": str(uuid.uuid4())}
     ending: dict[str, Any] = {}

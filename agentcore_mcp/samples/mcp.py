@@ -1,4 +1,4 @@
-"""The bundled sample MCP server: tools that take their time, report progress, ask a person and give files."""
+"""The bundled sample MCP server: tools that run long, report progress, elicit an approval and return files."""
 
 from __future__ import annotations
 
