@@ -1,7 +1,7 @@
 """The sessions of a caller in Redis, where all workers find them.
 
-A hash for each session, and an index of them by when they end. Each operation is one round trip, which also gives back
-the slots that its call has no need of any more. They go a while after the service itself would have ended them.
+There is a hash for each session, and an index of them by end time. Each operation is one round trip, which also gives
+back the slots that its call no longer needs. Sessions expire some time after the service itself would have ended them.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 # Minutes of sessions are counted over a day.
 _KEPT_S = 86_400 + int(SESSION_LIFETIME_S)
 
-# What each script begins with. KEYS: a session, the caller's index, slots to give back. ARGV: the holder of those, what
-# this step is known by, and the generation that it is about. redis-py repeats a step whose answer was lost, and it must
-# not count twice.
+# The beginning of each script. KEYS: a session, the caller's index, slots to give back. ARGV: the holder of the slots,
+# an id of this step, and the generation that it is about. redis-py repeats a step whose answer was lost, and the repeat
+# must not count.
 _STEP = f"""
 local session, index = KEYS[1], KEYS[2]
 for n = 3, #KEYS do redis.call('ZREM', KEYS[n], ARGV[1]) end
@@ -46,7 +46,7 @@ local function ends_at()
   return math.min(used_at + {IDLE_TIMEOUT_S}, opened_at + {SESSION_LIFETIME_S}, stopped_at or 1e300)
 end
 """
-# A session that was stopped is another one from then on, which its generation says to calls that began before.
+# After a stop, the same id begins a new session with the next generation, which calls of the old one don't change.
 _USED = f"""{_STEP}
 if repeated then return redis.call('HGETALL', session) end
 local now = tonumber(ARGV[4])
@@ -74,7 +74,7 @@ if added > 0 and redis.call('ZCARD', index) > {MAX_SESSIONS} then
 end
 return redis.call('HGETALL', session)
 """
-# What follows changes the session that a call is in, and not one that has begun anew under its id.
+# The scripts below change only the session that a call is in, not one that has begun anew under its id.
 _SAME = f"""{_STEP}
 if not opened_at then return 0 end
 if generation ~= tonumber(ARGV[3]) then return 1 end
@@ -93,7 +93,7 @@ elseif not repeated then
 end
 return 0
 """
-# A question that was answered since it was read is no more to be answered.
+# A question that was answered after it was read can't be claimed.
 _CLAIM = f"""{_SAME}
 if redis.call('HGET', session, 'pauses') ~= ARGV[5] then return 0 end
 local since = redis.call('HGET', session, 'claimed_at')
@@ -113,7 +113,7 @@ redis.call('HSET', moved, 'session_id', ARGV[5], 'opened_at', opened_at)
 redis.call('ZREM', index, session)
 redis.call('ZADD', index, ends_at(), moved)
 """
-# A stop that is cancelled while it is counted is taken back whether or not it was.
+# A stop that is cancelled while it is being counted is taken back, whether or not it had been counted.
 _STOPPING = f"""{_SAME}
 stopping = stopping + ARGV[4]
 if repeated or stopping < 0 then return end
@@ -124,15 +124,15 @@ redis.call('ZADD', index, ends_at(), session)
 
 
 class RedisBook:
-    """A ``MemoryBook`` in Redis instead.
+    """Does in Redis what ``MemoryBook`` does in memory.
 
-    What a call writes down at its end is logged if Redis can't be reached: the call itself is not lost for it.
+    If Redis can't be reached at the end of a call, this is logged, and doesn't fail the call.
 
     Args:
         store: The connection.
-        principal: Whose sessions.
-        agents: Where their agents are found by name.
-        now: A clock: Unix time, in seconds. Those of the workers may differ by seconds.
+        principal: The caller whose sessions these are.
+        agents: Finds the sessions' agents by name.
+        now: A clock: Unix time, in seconds. The workers' clocks may differ by seconds.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class RedisBook:
         return _fill(session, _fields(written))
 
     async def ended(self, session: Session, *, opened: bool = True) -> bool:
-        """Tell it from what is written of the session, or if that is another one by now."""
+        """Note the end of a call; return True if its session is being stopped, or is another one by now."""
         now = self._now()
         with noting(f"that a call in session {session.session_id} has ended"):
             if await self._run(_ENDED, session, now if opened else "", giving_back=""):
@@ -162,27 +162,27 @@ class RedisBook:
         return False
 
     async def moved(self, session: Session, session_id: str) -> None:
-        """Keep the session under its other id, opened when that was."""
+        """Keep the session under its new id; if there is one of that id already, with the opening time of that one."""
         with noting(f"that session {session.session_id} is {session_id}"):
             await self._run(_MOVED, session, session.session_id, session_id)
         session.session_id = session_id
 
     async def claim(self, session: Session, pauses: Sequence[Pause]) -> bool:
-        """Claim them. A worker that dies leaves its claim behind for as long as an answer may be in coming."""
+        """Claim the pauses. The claim of a worker that dies lasts as long as an answer may take."""
         return bool(await self._run(_CLAIM, session, self._now(), _written(pauses)))
 
     async def left(self, session: Session, pauses: Sequence[Pause], kept: Mapping[str, Any]) -> None:
-        """Write it down if it has changed."""
+        """Write where the conversation was left, if that has changed."""
         if pauses or session.pauses or kept != session.kept:
             session.pauses, session.kept = pauses, dict(kept)
             with noting(f"where the conversation in session {session.session_id} was left"):
                 await self._run(_LEFT, session, _written(pauses), json.dumps(session.kept))
 
     async def stopping(self, session: Session, change: int) -> None:
-        """Count it.
+        """Count a stop that begins (1) or has failed (-1).
 
         Raises:
-            StoreError: If it can't be written that a stop begins: the calls in the session would not say why they end.
+            StoreError: If the beginning of a stop can't be written: the session's calls could not say why they end.
         """
         with nullcontext() if change > 0 else noting(f"that session {session.session_id} was not stopped"):
             await self._run(_STOPPING, session, change, self._now())
@@ -195,7 +195,7 @@ class RedisBook:
         return sessions[0] if sessions else None
 
     async def all(self) -> list[Session]:
-        """Return all of them, in two round trips."""
+        """Return all sessions, in two round trips."""
         async with self._store.reached() as redis:
             keys = await redis.zrange(sessions_key(self._of.key), 0, -1)
             async with redis.pipeline(transaction=False) as pipeline:
@@ -231,13 +231,13 @@ def _written(pauses: Sequence[Pause]) -> str:
 
 
 def _fields(found: dict[bytes, bytes] | list[bytes]) -> dict[str, str]:
-    """Return a hash as text; a script gives it as a list."""
+    """Decode a hash; a script returns it as a flat list."""
     pairs = found.items() if isinstance(found, dict) else zip(found[::2], found[1::2], strict=True)
     return {name.decode(): value.decode() for name, value in pairs}
 
 
 def _fill(session: Session, fields: dict[str, str]) -> Session:
-    """Fill in what is written of a session."""
+    """Fill in a session from the fields of its hash."""
     spans = [span.partition("-") for span in fields["earlier"].split()]
     session.opened_at = float(fields["opened_at"])
     session.used_at = float(fields["used_at"])

@@ -1,8 +1,8 @@
-"""The calls of a caller that any worker may collect: handed over to a later request, or kept for what was left out.
+"""A caller's calls that any worker can collect: handed over to a later request, or kept for output that was left out.
 
-A call that its own request attends to the end needs nothing of this. Once it is handed over, the worker that reads it
-writes it to Redis, and whichever worker has the next request follows it there, by a call of its own whose work is to
-read what the other one writes. It goes that way on the same worker, too.
+A call whose own request waits for its end needs none of this. Once a call is handed over, the worker that reads its
+response writes it to Redis, and the worker that gets the next request follows it there, with a call of its own that
+reads what the first one writes. This is so even if both are the same worker.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _HANDLE = re.compile(r"[\w-]{8,40}", re.ASCII)
 
 
 class _Stored(LiveLog):
-    """Stands for a text or the log of a call in Redis: how much of it was there when the call was looked up."""
+    """A text or the log of a call in Redis: knows how much of it was there when the call was looked up."""
 
     def append(self, text: str) -> None:
-        """Keep nothing here."""
+        """Do nothing: the text is kept in Redis."""
 
     async def news(self) -> None:
         """Wait until it is time to look the call up again: the worker that reads it need not know who watches."""
@@ -44,16 +44,16 @@ class _Stored(LiveLog):
 
 
 class SharedCalls:
-    """What ``Calls`` needs of a store.
+    """The part of ``Calls`` that needs a store.
 
     Args:
         store: The connection.
-        principal: Whose calls.
-        agents: Where their agents are found by name.
-        kept_max: How many ended ones are kept.
+        principal: The caller whose calls these are.
+        agents: Finds the calls' agents by name.
+        kept_max: How many ended calls are kept.
 
     Attributes:
-        tasks: What writes the calls that this worker reads.
+        tasks: The tasks that write the calls that this worker reads.
     """
 
     def __init__(self, store: RedisStore, principal: Principal, agents: Agents, *, kept_max: int) -> None:
@@ -64,7 +64,7 @@ class SharedCalls:
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def named(self, handle: str) -> Call | None:
-        """Return what is known of a call, to be followed or read.
+        """Return a call as it is known here, to be followed or read.
 
         Raises:
             StoreError: If Redis can't be reached.
@@ -120,11 +120,11 @@ class SharedCalls:
         return part_of(data, offset, max_chars)
 
     async def leave(self, call: Call, done: Callable[[], None]) -> None:
-        """Let a later request have a call that goes on.
+        """Release a running call to a later request.
 
         Args:
-            call: One that this worker reads, which is written from now on, or one that it followed.
-            done: Called when the end of one that it reads is written.
+            call: A call that this worker reads, and writes to Redis from now on, or one that it followed.
+            done: Called when the end of a call that this worker reads is written.
         """
         if call.stored is None:
             await self._write(call, done, kept=False)
@@ -147,7 +147,7 @@ class SharedCalls:
     async def _write(self, call: Call, done: Callable[[], None], *, kept: bool) -> None:
         """Begin to write a call; its handle is good after that or, if Redis can't be reached, a little later."""
         keys, tried = call_keys(self._principal, call.handle), asyncio.Event()
-        # Now and not once the task runs: more may have come by then, which nobody was told.
+        # Taken now, not when the task runs: by then there may be more output, which no result has shown.
         told = Told.of(call, kept=kept)
         self._store.heard[keys[0]] = lambda _: call.cancel(by_user=True)
 

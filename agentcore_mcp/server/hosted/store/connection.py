@@ -1,10 +1,10 @@
-"""The connection of a worker to Redis: its commands, the messages between workers, and the sign that it is alive.
+"""The connection of a worker to Redis: its commands, the messages between workers, and its heartbeat.
 
 No token and no prompt is ever written.
 
 Each worker listens on two channels, its own and everybody's, and a message names the call or request it is about: the
-subscriptions never change, so a connection that is lost and made anew has them all. Who waits for a message looks by
-itself every few seconds, since Redis delivers a message once or never.
+subscriptions never change, so a connection that is lost and made anew has them all. Code that waits for a message also
+polls every few seconds, since Redis delivers a message at most once.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 
-# How long one operation may take with all its attempts, and how long a connection.
+# How long one operation may take with all its attempts, and how long connecting.
 LIMIT_S = 5.0
 _CONNECT_LIMIT_S = 2.0
 _CONNECTIONS_MAX = 64
-# A worker is taken to be alive this long after it last said so.
+# A worker counts as alive this long after its last heartbeat.
 LEASE_S = 15
 BEAT_S = 5.0
 # A confirmation is valid for ten minutes.
@@ -42,7 +42,7 @@ class StoreError(AgentCoreError):
 
 
 class RedisStore:
-    """What one worker reads and writes of all that the workers share.
+    """One worker's access to the state that all workers share.
 
     Args:
         url: ``redis://``, ``rediss://`` (TLS) or ``unix://``, with user, password and options as redis-py takes them.
@@ -51,10 +51,10 @@ class RedisStore:
         ConfigurationError: If redis-py is not installed or can't use the URL.
 
     Attributes:
-        worker: What this worker is known by.
+        worker: The id of this worker.
         errors: How many operations failed, for metrics.
-        heard: What is told about what a message of another worker names: by a call's key or a shell's, or ``CANCELLED``
-            which request was cancelled.
+        heard: The listeners for messages of other workers, by what these are about: the key of a call or a shell, the
+            claim on a call, or ``CANCELLED`` for a request that was cancelled.
     """
 
     def __init__(self, url: str) -> None:
@@ -68,20 +68,20 @@ class RedisStore:
                 max_connections=_CONNECTIONS_MAX,
                 timeout=LIMIT_S,
                 retry=Retry(ExponentialBackoff(cap=0.5, base=0.02), retries=20),
-                # An operation has a limit as a whole. Of a timeout of the socket redis-py makes asyncio.wait_for, which
-                # loses cancellations before Python 3.12.
+                # Operations are limited as a whole. For a socket timeout redis-py uses asyncio.wait_for, which loses
+                # cancellations before Python 3.12.
                 socket_timeout=None,
                 socket_connect_timeout=_CONNECT_LIMIT_S,
                 socket_keepalive=True,
             )
-            # What it says of text in the URL would change each answer.
+            # Set in the URL, it would turn each answer from bytes into text.
             pool.connection_kwargs.pop("decode_responses", None)
-            # Not connected yet: only this looks at the options of the URL.
+            # This doesn't connect yet, but only this checks the URL's options.
             pool.make_connection()  # type: ignore[no-untyped-call]
         except ImportError as error:
             raise ConfigurationError("server.store needs redis-py: pip install 'agentcore-mcp[redis]'") from error
         except (ValueError, TypeError) as error:
-            # Its message may have the password.
+            # Its message may contain the password.
             raise ConfigurationError("server.store is a URL that redis-py can't use") from type(error)()
         self._redis = Redis(connection_pool=pool)
         self.worker = secrets.token_hex(8)
@@ -91,7 +91,7 @@ class RedisStore:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Be one of the workers inside the block. It begins also if Redis can't be reached yet."""
+        """Listen and send heartbeats inside the block, which begins even if Redis can't be reached yet."""
         tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._stay_alive())]
         try:
             yield
@@ -103,7 +103,7 @@ class RedisStore:
 
     @asynccontextmanager
     async def reached(self, limit_s: float | None = LIMIT_S) -> AsyncIterator[Any]:
-        """Give the client, a ``Redis`` of redis-py whose annotations leave open what it returns, to a block.
+        """Yield the client: redis-py's ``Redis``, as ``Any`` because its annotations leave the results open.
 
         redis-py repeats each command until it succeeds.
 
@@ -111,7 +111,7 @@ class RedisStore:
             limit_s: How long the block may take.
 
         Raises:
-            StoreError: If Redis can't be reached all that time, or refuses a command.
+            StoreError: If Redis can't be reached within that time, or refuses a command.
         """
         from redis.exceptions import RedisError
 
@@ -137,16 +137,16 @@ class RedisStore:
             return await self._scripts[script](keys, args)
 
     async def beat(self) -> None:
-        """Write that this worker is alive.
+        """Write this worker's heartbeat.
 
         Raises:
-            StoreError: If Redis doesn't take it, as one that is full or a read-only replica.
+            StoreError: If Redis doesn't accept it, as when it is full or a read-only replica.
         """
         async with self.reached() as redis:
             await redis.set(worker_key(self.worker), 1, ex=LEASE_S)
 
     async def once(self, token: str) -> bool:
-        """Tell whether any worker is asked about a text for the first time, within the time that one is valid."""
+        """Tell whether this is the first use of a token on any worker, within the time that a token is valid."""
         async with self.reached() as redis:
             return bool(await redis.set(once_key(token), self.worker, nx=True, ex=_ONCE_S))
 
@@ -157,7 +157,7 @@ class RedisStore:
                 await redis.publish(channel, json.dumps({"about": about, "what": what}))
 
     async def principals(self) -> list[Principal]:
-        """Return the callers who have sessions, the last one to call last."""
+        """Return the callers who have sessions, the one who called most recently last."""
         async with self.reached() as redis:
             written = await redis.zrange(PRINCIPALS, 0, -1)
         principals = []
@@ -189,7 +189,7 @@ class RedisStore:
 
 @contextmanager
 def noting_odd(what: str) -> Iterator[None]:
-    """Log that something in Redis is not as this version writes it, in place of an error: all else goes on."""
+    """Log, instead of raising, that an entry in Redis is not as this version writes it: everything else goes on."""
     try:
         yield
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -198,7 +198,7 @@ def noting_odd(what: str) -> Iterator[None]:
 
 @contextmanager
 def noting(what: str) -> Iterator[None]:
-    """Log that something was not written, in place of an error: what depends on it is over or goes on without it."""
+    """Log, instead of raising, that a write failed: the operation behind it is over, or goes on without it."""
     try:
         yield
     except StoreError as error:

@@ -1,4 +1,4 @@
-"""Following a call that a worker reads, by what it writes to Redis: the text, the progress, and how it ends."""
+"""Follows a call through what the worker that reads it writes to Redis: the text, the progress and the outcome."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.hosted.store.record import Told
 
 _BATCH_BYTES = 256 * 1024
-# How soon a follower looks without a message: one may be lost.
+# How soon a follower polls without a message, since one may be lost.
 LOOK_S = 3.0
-# Redis may come back after the sign of a worker has expired, and before it gives the next.
+# Redis may come back after a worker's heartbeat has expired, and before its next one.
 _MISSING_MAX_S = BEAT_S
 
-# The first look claims the call for the request, and each keeps it; a claim ends by itself when nobody looks.
+# The first poll claims the call for the request, and each later one renews the claim, which expires without polls.
 _LOOK = f"""
 local holder = redis.call('GET', KEYS[2])
 if holder and holder ~= ARGV[1] then return {{}} end
@@ -61,16 +61,16 @@ redis.call('DEL', KEYS[2])
 
 
 class Follower:
-    """Follows a call for one request, to the exclusion of others, which may have it once this one leaves it.
+    """Follows a call for one request; other requests are refused until this one leaves the call.
 
     Args:
         store: The connection.
-        keys: The call's own, its claim's, and that of the caller's ended calls.
-        record: What the worker that reads it wrote.
-        told: How much was told before; what is followed is counted on.
+        keys: The keys of the call, of its claim, and of the caller's ended calls.
+        record: The record by the worker that reads the call.
+        told: How much earlier results have shown; updated while following.
 
     Attributes:
-        cancelled: Whether the request was cancelled, and the call is to be with it.
+        cancelled: Whether the request was cancelled, so that the call is to be cancelled, too.
     """
 
     def __init__(self, store: RedisStore, keys: list[str], record: Record, told: Told) -> None:
@@ -87,13 +87,13 @@ class Follower:
         self._news = asyncio.Event()
 
     async def run(self, call: Call) -> None:
-        """Bring in what is written of a call until it ends or is left.
+        """Read what is written of a call until it ends or is left.
 
         Raises:
-            InvalidRequestError: If another request attends to it, or it is gone.
-            StreamInterruptedError: If the worker that read it is gone, or this one is ending.
+            InvalidRequestError: If another request has the call, or the call is gone.
+            StreamInterruptedError: If the worker that read the call is gone, or this worker is ending.
             StoreError: If Redis can't be reached.
-            Exception: What the call failed with.
+            Exception: The error that the call failed with.
         """
         self._store.heard[self._claim] = partial(self._hear, call)
         try:
@@ -125,12 +125,12 @@ class Follower:
             del self._store.heard[self._claim]
 
     async def cancel(self) -> None:
-        """Have the call ended by the worker that reads it."""
+        """Tell the worker that reads the call to end it."""
         await self._store.tell(worker_key(self._record.worker), self._keys[0], "cancel")
 
     async def leave(self, call: Call) -> None:
-        """Let a later request have the call, which goes on."""
-        # Not cancelled: a look that is under way would claim the call after its release.
+        """Release the running call to a later request."""
+        # The task is not cancelled: a poll that is under way would claim the call after its release.
         self._left = True
         self._news.set()
         await asyncio.wait([task for task in [call.task] if task is not None])
@@ -152,7 +152,7 @@ class Follower:
             await self._store.run(_LEAVE, self._keys, self._told.model_dump_json(), self._claim)
 
     async def _let_go(self, call: Call, why: str) -> None:
-        # Of one that goes on, for longer: the worker that reads it may be late to hear that it was cancelled.
+        # Longer for a running call: the worker that reads it may hear late that it was cancelled.
         kept_s = GONE_S if self._record.finished else KEPT_S
         with noting(f"that call {call.handle} {why}"):
             await self._store.run(_LET_GO, self._keys, why, kept_s)
@@ -163,19 +163,19 @@ class Follower:
         self._news.set()
 
     async def _look(self, call: Call) -> tuple[int, bool]:
-        """Take what is new; return how long the worker that reads has been missing, and whether there is more."""
+        """Read what is new; return how long the reading worker has been missing, and whether there is more."""
         told = self._told
         offsets = [told.shown[name] for name in call.outputs]
         texts = [text_key(self._keys[0], name) for name in call.outputs]
         keys = [*self._keys[:2], worker_key(self._record.worker), *texts]
-        # Before Redis says so: of a look that is cancelled, the claim is to be released as well.
+        # Set before Redis answers, so that the claim of a poll that is cancelled is released as well.
         self._claimed = True
         found = await self._store.run(_LOOK, keys, self._claim, *offsets)
         if not found:
             self._claimed = False
             raise waited_for(call.handle)
         if self._left:
-            # The result that leaves the call was made while this look was under way: the rest is for the next one.
+            # The call was left while this poll was under way: the rest is for the result of the next request.
             return 0, True
         written, gone, missing_s, *pieces = found
         if gone:
@@ -201,8 +201,8 @@ class Follower:
         return missing_s, any(len(data) == _BATCH_BYTES for data in pieces)
 
     async def _end(self, call: Call) -> None:
-        """Take how the call ended."""
-        # Here and not above: with it comes all that reads answers.
+        """Take over the call's outcome, and raise the error that it failed with, if any."""
+        # Imported here, as it imports everything that reads responses.
         from agentcore_mcp.wire.pieces import Binary
 
         record = self._record

@@ -1,6 +1,6 @@
-"""What is in Redis, by its keys.
+"""The keys in Redis.
 
-All keys of a caller have the caller's own key, so no argument of one leads to what another has.
+All keys of a caller contain the caller's own key, so no argument of one caller leads to data of another.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ PREFIX = "agentcore-mcp"
 PRINCIPALS = f"{PREFIX}:principals"
 # The channel that all workers listen on.
 EVERYBODY = f"{PREFIX}:everybody"
-# What a message is about that names a request which was cancelled.
+# The subject of messages that name a cancelled request.
 CANCELLED = "cancelled"
 SLOTS = f"{PREFIX}:slots:"
-# The slot of a session, from before it is opened until it is written down.
+# The slot of a session, held from before it is opened until it is recorded.
 OPENING = "opening:"
 
 
 def worker_key(worker: str) -> str:
-    """Return where a worker listens, which is also the key that is there for as long as it lives."""
+    """Return the channel of a worker, which is also the key that exists while the worker is alive."""
     return f"{PREFIX}:worker:{worker}"
 
 
 def once_key(token: str) -> str:
-    """Return the key of a text that is good for one use."""
+    """Return the key of a token that is valid for one use."""
     return f"{PREFIX}:once:{token}"
 
 

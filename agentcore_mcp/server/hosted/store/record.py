@@ -1,6 +1,6 @@
-"""What is in Redis of a call that was handed over or kept: by the worker that reads it, and by those who told of it.
+"""A handed-over or kept call in Redis: the record of the worker that reads it, and how much results have shown.
 
-The prompt or command is not: nothing that happens later needs it.
+The prompt or command is not stored: nothing later needs it.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class Record(BaseModel):
-    """A call as the worker that reads it knows it; as in ``Call``, and for each text by its name.
+    """A call as the worker that reads it knows it: the fields are those of ``Call``, with texts by their names.
 
     Attributes:
         worker: The worker.
         shell: Name, asks and asked of the shell that it runs in.
         kept: How many bytes of a text are in Redis.
         dropped: How many bytes of it are not kept.
-        unfinished: Its line that has begun and may still change.
-        failure: What ``failure_of`` made of what the call failed with.
-        body_type: The media type of the body, which is kept beside this.
+        unfinished: The last line of it, which may still change.
+        failure: The error that the call failed with, as ``failure_of`` returns it.
+        body_type: The media type of the body, which is in another field of the hash.
     """
 
     worker: str
@@ -53,7 +53,7 @@ class Record(BaseModel):
 
     @classmethod
     def of(cls, call: Call, worker: str, kept: dict[str, int], dropped: dict[str, int], *, ended: bool) -> Self:
-        """Return what a worker writes of a call."""
+        """Return the record that a worker writes of a call."""
         agent, shell, body = call.session.target.agent, call.shell, call.body
         return cls(
             worker=worker,
@@ -90,8 +90,8 @@ class Told(BaseModel):
     Attributes:
         shown: Up to which byte.
         omitted: How many characters they left out.
-        said: What they showed of the line after that, which had only begun.
-        kept: Whether they have told the end, so that what they left out alone is still wanted.
+        said: The part that they showed of the unfinished line after that.
+        kept: Whether they have shown the end, so that only the omitted text is still of use.
     """
 
     shown: dict[str, int]
@@ -101,25 +101,25 @@ class Told(BaseModel):
 
     @classmethod
     def of(cls, call: Call, *, kept: bool) -> Self:
-        """Return how much the results of a call have shown that this worker reads."""
+        """Return how much the results have shown of a call that this worker reads."""
         shown = {name: output.spool.kept_bytes for name, output in call.outputs.items()}
         omitted = {name: output.ever_omitted_chars for name, output in call.outputs.items()}
         return cls(shown=shown, omitted=omitted, kept=kept)
 
 
 def failure_of(error: Exception) -> dict[str, Any]:
-    """Return an error as JSON: of what this package raises, the class and all that is known."""
+    """Return an error as JSON: the class and all fields if it is one of this package's, else nothing of it."""
     if isinstance(error, errors.AgentCoreError) and hasattr(errors, type(error).__name__):
         return {"type": type(error).__name__, "fields": vars(error)}
     return {"type": "", "fields": {}}
 
 
 def error_of(failure: dict[str, Any]) -> Exception:
-    """Return the error again."""
+    """Return the error that ``failure_of`` was given."""
     kind = getattr(errors, failure["type"] or "-", None)
     fields = failure["fields"]
     if kind is None:
-        # As much as anybody is told who attends to a call that fails in a way that nobody foresaw.
+        # As for any unexpected error of a call, the result says no more than this.
         return RuntimeError("the call failed at another worker, which has logged why")
     error = kind.__new__(kind, fields["message"])
     if fields.get("auth_problem"):

@@ -1,10 +1,10 @@
-"""Writing a call to Redis while it is read, for whichever worker has the next request for it.
+"""Writes a call to Redis while it is read, for the worker that gets the next request for it.
 
-A text is one string, written and read by byte ranges like the local spool. In a stream of entries an offset would have
-to be searched for, and a piece that is written twice would be there twice: Redis may have carried out a command whose
+A text is one string, written and read by byte ranges like the local spool. In a Redis stream, an offset would have to
+be searched for, and a retried write would store its piece twice, since Redis may have carried out a command whose
 answer was lost.
 
-Nothing waits for Redis: the local spool has what is not written yet, and the progress of the call is merged.
+Reading never waits for Redis: the local spool has what is not written yet, and progress messages are merged.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
 # A model pages through less; with 48 calls and three texts of each a caller has 576 MiB at most.
 TEXT_MAX_BYTES = 4 * 1024 * 1024
-# No character that does not fit is longer.
+# Beyond this a text is full: a character may have 4 bytes.
 _FULL_BYTES = TEXT_MAX_BYTES - 4
 # How much is written and read at once, in characters and bytes.
 _BATCH_CHARS = 64 * 1024
 KEPT_S = 3_600
-# What became of a call is said to a client that asks again at once, as one does whose answer was lost; at two calls a
-# second that are handed over, these are 600 keys.
+# How long the outcome of a call is kept for a client that retries at once because its response was lost; at two
+# handed-over calls a second, these are 600 keys.
 GONE_S = 300
 RUNNING_S = int(STREAM_MAX_S) + KEPT_S
 # How often a piece is tried again, about a minute in all, before the next one.
 _ATTEMPTS_MAX = 10
 
-# What is gone is written no more. The last ended calls of a caller are kept.
+# Writes nothing to a call that is gone, and keeps only the last ended calls of a caller.
 WRITE = f"""
 if redis.call('HEXISTS', KEYS[1], 'gone') == 1 then return end
 redis.call('HSET', KEYS[1], 'record', ARGV[1])
@@ -74,20 +74,20 @@ end
 async def write_call(
     store: RedisStore, keys: list[str], call: Call, told: Told, tried: asyncio.Event, *, kept_max: int
 ) -> None:
-    """Write a call until it has ended, and its end.
+    """Write a call until it has ended, and its outcome.
 
     Args:
         store: The connection.
-        keys: The call's own, its claim's, and that of the caller's ended calls.
+        keys: The keys of the call, of its claim, and of the caller's ended calls.
         call: The call.
-        told: How much of it was told.
-        tried: Is set once the call was written, or could not be.
+        told: How much of it results have shown.
+        tried: Set after the first attempt to write the call, whether or not it succeeded.
         kept_max: How many ended calls of the caller are kept.
     """
     written = dict.fromkeys(call.spools, 0)
 
     async def write(message: str) -> bool:
-        """Write what there is, at most so much of each text; return whether there is more."""
+        """Write what there is, at most one batch of each text; return whether there is more."""
         spools = call.spools
         data = {name: _next(spool, written[name]) for name, spool in spools.items()}
         total = {name: written[name] + len(each) for name, each in data.items()}
@@ -127,12 +127,12 @@ async def write_call(
                 tried.set()
             await asyncio.sleep(1)
 
-    # Follows the call as a request would, and has what would be notified about it written.
+    # Follows the call as a request would, but writes to Redis where a request would send progress notifications.
     progress = call.progress = Progress(report, first="", waiting_for="", heartbeat_s=math.inf)
     if call.finished:
         progress.close()
     while True:
-        # It returns, too, when the call asks something.
+        # This also returns when the call asks something.
         await progress.run()
         await report(0, None, "")
         if call.finished:
