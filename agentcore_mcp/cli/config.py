@@ -1,4 +1,4 @@
-"""``agentcore-mcp config``: the configuration in effect, and what a configuration file may say."""
+"""``agentcore-mcp config``: the configuration in effect, and the schema of configuration files."""
 
 from __future__ import annotations
 

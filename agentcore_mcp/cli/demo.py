@@ -34,7 +34,7 @@ STOP_LIMIT_S = 5
 LIVE_S = 0.5
 _EXIT_CODE = 3
 _SHOWN_CHARS = 400
-# The session of an MCP server's tools, whose results carry no session of ours.
+# The session name for calls of an MCP server's tools, whose results contain no session id.
 _NAME = "demo"
 # -P: the folder that the demo is started in is no place to import this package from.
 _SERVER = ["-P", "-m", "agentcore_mcp"]

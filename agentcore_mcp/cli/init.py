@@ -24,7 +24,7 @@ from agentcore_mcp.wire.ids import RuntimeArn
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# What the starter toolkit and the AgentCore CLI leave in a project once something is deployed.
+# The files that the starter toolkit and the AgentCore CLI write into a project when they deploy.
 _PROJECT_FILES = (".bedrock_agentcore.yaml", "agentcore/.cli/deployed-state.json")
 _ARN = re.compile(r"arn:aws[\w-]*:bedrock-agentcore:[\w-]+:\d{12}:(runtime|harness)/[A-Za-z][\w-]*")
 # A runtime with an authorizer accepts tokens, and no AWS credentials.

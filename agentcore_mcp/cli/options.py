@@ -142,7 +142,7 @@ async def _serve_and_leave(serve: Callable[[AgentCoreServer], Awaitable[None]], 
 
 @contextmanager
 def settings_for(options: AgentOptions, *, quiet: bool = False) -> Iterator[Settings]:
-    """Give the settings; with ``--local``, also keep a local AgentCore running meanwhile.
+    """Yield the settings; with ``--local``, keep a local AgentCore running meanwhile.
 
     Args:
         options: The options of the command line.

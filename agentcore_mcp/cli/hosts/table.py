@@ -1,4 +1,4 @@
-"""The hosts: where each keeps its MCP servers, how one is written there, and the host's own command for it.
+"""The hosts: each one's file for MCP servers, the format of its entries, and its own command to add one.
 
 Sources are the hosts' documentation and, where docs/hosts.md gives a version, the hosts themselves.
 """

@@ -145,7 +145,7 @@ class Preview:
 
 
 def _foreign(headers: Headers, method: str) -> str:
-    """Return why a request comes neither from this preview's pages nor from a user who opens it; "" if it may."""
+    """Return why a request comes neither from this preview's pages nor from a user who opens it, otherwise ""."""
     host, site, own = _host_of(headers), headers.get("sec-fetch-site", "none"), f"http://{headers.get('host')}"
     opened = headers.get("sec-fetch-dest") == "document" and method in ("GET", "HEAD")
     if not is_loopback(host) and not host.endswith(".localhost"):

@@ -127,7 +127,7 @@ async def _opened(settings: Settings, where: Where) -> AsyncIterator[OneCall]:
 
 
 def _offer_to_stop(settings: Settings, call: OneCall) -> None:
-    """Ask whether to stop the session of an interrupted call, where work continues otherwise."""
+    """Ask whether to stop the session of an interrupted call, whose work continues otherwise."""
     from agentcore_mcp.cli.terminal.sessions import stop_here
 
     if sys.stdin.isatty():

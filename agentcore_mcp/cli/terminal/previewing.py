@@ -1,4 +1,4 @@
-"""``agentcore-mcp preview``: what an agent serves in its session, in a browser on this machine."""
+"""``agentcore-mcp preview``: opens the servers in an agent's session to a browser on this machine."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ Emit = Callable[[CommandEvent], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run, and for how long at most."""
+    """A command line and its timeout."""
 
     line: str
     timeout_s: int
