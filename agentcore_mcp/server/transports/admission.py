@@ -1,7 +1,7 @@
 """Admission of HTTP requests: they have to be complete in time, and name an allowed host.
 
-A page in a local browser reaches a server on loopback by DNS rebinding. Its requests have another name in ``Host``, or
-that of a page from elsewhere in ``Origin``, and are refused before anything of their bodies is read.
+A page in a local browser can reach a server on loopback by DNS rebinding. Its requests have a foreign name in ``Host``
+or ``Origin``, and are refused before their bodies are read.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# From the connection, or the answer before, to the last byte of a request. Longer than load balancers keep a connection
-# for the next request: one that closes just as that goes out on it leaves them in doubt whether it was read.
+# From the connection, or the previous response, to the last byte of a request. Longer than load balancers keep idle
+# connections: if one is closed just as they send a request on it, they can't tell whether that was read.
 REQUEST_LIMIT_S = 75.0
-# A ping has 50.
+# A ping has about 50 bytes.
 _PING_MAX_BYTES = 1_000
 
 
 class KnownHosts:
-    """An app that refuses requests with another host name in ``Host`` or ``Origin``, and those with two lengths.
+    """An app that refuses requests with an unknown host name in ``Host`` or ``Origin``, or with two body lengths.
 
     Args:
-        app: What answers the others.
-        names: Host names, with any port or, where they have one, with that one.
+        app: Answers the other requests.
+        names: The allowed host names; one without a port allows any port.
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
@@ -54,16 +54,16 @@ class KnownHosts:
             elif not all(map(self._origin.fullmatch, headers.getlist("origin"))):
                 app = PlainTextResponse("pages from elsewhere are refused; --allowed-host adds a name\n", 403)
             elif "transfer-encoding" in headers and "content-length" in headers:
-                # To a proxy that goes by the other one, what follows is somebody else's request (RFC 9112, 6.1).
+                # A proxy that goes by the other header may take the rest for another request (RFC 9112, 6.1).
                 app = PlainTextResponse("either Transfer-Encoding or Content-Length\n", 400, {"Connection": "close"})
         await app(scope, receive, send)
 
 
 def answering_pings(app: ASGIApp, path: str) -> ASGIApp:
-    """Return an app that answers JSON-RPC pings at a path by itself, before it is asked who sends them.
+    """Return an app that answers JSON-RPC pings at a path itself, without authentication.
 
-    AgentCore Runtime sends such to a server that it hosts: without a token, a session or the ``Accept`` that MCP wants,
-    to ``/mcp`` or ``/mcp/`` (neo4j/mcp#173, argoproj-labs/mcp-for-argocd#88).
+    AgentCore Runtime sends them to a server that it hosts, without a token, a session or the ``Accept`` header that MCP
+    requires, to ``/mcp`` or ``/mcp/`` (neo4j/mcp#173, argoproj-labs/mcp-for-argocd#88).
     """
 
     async def with_pings(scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +76,7 @@ def answering_pings(app: ASGIApp, path: str) -> ASGIApp:
             return unread.pop() if unread else await receive()
 
         pinged = _pinged(unread[0])
-        # As ASCII: half of a surrogate pair in an id is valid JSON, and can't be UTF-8.
+        # As ASCII: a lone surrogate in an id is valid JSON, but can't be encoded as UTF-8.
         pong = json.dumps({"jsonrpc": "2.0", "id": pinged, "result": {}})
         answer = app if pinged is None else Response(pong, media_type=JSON_TYPE)
         await answer(scope, replay, send)
@@ -85,7 +85,7 @@ def answering_pings(app: ASGIApp, path: str) -> ASGIApp:
 
 
 def _pinged(message: Message) -> str | int | None:
-    """Return the id of the ping that a message has the whole of, if it has one."""
+    """Return the id of a ping if the message is a complete one, else None."""
     body = message.get("body", b"")
     if message.get("more_body") or len(body) > _PING_MAX_BYTES:
         return None
@@ -121,7 +121,7 @@ class TimedProtocol(H11Protocol):
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for no request any more."""
+        """Stop waiting for a request."""
         super().connection_lost(exc)
         self._stop_watching()
 

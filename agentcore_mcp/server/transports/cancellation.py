@@ -1,7 +1,7 @@
-"""Cancelling over HTTP in 2025-11-25, where a request and the notification that cancels it come one by one.
+"""Cancelling over HTTP in 2025-11-25, where the notification that cancels a request is an HTTP request of its own.
 
-The server has no sessions there, and gives out session ids for this alone: any process answers a request with any id or
-none, and one that runs the request cancels it. In 2026-07-28 a client closes the connection instead.
+The server keeps no sessions there, and issues session ids for this alone: any process answers a request with any id or
+none, and the one that runs a request cancels it. In 2026-07-28 a client closes the connection instead.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Of a first request, as much as may say whose it is; real ones have less than 1 KiB.
+# How much of a first request is read for the client's name; real ones have less than 1 KiB.
 _INTRODUCTION_MAX_BYTES = 64 * 1024
 _LAST_EVENT_ID = LAST_EVENT_ID_HEADER.encode()
 _NO_FIRST_REQUEST = {name.encode() for name in (MCP_SESSION_ID_HEADER, MCP_PROTOCOL_VERSION_HEADER)}
 
 
 class Cancellations:
-    """Ends a request when the notification arrives; a middleware of the MCP server.
+    """MCP server middleware that cancels a request when the notification arrives.
 
     Args:
         tell: Tells the other workers which request was cancelled, if there are any; each passes it to ``cancel``.
@@ -58,7 +58,7 @@ class Cancellations:
         if ctx.method == "notifications/cancelled":
             request = _named(session_id, (ctx.params or {}).get("requestId"))
             if not self.cancel(request) and self._tell is not None:
-                # The notification was answered already, and what handles it ends with its connection.
+                # The notification was answered already, and its handler is cancelled when its connection closes.
                 with anyio.CancelScope(shield=True):
                     await self._tell(request)
         if ctx.request_id is None:
@@ -73,16 +73,16 @@ class Cancellations:
 
 
 def _named(session_id: str, request_id: object) -> str:
-    """Return what a caller's request is known by on all workers; another caller's, of equal ids, has another name."""
+    """Return a name for a request that is the same on all workers, and differs from other callers' with equal ids."""
     name = json.dumps([current_principal().key, session_id, request_id])
     return hashlib.sha256(name.encode()).hexdigest()
 
 
 def giving_session_ids(app: ASGIApp) -> ASGIApp:
-    """Return an app that gives a session id to a client that has none: its first request has no version either."""
+    """Return an app that gives each client a session id with its first request, which has no version header either."""
 
     async def with_ids(scope: Scope, receive: Receive, send: Send) -> None:
-        # No events are kept to go on from, and the SDK would answer nothing.
+        # No events are kept to resume from, and with this header the SDK would answer nothing.
         scope["headers"] = [header for header in scope["headers"] if header[0] != _LAST_EVENT_ID]
         if any(name in _NO_FIRST_REQUEST for name, _ in scope["headers"]):
             introduced.set(introduction_of(Headers(scope=scope).get(MCP_SESSION_ID_HEADER, "")))

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.assembly import AgentCoreServer
 
 PATH = "/mcp"
-# After SIGTERM all calls are ended, at once or once a hosted server has drained; their answers get this long to be
-# read, and so do the streams that clients of 2025-11-25 keep open for as long as they are there. Sessions may have to
-# be stopped after that, and all within 2 s.
+# After SIGTERM all calls are ended, at once or once a hosted server has drained; this is how long their responses and
+# the long-lived streams of 2025-11-25 clients may take after that. Sessions may have to be stopped then, and everything
+# has to end within 2 s.
 GRACEFUL_SHUTDOWN_S = 0.3
 
 
@@ -60,16 +60,16 @@ async def serve_http(
         server: The server.
         host: The address to bind to.
         port: The port; 0 takes a free one.
-        listening: What ``bind`` gave, which several workers may share; without it, one is made for host and port.
-        allowed_hosts: Names that clients may call it by besides loopback's, ``host`` and the public URL's, such as
+        listening: A socket from ``bind``, which several workers may share; by default, one is bound to host and port.
+        allowed_hosts: Host names that clients may use besides loopback's, ``host`` and the public URL's, such as
             ``mcp.example.com``, with any port. Needed when ``host`` is not loopback and tokens are not checked: without
             either, any web page could reach the server by DNS rebinding.
         counted: Count calls and requests for Prometheus.
         ui: Serve the live view at /ui, too.
         announce: Called with the URL once the socket is bound.
-        request_limit_s: After how long a connection is closed on which no whole request has arrived.
-        on_agentcore: Answer by any host name, and the pings of AgentCore Runtime, which hosts this server. Nothing but
-            the runtime reaches it then, and that has authenticated who calls.
+        request_limit_s: How long a connection may stay open without a complete request.
+        on_agentcore: Accept any host name, and answer the pings of AgentCore Runtime, which hosts this server. Only the
+            runtime can reach it then, and has authenticated the caller.
 
     Raises:
         ConfigurationError: If the address can't be bound, or needs ``allowed_hosts``.
@@ -91,7 +91,7 @@ async def serve_http(
         streamable_http_path=PATH,
         stateless_http=True,
         max_request_body_size=hosted.limits.body_bytes,
-        # Checked below, and earlier.
+        # ``KnownHosts`` below checks this, and earlier.
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     # With a slash, too. Starlette would redirect to http, since it doesn't know of the TLS in front.
@@ -122,10 +122,10 @@ async def serve_http(
         # Client addresses are not used, so X-Forwarded-For is ignored.
         proxy_headers=False,
         timeout_keep_alive=math.ceil(request_limit_s),
-        # Fractions will do, whatever the annotation says.
+        # uvicorn accepts fractions, despite its annotation.
         timeout_graceful_shutdown=cast("int", GRACEFUL_SHUTDOWN_S),
         ws="none",
-        # Else a request may begin with the trace of another caller's, who was before on a balancer's connection.
+        # Else a request may begin with the trace of another caller, whose request came on the same connection before.
         reset_contextvars=True,
     )
     http = _Server(config)
@@ -135,8 +135,8 @@ async def serve_http(
             return
         new = cast("Callable[..., asyncio.Protocol]", config.http_protocol_class)
         protocol = partial(new, config=config, server_state=http.server_state, app_state=http.lifespan.state)
-        # What waits to be accepted would be reset, and then a proxy can't tell whether its request ran. An error says
-        # that nothing waits, or that no more can be opened; either way, the drain goes on.
+        # Connections that wait to be accepted would be reset, and a proxy can't tell then whether its request ran. An
+        # error says that none waits, or that no more can be opened; either way, the drain goes on.
         with suppress(OSError):
             while True:
                 accepted = listening.accept()[0]
@@ -166,11 +166,11 @@ async def serve_http(
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals to its caller: uvicorn's own way ends the process before anybody has cleaned up."""
+    """Leaves the signals to its caller: uvicorn's own handling ends the process before the clean-up."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
+        """Capture no signals."""
         yield
 
 

@@ -1,7 +1,7 @@
-"""What a client of 2025-11-25 says of itself in its first request over HTTP, kept in the session id that it is given.
+"""The client information in the first HTTP request of a 2025-11-25 client, kept in its session id.
 
-The server keeps no sessions, so that any worker answers the next request, which has nothing but that id. A client may
-change it, and could have said the same in the first place.
+The server keeps no sessions, so that any worker can answer the next request, which has only that id. A client that
+forges an id gains nothing: it could have sent the same information in its first request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NAME_MAX_CHARS = 64
 
 
 def session_id_for(first_request: bytes) -> str:
-    """Return a new session id, with what the request says of its client."""
+    """Return a new session id that contains the request's client information."""
     try:
         params = json.loads(first_request)["params"]
         name, extensions = params["clientInfo"]["name"], (params.get("capabilities") or {}).get("extensions")
@@ -28,7 +28,7 @@ def session_id_for(first_request: bytes) -> str:
 
 
 def introduction_of(session_id: str) -> Introduction:
-    """Return what a session id says of the client; nothing, if another server made it."""
+    """Return the client information in a session id; an empty one if another server made the id."""
     try:
         match json.loads(urlsafe_b64decode(session_id.partition(".")[2])):
             case [str(name), bool(apps)]:

@@ -1,4 +1,4 @@
-"""The lines of a pipe, read and written by the event loop itself; what they mean is for the transport to know."""
+"""Reads and writes the lines of a pipe on the event loop itself; the transport interprets them."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 _READ_BYTES = 65_536
 # A pipe that polls as writable takes this much without blocking, by POSIX's definition, so a host that stops reading
-# parks the writing task and nothing else.
+# blocks only the task that writes.
 _WRITE_BYTES = getattr(select, "PIPE_BUF", 512)
-# Four times what the SDK takes over HTTP, and more than any model reads: a whole document in a prompt is welcome, a
-# host gone wild is not. A request takes about five times its size until it is answered.
+# Four times the SDK's limit over HTTP, and more than any model reads: a whole document in a prompt fits, the output of
+# a runaway host doesn't. A request takes about five times its size in memory until it is answered.
 LINE_MAX_BYTES = 16 << 20
-# What is kept of a longer line, of its beginning and of its end: SDKs write the id before the parameters or after them.
-# Without its id, the Python SDK waits for an answer for ever and the one for TypeScript for a minute.
+# How much of a longer line's beginning and of its end is kept: SDKs write the id before the parameters or after them.
+# If the error lacks the id, the Python SDK waits for an answer for ever, and the TypeScript SDK for a minute.
 _ENDS_BYTES = 1024
 _ID = rb'"id"\s*:\s*(\d{1,18}|"[^"\\]*")\s*'
-# Where no brace is between the id and that of the message, it is the message's own.
+# An id with no brace between it and the message's own brace is the message's id.
 _ID_AT_START = re.compile(rb"\s*\{[^{}]*?" + _ID + rb"[,}]")
 _ID_AT_END = re.compile(_ID + rb"(?:,[^{}]*)?\}\s*\Z")
 
 
 class Lines:
-    """The lines that come in, as text.
+    """Incoming lines, as text.
 
     Args:
-        descriptor: Where they come from.
-        on_end: Called when no more can come.
-        on_excess: Called for a line of more than ``LINE_MAX_BYTES`` with its two ends, instead of giving it.
+        descriptor: The file descriptor to read.
+        on_end: Called at the end of the input.
+        on_excess: Called with the two ends of a line of more than ``LINE_MAX_BYTES``, which is not yielded.
     """
 
     def __init__(self, descriptor: int, on_end: Callable[[], None], on_excess: Callable[[bytes], None]) -> None:
@@ -72,12 +72,12 @@ class Lines:
             await anyio.wait_readable(self._descriptor)
         try:
             return os.read(self._descriptor, _READ_BYTES)
-        except ConnectionResetError:  # a socket's way to end with something unread
+        except ConnectionResetError:  # the peer closed a socket with unread data
             return b""
 
 
 class Writer:
-    """A descriptor to write text to, as the SDK's transport uses one."""
+    """Writes text to a file descriptor, with the methods that the SDK's transport calls."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -87,7 +87,7 @@ class Writer:
         """Write all of a text.
 
         Raises:
-            ClosedResourceError: If the host has closed its end. The end of what is read follows, and ends the server.
+            ClosedResourceError: If the host has closed its end. The end of stdin follows, and ends the server.
         """
         data = memoryview(text.encode())
         while data:
@@ -103,19 +103,19 @@ class Writer:
 
 
 def request_id(ends: bytes) -> int | str | None:
-    """Return the id of a message of which the two ends are there, or None if it is not in them."""
+    """Return the id of a message from its two ends; None if it is in neither."""
     found = _ID_AT_START.match(ends[:_ENDS_BYTES]) or _ID_AT_END.search(ends[-_ENDS_BYTES:])
     return json.loads(found[1].decode("utf-8", "replace")) if found else None
 
 
 def without_half_characters(line: str) -> str:
-    """Return a line of JSON with U+FFFD for each escaped half of a surrogate pair.
+    """Return a line of JSON with U+FFFD for each escaped lone surrogate.
 
-    JavaScript cuts texts between the two halves of an emoji and writes down one of them; the SDK's parser refuses the
-    whole message for it, and its sender would wait for an answer in vain.
+    JavaScript can cut a string between the two halves of an emoji and serialize one of them; the SDK's parser refuses
+    the whole message because of it, and the sender would wait for an answer in vain.
     """
     if "\\ud" in line or "\\uD" in line:
-        # What is no JSON is for the parser to refuse.
+        # Invalid JSON is left to the parser to refuse.
         with suppress(ValueError, RecursionError):
             return valid_unicode(json.dumps(json.loads(line), ensure_ascii=False))
     return line

@@ -1,4 +1,4 @@
-"""The socket that a server listens on, made before anything heavy is imported where workers share it."""
+"""The listening socket of a server; where workers share it, it is made before any heavy import."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def bind(host: str, port: int) -> socket.socket:
     """Return a listening socket.
 
     Raises:
-        ConfigurationError: If there can't be one.
+        ConfigurationError: If the address can't be bound.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -24,8 +24,8 @@ def bind(host: str, port: int) -> socket.socket:
         raise ConfigurationError(
             f"can't listen on {host}:{port}: {getattr(error, 'strerror', None) or error}"
         ) from error
-    # Connections inherit it. asyncio sets it only where it knows that a socket speaks TCP, and here each small answer
-    # would wait 40 ms for an acknowledgement.
+    # Connections inherit it. asyncio sets it only on sockets that it knows to be TCP, and without it each small
+    # response would wait 40 ms for an ACK here.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listening.setblocking(False)
     return listening

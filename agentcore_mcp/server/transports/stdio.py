@@ -44,14 +44,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # A host that has closed stdin kills the server two seconds later. Until then running calls end by themselves, unless
-# the host does not read what they have to say.
+# the host does not read their output.
 _END_TIMEOUT_S = 0.5
 
 
 async def serve_stdio(server: AgentCoreServer) -> None:
     """Serve MCP on stdin and stdout until stdin ends, or SIGTERM, SIGINT or SIGHUP arrives."""
     if sys.platform == "win32":
-        # There an event loop can't wait for the standard streams.
+        # On Windows an event loop can't wait for the standard streams.
         await server.run_stdio_async()
     else:
         await _serve_descriptors(server)
@@ -67,12 +67,12 @@ async def _serve_descriptors(server: AgentCoreServer) -> None:
         serving.start_soon(server.state.end)
 
     def on_excess(line: bytes) -> None:
-        # Not waited for: a host that does not read must not keep its end from being noticed.
+        # Not awaited: a host that does not read must not keep the end of stdin from being noticed.
         serving.start_soon(_refuse, line, write_stream.send)
 
     with end_signals(on_signal), _claimed_descriptors() as (stdin_fd, stdout_fd):
         async with server.state.running(), anyio.create_task_group() as serving:
-            # Anything that reads lines and writes text will do for the SDK, whatever its annotation says.
+            # The SDK accepts anything that reads lines and writes text, despite its annotations.
             stdin, stdout = cast("Any", Lines(stdin_fd, on_end, on_excess)), cast("Any", Writer(stdout_fd))
             async with stdio_server(stdin, stdout) as (read_stream, write_stream), write_stream:
                 await _serve_each_version(server, read_stream, write_stream)
@@ -84,12 +84,12 @@ async def _serve_each_version(
     messages: ReadStream[SessionMessage | Exception],
     answers: ContextSendStream[SessionMessage],
 ) -> None:
-    """Serve each message in the protocol version that it is of, so that no message decides for those that follow.
+    """Serve each message in its own protocol version, so that no message decides for those that follow.
 
-    ``Server.run`` serves a pipe in the version of its first request alone. Hosts try ``server/discover`` first, and
+    ``Server.run`` serves a pipe only in the version of its first request. Hosts try ``server/discover`` first, and
     some send ``initialize`` without waiting for its answer: https://github.com/modelcontextprotocol/python-sdk/issues/3152
     """
-    # The SDK has no other way to serve on a state that is there already.
+    # The SDK has no other way to serve with an existing lifespan state.
     lowlevel = server._lowlevel_server  # noqa: SLF001
     serve = {False: serve_loop, True: serve_dual_era_loop}
     versions: dict[bool, MemoryObjectSendStream[SessionMessage | Exception]] = {}
@@ -108,7 +108,7 @@ async def _serve_each_version(
 
 
 def _versions_of(message: SessionMessage | Exception, known: Iterable[bool]) -> Iterable[bool]:
-    """Return whether a message is of 2026-07-28; both, for a notification, which doesn't say it."""
+    """Return whether a message is of 2026-07-28; for a notification, which doesn't say, each known version."""
     match message:
         case SessionMessage(message=JSONRPCRequest(method=method, params={"_meta": {**meta}})) if (
             method != "initialize"
@@ -134,7 +134,7 @@ async def _refuse(line: bytes, send: Callable[[SessionMessage], Awaitable[None]]
 
 @contextmanager
 def _claimed_descriptors() -> Iterator[tuple[int, int]]:
-    """Keep the wire to ourselves: others in this process read nothing, and what they print goes to stderr."""
+    """Reserve stdin and stdout for MCP: other code in this process reads nothing, and its output goes to stderr."""
     try:
         wire = os.dup(0), os.dup(1)
     except OSError as error:
@@ -146,7 +146,7 @@ def _claimed_descriptors() -> Iterator[tuple[int, int]]:
     try:
         yield wire
     finally:
-        # What others printed and Python still holds back must not end up on the wire.
+        # Output of other code that Python still buffers must not end up on the wire.
         sys.stdout.flush()
         os.dup2(wire[0], 0)
         os.dup2(wire[1], 1)

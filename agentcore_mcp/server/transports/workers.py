@@ -1,6 +1,6 @@
 """Several server processes behind one listening socket, replaced when they end.
 
-uvicorn has a supervisor too, which looks at nothing else while it waits for the end of a worker, and whose workers stay
+uvicorn has a supervisor too, but that handles nothing else while it waits for a worker to end, and its workers survive
 when it is killed.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
-# Before another worker follows one that could not start.
+# How long to wait before replacing a worker that could not start.
 AGAIN_S = 1.0
 
 logger = logging.getLogger(__name__)
@@ -34,13 +34,13 @@ logger = logging.getLogger(__name__)
 class Workers:
     """Keeps a number of workers.
 
-    SIGTERM and SIGINT are passed on to them. SIGHUP replaces them one by one, each by one that serves already.
+    SIGTERM and SIGINT are passed on to the workers. SIGHUP replaces them one by one, each once its successor serves.
 
     Args:
-        work: Runs in each until SIGTERM, and sends its URL once it serves. It has to be picklable.
-        listening: The socket that it serves.
-        count: How many there are.
-        on_end: Called with the process id of each that has ended.
+        work: Runs in each worker until SIGTERM, and sends its URL once it serves. It has to be picklable.
+        listening: The socket that the workers share.
+        count: How many workers to keep.
+        on_end: Called with the process id of each worker that has ended.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class Workers:
         self._ending = False
 
     async def run(self, announce: Callable[[str], None]) -> None:
-        """Run them until a signal ends them.
+        """Run the workers until a signal ends them.
 
         Args:
-            announce: Called with the URL once all of them serve.
+            announce: Called with the URL once all workers serve.
 
         Raises:
-            ConfigurationError: If one of them can't start.
+            ConfigurationError: If a worker can't start.
         """
         if os.name == "nt":
             raise ConfigurationError("several workers can't share a socket on Windows")
@@ -82,7 +82,7 @@ class Workers:
                     async with renewing:
                         logger.warning("SIGHUP: replacing the workers one by one")
                         for old in list(self._wanted):
-                            # Fewer, if one has ended meanwhile: the new one takes its place.
+                            # If a worker has ended meanwhile, the new one takes its place, and no other ends.
                             if not self._ending and await start() and len(self._wanted) > self._count:
                                 self._wanted.remove(old)
                                 old.terminate()
@@ -101,16 +101,16 @@ class Workers:
     def _end(self) -> None:
         self._ending = True
         self._wanted.clear()
-        # Connections are refused once the workers have closed theirs.
+        # Connections are refused once the workers have closed their copies of it.
         self._listening.close()
         for worker in multiprocessing.active_children():
             worker.terminate()
 
     async def _keep(self, url: asyncio.Future[str]) -> None:
-        """Run a worker, and another when it ends, as long as it is wanted.
+        """Run a worker, and replace it when it ends, as long as it is wanted.
 
         Args:
-            url: Gets the first one's URL; "" if that ends before it serves, and then no other follows.
+            url: Gets the first worker's URL; "" if that ends before it serves, in which case it is not replaced.
         """
         context = multiprocessing.get_context("spawn")
         while not self._ending:
@@ -141,7 +141,7 @@ class Workers:
 
 
 async def end_with_parent() -> None:
-    """End this worker as SIGTERM does when its parent has ended, however that was."""
+    """End this worker, as SIGTERM would, when its parent has ended for whatever reason."""
     parent = multiprocessing.parent_process()
     assert parent is not None  # noqa: S101 - a worker has one
     await anyio.wait_readable(parent.sentinel)
