@@ -1,8 +1,8 @@
 """``BedrockAgentCoreApp``: turns a Python function into an agent that AgentCore can host.
 
-It wires: ``invocation`` calls the handler, ``streaming`` writes its values, ``health`` decides what ``/ping`` says,
-``context`` tells a handler about its request. An agent written for the published SDK needs only its imports changed. It
-then answers with the same bytes, except where docs/hosting.md says why not.
+It wires the parts together: ``invocation`` calls the handler, ``streaming`` encodes its values, ``health`` determines
+the status for ``/ping``, ``context`` tells a handler about its request. An agent written for the published SDK needs
+only its imports changed. It then answers with the same bytes, except where docs/hosting.md says why not.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class BedrockAgentCoreApp(Starlette):
             debug: Log in detail, show tracebacks, and answer payloads with ``_agent_core_app_action``: ``ping_status``,
                 ``job_status``, ``force_healthy``, ``force_busy`` or ``clear_forced_status``.
             lifespan: Starlette's lifespan context manager, entered before the app serves and left afterwards.
-            middleware: Starlette middleware; what it puts into ``request.state`` handlers find in ``context.request``.
+            middleware: Starlette middleware; handlers find what it adds to ``request.state`` in ``context.request``.
         """
         super().__init__(
             debug=debug,
@@ -177,7 +177,7 @@ class BedrockAgentCoreApp(Starlette):
         uvicorn.run(self, **{**options, "log_level": "info" if self.debug else "warning", **kwargs})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Be an ASGI application."""
+        """Handle one ASGI connection."""
         with request_scope():
             await super().__call__(scope, receive, send)
 
@@ -245,5 +245,5 @@ class BedrockAgentCoreApp(Starlette):
 
 
 def default_host(environ: Mapping[str, str] = os.environ, marker: Path = _CONTAINER_MARKER) -> str:
-    """Return the address to serve on: every one inside a container, which has its own network; else loopback."""
+    """Return the address to serve on: all of them inside a container, which has its own network; else loopback."""
     return "0.0.0.0" if marker.exists() or environ.get("DOCKER_CONTAINER") else "127.0.0.1"  # noqa: S104 - on purpose

@@ -1,7 +1,7 @@
-"""What a handler raises, as errors that can be answered and logged.
+"""Turns exceptions of handlers into errors that can be answered and logged.
 
-``SystemExit`` and its like would end the server or the worker loop, and after a ``CancelledError`` it would look as if
-the client had gone away. ``except Exception`` catches none of them, so they become ``RuntimeError`` here.
+``SystemExit`` and its like would end the server or the worker loop, and a ``CancelledError`` would look as if the
+client had disconnected. ``except Exception`` catches none of them, so they become ``RuntimeError`` here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class contained:  # noqa: N801 - a context manager, as ``contextlib.suppress``
-    """Raises ``RuntimeError`` in place of what a handler raises in the block, unless that is an ``Exception``.
+    """Raises ``RuntimeError`` in place of an exception in the block that is not an ``Exception``.
 
     A ``CancelledError`` is left alone where the task that has entered the block is being cancelled.
     """
@@ -39,7 +39,7 @@ def _cancelling() -> bool:
 
 
 def text_of(value: object, form: Callable[[object], str] = str) -> str:
-    """Return ``str(value)``, or another form of it; a note if the value's own code for that fails."""
+    """Return ``str(value)``, or another form of it; a note if the value's own ``__str__`` or ``__repr__`` fails."""
     try:
         return form(value)
     except BaseException as failure:  # noqa: BLE001 - the agent's own code, which may raise anything

@@ -1,4 +1,4 @@
-"""What an agent answers to ``/ping``: whether it is idle or busy, and since when.
+"""An agent's answer to ``/ping``: whether it is idle or busy, and since when.
 
 AgentCore ends a session that has been idle for long, and keeps one that says it is busy. A status forced by the
 agent's code comes first, then the answer of its own ``@ping`` function, then whether background tasks are running.
@@ -60,7 +60,7 @@ class Health:
         return status
 
     def report(self) -> dict[str, Any]:
-        """Return the body of the answer to ``/ping``: the status, and the second in which it became that."""
+        """Return the body of the answer to ``/ping``: the status, and when it last changed, in whole seconds."""
         return {"status": self.status().value, "time_of_last_update": int(self.changed_at)}
 
     def _checked(self) -> PingStatus | None:

@@ -1,7 +1,7 @@
 """Calling a handler, whatever kind of callable it is, without holding up the server's event loop.
 
-Coroutines and async generators run on the worker loop, all other code in threads. Their values become JSON there too:
-that calls the values' own code, which may take its time, and a handler may go on altering what it has yielded.
+Coroutines and async generators run on the worker loop, all other code in threads. Their values are encoded there too:
+that calls the values' own code, which may be slow, and a handler may modify a value after it has yielded it.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ async def invoke(
 ) -> Response | AsyncGenerator[bytes]:
     """Call a handler with its arguments, and return its answer, or an async generator of its events.
 
-    A generator has not begun to run when this returns: its failures come out of the iteration. It will run with the
-    context variables of now, whenever it is read.
+    A generator has not begun to run when this returns: the iteration raises its failures. It runs with the context
+    variables that are set at this call, whenever it is read.
     """
     args = (payload, context) if _takes_context(handler) else (payload,)
     # Calling an async function only makes its coroutine. Which callables are async can't always be seen from outside:

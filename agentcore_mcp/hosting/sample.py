@@ -93,7 +93,7 @@ async def sample(payload: Any, context: RequestContext) -> Any:
 
 
 async def pieces(prompt: str, session_id: str | None) -> AsyncIterator[Any]:
-    """Give the words of an answer, or its one JSON value: for the samples that speak other protocols."""
+    """Yield the words of an answer, or its one JSON value, for the samples that speak other protocols."""
     answer = await sample({"prompt": prompt}, RequestContext(session_id=session_id))
     if isinstance(answer, dict):
         yield answer
@@ -141,12 +141,12 @@ async def fail() -> AsyncIterator[str]:
 
 @app.async_task
 async def work(seconds: int) -> None:
-    """Be ``HealthyBusy``, for which AgentCore keeps the session."""
+    """Be ``HealthyBusy``, so that AgentCore keeps the session."""
     await asyncio.sleep(seconds)
 
 
 def files() -> list[str]:
-    """Return the names in the working directory, which the session's commands have in common."""
+    """Return the names in the working directory, which the session's commands share."""
     return sorted(path.name for path in Path().iterdir())
 
 

@@ -1,7 +1,7 @@
-"""How an agent's values become bytes: JSON that always comes out, server-sent events, and the event for a failure.
+"""Encodes an agent's values: as JSON, which never fails, as server-sent events, and a failure as the last event.
 
-A value that JSON has no form for costs its own form, not the answer: it degrades step by step, and the last step can't
-fail. The steps, and the exact text of the failure event, are what clients of the published framework rely on.
+A value that JSON can't represent doesn't fail the answer: its encoding degrades step by step, and the last step can't
+fail. Clients of the published framework rely on these steps, and on the exact text of the failure event.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-# As the published framework writes what handlers return, and what it says itself.
+# As the published framework encodes handlers' values, and its own answers.
 _SPACED = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 # Deep enough for any real answer.
@@ -34,7 +34,7 @@ _MAX_REPEATED = 50_000
 
 
 class JSONAnswer(JSONResponse):
-    """An answer of the app's own, which may quote any value of the caller's or the agent's."""
+    """The app's own answer, which may quote any value of the caller or the agent."""
 
     def render(self, content: Any) -> bytes:
         """Return what ``JSONResponse`` does, whatever the content is."""
@@ -71,7 +71,7 @@ async def _with_failure(events: AsyncGenerator[bytes], logger: logging.Logger) -
 
 
 async def encode_events(pieces: AsyncGenerator[Any, Any]) -> AsyncGenerator[bytes]:
-    """Yield each piece as an event, as it is when the generator yields it: many yield one object again and again."""
+    """Yield each piece as an event, encoded at once: many generators yield the same object again and again."""
     async with aclosing(pieces):
         async for piece in pieces:
             yield encode_event(piece)
@@ -112,7 +112,7 @@ def _encoded(value: Any, encoder: json.JSONEncoder) -> bytes:
 
 
 def _parts(value: Any) -> dict[Any, Any] | Collection[Any]:
-    """Return what writing a value or its ``repr()`` goes through; nothing for objects that write themselves."""
+    """Return the parts that encoding a value or its ``repr()`` visits; none for objects that encode themselves."""
     if isinstance(value, (dict, list, tuple, set, frozenset, deque)):
         return value
     if isinstance(value, (SimpleNamespace, UserDict, UserList, ChainMap)):
@@ -136,7 +136,7 @@ def _is_small(value: Any) -> bool:
 
 
 def _repeats(value: Any) -> bool:
-    """Tell whether any container or long text occurs twice in a value, perhaps in itself: written, that may not end."""
+    """Tell whether any container or long text occurs twice in a value, perhaps in itself: encoding may not end then."""
     seen: set[int] = set()
     nodes = [] if _is_small(value) else [value]
     for node in nodes:
@@ -151,7 +151,7 @@ def _repeats(value: Any) -> bool:
 
 
 def _is_large(nodes: list[Any]) -> bool:
-    """Tell whether values, each part written as often as it occurs, are more than may be written again."""
+    """Tell whether values, with each part counted as often as it occurs, exceed ``_MAX_REPEATED``."""
     room = _MAX_REPEATED
     for node in nodes:
         room -= 1 + (len(node) // 100 if isinstance(node, (str, bytes)) else 0)

@@ -2,7 +2,7 @@
 
 OpenTelemetry is an optional dependency. Where it is installed, the spans that a handler opens belong to the caller's
 trace and ``opentelemetry.baggage`` returns the caller's entries. A trace that a server instrumentation has made current
-stays. A handler also works without OpenTelemetry.
+stays current. Handlers also work without OpenTelemetry.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def trace_context(headers: Headers) -> ExitStack:
-    """Make the trace and baggage of a request's headers current, until the returned context manager is left."""
+    """Make the trace and baggage of a request's headers current, until the returned context manager exits."""
     undo = ExitStack()
     # Without any of them there is nothing to read, and OpenTelemetry is not imported.
     if any(name in headers for name in TRACE_HEADERS) and _usable():

@@ -1,7 +1,7 @@
 """An event loop of its own for the agent's async code, so that code which blocks it can't block the server's.
 
 An async handler often calls something that does not await: a model client, a file, a parser. On the server's loop
-that would silence ``/ping``, and AgentCore would take the session for dead. So handlers run on this loop, in one
+that would silence ``/ping``, and AgentCore would consider the session dead. So handlers run on this loop, in one
 thread, and only their results and pieces cross over. Context variables cross too: asyncio hands the caller's context
 to what is scheduled from another thread.
 """
@@ -37,7 +37,7 @@ class WorkerLoop:
         self._lock = threading.Lock()
 
     async def run(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
-        """Call a coroutine function there and wait for its result here. Cancelling the wait cancels the work.
+        """Call a coroutine function on the worker loop, and wait here for its result. Cancelling the wait cancels it.
 
         Raises:
             RuntimeError: The thread has ended, or could not be started. The next call starts another.
@@ -46,7 +46,7 @@ class WorkerLoop:
             return await asyncio.wrap_future(self._submit(function, *args))
 
     async def iterate(self, source: AsyncGenerator[T, Any], context: Context) -> AsyncGenerator[T]:
-        """Yield what a generator yields there, run in ``context``; raises as ``run`` does.
+        """Yield the pieces of a generator that runs on the worker loop in ``context``; raises as ``run`` does.
 
         The generator runs from beginning to end in one task, so it may hold timeouts and task groups open across its
         yields. Closing this iteration cancels it, and does not wait for it: it may be blocked.
