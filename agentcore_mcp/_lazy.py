@@ -21,7 +21,7 @@ def lazy_names(
     home = {name: module for module, names in names_of.items() for name in names.split()}
     every = sorted(home)
 
-    def __getattr__(name: str) -> Any:  # noqa: N807 - what it becomes
+    def __getattr__(name: str) -> Any:  # noqa: N807 - the package's own name for it
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(import_module(home[name]), name)

@@ -1,4 +1,4 @@
-"""What the commands log on standard error: one line for each kind of trouble, and nothing that a terminal obeys."""
+"""Logging to standard error: one line per record, no control characters, and no floods of one library message."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _LINE_MAX_CHARS = 2_000
 _ERROR_MAX_CHARS = 200
 # Session ids have up to 256.
 _FIELD_MAX_CHARS = 300
-# That a client has left, or that streams are cut at the end.
+# Not logged: a client has disconnected, or streams are cut at shutdown.
 _NO_NEWS = ("ClientDisconnect", "CancelledError")
 _CUT = "Cancel %s running task(s), timeout graceful shutdown exceeded"
-# For so long, what a library logs at one place is counted and not written again. Clients can bring it to do so at will.
+# How long a library's further records from one place are only counted. Clients can provoke as many as they like.
 _SILENCE_S = 10.0
 
 
@@ -45,20 +45,20 @@ class Line(logging.Formatter):
 
 
 class JsonLine(Line):
-    """Writes a record as a JSON object on one line, with what ``extra={"fields": …}`` has."""
+    """Writes a record as a JSON object on one line, with the fields of ``extra={"fields": …}``."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {"time": at, "level": record.levelname, "logger": record.name, "message": self.text(record)}
-        # Some are a caller's, of any length; half a character is refused by most parsers even as an escape.
+        # Some come from callers, in any length; most JSON parsers refuse a lone surrogate even as an escape.
         for name, value in getattr(record, "fields", {}).items():
             line[name] = visible(value[:_FIELD_MAX_CHARS]) if isinstance(value, str) else value
         return json.dumps(line)
 
 
 class Seldom(logging.Filter):
-    """Passes what a library logs at one place, and then nothing from there for a while; our own records always."""
+    """Passes a library's record and drops further ones from the same place for a while; always passes our own."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Seldom(logging.Filter):
         self._silent: dict[tuple[str, int], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether to write a record; how many were not is said with the next one."""
+        """Tell whether to write a record; the next one written counts those that were dropped."""
         if record.name.startswith("agentcore_mcp"):
             return True
         if record.msg == _CUT or (record.exc_info and getattr(record.exc_info[0], "__name__", "") in _NO_NEWS):
@@ -84,10 +84,10 @@ class Seldom(logging.Filter):
 
 
 def log_to_stderr(*, as_json: bool = False) -> None:
-    """Write warnings and errors of this process to standard error, before a library does so in its own way.
+    """Write warnings and errors of this process to standard error, before a library configures its own handler.
 
     Args:
-        as_json: Write JSON objects, and one for each call of a tool.
+        as_json: Write JSON objects, including one for each tool call.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLine() if as_json else Line())

@@ -1,19 +1,19 @@
-"""Every failure this package raises. How an answer becomes one is in ``wire.refusals``.
+"""Every error this package raises. ``wire.refusals`` turns responses into them.
 
-The first question is whose failure it is: yours, the line's, or the runtime's::
+The first question is whose failure it is: yours, the connection's, or the runtime's::
 
     AgentCoreError
     ├── ConfigurationError            yours: a setting is missing or can't work
     ├── InvalidRequestError           yours: an argument that the service would refuse; nothing was sent
     ├── CredentialsError              yours: no credentials, or they have expired
-    ├── TransportError                the line
+    ├── TransportError                the connection
     │   ├── ConnectError              no connection: the request was never sent
     │   ├── ResponseTimeoutError      connected, then silent for longer than the timeout
-    │   ├── StreamInterruptedError    an answer began and did not reach its end
+    │   ├── StreamInterruptedError    a response began and broke off
     │   │   └── SessionStoppedError   because the session was stopped meanwhile
-    │   └── WebSocketClosedError      a WebSocket is closed, and why
-    ├── ProtocolError                 what arrived is not what the wire allows, or is over a limit
-    │   └── WrongProtocolError        the agent speaks another protocol than it was asked in
+    │   └── WebSocketClosedError      a WebSocket is closed, with its close code
+    ├── ProtocolError                 the data received is malformed, or over a limit
+    │   └── WrongProtocolError        the agent speaks a different protocol from the request's
     └── AgentRuntimeError             the runtime answered, and the answer is an error
         ├── ServiceError              AgentCore refused the request
         └── AgentError                the agent behind it failed
@@ -53,7 +53,7 @@ class InvalidRequestError(AgentCoreError, ValueError):
 class CredentialsError(AgentCoreError, RuntimeError):
     """There are no usable credentials to sign or authorise the request with. Nothing was carried out.
 
-    Nothing was sent either, unless a token was refused and no other one could be had.
+    Nothing was sent either, unless a token was refused and could not be replaced.
     """
 
 
@@ -73,7 +73,7 @@ class ResponseTimeoutError(TransportError):
 
 
 class StreamInterruptedError(TransportError):
-    """An answer began and broke off before its end. What came before was delivered; the rest is unknown."""
+    """A response broke off before its end. Everything up to that point was delivered; the rest is unknown."""
 
 
 class SessionStoppedError(StreamInterruptedError):
@@ -84,8 +84,8 @@ class WebSocketClosedError(TransportError):
     """A WebSocket is closed, so nothing more can be sent or received.
 
     Attributes:
-        code: The close code of RFC 6455, 7.4: 1000 is a normal end, 1006 an end without a word.
-        reason: What the other side said about it, or "".
+        code: The close code of RFC 6455, 7.4: 1000 is a normal end, 1006 an end without a close frame.
+        reason: The close reason that the other side sent, or "".
     """
 
     def __init__(self, message: str, *, code: int, reason: str = "", session_id: str | None = None) -> None:
@@ -95,14 +95,14 @@ class WebSocketClosedError(TransportError):
 
 
 class ProtocolError(AgentCoreError):
-    """Bytes arrived that the wire format does not allow, or more of them than a limit permits."""
+    """The other side sent malformed data, or more than a limit permits."""
 
 
 class WrongProtocolError(ProtocolError):
-    """An agent's answer is in another protocol than it was asked in.
+    """An agent answered in a different protocol from the request's.
 
     Attributes:
-        speaks: The protocol that the answer looks to be in, as a configuration names it.
+        speaks: The protocol that the response appears to use, by its name in the configuration.
     """
 
     def __init__(self, message: str, *, speaks: str = "http", session_id: str | None = None) -> None:
@@ -111,7 +111,7 @@ class WrongProtocolError(ProtocolError):
 
 
 class AuthProblem(StrEnum):
-    """What is wrong with the credentials of a refused request, and so what has to change."""
+    """What is wrong with the credentials of a refused request, and thus what has to change."""
 
     TOKEN_EXPECTED = "token_expected"  # noqa: S105 - a name
     """The runtime has OAuth, and no token was sent: give one instead of AWS credentials."""
@@ -140,7 +140,7 @@ class AgentRuntimeError(AgentCoreError):
         error: The error's own text, as the service or the agent sent it.
         error_type: An AWS exception name, the agent's exception class, or ``HTTP <status>`` if the answer named
             neither.
-        message: Given: what else the answer says about the error. Read: type, error and that, as ``str()`` has it.
+        message: As an argument, further details of the error. As an attribute, type, error and details, like ``str()``.
         status: The HTTP status, or None for an error inside a stream that began with 200.
         request_id: The id that AWS support asks for, when the answer carried one.
     """
@@ -163,16 +163,15 @@ class ServiceError(AgentRuntimeError):
     """AgentCore, or something on the way to it, refused the request.
 
     Attributes:
-        code: The code of the service model: ``error_type``, or what the status stands for if the answer named no code.
+        code: The code of the service model: ``error_type``, or one derived from the status if the response named none.
         reason: ``reason`` of a ValidationException, else None.
         fields: ``(name, message)`` for each entry of a ValidationException's ``fieldList``.
-        www_authenticate: The challenge of a 401, which tells an OAuth runtime from a SigV4 one.
+        www_authenticate: The challenge of a 401, which distinguishes an OAuth runtime from a SigV4 one.
         auth_problem: What is wrong with the credentials that were sent; None if they are not the reason, or nothing
-            tells.
-        retry_after_s: After how many seconds the service asks to come back, counted from when the answer came; None if
-            it doesn't.
-        foreign: Whether nothing shows that AgentCore wrote the answer: a proxy, a gateway or a sign-in page on the way
-            did, or the endpoint URL leads elsewhere.
+            says so.
+        retry_after_s: How many seconds after its response the service asks to wait for a retry; None if it doesn't.
+        foreign: Whether nothing shows that AgentCore wrote the response: a proxy, a gateway or a sign-in page may have,
+            or the endpoint URL leads elsewhere.
     """
 
     _: KW_ONLY
@@ -190,4 +189,4 @@ class ServiceError(AgentRuntimeError):
 
 
 class AgentError(AgentRuntimeError):
-    """The agent failed: AgentCore reported 424 for it, or its own account of the error came as the answer or in it."""
+    """The agent failed: AgentCore responded 424, or the agent reported the error itself, as its response or in it."""
