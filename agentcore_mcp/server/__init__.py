@@ -1,1 +1,1 @@
-"""MCP hosts talk to us: the only room that imports mcp."""
+"""The MCP server that hosts talk to: the only room that imports mcp."""

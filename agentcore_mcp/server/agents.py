@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An agent, and how it is reached.
+    """An agent, and how to reach it.
 
     Attributes:
         agent: The agent.
         auth: The auth flow of its requests.
-        endpoint_url: Where it is instead of AWS, if it is; checked.
+        endpoint_url: The endpoint to call instead of AWS, already checked; None for AWS.
     """
 
     agent: Agent
@@ -52,10 +52,10 @@ class Target:
 
     @property
     def command_headers(self) -> Mapping[str, str]:
-        """The configured headers that go with a command.
+        """The configured headers to send with a command.
 
-        They are for the agent, which a command doesn't reach, so AWS gets those alone that its service model has for a
-        command. What else stands at an endpoint of the user's, such as a gateway, may ask for them with every request.
+        They are meant for the agent, which a command doesn't reach, so AWS gets only those that its service model has
+        for a command. A custom endpoint, such as a gateway, may require all of them on every request.
         """
         if self.agent.endpoint_url is not None:
             return self.agent.headers
@@ -63,7 +63,7 @@ class Target:
 
     @property
     def stop_headers(self) -> Mapping[str, str]:
-        """The configured headers that go with a stop, for which the service model has none."""
+        """The configured headers to send with a stop, for which the service model has none."""
         return {} if self.agent.endpoint_url is None else self.agent.headers
 
 
@@ -72,14 +72,14 @@ class Agents:
 
     Args:
         settings: Which agents there are.
-        retries: How often a call is sent again that can't have reached an agent.
+        retries: How often to retry a call that can't have reached an agent.
         transport: Carries the requests to AgentCore instead of the network; for tests.
 
     Raises:
-        ConfigurationError: If an agent's endpoint or credentials, or the certificates to trust can't be used.
+        ConfigurationError: If an agent's endpoint or credentials, or the CA bundle, can't be used.
 
     Attributes:
-        detection: Finds out what they speak.
+        detection: Detects the agents' protocols.
     """
 
     def __init__(
@@ -95,19 +95,19 @@ class Agents:
         self._discovery = settings.discovery
         self._discovered = anyio.Event()
         self._shown: Callable[[Agent], bool] = lambda _: True
-        # What is discovered is on AWS.
+        # Discovered agents are on AWS.
         if settings.discovery is not None or any(uses_tls(agent.endpoint_url) for agent in settings.agents):
             check_certificates(settings.ca_bundle)
         self._discovering = anyio.Lock()
 
     def filtered(self, shown: Callable[[Agent], bool]) -> Agents:
-        """Return the same agents for callers who are shown some alone: no other is found, or named in an error."""
+        """Return a copy that finds only the agents accepted by ``shown``, and names no others in errors."""
         filtered = copy(self)
         filtered._shown = shown  # noqa: SLF001 - one of its own kind
         return filtered
 
     async def named(self, name: str) -> Target:
-        """Return the agent of a name; without a name, the only one.
+        """Return an agent by its name; without a name, the only agent.
 
         Raises:
             InvalidRequestError: If no agent has that name, or no name is given and there are several.
@@ -125,9 +125,9 @@ class Agents:
         raise InvalidRequestError(f"agent is {name!r}, and has to be one of {known}")
 
     async def known(self, name: str, arn: str) -> Target:
-        """Return the agent that a session was opened with; if that isn't there any more, by its ARN alone.
+        """Return the agent that a session was opened with, made from its ARN if it is no longer there.
 
-        Whoever opened it may reach it no longer, and can still stop what they opened.
+        A caller who has lost access to an agent can still stop their sessions with it.
 
         Raises:
             AgentCoreError: If the agents have to be listed for it, and can't be.
@@ -140,7 +140,7 @@ class Agents:
         return self._target(Agent(name=name, arn=RuntimeArn.parse(arn)))
 
     async def all(self) -> list[Target]:
-        """Return all agents: those of the configuration in its order, then those that were found.
+        """Return all agents: the configured ones in their order, then the discovered ones.
 
         Raises:
             AgentCoreError: If they have to be listed for it, and can't be.
@@ -149,12 +149,12 @@ class Agents:
         return self.known_so_far()
 
     def known_so_far(self) -> list[Target]:
-        """Return the agents that need no listing any more."""
+        """Return the agents that are known without another listing."""
         return [target for target in self._targets.values() if self._shown(target.agent)]
 
     def client_of(self, target: Target) -> RuntimeClient:
-        """Return what calls an agent, made at the first call; nothing is connected yet."""
-        # An agent may once have had the name of another one.
+        """Return the client for an agent, created on first use and not yet connected."""
+        # The same name may have belonged to another agent before.
         key = target.agent.name, target.agent.arn
         if key not in self._clients:
             self._clients[key] = runtime.RuntimeClient(
@@ -167,7 +167,7 @@ class Agents:
         return self._clients[key]
 
     async def spoken_by(self, target: Target) -> Spoken:
-        """Return what an agent speaks, looked up at its first use if the configuration doesn't say it."""
+        """Return the protocol of an agent, looked up on first use if the configuration doesn't name it."""
         signer = target.auth if isinstance(target.auth, SigV4Auth) else None
         return await self.detection.of(target.agent, signer, target.endpoint_url)
 
@@ -179,7 +179,7 @@ class Agents:
             await client.aclose()
 
     async def _discover(self) -> None:
-        """List the runtimes of the account, once; what the configuration names, by name or ARN, is left as it is."""
+        """List the runtimes of the account, once; agents that the configuration has, by name or ARN, stay unchanged."""
         async with self._discovering:
             if (discovery := self._discovery) is None or self._discovered.is_set():
                 return

@@ -1,8 +1,8 @@
-"""Arguments that a tool does not know, or of the wrong type, get a sentence that a model can act on.
+"""Checks tool arguments, and reports unknown ones and wrong types in a sentence that a model can act on.
 
-The SDK drops unknown arguments without a word and answers wrong types with pydantic's own report, so both are looked
-at before it is asked. Harmless mistakes are corrected: models pass ``null`` for omitted arguments, and ``"30"`` for 30.
-Hosts add arguments of their own to every call (Gemini CLI ``wait_for_previous``): what is near none of ours is ignored.
+The SDK silently drops unknown arguments and reports wrong types in pydantic's own words, so both are checked before the
+SDK sees them. Harmless mistakes are corrected: models pass ``null`` for omitted arguments, and ``"30"`` for 30. Hosts
+add arguments of their own to every call (Gemini CLI ``wait_for_previous``): a name unlike any of ours is ignored.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Settings
     from agentcore_mcp.server.hosted.views import View, Views
 
-# By what a server says which tools and agents it has.
+# The methods whose results describe the server's tools and agents.
 _TELLING = frozenset({"initialize", "server/discover", "tools/list"})
 _SHOWN_CHARS = 60
-# So many arguments that a tool doesn't have are compared with those that it has, which takes 0.03 ms or more for each.
-# A body has room for hundreds of thousands, and all callers would wait.
+# How many unknown arguments are compared with the known ones, at 0.03 ms or more each. A body has room for hundreds of
+# thousands, and all callers would wait.
 _UNKNOWN_MAX = 50
 _WHOLE_NUMBER = re.compile(r"\s*-?\d+\s*")
 # What models pass for omitted arguments, in hosts that require every argument.
@@ -44,7 +44,7 @@ class ArgumentCheck:
 
     Args:
         settings: Which hosts calls are handed over to.
-        views: Which tools a caller sees; another's is answered as the SDK answers an unknown one.
+        views: Which tools a caller sees; to the SDK, a hidden tool is an unknown one.
     """
 
     def __init__(self, settings: Settings, views: Views) -> None:
@@ -52,7 +52,7 @@ class ArgumentCheck:
         self._views = views
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-        """Answer a call that can't be carried out, and pass everything else on."""
+        """Answer a call with invalid arguments, limit listings to the caller's view, and pass everything else on."""
         params = ctx.params
         view = self._views.current()
         host = host_of(ctx.session, self._settings)
@@ -61,7 +61,7 @@ class ArgumentCheck:
             seen = self._seen(result, view, schemas)
             return seen if host.has_live_view else without_page(seen)
         name = params.get("name") if params is not None else None
-        # Clients may send anything, also values that are not hashable.
+        # Clients may send anything, even values that are not hashable.
         if ctx.method != "tools/call" or params is None or not isinstance(name, str) or name not in schemas:
             return await call_next(ctx)
         arguments = {} if params.get("arguments") is None else params["arguments"]
@@ -75,7 +75,7 @@ class ArgumentCheck:
         return await call_next(ctx if checked == arguments else replace(ctx, params={**params, "arguments": checked}))
 
     def _seen(self, result: dict[str, Any], view: View, schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-        """Return what a server tells of itself, as a caller sees it."""
+        """Return the server's description of itself, limited to the caller's view."""
         seen = dict(result)
         if "instructions" in result:
             seen["instructions"] = view.instructions
@@ -92,7 +92,7 @@ class ArgumentCheck:
 
 
 def given_text(arguments: Mapping[str, Any], name: str) -> str:
-    """Return a text argument that a tool can do without; "" if it is left out, or no text."""
+    """Return an optional text argument; "" if it is omitted or not a string."""
     value = arguments.get(name)
     return value if isinstance(value, str) and value not in _LEFT_OUT["string"] else ""
 
@@ -100,12 +100,12 @@ def given_text(arguments: Mapping[str, Any], name: str) -> str:
 def check(
     schema: Mapping[str, Any], arguments: Mapping[str, Any], ours: Collection[str] = ()
 ) -> tuple[dict[str, Any], list[str]]:
-    """Compare arguments with a tool's schema; return them put right, and what is wrong with them.
+    """Check arguments against a tool's schema; return the corrected arguments, and complaints about the others.
 
     Args:
-        schema: A JSON schema whose properties are texts, whole numbers, booleans and objects, or lists of texts.
+        schema: A JSON schema whose properties are strings, integers, booleans and objects, or lists of strings.
         arguments: What the caller passed.
-        ours: The names of other tools' arguments, which mean something where they are passed.
+        ours: The names of other tools' arguments, which are not ignored if they are passed here.
     """
     properties: Mapping[str, Any] = schema.get("properties", {})
     required = schema.get("required", [])
@@ -134,7 +134,7 @@ def check(
 
 
 def _converted(value: object, schema: Mapping[str, Any]) -> object:
-    """Return a value of the schema's type, or raise ValueError with what it has to be."""
+    """Return a value of the schema's type, or raise ValueError with the expected type."""
     wanted = schema.get("type")
     if wanted == "integer":
         number = float(value) if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) else value
@@ -147,7 +147,7 @@ def _converted(value: object, schema: Mapping[str, Any]) -> object:
         if not isinstance(value, bool):
             raise ValueError(_TYPES["boolean"])
     if wanted == "object":
-        # Some models write it as the text that they have been taught to write.
+        # Some models pass the object as a JSON string.
         with suppress(ValueError):
             value = json.loads(value) if isinstance(value, str) else value
         if not isinstance(value, dict):
@@ -161,7 +161,7 @@ def _converted(value: object, schema: Mapping[str, Any]) -> object:
 
 
 def _unknown(name: str, known: list[str], ours: Collection[str]) -> list[str]:
-    """Return what to say of an argument that the tool doesn't have; nothing, if it is a host's own."""
+    """Return the complaint about an unknown argument; none if the host has added it."""
     if close := get_close_matches(name, known, n=1):
         return [f"there is no argument {name[:_SHOWN_CHARS]!r} (did you mean {close[0]!r}?)"]
     return [f"there is no argument {name!r}, only {', '.join(known) or 'calls without any'}"] if name in ours else []

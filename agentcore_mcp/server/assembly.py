@@ -38,8 +38,8 @@ class AgentCoreServer(MCPServer[ServerState]):
     """An MCP server that calls agents.
 
     Attributes:
-        state: What its calls share; a transport tells it when the server is about to end.
-        accounts: What has become of calls, for metrics.
+        state: The state that its calls share; transports notify it before the server ends.
+        accounts: The outcomes of calls, for metrics.
     """
 
     def __init__(self, state: ServerState) -> None:
@@ -76,10 +76,10 @@ class AgentCoreServer(MCPServer[ServerState]):
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[ServerState, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
-        """Call a tool as the SDK does; one that the caller doesn't see is unknown.
+        """Call a tool as the SDK does; a tool that is hidden from the caller is unknown.
 
         Raises:
-            ToolError: As the SDK's own does.
+            ToolError: As in the SDK.
         """
         if name in self._views.everything.tools and name not in self._views.current().tools:
             raise ToolError(f"Unknown tool: {name}")
@@ -95,7 +95,7 @@ def create_server(
 
     Args:
         settings: Which agents there are, and how to reach them.
-        retries: How often a call is sent again that can't have reached an agent, and after what pauses.
+        retries: How often, and after which pauses, to retry a call that can't have reached an agent.
         transport: Carries the requests to AgentCore instead of the network; for tests.
 
     Raises:

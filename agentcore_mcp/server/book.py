@@ -1,4 +1,4 @@
-"""Where a ledger's sessions are written down in this process; those of several workers are in ``hosted.store.book``."""
+"""Stores a ledger's sessions in this process; ``hosted.store.book`` stores those that several workers share."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ MAX_SESSIONS = 1_000
 class MemoryBook:
     """The sessions of one principal in this process, by agent and id.
 
-    What a session says that is given back was true when it was given back. In a book that workers share, it is another
-    object than the one that was written down.
+    A returned session is up to date at that moment only. A book that workers share returns a different object from the
+    one that was stored.
 
     Args:
         now: A clock: Unix time, in seconds.
@@ -30,11 +30,11 @@ class MemoryBook:
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._sessions: OrderedDict[tuple[str, str], Session] = OrderedDict()
-        # How many are open, or more: one that ends by itself is not taken off at once.
+        # An upper bound of the open sessions: one that times out is not subtracted at once.
         self._opened = 0
 
     def opened(self, session: Session, most: int) -> int | None:
-        """Return how many sessions are open beside one, to be exact if they are ``most``; None if it is open itself."""
+        """Return how many sessions are open, counted exactly if they may be ``most``; None if this one is open."""
         known, now = self._sessions.get(session.key), self._now()
         if known is not None and known.is_open(now):
             return None
@@ -43,10 +43,10 @@ class MemoryBook:
         return self._opened
 
     async def used(self, session: Session) -> Session:
-        """Write down a call in a session, and return the session with what is known of it.
+        """Record a call in a session, and return the session as it is stored.
 
-        One that was stopped or has ended by itself begins anew: the service then opens another under the same id, and
-        when it was open before is kept in ``earlier``.
+        A session that was stopped or has timed out begins anew, as the service opens another one under the same id; its
+        previous span is kept in ``earlier``.
         """
         known, now = self._sessions.get(session.key), self._now()
         self._opened += known is None or not known.is_open(now)
@@ -65,10 +65,10 @@ class MemoryBook:
         return known
 
     async def ended(self, session: Session, *, opened: bool = True) -> bool:
-        """Write down that a call in a session has ended, and tell whether the session is being stopped, or was.
+        """Record the end of a call in a session, and tell whether the session is being stopped, or was.
 
-        It is idle from now on and not before. A call that opened nothing is taken back, unless it was stopped; without
-        any, there is no session.
+        The session's idle time starts now. Unless the session was stopped, a call that opened nothing is uncounted; a
+        session without calls is removed.
         """
         if session.stopping > 0:
             return True
@@ -84,7 +84,7 @@ class MemoryBook:
         return False
 
     async def moved(self, session: Session, session_id: str) -> None:
-        """Write down that a call's session has another id, and was opened when that was; change ``session``, too."""
+        """Record that ``session`` has another id, and was opened when that session was; also update ``session``."""
         if self._sessions.get(session.key) is session:
             del self._sessions[session.key]
         session.session_id = session_id
@@ -93,26 +93,26 @@ class MemoryBook:
         self._sessions[session.key] = session
 
     async def claim(self, session: Session, pauses: Sequence[Pause]) -> bool:
-        """Claim the pauses of a session for the call that answers them, until ``left``; False if another call has."""
+        """Claim a session's pauses for the call that answers them, until ``left``; False if another has done so."""
         if session.is_claimed or session.pauses is not pauses:
             return False
         session.is_claimed = True
         return True
 
     async def left(self, session: Session, pauses: Sequence[Pause], kept: Mapping[str, Any]) -> None:
-        """Write down where the conversation was left, there and in ``session``: what the next turn is asked with."""
+        """Record where the conversation was left, here and in ``session``, for the next turn to continue from."""
         session.pauses, session.kept, session.is_claimed = pauses, dict(kept), False
 
     async def stopping(self, session: Session, change: int) -> None:
-        """Write down that a stop began (1) or failed (-1). The first that doesn't fail ends the session."""
+        """Record that a stop began (1) or failed (-1). The first that doesn't fail ends the session."""
         self._opened += change < 0
         session.stopping += change
         session.stopped_at = min(session.stopped_at, self._now()) if session.stopping else math.inf
 
     async def get(self, key: tuple[str, str]) -> Session | None:
-        """Return the session of an agent and an id."""
+        """Return a session by its agent and id."""
         return self._sessions.get(key)
 
     async def all(self) -> list[Session]:
-        """Return all sessions, the stopped ones too, the last used one last."""
+        """Return all sessions, including stopped ones, the most recently used one last."""
         return list(self._sessions.values())

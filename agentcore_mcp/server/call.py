@@ -1,6 +1,6 @@
-"""One call of an agent or of a command: what it has brought in so far, and what has become of it.
+"""One call of an agent or of a command: its output so far, and its outcome.
 
-It does not know how many others there are: ``calls`` does, and keeps to the limits.
+``calls`` enforces the limits on the number of calls.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 class Phase(Enum):
     """The phases of a call.
 
-    It is NEW until a request attends to it. If that can't wait any longer, the call goes on UNATTENDED, and is
-    UNCOLLECTED once it has ended; another request may attend to it in either. After its end was reported, it is KEPT if
-    its results omitted text. Of a GONE call, only the reason is left.
+    A call is NEW until a request attends to it. If that request can't wait any longer, the call goes on UNATTENDED, and
+    is UNCOLLECTED once it has ended; another request may attend to it in both phases. After its end was reported, it is
+    KEPT if its results omitted text. Of a GONE call, only the reason is left.
     """
 
     NEW = auto()
@@ -58,22 +58,22 @@ _MAY_BECOME = {
 
 
 class Following(Protocol):
-    """Follows a call that another worker may read; ``hosted.store.follower`` has it.
+    """Follows a call that another worker may be reading; implemented in ``hosted.store.follower``.
 
     Attributes:
-        cancelled: Whether the request was cancelled, and the call is to be with it.
+        cancelled: Whether the request was cancelled, so that the call has to be cancelled, too.
     """
 
     cancelled: bool
 
     async def run(self, call: Call) -> None:
-        """Bring in what comes, to the end of the call."""
+        """Receive the call's output until it ends."""
 
     async def cancel(self) -> None:
-        """Have the call ended by the worker that reads it."""
+        """Have the worker that reads the call end it."""
 
     async def leave(self, call: Call) -> None:
-        """Let a later request have the call, which goes on."""
+        """Leave the call, which goes on, to a later request."""
 
     async def settle(self, call: Call, why: str) -> None:
         """Keep an ended call, or note why nothing of it is kept."""
@@ -88,28 +88,28 @@ class Call:
         session: The session that it runs in.
         sent: The prompt or the command, as it is sent.
         waiting_for: What a heartbeat says it is waiting for.
-        outputs: Its texts by name, the first being the one that is meant without a name.
+        outputs: Its texts by name; the first is the default.
         max_chars: How many characters of its texts a result shows.
         timeout_s: After how many seconds the service ends it, if it is a command.
-        shell: What runs it, if it is a command in a shell that stays.
-        handle: What a later request names it by.
+        shell: Its shell, if it is a command in a persistent shell.
+        handle: The handle by which a later request names it.
         phase: Its phase; the methods change it.
         gone: Why its texts were deleted, once it is GONE.
-        failure: What it ended with, unless it ended well.
+        failure: The error that it ended with, if any.
         cancelled: Whether its user cancelled it by its handle.
         stop: How a command ended.
-        pauses: What the agent waits for a person to answer, now that its answer has ended.
-        kept: What the agent's protocol keeps of it for the next turn.
+        pauses: The questions with which the agent's response ended, and which a person has to answer.
+        kept: State of the agent's protocol for the next turn.
         endpoint_url: Where servers in the session are reached, if its runtime allows that.
-        body: What the agent answered with, if that was more than text: a picture, or the result of a tool.
-        question: What a tool asks the user, for the next request to answer; see ``tools.call_agent_tool``.
-        finished: Whether nothing more comes.
-        progress: What tells the request that attends to it, while one does.
-        task: What carries it out.
-        deadline: Ends it, unless a request collects it in time.
-        account: Of the request that it began with, if somebody wants one.
-        stored: Follows it in the store, if another request began it there.
-        live: What the live view shows of it, if that may be shown.
+        body: The agent's response, if it was more than text: an image, or a tool result.
+        question: A tool's question to the user, which the next request answers; see ``tools.call_agent_tool``.
+        finished: Whether its output is complete.
+        progress: Reports to the request that attends to it, while one does.
+        task: The task that carries it out.
+        deadline: The timer that ends it, unless a request collects it in time.
+        account: The account of the request that began it, if one is kept.
+        stored: The follower that reads it from the store, if another request began it.
+        live: Its log for the live view, if it may be shown there.
     """
 
     tool: str
@@ -144,16 +144,16 @@ class Call:
         if self.account is not None:
             self.account.agent, self.account.session_id = self.session.agent, self.session.session_id
         if self.stored is not None:
-            # The worker that reads it counts it.
+            # The worker that reads the call counts it.
             self.account = None
 
     def add(self, name: str, text: str, *, mark: str = "") -> None:
-        """Take a piece of one of the texts, and pass it on to the request that attends.
+        """Append a piece to one of the texts, and pass it on to the attending request.
 
         Args:
-            name: Of the text.
+            name: The text's name.
             text: The piece.
-            mark: What each of its lines begins with as progress.
+            mark: The prefix of its lines in progress messages.
         """
         shown = self.outputs[name].add(text)
         if self.account is not None and text:
@@ -164,14 +164,14 @@ class Call:
             self.progress.add(shown, source=name, mark=mark)
 
     def note(self, text: str) -> None:
-        """Show lines as progress that are no part of the result; an empty text only has watchers look."""
+        """Show lines in progress messages but not in the result; an empty text only wakes the watchers."""
         if self.live is not None:
             self.live.take(NOTES, text)
         if self.progress is not None:
             self.progress.add(text, source=NOTES)
 
     def attend(self, progress: Progress) -> None:
-        """Let a request have what comes, and the end, which may have come already."""
+        """Pass further output to a request, and the end, even if the call has already ended."""
         self._become(Phase.ATTENDED)
         self._forget_deadline()
         self.progress = progress
@@ -179,12 +179,12 @@ class Call:
             progress.close()
 
     def hand_off(self, deadline: asyncio.TimerHandle) -> None:
-        """Go on with no request that attends, until the deadline."""
+        """Go on without an attending request, until the deadline."""
         self._become(Phase.UNATTENDED)
         self.deadline = deadline
 
     def finish(self) -> None:
-        """Take it that nothing more comes."""
+        """Mark the output as complete."""
         for output in self.outputs.values():
             output.close()
         self.finished = True
@@ -197,13 +197,13 @@ class Call:
             self.live.wake()
 
     def keep(self) -> None:
-        """Keep the texts to be read, after the end was reported."""
+        """Keep the texts readable after the end was reported."""
         self._become(Phase.KEPT)
         for output in self.outputs.values():
             output.keep_all()
 
     def let_go(self, why: str) -> None:
-        """Give up the texts, also on disk; ``why`` says what became of the call, after its name in a sentence."""
+        """Delete the texts, also on disk; ``why`` completes a sentence that begins with the call's name."""
         self._become(Phase.GONE)
         self.gone = why
         for output in self.outputs.values():
@@ -211,7 +211,7 @@ class Call:
         self.outputs.clear()
 
     def cancel(self, *, by_user: bool = False) -> None:
-        """End the call, if it goes on; ``by_user`` if its user asked for that by its handle."""
+        """Cancel the call if it is still running; ``by_user`` if its user requested that by its handle."""
         if self.task is None or self.finished or (by_user and self.cancelled):
             return
         if by_user:
@@ -223,7 +223,7 @@ class Call:
 
     @property
     def spools(self) -> dict[str, Spool]:
-        """What is kept of the call, by name: its texts, and what the live view shows."""
+        """The stored output of the call, by name: its texts, and the log of the live view."""
         texts = {name: output.spool for name, output in self.outputs.items()}
         return texts if self.live is None else {**texts, LIVE: self.live}
 
@@ -234,7 +234,7 @@ class Call:
 
     @property
     def ever_omitted_chars(self) -> int:
-        """How many characters no result shows, the current one or one before."""
+        """How many characters all results so far leave out, the current one included."""
         return sum(output.ever_omitted_chars for output in self.outputs.values())
 
     def _become(self, phase: Phase) -> None:
@@ -251,5 +251,5 @@ class Call:
 
 
 def waited_for(handle: str) -> InvalidRequestError:
-    """Return the refusal of a call that a request attends to already."""
+    """Return the error for a call that another request is already attending to."""
     return InvalidRequestError(f"the call {handle!r} is being waited for by another request, which gets the rest")

@@ -35,10 +35,10 @@ class Caller:
         principal: The principal.
         settings: The settings.
         agents: The agents that the caller of the current request may reach.
-        stops: What stops sessions.
+        stops: Stops sessions.
         end: Whether the server is about to end.
         key: Returns the key that session ids are marked with.
-        store: What the workers share, if there is one.
+        store: The store that the workers share, if there is one.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Caller:
         if store is None:
             self.ledger, self.calls = Ledger(), Calls(end)
         else:
-            # Here and not above: it is for servers that have one.
+            # Imported here, for servers that have a store.
             from agentcore_mcp.server.hosted.store.book import RedisBook
             from agentcore_mcp.server.hosted.store.calls import SharedCalls
 
@@ -69,7 +69,7 @@ class Caller:
         self.shells = Shells(principal, store)
 
     async def target(self, agent: str, session_id: str) -> Target:
-        """Return the agent that a call means: the one it names, or that of the session it names.
+        """Return the agent of a call: the one that it names, or else that of its session.
 
         Raises:
             InvalidRequestError: If there is no such agent.
@@ -80,7 +80,7 @@ class Caller:
         return await self.agents.named(agent)
 
     async def session(self, target: Target, session_id: str, *, may_be_new: bool = True) -> Session:
-        """Return the session that a call means, as if this were its first call: the ledger knows about earlier ones.
+        """Return the session of a call as if this were its first call; the ledger knows about earlier calls.
 
         Raises:
             InvalidRequestError: If ``session_id`` is neither a short name nor an id that is the caller's to use.
@@ -96,7 +96,7 @@ class Caller:
         return Session(resolved, target, called)
 
     def begin(self, call: Call, work: Callable[[Caller, Call], Awaitable[None]]) -> None:
-        """Begin a call in its session, as ``Calls.start`` does; ``work`` adds what comes, and how it ends, to the call.
+        """Begin a call in its session, as ``Calls.start`` does; ``work`` adds the output and the outcome to the call.
 
         Raises:
             InvalidRequestError: If the server is ending.
@@ -127,7 +127,7 @@ class Caller:
         return await self._stops.stop(session, self.ledger.book)
 
     def cancelled(self, session: Session) -> None:
-        """Begin what the agent's ``on_cancel`` says, now that a call was cancelled."""
+        """Start the action of the agent's ``on_cancel`` after a call was cancelled."""
         agent, book = session.target.agent, self.ledger.book
         if agent.on_cancel == "stop":
             self._stops.begin(session, book)

@@ -1,8 +1,8 @@
 """Calls in progress: the server reads an agent or a command independently of the request that started the call.
 
-A request starts a call and attends to it. If the host can't wait any longer, it returns what there is with a handle,
-the reading goes on, and a later request attends to the same call again. Everything is bounded: how many calls go on
-unattended, for how long, how much of them is kept, and how many finished ones wait to be collected.
+A request starts a call and attends to it. If the host can't wait any longer, the request returns the output so far
+with a handle, the reading goes on, and a later request attends to the same call again. Everything is bounded: how many
+calls go on unattended, for how long, how much of them is kept, and how many finished ones wait to be collected.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.hosted.store.calls import SharedCalls
     from agentcore_mcp.server.progress import Report
 
-# The service ends a stream then, so nothing comes later.
+# The service ends a stream after this time.
 UNATTENDED_MAX_S = STREAM_MAX_S
 UNATTENDED_MAX_CALLS = 16
-# How soon a call that would be one too many looks again whether it may be left.
+# How often a request at the limit of unattended calls checks again whether it may leave its call.
 LEAVE_AGAIN_S = 1.0
 # Ended calls whose output can still be read: not collected, or omitted from the result.
 KEPT_MAX_CALLS = 32
-# Handles of calls of which nothing is left that can still be explained.
+# How many deleted calls are remembered, to explain what became of them.
 _GONE_MAX_CALLS = 256
 
 
@@ -47,7 +47,7 @@ class End:
     """Whether a server is about to end.
 
     Attributes:
-        begun: What is cancelled from now on is cancelled by that and not by a caller, and no call begins any more.
+        begun: If set, cancellations come from the shutdown and not from a caller, and no new call begins.
     """
 
     begun: bool = False
@@ -57,16 +57,16 @@ class Calls:
     """The calls of one caller of a server.
 
     Args:
-        end: Whether the server is about to end, which the calls of its other callers share.
-        shared: Where workers share those that are handed over or kept; without it, they are in this process alone.
+        end: Whether the server is about to end; shared with the calls of its other callers.
+        shared: Where workers share calls that are handed over or kept; without it, calls stay in this process.
     """
 
     def __init__(self, end: End | None = None, shared: SharedCalls | None = None) -> None:
         self._end = End() if end is None else end
         self._shared = shared
-        # Those that entered their phase last are last. With a store, one may be read and followed in one worker.
+        # In the order in which they entered their phase. With a store, one worker may both read and follow a call.
         self._calls: OrderedDict[Call, None] = OrderedDict()
-        # What has become of those that are gone, by handle.
+        # What became of deleted calls, by handle.
         self._gone: OrderedDict[str, str] = OrderedDict()
 
     @property
@@ -81,13 +81,13 @@ class Calls:
 
     @property
     def running(self) -> dict[Call, asyncio.Task[None]]:
-        """The calls that go on, here or, as those that are followed, in another worker; and what carries each out."""
+        """The running calls and their tasks, including calls that run in another worker and are followed here."""
         return {call: call.task for call in self._calls if call.task is not None and not call.task.done()}
 
     async def end(self) -> list[asyncio.Task[None]]:
-        """End what still runs, so that the requests that attend can say so in time; return what is about to end."""
+        """Cancel the running calls, so that their requests can still respond; return the tasks that are ending."""
         self._end.begun = True
-        # A task that is cancelled before its first step never tells that it has ended.
+        # A task that is cancelled before its first step never reports its end.
         await asyncio.sleep(0)
         tasks = list(self.running.values())
         for task in tasks:
@@ -95,7 +95,7 @@ class Calls:
         return tasks if self._shared is None else [*tasks, *self._shared.tasks]
 
     def start(self, call: Call, work: Callable[[], Awaitable[None]]) -> None:
-        """Begin a call; what its work raises is kept for the request that attends to it.
+        """Begin a call; an exception of ``work`` is kept for the request that attends to it.
 
         Raises:
             InvalidRequestError: If the server is ending.
@@ -103,17 +103,17 @@ class Calls:
         if self.ending:
             raise InvalidRequestError("the server is ending, and sent nothing; call again once it is back")
         self._calls[call] = None
-        # Not in a task group: what anyio holds of each task is as much as the rest of a call that waits.
+        # Not in a task group: anyio's state per task takes as much memory as the rest of a waiting call.
         call.task = asyncio.create_task(self._carry_out(call, work))
-        # One that is followed here has the slot of the request that it began with.
+        # A call that is followed here keeps the slot of the request that began it.
         if call.stored is None and (slot := current_slot.get()) is not None:
             slot.begin(call.task)
 
     async def attend(self, call: Call, report: Report, *, first: str, handoff_after_s: float | None) -> bool:
-        """Wait for a call with its progress told; return whether it has finished.
+        """Wait for a call and report its progress; return whether it has finished.
 
-        If the waiting is cancelled, so is the call. If it takes longer than ``handoff_after_s``, it goes on unattended,
-        unless as many as may do so already.
+        If the wait is cancelled, so is the call. A call that takes longer than ``handoff_after_s`` goes on unattended,
+        unless the limit of unattended calls is reached.
 
         Raises:
             Exception: What the call failed with.
@@ -126,14 +126,14 @@ class Calls:
         wait_s, said_why = ASKED_AGAIN_S if call.shell and call.shell.asks else handoff_after_s, False
         try:
             while True:
-                # Without a scope where it takes as long as it takes: it is a good part of what a call that waits holds.
+                # No scope without a timeout: it would take a good part of the memory of a waiting call.
                 with nullcontext() if wait_s is None else anyio.move_on_after(wait_s):
                     await progress.run()
                 if call.finished:
                     break
                 going_on = sum(other.phase is Phase.UNATTENDED for other in self._calls)
                 if going_on < UNATTENDED_MAX_CALLS or call.stored is not None or call.question is not None:
-                    # Not in the request's context, which has its token.
+                    # Not in the request's context, which holds the caller's token.
                     end = asyncio.get_running_loop().call_later(UNATTENDED_MAX_S, call.cancel, context=Context())
                     call.hand_off(end)
                     return False
@@ -145,7 +145,7 @@ class Calls:
                 call.stored.cancelled = True
             call.cancel()
             if call.task is not None:
-                # Not before: until then it may still write.
+                # Not before the task has ended: until then it may still write.
                 call.task.add_done_callback(lambda _: self._let_go(call, "was cancelled with its request"))
             raise
         finally:
@@ -155,7 +155,7 @@ class Calls:
         return True
 
     async def leave(self, call: Call) -> None:
-        """Let a later request have the rest of a call that was handed over, now that a result shows what there was."""
+        """Leave the rest of a call that was handed over to a later request; a result shows the output so far."""
         for output in call.outputs.values():
             output.begin_next()
         if self._shared is not None:
@@ -193,7 +193,7 @@ class Calls:
             self._make_room(call, f"ended and was not collected; the server keeps the last {KEPT_MAX_CALLS} such calls")
 
     async def settle(self, call: Call) -> None:
-        """Keep a finished call's texts, if its results left something out; the oldest kept ones have to go."""
+        """Keep a finished call's texts if its results left any text out; the oldest kept calls are deleted."""
         how = "was collected to its end" if call.failure is None else "ended with an error, which was returned"
         why = "" if call.ever_omitted_chars else f"{how}, and its results were complete"
         if why:
@@ -214,7 +214,7 @@ class Calls:
             self._gone.popitem(last=False)
 
     def _make_room(self, call: Call, why: str) -> None:
-        """Note that a call is the last to have entered its phase; the oldest in it have to go."""
+        """Record that a call has just entered its phase; delete the oldest calls beyond that phase's limit."""
         self._calls[call] = None
         self._calls.move_to_end(call)
         for oldest in [other for other in self._calls if other.phase is call.phase][:-KEPT_MAX_CALLS]:
@@ -240,10 +240,10 @@ class Calls:
         return call
 
     async def collectable(self, handle: str, tool: str) -> Call:
-        """Return a call that no request attends to and whose end is still to be told.
+        """Return a call that no request attends to and whose end has not been reported.
 
         Raises:
-            InvalidRequestError: If it isn't one, or of another tool.
+            InvalidRequestError: If the handle is not of such a call, or is of another tool's.
         """
         call = await self.named(handle)
         if call.tool != tool:

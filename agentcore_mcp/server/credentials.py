@@ -1,7 +1,7 @@
-"""An agent's configured ``auth`` → what signs its requests or fetches its tokens; its ``endpoint_url``, checked.
+"""Turns an agent's configured ``auth`` into the auth flow of its requests, and checks its ``endpoint_url``.
 
-All of it is made at start and does something at the first call: nothing here connects, reads a file or loads botocore.
-The certificates to trust are checked alike: at start that they are there, at the first call what they are.
+Auth flows are created at start and used from the first call on: nothing here connects, reads a file or loads botocore.
+Likewise, the CA bundle is only checked to be readable at start, and parsed at the first call.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class Credentials:
         self._bearers: dict[Auth, BearerAuth] = {}
 
     def signer(self, auth: Auth, region: str | None) -> SigV4Auth:
-        """Return what signs requests with AWS credentials.
+        """Return the signer of requests with AWS credentials.
 
         Args:
-            auth: Whose.
-            region: Where a role of theirs is asked for.
+            auth: The configured credentials.
+            region: The region in which to assume their role, if they have one.
         """
-        # In the agent's own region, a role is in the right partition. Nothing else depends on it.
+        # The agent's own region is in the role's partition. Nothing else depends on the region.
         key = (auth, region if auth.role_arn is not None else None)
         if key not in self._signers:
             whose = auth.arguments()
@@ -65,7 +65,7 @@ class Credentials:
         """List an account's runtimes, or those of a local AgentCore, if the endpoint is on this machine.
 
         Returns:
-            What they are called with, which is nothing where a local AgentCore lets everyone in, and the runtimes.
+            The credentials to call the runtimes with (none if a local AgentCore lets everyone in), and the runtimes.
 
         Raises:
             AgentCoreError: As ``list_runtimes``.
@@ -75,16 +75,16 @@ class Credentials:
         where = None if endpoint_url is None else check_endpoint_url(endpoint_url)
         local = None if uses_tls(where) else where
         if local and auth.profile is None:
-            with suppress(ServiceError):  # it wants a signature
+            with suppress(ServiceError):  # it requires a signature
                 return Auth(none=True), await list_runtimes(None, region=LOCAL_REGION, endpoint_url=local)
         signer = self.signer(auth, region)
         return auth, await list_runtimes(signer, region=region, profile=auth.profile, endpoint_url=local)
 
     def auth_for(self, agent: Agent) -> httpx2.Auth:
-        """Return what an agent's requests are sent with.
+        """Return the auth flow of an agent's requests.
 
         Raises:
-            ConfigurationError: If it can't work. The message begins with what the user calls the setting.
+            ConfigurationError: If it can't work. The message begins with the user's name for the setting.
         """
         auth = agent.auth
         if auth.signs:
@@ -92,7 +92,7 @@ class Credentials:
         if auth.none:
             return _nothing(agent)
         if auth.of_caller:
-            # Here and not above: it brings the SDK, and only a server for several people needs it.
+            # Imported here: it loads the SDK, and only a server for several people needs it.
             from agentcore_mcp.server.hosted.upstream import CallerAuth
 
             with _told_as(agent, f"auth.{auth.kind[0]}"):
@@ -108,8 +108,8 @@ def endpoint_of(agent: Agent) -> str | None:
     """Return the endpoint URL that an agent's requests are sent to instead of AWS, if there is one.
 
     Raises:
-        ConfigurationError: If credentials may not be sent there. The message begins with what the user calls the
-            setting.
+        ConfigurationError: If credentials may not be sent there. The message begins with the user's name for
+            the setting.
     """
     if agent.endpoint_url is None:
         return None
@@ -118,12 +118,12 @@ def endpoint_of(agent: Agent) -> str | None:
 
 
 def uses_tls(endpoint_url: str | None) -> bool:
-    """Tell whether what is called at an endpoint has to show a certificate; None is AWS."""
+    """Tell whether calls to an endpoint use TLS; None is AWS."""
     return endpoint_url is None or httpx2.URL(endpoint_url).scheme == "https"
 
 
 def check_certificates(ca_bundle: str | None) -> None:
-    """Check that a file of certificates to trust can be read, without the time that parsing it takes.
+    """Check that a CA bundle can be read, without spending the time to parse it.
 
     Raises:
         ConfigurationError: If it can't be read.
@@ -134,7 +134,7 @@ def check_certificates(ca_bundle: str | None) -> None:
 
 
 def trusted_certificates(ca_bundle: str | None) -> ssl.SSLContext:
-    """Return what trusts the certificates of a file, without one those of the system.
+    """Return an SSL context that trusts the certificates of a CA bundle, or by default those of the system.
 
     Raises:
         ConfigurationError: If they can't be read.
@@ -173,14 +173,14 @@ def _file(path: str) -> TokenFile:
 
 
 def _exchange(agent: Agent) -> Callable[[str], Token]:
-    """Return what makes a caller's token one for the agent."""
+    """Return the function that exchanges a caller's token for one for the agent."""
     from agentcore_mcp.runtime.auth.agentcore_identity import AgentCoreIdentity
     from agentcore_mcp.server.hosted.upstream import passed_through
 
     match settings := getattr(agent.auth, agent.auth.kind[0]):
         case config.TokenExchange():
             client = _client(settings)
-            # A token for the authorization server itself, so not for what the others are asked for.
+            # The actor token is for the authorization server itself, so without the agent's scope and audience.
             actor = TokenCache(replace(client, scope=None, extra={})).get if settings.actor else None
             return partial(client.exchange, actor=actor)
         case config.AgentCoreIdentity():
@@ -204,7 +204,7 @@ def _user(user: config.Cognito) -> CognitoPassword:
     return CognitoPassword(**user.arguments())
 
 
-# By the key of an ``auth``: what makes a token, or the source of tokens, of its value.
+# For each key of an ``auth``, the function that turns its value into a token or a source of tokens.
 _TOKENS: Mapping[str, Callable[..., str | TokenSource]] = {
     "token": SecretStr.get_secret_value,
     "token_file": _file,

@@ -52,9 +52,9 @@ _BY_CODE = {
 _TOO_MANY_REQUESTS = 429
 _WAIT_S = 5
 _THROTTLED_WAIT_S = 10
-# A longer wait is not meant for a model to sit out.
+# A model is not asked to wait longer than this.
 _ASKED_WAIT_MAX_S = 3_600
-# How AgentCore begins to tell of an agent's own status 4xx, which is how one of another protocol may refuse a request.
+# How AgentCore's message about an agent's own 4xx begins; an agent that speaks another protocol may respond with one.
 _REFUSED_BY_AGENT = "Received error (4"
 # Where AgentCore calls a container.
 _PORTS = {"a2a": 9000, "mcp": 8000}
@@ -62,11 +62,11 @@ _AUTHORIZER = "the runtime's authorizer configuration (discovery URL, allowed cl
 
 
 def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) -> str:
-    """Return what to do about an error, or nothing where its own message already says it.
+    """Return what to do about an error, or nothing if its own message already says so.
 
     Args:
         error: What went wrong.
-        agent: What was called.
+        agent: The agent that was called.
         stopping: The call was to stop a session, so there is no other work that may go on.
     """
     may_go_on = _STOP_AGAIN if stopping else _STILL_RUNNING
@@ -74,7 +74,7 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
         case SessionStoppedError():
             return _START_AFRESH
         case AgentError(error=text) if _REFUSED_BY_AGENT in text:
-            # So does an MCP server whose tool asks its user, where the host hasn't declared that its user can be asked.
+            # An MCP server also responds so if its tool asks the user, and the host has not declared elicitation.
             asks = " Or the tool asks a person, which only works in hosts with elicitation." * (agent.protocol == "mcp")
             return f"{_agent_failed(agent)}{asks} Or it speaks another protocol: then set {agent.settings('protocol')}."
         case AgentError(error_type=kind) if kind.startswith("MCP error"):
@@ -126,7 +126,7 @@ def next_step(error: AgentCoreError, agent: Agent, *, stopping: bool = False) ->
 def _wait(error: ServiceError) -> str:
     wait_s = _THROTTLED_WAIT_S if error.code == "ThrottlingException" else _WAIT_S
     asked_s = error.retry_after_s
-    # A date may be past, and a number of seconds endless.
+    # A date may be in the past, and a number of seconds infinite.
     if asked_s is not None and 1 <= asked_s <= _ASKED_WAIT_MAX_S:
         wait_s = math.ceil(asked_s)
     return "1 second" if wait_s == 1 else f"{wait_s} seconds"
@@ -246,5 +246,5 @@ def _agent_failed(agent: Agent) -> str:
 
 
 def _is_local(agent: Agent) -> bool:
-    """Tell whether what is called is on this machine, and so not AWS."""
+    """Tell whether the agent is on this machine, and not on AWS."""
     return agent.endpoint_url is not None and is_loopback(httpx2.URL(agent.endpoint_url).host)

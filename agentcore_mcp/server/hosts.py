@@ -1,8 +1,8 @@
-"""What is known of MCP hosts by the name that they give: how long they wait, and how much of a result they show.
+"""Limits of MCP hosts, by the name that they send: how long they wait, and how much of a result they show.
 
-Configuration comes first. A host that isn't here waits, and shows all: those that neither give up nor cut (Claude Code,
-opencode, Strands), those whose users set the limit (ADK), and those that can't be told apart, because their clients
-keep the SDK's name (OpenAI Agents).
+The configuration takes precedence. Hosts that are not listed wait, and show everything: those that neither time out nor
+truncate (Claude Code, opencode, Strands), those whose users set the limit (ADK), and those that can't be recognized,
+because their clients keep the SDK's default name (OpenAI Agents).
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 # The extension of SEP-2663, which ``live.tasks`` serves.
 TASKS = "io.modelcontextprotocol/tasks"
 TASKS_VERSION = "2026-07-28"
-# Of a result, for what stands around its texts: ids of up to 256 characters, what to do next, marks of gaps.
+# The part of a result around its texts: ids of up to 256 characters, next steps, marks of gaps.
 TRAILER_MAX_CHARS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What a host can take.
+    """The limits and abilities of a host.
 
     Attributes:
         handoff_after_s: After how many seconds a call is handed over; None if the host waits.
         result_max_chars: How many characters a result may have.
         has_live_view: Whether it shows the live view beside a result.
-        takes_tasks: Whether it takes a task in place of the result of a call that goes on.
+        takes_tasks: Whether it accepts a task in place of the result of a call that is still running.
     """
 
     handoff_after_s: float | None = None
@@ -51,12 +51,12 @@ class Host:
 
     @property
     def text_max_chars(self) -> int:
-        """How many characters of it are for the texts of a call."""
+        """How many characters of a result are for the texts of a call."""
         return self.result_max_chars - TRAILER_MAX_CHARS
 
 
-# By the beginning of ``clientInfo.name``. Times end before the host's own, measured with a model that calls slow tools;
-# lengths are below those from which on the host cut a result, JSON's escapes counted.
+# By the beginning of ``clientInfo.name``. Times are below the host's timeout, measured with a model that calls slow
+# tools; lengths are below those at which the host truncated a result, JSON escapes included.
 _HOSTS = {
     # Claude Desktop and claude.ai, by public reports: 60 s, whatever the progress.
     "claude-ai": Host(handoff_after_s=50),
@@ -70,26 +70,26 @@ _HOSTS = {
     # Gemini CLI 0.61: 600 s, whatever the progress; 40,000 characters.
     "gemini-cli-mcp-client": Host(handoff_after_s=560),
     # Qwen Code 0.24: 600 s, and then it calls again; 25,000 characters of both contents together, of longer results
-    # 2,000. The server's name follows in its own.
+    # only 2,000. Its client name ends with the server's name.
     "qwen-cli-mcp-client": Host(handoff_after_s=560, result_max_chars=12_000),
-    # VS Code 1.138 drops the page of a tool that has annotations (microsoft/vscode#336916), and so its results show.
+    # VS Code 1.138 drops the page of a tool with annotations (microsoft/vscode#336916), so it counts as having none.
     "Visual Studio Code": Host(has_live_view=False),
 }
 
 
 class Introduction(NamedTuple):
-    """What a host said of itself in an earlier request: its ``clientInfo.name``, and whether it shows MCP Apps."""
+    """How a host introduced itself in an earlier request: its ``clientInfo.name``, and whether it shows MCP Apps."""
 
     name: str = ""
     knows_apps: bool = False
 
 
-# Of the client of the current request.
+# The introduction by the current request's client.
 introduced: ContextVar[Introduction] = ContextVar("introduced")
 
 
 def host_of(session: ServerSession, settings: Settings) -> Host:
-    """Return what the host of a session can take, unless the settings say otherwise."""
+    """Return the limits of a session's host, unless the settings override them."""
     params, capabilities = session.client_params, session.client_capabilities
     told = introduced.get(Introduction())
     name = told.name if params is None else params.client_info.name
@@ -110,7 +110,7 @@ def _known(name: str) -> Host:
 
 
 def takes_tasks(session: ServerSession) -> bool:
-    """Tell whether the client of the current request declares the tasks extension, where results can be tasks."""
+    """Tell whether the current request's client declares the tasks extension, in the protocol version that has it."""
     capabilities = session.client_capabilities
     extensions = None if capabilities is None else capabilities.extensions
     return session.protocol_version == TASKS_VERSION and TASKS in (extensions or {})

@@ -34,7 +34,7 @@ def instructions_for(settings: Settings, tools: Collection[str]) -> str:
 
 
 def _names(settings: Settings) -> str:
-    """Return what the agents are called by: the values of the argument, or of the only one, what it is."""
+    """Return the agents' names as values of the argument, or the display name of an only agent."""
     if settings.discovery is None and len(settings.agents) == 1:
         return display_name(settings.agents[0])
     names = [agent.name for agent in settings.agents]

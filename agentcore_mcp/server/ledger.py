@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.wire.pauses import Pause
 
 Book: TypeAlias = "MemoryBook | RedisBook"
-# What the service answers before it looks for a session.
+# The statuses with which the service refuses a request before it looks for a session.
 _REFUSED = frozenset({400, 401, 402, 403, 404, 429})
 
 
@@ -48,7 +48,7 @@ class Ledger:
     """Remembers sessions from their first call on, and the agents of stopped ones.
 
     Args:
-        book: Where they are written down.
+        book: Where sessions are stored.
     """
 
     def __init__(self, book: Book | None = None) -> None:
@@ -56,11 +56,11 @@ class Ledger:
 
     @asynccontextmanager
     async def running(self, call: Call) -> AsyncIterator[None]:
-        """Let a call run inside the block, in its session, which may be known from earlier ones.
+        """Run a call inside the block, in its session, which may be known from earlier calls.
 
         Raises:
-            SessionStoppedError: Instead of what the block fails with, if the session is stopped meanwhile, and where
-                nothing tells whether what was read is complete.
+            SessionStoppedError: If the session is stopped meanwhile, instead of the block's own error, or if nothing
+                shows whether the output is complete.
         """
         session = call.session = await self.book.used(call.session)
         if (slot := current_slot.get()) is not None:
@@ -77,15 +77,15 @@ class Ledger:
 
     @asynccontextmanager
     async def answering(self, session: Session) -> AsyncIterator[Sequence[Pause]]:
-        """Give what the agent waits for to the call that answers it in the block, which is one call at a time.
+        """Give the agent's open questions to the call that answers them in the block, one call at a time.
 
-        Unless ``book.left`` says otherwise by the end of the block, the agent still waits for it.
+        Unless the block calls ``book.left``, the questions are still open at its end.
 
         Raises:
             InvalidRequestError: If another call is answering it.
         """
         pauses = session.pauses
-        # A task, for a call that is cancelled meanwhile to know whether it has claimed them.
+        # In a task, so that a call that is cancelled meanwhile knows whether it has claimed them.
         claim = asyncio.create_task(self.book.claim(session, pauses)) if pauses else None
         try:
             if claim is not None and not await asyncio.shield(claim):
@@ -98,9 +98,9 @@ class Ledger:
                 await self.book.left(session, pauses, session.kept)
 
     async def answered(self, call: Call, session_id: str, request_id: str | None) -> None:
-        """Note what the service answers a call with: AWS's id of the request that it became, and the session.
+        """Record the AWS request id and the session id from the service's response to a call.
 
-        If that isn't the one asked for, that one is open.
+        If the session id differs from the requested one, it is that of the session that is open.
         """
         if call.account is not None:
             call.account.request_id = request_id
@@ -109,22 +109,22 @@ class Ledger:
             call.note(f"session_id: {session_id}\n")
 
     async def known(self, session: Session) -> Session:
-        """Return a session as it is known: under its id, or as the one that answered for it, or else itself."""
+        """Return the stored session: the one with its id, the one that answered in its place, or else ``session``."""
         if (found := await self.book.get(session.key)) is not None:
             return found
         answered = [one for one in await self.open() if (one.agent, one.called) == (session.agent, session.called)]
         return answered[-1] if answered else session
 
     async def agent_of(self, called: str) -> str:
-        """Return the name of the agent of a session, given by its id or the name it was last called by.
+        """Return the name of a session's agent; ``called`` is the session's id or the name a call last used for it.
 
-        "" if it is not known here, or was opened with several agents.
+        "" if the session is not known here, or was opened with several agents.
         """
         named = [one for one in await self.book.all() if called in (one.session_id, one.called)] if called else []
         agents = {one.agent for one in named if not one.stopping} or {one.agent for one in named}
         return agents.pop() if len(agents) == 1 else ""
 
     async def open(self) -> list[Session]:
-        """Return the sessions that were not stopped and may still be there, the last used one last."""
+        """Return the sessions that were not stopped and may still be open, the most recently used one last."""
         oldest = time.time() - SESSION_LIFETIME_S
         return [one for one in await self.book.all() if not one.stopping and one.used_at > oldest]

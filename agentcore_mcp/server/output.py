@@ -1,8 +1,8 @@
 """How much text a result shows, and where the rest of it stays.
 
 Hosts cut large results in their own ways: Gemini CLI shows 40,000 characters, Claude Code replaces one of over about
-50,000 by a 2 KB preview, claude.ai refuses one of over 1 MB. So a result stays below that, or below what its host is
-known to show (``hosts``), and says itself how much it omits.
+50,000 by a 2 KB preview, claude.ai refuses one of over 1 MB. So a result stays below these limits, or below the
+known limit of its host (``hosts``), and says how much it omits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from agentcore_mcp.server.terminal import PlainText, SettledLines
 if TYPE_CHECKING:
     from agentcore_mcp.server.spool import Spool
 
-# A whole result, with what stands around the texts of a call.
+# For a whole result, including the parts around the texts of a call.
 RESULT_MAX_CHARS = 38_000
 
 
@@ -61,7 +61,7 @@ class OutputWindow:
         return sum(map(len, self._head)) + self._tail_chars
 
     def within(self, max_chars: int) -> OutputWindow:
-        """Return the window that would have been there with another budget, not a larger one."""
+        """Return the window as it would be with another budget, which may not be larger."""
         window = OutputWindow(max_chars)
         window.add("".join(self._head))
         window.add("".join(self._tail))
@@ -75,16 +75,16 @@ class OutputWindow:
 
 
 class Output:
-    """One text that a call brings in: a window of it for the result, and all of it for read_output.
+    """One text of a call: a window of it for the result, and all of it for read_output.
 
     Args:
-        spool: Where all of it goes, once it is more than one result shows.
+        spool: Where all of it goes, once one result can't show it.
         max_chars: How much one result shows.
         terminal: The text was written for a terminal.
         omitted_earlier_chars: How many characters earlier results left out, as another worker counted them.
 
     Attributes:
-        held: The line that may still change, of a text that was written for a terminal and comes from another worker.
+        held: The unfinished last line of a terminal's text that comes from another worker.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Output:
         self.spool = spool
         self._max_chars = max_chars
         self._terminal = (PlainText(), SettledLines()) if terminal else None
-        # All of the text, for as long as it is little enough to be in one result; then there is a window of it.
+        # The whole text while it fits into one result; after that, there is a window of it instead.
         self._early: list[str] = []
         self._early_chars = 0
         self._window: OutputWindow | None = None
@@ -112,7 +112,7 @@ class Output:
 
     @property
     def ever_omitted_chars(self) -> int:
-        """How many characters of the text no result shows, the current one or one before."""
+        """How many characters of the text all results so far leave out, the current one included."""
         return self._omitted_earlier_chars + self.omitted_chars
 
     @property
@@ -121,12 +121,12 @@ class Output:
         return self._early_chars if self._window is None else self._window.kept_chars
 
     def fit(self, max_chars: int) -> None:
-        """Let the current result show no more than this."""
+        """Limit the current result to this many characters of the text."""
         if self.shown_chars > max_chars:
             self._window = (self._window or self._spool_early()).within(max_chars)
 
     def add(self, text: str) -> str:
-        """Take more of the text, and return what of it may be shown at once; its lines may still rewrite themselves."""
+        """Append to the text, and return the part to show at once, in which lines may still be rewritten."""
         if self._terminal is None:
             self._keep(text)
             return text
@@ -136,13 +136,13 @@ class Output:
         return text
 
     def close(self) -> None:
-        """Take it that the text is complete."""
+        """Mark the text as complete."""
         if self._terminal is not None:
             plain, lines = self._terminal
             self._keep(lines.feed(plain.close()) + lines.close())
 
     def show_unfinished(self) -> None:
-        """Let the current result show an unfinished line, too: nothing may follow for long, as after a question."""
+        """Include the unfinished line in the current result, as nothing may follow for long, such as after a prompt."""
         self._keep(self.held if self._terminal is None else self._terminal[1].give_out())
 
     @property
@@ -155,12 +155,12 @@ class Output:
         return "".join(self._early) if self._window is None else self._window.text()
 
     def keep_all(self) -> None:
-        """Let the spool have all of the text, also if the result shows all of it."""
+        """Write all of the text to the spool, even if the result shows all of it."""
         if self._window is None:
             self._window = self._spool_early()
 
     def begin_next(self) -> None:
-        """Begin the text of the next result: it shows what comes from now on."""
+        """Begin the text of the next result, which shows only further output."""
         self.keep_all()
         self._omitted_earlier_chars = self.ever_omitted_chars
         self._window = OutputWindow(self._max_chars)
@@ -178,7 +178,7 @@ class Output:
             self.spool.append(text)
 
     def _spool_early(self) -> OutputWindow:
-        """Pass on what was held back, and return the window of it."""
+        """Write the text so far to the spool, and return a window of it."""
         early, window = "".join(self._early), OutputWindow(self._max_chars)
         self._early.clear()
         self.spool.append(early)

@@ -1,7 +1,7 @@
 """Progress notifications: when they are sent, and how much text each has.
 
 Reading an agent and telling the host are two tasks with a bounded buffer between them: ``report_progress`` waits
-for the host to read, and a host that stalls must neither stop us reading the agent nor make us grow.
+for the host to read, and a stalled host must neither stop us from reading the agent nor fill our memory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # About ten messages a second look live to a person; token streams are far faster than stdio's 1,500 lines/s.
 INTERVAL_S = 0.1
 HEARTBEAT_S = 10.0
-# What is kept while the host does not read. Hosts show one line; the whole text is in the result.
+# How much text is kept while the host does not read. Hosts show one line; the whole text is in the result.
 MESSAGE_MAX_CHARS = 4_000
 # Where a line, or a new state of one, begins.
 _BEGINNINGS = re.compile(r"(?<=[\r\n])(?=[^\r\n])")
@@ -38,7 +38,7 @@ class Progress:
         report: Where notifications go.
         first: The first message.
         waiting_for: What the heartbeat says the call is waiting for.
-        interval_s: Least time between two messages of text.
+        interval_s: Minimum time between two messages of text.
         heartbeat_s: How long a silence lasts before it is reported.
     """
 
@@ -68,12 +68,12 @@ class Progress:
         self._sent = 0
 
     def add(self, text: str, *, source: str = "", mark: str = "") -> None:
-        """Pass on a piece of text: at once if none was sent lately, else together with what follows it.
+        """Send a piece of text: at once if none was sent recently, else together with later pieces.
 
         Args:
-            text: The piece. Of a line that rewrites itself, what is the newest when it is sent is sent.
-            source: Where it is from; what is from another source begins a line of its own.
-            mark: What its lines begin with.
+            text: The piece. Of a line that rewrites itself, only the newest state is sent.
+            source: Where it comes from; text from another source begins on a new line.
+            mark: The prefix of its lines.
         """
         if not text:
             return
@@ -92,12 +92,12 @@ class Progress:
             self._wake()
 
     def close(self) -> None:
-        """Let ``run`` pass on what is left, and end."""
+        """Let ``run`` send the rest of the text, and return."""
         self._closed = True
         self._wake()
 
     def let_go(self) -> None:
-        """Let ``run`` pass on what there is, and return though the call goes on."""
+        """Let ``run`` send the text so far, and return although the call goes on."""
         self._let_go = True
         self._wake()
 
@@ -126,7 +126,7 @@ class Progress:
     async def _wait(self, at_most_s: float, *, for_text: bool) -> None:
         """Wait for the end, or also for text, up to a timeout.
 
-        A future and a timer: each of a thousand silent calls waits here, and an event and a scope hold 1.5 KiB more.
+        Uses a future and a timer: a thousand silent calls may wait here, and an event with a scope takes 1.5 KiB more.
         """
         if self._closed or self._let_go:
             return
@@ -144,7 +144,7 @@ class Progress:
             self._waiting.set_result(None)
 
     def _shorten(self) -> None:
-        """Forget what was rewritten before it was sent, and what is too much."""
+        """Drop text that was rewritten before it was sent, and text over the limit."""
         self._pending = folded(self._pending)
         unsent = self._pending.lstrip(GIVEN_OUT)
         if (excess := len(unsent) - MESSAGE_MAX_CHARS) > 0:
@@ -154,7 +154,7 @@ class Progress:
     def _take(self) -> str:
         self._shorten()
         gap = f"[... {self._skipped_chars:,} characters skipped ...] " if self._skipped_chars else ""
-        # Whatever comes next can't rewrite what was sent: it then goes on in a line of its own.
+        # Later text can't rewrite text that was sent: it continues on a line of its own.
         text, self._pending = given_out(self._pending)
         self._has_news, self._skipped_chars = False, 0
         return gap + text

@@ -1,4 +1,4 @@
-"""What a tool comes back with: a result in both channels, or the text of an error.
+"""The outcome of a tool: a result in both channels, or the text of an error.
 
 Hosts show a model either ``content`` or ``structured_content``, rarely both, so each carries the whole answer, the
 session id and, for a command, the exit code.
@@ -26,7 +26,7 @@ class Result(BaseModel):
     """What a tool comes back with."""
 
     def shown(self) -> CallToolResult:
-        """Return the result of the tool, complete in either channel, without optional members that are empty."""
+        """Return the tool result, complete in each of both channels, without empty optional members."""
         text = TextContent(type="text", text=self.as_text())
         return CallToolResult(content=[text], structured_content=self.model_dump(exclude_defaults=True))
 
@@ -43,7 +43,7 @@ class CallFacts:
         agent: The agent that was called, once it is known.
         session_id: The session that was called, once it is known.
         received: The text that had arrived.
-        stopping: The call is to stop the session.
+        stopping: Whether the call is a stop of the session.
     """
 
     agent: Agent | None = None
@@ -53,13 +53,13 @@ class CallFacts:
 
 
 def explanation(error: AgentCoreError, facts: CallFacts) -> str:
-    """Return what a failure is, and what to do next."""
+    """Return a description of a failure, and what to do next."""
     details = []
     if isinstance(error, AgentRuntimeError):
         details += [f"HTTP {error.status}"] if error.status else []
         details += [f"request {error.request_id}"] if error.request_id else []
     session_id = error.session_id or facts.session_id
-    # An argument that can't be sent opens no session.
+    # A request with an invalid argument is not sent, so it opens no session.
     if session_id and not isinstance(error, InvalidRequestError):
         details.append(f"session_id: {session_id}")
     if facts.agent is not None:
@@ -76,7 +76,7 @@ def explanation(error: AgentCoreError, facts: CallFacts) -> str:
 
 
 def _bounded(text: str) -> str:
-    """Cut a text of others: an agent may put anything into its error, and hosts refuse large results."""
+    """Truncate a foreign text: an agent may put anything into its error, and hosts refuse large results."""
     window = OutputWindow(ERROR_MAX_CHARS)
     window.add(text)
     return window.text()

@@ -1,7 +1,7 @@
 """Which runtime session a call means.
 
 A session is always an explicit argument and an explicit result. There is no session per connection: protocol
-2026-07-28 has no connections to hang one on, and behind a shared one a user could land in another's environment.
+2026-07-28 has no connections to tie one to, and on a shared connection a user could land in another's environment.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ SHORT_NAME_MAX_CHARS = 32
 _SHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 # More than the 96 times that a session can idle out in a day.
 _SPANS_MAX = 100
-# 128 bits: no two names or processes meet by chance, and no tag is guessed. The whole id stays below the 100 characters
-# that the service model allows in its answers.
+# 128 bits: tags can neither collide by chance nor be guessed. The whole id stays below the 100 characters that the
+# service model allows in responses.
 _TAG_CHARS = 32
-# Ends an id that was made for one of several callers. The letter tells it from the UUIDs that others' ids end in.
+# The end of an id made for one of several callers. The letter distinguishes it from the UUIDs that foreign ids end in.
 _OWNED = re.compile(r"(.+)-u[0-9a-f]{32}")
 
 
@@ -49,11 +49,11 @@ class Session:
         target: Its agent.
         called: The id or short name by which a call last named it.
         calls: How many calls were made in it.
-        stopping: How many stops of it go on or succeeded; one that fails is not counted any more.
-        stopped_at: When the first of those began.
-        pauses: What its agent waits for a person to answer, since its last call.
-        is_claimed: Whether a call is answering them, in a book of this process.
-        kept: What the agent's protocol keeps from turn to turn: see ``runtime.protocols.turn``.
+        stopping: How many stops of it are in progress or have succeeded; a stop that fails is uncounted.
+        stopped_at: When the first of those stops began.
+        pauses: The questions for a person that its last call ended with.
+        is_claimed: Whether a call is answering ``pauses``, in a book of this process.
+        kept: State of the agent's protocol between turns: see ``runtime.protocols.turn``.
         earlier: The spans in which it was open before under the same id.
         generation: How many sessions of the same id were stopped before, in a book that all workers share.
     """
@@ -84,14 +84,14 @@ class Session:
 
     @property
     def ends_at(self) -> float:
-        """When it was stopped, or else ends by itself unless there is another call in it.
+        """When it was stopped, or else when it will time out unless another call is made in it.
 
-        By the service's own times; a runtime may be set to others.
+        By the service's default timeouts; a runtime may be configured with others.
         """
         return min(self.stopped_at, self.used_at + IDLE_TIMEOUT_S, self.opened_at + SESSION_LIFETIME_S)
 
     def is_open(self, at: float) -> bool:
-        """Tell whether it is open at a time, if it is left alone until then."""
+        """Tell whether it is open at a given time, if no call is made in it until then."""
         return not self.stopping and self.ends_at > at
 
     @property
@@ -108,9 +108,9 @@ def means_all(text: str) -> bool:
 class SessionNames:
     """Resolves the argument ``session_id`` to the id that is sent.
 
-    Short names are mapped under a key, so that "review" is the same session after a restart, and for a host that starts
-    a server for every call, and never the "review" of another user of the same runtime. On a server with several
-    callers, every id that it makes has such a mark, and an id without the caller's own mark is refused.
+    A short name gets a keyed hash (HMAC) as its tag, so that "review" is the same session after a restart, even for a
+    host that starts a server for every call, but never the "review" of another user of the same runtime. On a server
+    with several callers, every id that it makes has a tag, and an id without the caller's own tag is refused.
 
     Args:
         key: Returns at least 16 bytes; called when an id first needs them.

@@ -1,8 +1,8 @@
 """The whole of a long output, in a temporary file for as long as omitted parts may be read.
 
 The file has no name (except on Windows), so its path can't be opened or replaced, and the system deletes it when it is
-closed or the process ends. Bounded: bytes over the limit, or that a full disk refuses, are counted and not kept. A call
-goes on without it.
+closed or the process ends. Bounded: bytes over the limit, or that don't fit on the disk, are counted and dropped, and
+the call goes on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from agentcore_mcp.errors import AgentCoreError
 
 # Enough for the log of a long build, and too much for a model to page through.
 FILE_MAX_BYTES = 32 * 1024 * 1024
-# What is no longer than this stays in memory and needs no file. Of the rest this much is gathered before it is written.
+# An output up to this size stays in memory and needs no file; a longer one is written in blocks of this size.
 _BUFFER_BYTES = 64 * 1024
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Spool:
         written = 0
         try:
             if self._file is None:
-                # Unbuffered, so that what was written is known where the disk is full.
+                # Unbuffered, to know how much was written when the disk is full.
                 self._file = cast("IO[bytes]", tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
                 weakref.finalize(self, self._file.close)
             self._file.seek(self.kept_bytes - len(self._buffer))
@@ -89,12 +89,12 @@ class Spool:
         self._buffer.clear()
 
     def _drop(self, count: int) -> None:
-        """Count what is not kept. Nothing is kept after it: a text with a gap would not say that it has one."""
+        """Count dropped bytes. Nothing is kept after them, as the text would have an unmarked gap."""
         self.dropped_bytes += count
         self._max_bytes = self.kept_bytes
 
     def close(self) -> None:
-        """Give up what is kept, and the file with it."""
+        """Delete the output, and the file with it."""
         self._buffer.clear()
         self.kept_bytes = 0
         if self._file is not None:
@@ -103,20 +103,20 @@ class Spool:
 
 
 def part_bytes(max_chars: int) -> int:
-    """Return how many bytes of UTF-8 to read for so many characters.
+    """Return how many bytes of UTF-8 to read for up to this many characters.
 
-    A character has at most four; the slack is for one that the offset or the end cuts in two.
+    A character has at most four bytes; the extra ones are for characters that the offset or the end cuts in two.
     """
     return 4 * max_chars + 3
 
 
 def part_of(data: bytes, offset: int, max_chars: int) -> tuple[str, int]:
-    """Return up to ``max_chars`` characters of what was read at a byte offset, and the offset after them."""
+    """Return up to ``max_chars`` characters of data read at a byte offset, and the offset after them."""
     skipped = len(data) - len(data.lstrip(bytes(range(0x80, 0xC0)))) if offset else 0
     text = data[skipped:].decode("utf-8", "ignore")[:max_chars]
     return text, offset + skipped + len(text.encode())
 
 
 def _whole_characters(data: bytes | bytearray) -> bytes:
-    """Return UTF-8 without the beginning of a character at its end."""
+    """Return UTF-8 without an incomplete character at its end."""
     return data.decode("utf-8", "ignore").encode()

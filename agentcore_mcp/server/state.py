@@ -1,4 +1,4 @@
-"""What the calls of one server share, and what those of one of its callers share."""
+"""State that the calls of one server share, and that the calls of one of its callers share."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.hosted.store.connection import RedisStore
     from agentcore_mcp.server.tools.confirmation import OneTimeCodec
 
-# How many callers are remembered; of more, those that called last.
+# How many callers are remembered: those that called last.
 MAX_CALLERS = 10_000
 
 
 class ServerState:
-    """What the calls of one server share. Tools get it in their context, transports with the server.
+    """State that the calls of one server share. Tools get it in their context, transports with the server.
 
     Args:
         settings: Which agents there are, and how to reach them.
-        retries: How often a call is sent again that can't have reached an agent.
+        retries: How often to retry a call that can't have reached an agent.
         transport: Carries the requests to AgentCore instead of the network; for tests.
 
     Raises:
-        ConfigurationError: If an agent's endpoint or credentials, the certificates to trust or the store can't be used.
+        ConfigurationError: If an agent's endpoint or credentials, the CA bundle or the store can't be used.
 
     Attributes:
-        store: What this worker shares with others, if the settings say where.
-        confirmations: Seals what a user is asked about; the server sets it.
-        has_ui: Whether the live view is served by itself, so that each call may be shown there.
+        store: The store that this worker shares with others, if one is configured.
+        confirmations: Seals questions to users; set by the server.
+        has_ui: Whether the live view is also a page of its own, where every call may be shown.
         policy: What its callers may do.
-        agents: All agents; a caller has those that they may reach.
-        ends: Whether it is about to end.
-        end_by: Until when the end may take that has begun, on the event loop's clock.
+        agents: All agents; a caller only has those that they may reach.
+        ends: Whether the server is about to end.
+        end_by: The deadline of a shutdown that has begun, on the event loop's clock.
     """
 
     confirmations: OneTimeCodec
@@ -76,7 +76,7 @@ class ServerState:
         return installation_key() if secret is None else secret.get_secret_value().encode()
 
     def caller(self, principal: Principal) -> Caller:
-        """Return what the calls of a principal share."""
+        """Return the state that a principal's calls share."""
         caller = self._callers.pop(principal, None)
         if caller is None:
             caller = self._new(principal, self._reachable)
@@ -84,7 +84,7 @@ class ServerState:
                 idle = next((one for one in self._callers.values() if not one.calls.in_use), None)
                 if idle is not None:
                     del self._callers[idle.principal]
-        # Again, and last: the token of the same principal may allow less or more by now.
+        # Updated and moved to the end: the same principal's token may allow more or less by now.
         caller.principal = principal
         self._callers[principal] = caller
         return caller
@@ -103,7 +103,7 @@ class ServerState:
         return [self._new(principal, self.agents) for principal in await self.store.principals()]
 
     def calls(self) -> list[asyncio.Task[None]]:
-        """Return what carries out the calls of all callers that go on."""
+        """Return the tasks of all callers' running calls."""
         return [task for caller in self._callers.values() for task in caller.calls.running.values()]
 
     @asynccontextmanager
@@ -121,15 +121,15 @@ class ServerState:
                     await self.agents.aclose()
 
     async def end(self) -> list[asyncio.Task[None]]:
-        """Begin all that has to be done at the end, at once; return the calls that are about to end."""
+        """Begin every part of the shutdown at once; return the tasks of the calls that are ending."""
         self.ends.begun = True
         callers = list(self._callers.values())
         calls = [task for caller in callers for task in await caller.calls.end()]
         if self.end_by == math.inf:
             self.end_by = anyio.current_time() + EXIT_LIMIT_S
-            # With a store, other workers go on with the sessions, and this one may just be being replaced.
+            # With a store, other workers go on with the sessions, and this one may just be replaced by a new one.
             if self.settings.on_exit == "stop" and self.settings.server.store is None:
-                # The last used one first: the others end sooner by themselves.
+                # The most recently used one first: the others time out sooner.
                 opened = [(one, caller) for caller in callers for one in await caller.ledger.open()]
                 for session, caller in sorted(opened, key=lambda one: one[0].used_at, reverse=True):
                     self.stops.begin(session, caller.ledger.book)
@@ -139,7 +139,7 @@ class ServerState:
 def _store(settings: Settings) -> RedisStore | None:
     if settings.server.store is None:
         return None
-    # Here and not above: it is for servers that have one.
+    # Imported here, for servers that have a store.
     from agentcore_mcp.server.hosted.store.connection import RedisStore
 
     return RedisStore(settings.server.store.get_secret_value())

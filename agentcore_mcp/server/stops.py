@@ -1,4 +1,4 @@
-"""Stopping sessions: for a caller, and on the server's own account after a cancelled call and at its end."""
+"""Stops sessions: for a caller, and on the server's own behalf after a cancelled call and at shutdown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class Stops:
-    """Stops sessions in tasks of their own, which the end of the request that asked for it does not touch."""
+    """Stops sessions in tasks of their own, which go on after the request that began them has ended."""
 
     def __init__(self, agents: Agents, *, read_only: bool) -> None:
         self._agents = agents
@@ -47,7 +47,7 @@ class Stops:
 
         Args:
             session: The session.
-            book: Where it is written down.
+            book: Where the session is stored.
 
         Raises:
             AgentCoreError: If it can't be stopped.
@@ -55,7 +55,7 @@ class Stops:
         target = session.target
         async with self._free:
             try:
-                # Before: a call in it may see its end sooner than the answer to the stop is here.
+                # Before the request: a call in the session may see its end before the response to the stop arrives.
                 await book.stopping(session, 1)
                 client = self._agents.client_of(target)
                 return await client.stop_session(
@@ -70,11 +70,11 @@ class Stops:
                 raise
 
     def begin(self, session: Session, book: Book) -> None:
-        """Begin to stop a session, unless read_only forbids it; a failure is logged: no request waits for it."""
+        """Begin to stop a session, unless read_only forbids it; a failure is only logged, as no request waits."""
         self._begin(session, partial(self.stop, session, book))
 
     def begin_cancel(self, session: Session, book: Book, user_id: str | None) -> None:
-        """Begin to cancel the task of an A2A agent that goes on in a session, likewise."""
+        """Begin to cancel the running task of an A2A agent in a session, as ``begin`` does."""
         self._begin(session, partial(self._cancel_task, session, book, user_id))
 
     def _begin(self, session: Session, what: Callable[[], Awaitable[object]]) -> None:
@@ -86,10 +86,10 @@ class Stops:
         task.add_done_callback(self._going_on.pop)
 
     async def finish(self, calls: Sequence[asyncio.Task[None]], *, deadline: float) -> None:
-        """Wait, but not for long, for what was begun; what is not done by then is logged.
+        """Wait until a deadline for the stops that were begun, and log those that are not done by then.
 
         Args:
-            calls: Those that are ending meanwhile, which are waited for as well.
+            calls: The tasks of calls that are ending, which are waited for as well.
             deadline: Until when, on the event loop's clock.
         """
         begun = dict(self._going_on)

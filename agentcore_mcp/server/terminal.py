@@ -1,8 +1,8 @@
-"""A command's output as a reader wants it: no escape sequences, and of a line that rewrites itself the last state.
+"""Makes a command's output readable: no escape sequences, and only the last state of a line that rewrites itself.
 
-In two steps, because progress shows each state as it appears, and a result only the last one: ``PlainText``
-leaves what moves the cursor within its line, ``SettledLines`` follows it. Any division of the output into pieces gives
-the same text. This is a terminal's line and not its screen; pyte, which emulates both, takes 40 times as long.
+In two steps, because progress shows each state as it appears, and a result only the last one: ``PlainText`` keeps
+cursor moves within a line, ``SettledLines`` applies them. Any division of the output into pieces gives the same text.
+This emulates a terminal's line but not its screen; pyte, which emulates both, takes 40 times as long.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from unicodedata import combining, east_asian_width
 
-# An unfinished line may still rewrite itself, and an unfinished title still end; either is held back up to this length.
+# An unfinished line may still be rewritten, and an unfinished title may end; both are held back up to this length.
 _HELD_MAX_CHARS = 4_096
 # ECMA-48: CSI sequences, string sequences (OSC, DCS, ...) up to their terminator, and two-character escapes.
 _CSI = r"\[[0-?]{0,256}[ -/]{0,16}"
@@ -20,35 +20,35 @@ _ESCAPES = re.compile(rf"\x1b(?:{_CSI}[@-~]|{_STRING}(?:\x07|\x1b\\)|{_SHORT}[0-
 _BEGUN_ESCAPE = re.compile(rf"\x1b(?:{_CSI}|{_STRING}\x1b?|{_SHORT})\Z")
 _ESCAPE_MAX_CHARS = _HELD_MAX_CHARS + 3
 
-# Beside backspace and carriage return, what moves the cursor within its line is written as one column to the right, and
-# what erases a part of it as all from the cursor on, all up to it, or all: it is gone once something else is written.
+# Besides backspace and carriage return, our own codes: move one column to the right; erase from the cursor on, up to
+# the cursor, or the whole line. Erased text is only gone once something else is written.
 _RIGHT, _AFTER, _BEFORE, _ALL = "\x11\x12\x13\x14"
 _MOVES = f"\b\r{_RIGHT}{_AFTER}{_BEFORE}{_ALL}"
 _PARTS = re.compile("|".join(f"{each}+" for each in (f"[^{_MOVES}]", *_MOVES)))
 _OURS = re.compile("[\x11-\x14]")
-_ERASED_END = re.compile(f"\r({_RIGHT}*){_AFTER}")  # behind a folded line, from the column that many to the right
-# Nothing else rings a bell or moves anything that is worth showing; tab and line feed are.
+_ERASED_END = re.compile(f"\r({_RIGHT}*){_AFTER}")  # after a folded line: erases from that many columns on
+# Control characters to drop, such as the bell; tab and line feed stay.
 _CONTROLS = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x10\x15-\x1f\x7f]")
 # The CSI sequences that move or erase, and the columns of the widest window.
 _MOVE = re.compile(r"\x1b\[(\d{0,9})([CDGJK`])")
 _COLUMNS_MAX = 500
-# With its accents. What is more takes columns of its own, so that no line grows without end.
+# A character with its accents. Further ones take columns of their own, so that no line grows without end.
 _STACKED_MAX_CHARS = 8
 _RUNS = re.compile(r"[\0-\x7f]+|[^\0-\x7f]")
 _ERASED = {"": _AFTER, "0": _AFTER, "1": _BEFORE, "2": _ALL}
 
-# Stands at the beginning of a text for the part of its first line that was given out and can't be taken back.
+# At the beginning of a text, stands for the part of its first line that was given out and can't be rewritten.
 GIVEN_OUT = "\0"
 
 
 class PlainText:
-    """Takes escape sequences and control characters out of a text: all but tabs, line feeds and moves within a line."""
+    """Removes escape sequences and control characters from a text, except tabs, line feeds and moves within a line."""
 
     def __init__(self) -> None:
         self._begun = ""
 
     def feed(self, text: str) -> str:
-        """Return what is certain to be text."""
+        """Return the text before an escape sequence that may still continue."""
         text = self._begun + _OURS.sub("", text)
         self._begun = ""
         if "\x1b" in text:
@@ -58,7 +58,7 @@ class PlainText:
         return _CONTROLS.sub("", text)
 
     def close(self) -> str:
-        """Return what would have been an escape sequence if it had ended."""
+        """Return the text of an escape sequence that has not ended."""
         text, self._begun = self._begun, ""
         return _CONTROLS.sub("", _ESCAPES.sub("", text))
 
@@ -74,16 +74,16 @@ def _moves_of(escape: re.Match[str]) -> str:
 
 
 class SettledLines:
-    """Gives out plain text line by line, when nothing can rewrite it any more: what a terminal shows of it in the end.
+    """Gives out plain text as a terminal finally shows it, line by line, once nothing can rewrite the line any more.
 
-    A line that was erased as a whole is still shown: a progress bar that takes itself off says how far it came.
+    A line that was erased as a whole is still shown: a progress bar that erases itself shows how far it got.
     """
 
     def __init__(self) -> None:
         self._unfinished = ""
 
     def feed(self, text: str) -> str:
-        """Return the lines that are complete, and of one that is too long to be held back what there is."""
+        """Return the complete lines, and the text so far of a line that is too long to be held back."""
         self._unfinished = folded(self._unfinished + text)
         end = self._unfinished.rfind("\n") + 1
         last = self._unfinished[end:].rstrip(_MOVES)
@@ -96,11 +96,11 @@ class SettledLines:
 
     @property
     def unfinished(self) -> str:
-        """What there is of the unfinished line."""
+        """The unfinished line so far."""
         return given_out(self._unfinished)[0]
 
     def give_out(self) -> str:
-        """Return what there is of the unfinished line: it can't be taken back, and goes on from there."""
+        """Return the unfinished line so far, which then can't be rewritten, and continues from there."""
         shown, self._unfinished = given_out(self._unfinished)
         return shown
 
@@ -110,14 +110,14 @@ class SettledLines:
 
 
 def given_out(text: str) -> tuple[str, str]:
-    """Divide folded text into what can be shown, and what stands for its last line to go on from there."""
+    """Divide folded text into the part to show, and the state from which its last line continues."""
     written = text.rstrip(_MOVES)
     begun = GIVEN_OUT if written[-1:] not in ("", "\n") else ""
     return _shown(text).lstrip(GIVEN_OUT), begun + text[len(written) :]
 
 
 def folded(text: str) -> str:
-    """Return plain text without what is rewritten in it. Its last line ends with what moves the cursor where it was."""
+    """Return plain text with rewritten text removed. Its last line ends with moves that put the cursor where it was."""
     text = text.replace("\r\n", "\n")
     if not any(map(text.__contains__, _MOVES)):
         return text
@@ -126,7 +126,7 @@ def folded(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """Return folded text without what is erased at its end, unless that leaves nothing of its last line."""
+    """Return folded text without the erased end of its last line, unless that leaves nothing of the line."""
     written = text.rstrip(_MOVES)
     if erased := _ERASED_END.match(text, len(written)):
         before, end, last = written.rpartition("\n")
@@ -139,7 +139,7 @@ def _shown(text: str) -> str:
 
 
 def _folded(line: str) -> str:
-    """Return a line as it is in the end; several, if what was given out of it would have been rewritten."""
+    """Return the final state of a line; several lines, if text that was given out would have been rewritten."""
     given = line.startswith(GIVEN_OUT)
     whole = [GIVEN_OUT] if given else []
     cells: list[str] = []
@@ -187,7 +187,7 @@ def _columns(text: str) -> int:
 
 
 def _write(text: str, cells: list[str], at: int) -> int:
-    """Write a text into the columns of a line from one of them on; return the one after it.
+    """Write a text into the columns of a line from column ``at`` on; return the column after it.
 
     A wide character takes two, of which the second is empty.
     """
@@ -206,6 +206,6 @@ def _write(text: str, cells: list[str], at: int) -> int:
 
 
 def _part(cells: list[str], at: int) -> None:
-    """Make blanks of the two halves of a wide character between which a column begins."""
+    """Replace the two halves of a wide character by blanks, if column ``at`` lies between them."""
     if 0 < at < len(cells) and not cells[at]:
         cells[at - 1 : at + 1] = "  "
