@@ -1,4 +1,4 @@
-"""The tools, one to a module: what a host reads of it, its arguments, its check, its work, its result."""
+"""The tools, one per module: its description for hosts, its arguments, its check, its work, its result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.config import Settings
     from agentcore_mcp.config.settings import ToolName
 
-# Besides ``invoke_agent``, which is several if the settings say so.
+# Besides ``invoke_agent``, which the settings can split into one tool per agent.
 _TOOLS: dict[ToolName, Callable[[Settings], Tool]] = {
     "call_agent_tool": call_agent_tool.TOOL,
     "run_command": run_command.TOOL,

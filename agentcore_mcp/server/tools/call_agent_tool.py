@@ -1,12 +1,12 @@
 """The tool ``call_agent_tool``: a tool of an agent that is an MCP server itself.
 
 It is published if such an agent is configured, and with discovery: which runtimes are MCP servers is not known before
-the first call, and a host that has listed the tools is not told of a new one.
+the first call, and a host that has listed the tools is not notified of a new one.
 
-A result comes back as it is, with the session after it: a text at the end of ``content``, and a member of ``_meta``. In
-``structuredContent`` a further member could contradict the tool's schema. A model that sees that alone can name the
-session, which the description recommends. A result that is too large for the host becomes one of ours: its text as far
-as there is room for it, the rest for read_output, and the pictures that fit.
+A result is returned unchanged, plus the session: as a text at the end of ``content``, and as a member of ``_meta``. In
+``structuredContent``, a further member could violate the tool's schema; for models that see only that, the description
+recommends naming the session. A result that is too large for the host becomes one of ours: as much of its text as fits,
+the rest for read_output, and the images that fit.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ list_agents with that agent shows its tools and their arguments. Calls with the 
 choose a short name for it."""
 NAME = "call_agent_tool"
 _OF_PROTOCOL = "io.modelcontextprotocol/"
-# The member of _meta that has the session.
+# The key of the session id in _meta.
 SESSION_META = "io.github.agentcore-mcp/session_id"
 
 Arguments = Annotated[dict[str, Any], Field(description="The tool's arguments, as its schema in list_agents says.")]
@@ -76,7 +76,7 @@ class CallAgentToolResult(handoff.CallResult):
         room = handoff.IMAGE_MAX_BYTES * 4 // 3
         if not self.omitted_chars and len(body.content) <= room:
             theirs.content.append(TextContent(type="text", text=self.trailer()))
-            # Those of the protocol are about the connection that is over.
+            # The protocol's own members describe the connection that has ended.
             about = {key: value for key, value in (theirs.meta or {}).items() if not key.startswith(_OF_PROTOCOL)}
             theirs.meta = {**about, SESSION_META: self.session_id}
             return theirs
@@ -129,18 +129,18 @@ TOOL = partial(publish, call_agent_tool, "Call a tool of an agent", DESCRIPTION)
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What a tool asks the user, and what gets the answer."""
+    """A tool's question to the user, and the future of its answer."""
 
     request: ElicitRequest
     answer: asyncio.Future[Any]
 
 
 def _asking(request: ToolRequest, call: Call) -> ElicitationFnT:
-    """Return what asks the user a tool's question, in the way of the version that the host speaks.
+    """Return a callback that asks the user a tool's questions, as the host's protocol version requires.
 
-    From 2026-07-28 on, the question is the answer to the request, and the next one has what the user said. That may
-    reach another worker, so where workers share a store, nobody is asked. A server is told that users can be asked
-    also where they can't: of a refusal for want of that, AgentCore would pass on no more than its HTTP status.
+    From 2026-07-28 on, the question is the response to the request, and the next request has the user's answer. It may
+    reach another worker, so if workers share a store, no user is asked. We declare elicitation to the MCP server even
+    if the host lacks it: of a refusal for lack of elicitation, AgentCore would only pass on the HTTP status.
     """
     ctx = request.ctx
     capability = None if ctx.client_capabilities is None else ctx.client_capabilities.elicitation
@@ -166,7 +166,7 @@ def _asking(request: ToolRequest, call: Call) -> ElicitationFnT:
                 )
             call.question = _Question(question, asyncio.get_running_loop().create_future())
             if call.progress is not None:
-                # That ends the request's waiting.
+                # This ends the request's wait.
                 call.progress.close()
             return ElicitResult.model_validate(await call.question.answer)
 

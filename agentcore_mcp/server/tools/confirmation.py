@@ -35,7 +35,7 @@ _opened: ContextVar[str] = ContextVar("opened")
 
 
 def _as_asked(schema: dict[str, Any]) -> None:
-    """Let the answer be given, not taken from a default, and leave out what Codex shows no question with."""
+    """Require the answer, without a default, and remove the members with which Codex would show no question."""
     del schema["title"], schema["description"], schema["properties"]["run"]["default"]
     schema["required"] = ["run"]
 
@@ -56,11 +56,11 @@ def question(
     """Return the question to the user before a command is run, or the answer if the policy needs no question.
 
     Args:
-        command: The command, or what is typed into one that runs.
+        command: The command, or the input to a running one.
         session: The session.
-        context: Of the request.
+        context: The request's context.
         has_live_view: Whether the host shows the live view.
-        typed_into: The shell that it is typed into, if it is.
+        typed_into: The shell that gets the input, if it is input.
 
     Raises:
         InvalidRequestError: If the user has to be asked, and the host can't.
@@ -69,10 +69,10 @@ def question(
     if agent.commands.mode != "ask":
         return Confirmation(run=True)
     capabilities = context.client_capabilities
-    # A host that sends no capabilities, as on stateless HTTP before 2026-07-28, is one that can't ask.
+    # A host that sends no capabilities, as on stateless HTTP before 2026-07-28, counts as unable to ask.
     if capabilities is not None and capabilities.elicitation is not None:
         where = f"session {session.called}" if session.called else "a new session"
-        # Each line is marked, so that none can pass for the question.
+        # Each line is marked, so that none can pose as the question.
         lines = "\\n\n> ".join(map(visible, command.split("\n")))
         what = f"Type this into what runs in the shell {typed_into}, in" if typed_into else "Run this command in"
         return Elicit(f"$ {lines}\n\n{what} {where} of {agent.name}?", Confirmation)
@@ -102,15 +102,15 @@ def check_confirmed(answer: ElicitationResult[Confirmation]) -> None:
 
 
 class OneTimeCodec:
-    """Seals the state of a question that a host returns with the answer, and lets each be used once.
+    """Seals the state of a question that a host returns with the answer, and accepts each state once.
 
-    The SDK binds a state to the command, to the caller and to ten minutes, but not to a single run. Whether a state was
-    used before, the workers' store may have to be asked, and ``unseal`` can't wait: so this is a middleware of the MCP
-    server, too.
+    The SDK binds a state to the command, to the caller and to ten minutes, but not to a single run. Whether it was used
+    before may have to be looked up in the workers' store, which ``unseal`` can't await: so this is also a middleware of
+    the MCP server.
 
     Args:
         key: Returns the key, of at least 32 bytes; called at the first question. By default, the object makes one.
-        once: Tells whether a text is passed to it for the first time, by any process with the key. By default, by this
+        once: Tells whether a text is passed to it for the first time by any process with the key; by default, by this
             object.
     """
 
@@ -136,12 +136,12 @@ class OneTimeCodec:
             InvalidRequestState: If it isn't one of ours.
         """
         state = self._codec.unseal(token)
-        # No other token opens to the same: it is authenticated to its last bit.
+        # No other token has the same state: tokens are authenticated to the last bit.
         _opened.set(hashlib.sha256(token.encode()).hexdigest())
         return state
 
     async def unseal_once(self, token: str) -> bytes:
-        """Return the state of a token, the first time.
+        """Return the state of a token that was not used before.
 
         Raises:
             InvalidRequestState: If it isn't one of ours, or was used before.

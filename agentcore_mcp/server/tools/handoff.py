@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 # The status of a call that goes on, and of one whose agent waits for an answer; the others are the service's own.
 RUNNING = "RUNNING"
 INPUT_REQUIRED = "INPUT_REQUIRED"
-# Of a command that the user is asked about in the live view, and of one that they did not allow there.
+# The status of a command that the live view asks the user about, and of one that the user declined there.
 UNANSWERED = "UNANSWERED"
 DENIED = "DENIED"
-# Where both texts of a command are long: stdout is where it says what it was run for.
+# The share of stderr if both texts of a command are long: stdout has the output that the command was run for.
 STDERR_SHARE = 0.25
-# In base64 and with all else, below the 1 MiB of an event that the SDK's HTTP client takes.
+# As base64 and with the rest of a result, below the 1 MiB limit for an event in the SDK's HTTP client.
 IMAGE_MAX_BYTES = 700_000
 
 
@@ -51,7 +51,7 @@ class CallResult(Result):
         return f"[session_id: {self.session_id}]" + (f"\n[{self.note}]" if self.note else "")
 
     def with_body(self, body: Binary | None) -> CallToolResult:
-        """Return the result of the tool, with the picture that the agent answered with, unless it is too large."""
+        """Return the tool result, with the image that the agent responded with, unless it is too large."""
         result = self.shown()
         if body is not None and len(body.content) <= IMAGE_MAX_BYTES:
             data = b64encode(body.content).decode()
@@ -65,7 +65,7 @@ async def outcome(request: ToolRequest, call: Call, kind: type[CallResult], *, t
     ``typed`` tells whether the request has typed something into the call.
     """
     host, settings = request.host, request.caller.settings
-    # A live view shows the rest, and a task brings it. A request that names a call by its handle wants the rest itself.
+    # A live view shows the rest, or a task returns it. A request that names a call by its handle wants the rest itself.
     shown = (host.has_live_view or host.takes_tasks) and (typed or call.phase is Phase.NEW)
     await wait(request, call, settings.live_handoff_after_s if shown else host.handoff_after_s)
     return await report(request.caller, call, kind, shown=host.has_live_view)
@@ -75,7 +75,7 @@ async def wait(request: ToolRequest, call: Call, handoff_after_s: float | None) 
     """Wait for a call until it has ended, is handed over or has a question.
 
     Args:
-        request: What waits.
+        request: The request that waits.
         call: The call.
         handoff_after_s: After how many seconds it is handed over; None if it isn't.
 
@@ -91,7 +91,7 @@ async def wait(request: ToolRequest, call: Call, handoff_after_s: float | None) 
             handoff_after_s=handoff_after_s,
         )
     except anyio.get_cancelled_exc_class():
-        # What the end of the server does to sessions is for on_exit to say.
+        # At shutdown, on_exit decides what happens to sessions.
         if not caller.calls.ending:
             caller.cancelled(call.session)
         raise
@@ -106,12 +106,12 @@ async def wait(request: ToolRequest, call: Call, handoff_after_s: float | None) 
 
 
 async def report(caller: Caller, call: Call, kind: type[CallResult], *, shown: bool = False) -> CallToolResult:
-    """Return the result of a call; of one that goes on, what there is, and let a later request have the rest.
+    """Return the result of a call; for a running one, the output so far, leaving the rest to a later request.
 
     Args:
-        caller: Who makes it.
+        caller: The caller.
         call: The call.
-        kind: What its result is made as, of its texts by their names.
+        kind: The model of its result, with its texts as fields.
         shown: Whether a live view shows it.
     """
     if not call.finished:
@@ -126,7 +126,7 @@ async def report(caller: Caller, call: Call, kind: type[CallResult], *, shown: b
 
 
 def result_of(call: Call, settings: Settings, kind: type[CallResult], *, shown: bool = False) -> CallToolResult:
-    """Return the result of a call as it is now, and change nothing; otherwise as ``report``."""
+    """Return the current result of a call like ``report``, but change nothing."""
     _fit(call, call.max_chars)
     members = {
         "session_id": call.session.session_id,
@@ -144,7 +144,7 @@ def result_of(call: Call, settings: Settings, kind: type[CallResult], *, shown: 
 
 
 def status_of(call: Call) -> str:
-    """Return how a call is doing that has not failed."""
+    """Return the status of a call that has not failed."""
     if call.stop:
         return call.stop.status
     waits = call.pauses if call.finished else call.shell and call.shell.asks
@@ -161,7 +161,7 @@ def in_one(text: str = "", stdout: str = "", stderr: str = "") -> str:
 
 
 def _fit(call: Call, max_chars: int) -> None:
-    """Let the texts of a call fit into one result; what one of a command's does not need is the other's."""
+    """Fit the texts of a call into one result; room that one text of a command doesn't need goes to the other."""
     match call.outputs:
         case {"stdout": stdout, "stderr": stderr}:
             stderr.fit(max(int(max_chars * STDERR_SHARE), max_chars - stdout.shown_chars))

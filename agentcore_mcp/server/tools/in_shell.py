@@ -1,4 +1,4 @@
-"""A command of ``run_command`` in a shell that stays: another way to carry out the same call."""
+"""A command of ``run_command`` in a persistent shell: another way to carry out the same call."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 async def run_in_shell(caller: Caller, call: Call) -> None:
-    """Run a command in its shell, or go on with what an earlier server began there if the call sends none.
+    """Run a command in its shell; if the call sends none, continue the one that an earlier server began there.
 
-    What it prints, asks and how it ends is added to the call.
+    Its output, its prompts and its outcome are added to the call.
 
     Raises:
-        AgentCoreError: If it can't be run, or how it ends is not known.
+        AgentCoreError: If it can't be run, or its outcome is unknown.
     """
-    # Here and not above: with it comes the WebSocket library, and hosts wait for the start.
+    # Imported here: it loads the WebSocket library, and hosts wait for the start.
     from agentcore_mcp.runtime.websocket.opening import open_shell
     from agentcore_mcp.runtime.websocket.shells import ShellPrompt
     from agentcore_mcp.wire.eventstream import ContentDelta, ContentStart, ContentStop
@@ -68,7 +68,7 @@ async def run_in_shell(caller: Caller, call: Call) -> None:
                             call.stop = event
         except asyncio.CancelledError:
             if not caller.calls.ending:
-                # The shell is to be free again for the next command.
+                # This frees the shell for the next command.
                 with suppress(AgentCoreError):
                     await shell.end()
             raise
@@ -80,7 +80,7 @@ async def run_in_shell(caller: Caller, call: Call) -> None:
 
 
 async def _type(typed_in: InShell, shell: RuntimeShell) -> None:
-    # What can't be typed any more is told of where the shell is read.
+    # The code that reads the shell reports input that can't be typed any more.
     with suppress(AgentCoreError):
         while True:
             await shell.type(keys(await typed_in.keys.get()))

@@ -1,4 +1,4 @@
-"""The tool ``invoke_agent``, and ``ask_NAME``, which is the same with its agent given."""
+"""The tool ``invoke_agent``, and ``ask_NAME``, which is the same for one fixed agent."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def published(settings: Settings) -> list[Tool]:
 
 
 def display_name(agent: Agent) -> str:
-    """Return what tells one configured server from another: the agent's name, and its endpoint's if there is one."""
+    """Return a name that distinguishes configured servers: the agent's, with that of its endpoint if there is one."""
     return f"{agent.name} ({agent.qualifier})" if agent.qualifier else agent.name
 
 
@@ -130,7 +130,7 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
             call.kept = turn.kept
             call.endpoint_url = turn.endpoint_url or ""
             await caller.ledger.answered(call, turn.session_id, turn.request_id)
-            # Otherwise nothing changes, and what the agent asks may be another call's.
+            # Otherwise nothing changes, and the agent's questions may belong to another call.
             if pauses or turn.kept != session.kept:
                 await book.left(session, (), turn.kept)
             if turn.card is not None:
@@ -142,14 +142,14 @@ async def _ask(caller: Caller, call: Call, *, raw_events: bool) -> None:
 
 
 def _add(call: Call, answer: AnswerText, pieces: list[str], *, raw_events: bool) -> None:
-    """Add pieces of an answer that came together; ``answer`` notes what the agent waits for."""
-    # Here and not above: with it comes all that reads answers, and hosts wait for the start.
+    """Add pieces of a response that came together; ``answer`` records the agent's questions."""
+    # Imported here: it loads all code that reads responses, and hosts wait for the start.
     from agentcore_mcp.wire.pieces import Binary, Text
     from agentcore_mcp.wire.text import event_line
 
     if isinstance(pieces[0], Binary) and pieces[0].content_type.startswith("image/"):
         call.body = pieces[0]
-    # Added together, as far as no note comes between: that takes a fraction of the time.
+    # Joined up to the next note, which takes a fraction of the time.
     words: list[str] = []
     for data in pieces:
         words.append(answer.feed(data))
@@ -164,11 +164,11 @@ def _add(call: Call, answer: AnswerText, pieces: list[str], *, raw_events: bool)
 
 @asynccontextmanager
 async def _to_the_last_word(caller: Caller, call: Call, answer: AnswerText, *, raw_events: bool) -> AsyncIterator[None]:
-    """Add what the end of an answer settles, also if it ends with a failure."""
+    """Add the text and state that only the end of a response settles, even if it ends with a failure."""
     try:
         yield
     except AgentError as error:
-        if error.status is None:  # it has the answer to what it waited for, and is to be asked anew
+        if error.status is None:  # it got the answers to its questions; the next prompt starts anew
             await caller.ledger.book.left(call.session, (), call.session.kept)
         raise
     except WrongProtocolError as error:
@@ -178,6 +178,6 @@ async def _to_the_last_word(caller: Caller, call: Call, answer: AnswerText, *, r
         last = answer.close()
         call.add("text", "" if raw_events else last)
     call.pauses = tuple(answer.pauses)
-    # Not what the session has by now: another call in it may have left something else there.
+    # Not the session's current state: another call in it may have changed that.
     if call.pauses or call.kept != call.session.kept:
         await caller.ledger.book.left(call.session, call.pauses, call.kept)

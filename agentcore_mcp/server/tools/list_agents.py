@@ -86,7 +86,7 @@ async def list_agents(ctx: ToolContext, agent: str = "") -> Annotated[CallToolRe
         caller = request.caller
         tools = await _tools(request, agent) if agent else {}
         opened, now = await caller.ledger.open(), time.time()
-        # Another worker may have what is not handed over, and a watcher can't find it there.
+        # A call that was not handed over may be in another worker, where a watcher can't find it.
         shared = caller.settings.server.store is not None
         shown = [call for call in caller.calls.running if call.live and (not shared or call.phase is Phase.UNATTENDED)]
         notes = [*filter(None, [tools.pop("note", "")])]
@@ -95,7 +95,7 @@ async def list_agents(ctx: ToolContext, agent: str = "") -> Annotated[CallToolRe
         try:
             targets = await caller.agents.all()
         except AgentCoreError as error:
-            # What is configured can be called all the same.
+            # Configured agents can be called all the same.
             if not (targets := caller.agents.known_so_far()):
                 raise
             notes.append(f"there may be more agents: {error.message}")
@@ -131,10 +131,10 @@ def _info(agent: Agent, detection: Detection) -> AgentInfo:
 
 
 async def _tools(request: ToolRequest, agent: str) -> dict[str, str]:
-    """Return what a result says of the tools of an MCP server, and in which session they were listed.
+    """Return the result's fields for the tools of an MCP server, and for the session in which they were listed.
 
-    That is the one with it that was used last, or else a new one. Listing is a call like those of other tools, so that
-    what there is no room for can be read by a handle.
+    That is the server's most recently used session, or else a new one. Listing is a call like those of other tools, so
+    that text that doesn't fit can be read by a handle.
     """
     from agentcore_mcp.server.protocols.mcp import list_tools
 

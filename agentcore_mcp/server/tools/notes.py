@@ -1,4 +1,4 @@
-"""Notes: what a result says of how its call can continue, and of what it leaves out."""
+"""Notes: how a result's call can continue, and which text the result leaves out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.call import Call
     from agentcore_mcp.wire.pauses import Pause
 
-# Of what an agent asks, which it may make as long as it likes; the answer's text has all of it.
+# An agent may ask any number of questions; the text of its response has all of them.
 QUESTIONS_MAX = 20
 QUESTION_MAX_CHARS = 1_000
 
@@ -60,7 +60,7 @@ def _asking(call: Call, settings: Settings) -> str:
 
 
 def questions(call: Call) -> list[dict[str, str]]:
-    """Return what the agent waits for a person to answer, now that its answer has ended."""
+    """Return the questions with which the agent's response ended, and which a person has to answer."""
     return [_question(pause) for pause in call.pauses[:QUESTIONS_MAX]]
 
 
@@ -92,7 +92,7 @@ def _timed_out(call: Call) -> str:
 
 
 def left_out(call: Call, settings: Settings) -> str:
-    """Return how to read what the results of a call left out; "" if that is nothing."""
+    """Return how to read the text that a call's results left out; "" if there is none."""
     if not call.ever_omitted_chars:
         return ""
     how = f": read them with read_output, handle {call.handle!r}" if settings.allows("read_output") else ""

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 # Control characters besides line ends: a terminal or a program edits with them what was typed before.
 _EDITING = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]")
-# Keys that end or stop what runs. Others may agree to what it asks, as Enter does, or bring back an earlier line.
+# Keys that end or suspend the running program. Others may confirm its question, as Enter does, or recall a line.
 _ENDING = frozenset({"^C", "^D", "^Z", "^\\"})
 
 
 def is_asked_about(text: str) -> bool:
-    """Tell whether the user is asked before a text or a key is typed, where they are asked about commands."""
+    """Tell whether the user is asked before a text or a key is typed, under a policy that asks about commands."""
     return bool(text) and text.upper() not in _ENDING
 
 
 def check_input(text: str, shell: str, agent: Agent) -> None:
-    """Check what is typed against the agent's policy, each line as a command: what reads it may be a shell.
+    """Check input against the agent's policy, each line as a command, since a shell may be reading it.
 
     Raises:
         InvalidRequestError: If it may not be typed.
@@ -43,7 +43,7 @@ def check_input(text: str, shell: str, agent: Agent) -> None:
 
 
 def permitted(command: str, agent: Agent) -> str:
-    """Check a command against the agent's policy, all but asking; return it as it is sent.
+    """Check a command against the agent's policy, without asking the user; return it as it is sent.
 
     Raises:
         InvalidRequestError: If it may not be run.

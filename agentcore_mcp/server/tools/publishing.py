@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.config import Settings
 
-# What several tools take.
+# Arguments of several tools.
 SessionId = Annotated[
     str,
     Field(
@@ -32,10 +32,10 @@ Handle = Annotated[
 
 
 def bounded(description: str, least: int, most: int | None = None) -> Any:
-    """Describe a whole number that a tool takes.
+    """Describe an integer argument of a tool.
 
-    The bounds are stated and not checked: pydantic's own refusal is not a sentence for a model. The description has to
-    say them, and the default, too: some hosts show a model nothing else.
+    The bounds are published but not checked: pydantic's own error is not a sentence for a model. The description has to
+    repeat them, and the default, too: some hosts show a model nothing else.
     """
     bounds: dict[str, JsonValue] = {"minimum": least, "maximum": most}
     return Field(
@@ -59,15 +59,15 @@ def publish(
     """Make a tool.
 
     Args:
-        function: What it does; the schemas are those of its signature.
-        title: What people call it.
-        description: What a model reads.
-        settings: What it is published for.
-        name: What it is called by; as a rule as the function.
+        function: The tool's function; its signature gives the schemas.
+        title: The tool's name for people.
+        description: The tool's description for models.
+        settings: The settings that decide what is published.
+        name: The name to call it by; by default the function's.
         read_only: It changes nothing.
         idempotent: A second call changes nothing more.
-        local: It has effects in what this server opened alone.
-        meta: What else is told of it to hosts that show the live view, and to no others.
+        local: It only affects sessions and calls that this server began.
+        meta: Further metadata, which only hosts that show the live view get.
     """
     annotations = ToolAnnotations(
         title=title,
@@ -80,17 +80,17 @@ def publish(
         function, name=name, title=title, description=description, annotations=annotations, meta=meta
     )
     tool.parameters = _arguments(tool.parameters, settings, tool.name)
-    # Many tools: what each result looks like would be told too often, and a model's context is paid by the token. It is
-    # optional, and structured content comes all the same. The page of the live view reads none.
+    # With many tools, result schemas would take too many tokens of a model's context. They are optional: structured
+    # content is sent all the same. The page of the live view reads none.
     many = settings.expose == "agents" or settings.allows("call_agent_tool") or meta == FOR_PAGE
     tool.fn_metadata.output_schema = None if many else _result(tool.fn_metadata.output_schema)
     return tool
 
 
 def said_once(schemas: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the schemas of tools' arguments, by tool, with what several say of an argument in the first of them alone.
+    """Return the argument schemas by tool, with a description that several tools share only in the first of them.
 
-    The others refer to that, so this is for what one host sees: an argument that it isn't shown can't be referred to.
+    The others refer to the first, so pass only tools that the host sees: it can't follow a reference to a hidden one.
     """
     first: dict[tuple[str, str], str] = {}
 
@@ -105,9 +105,9 @@ def said_once(schemas: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]
 
 
 def without_handoff(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a tool's arguments for a host that waits: a call can't be collected, only begun.
+    """Return a tool's argument schema for a host that waits, where a call can only be begun and not collected.
 
-    But a command in a shell can be, by the shell's name.
+    Only a command in a shell can be collected, by the shell's name.
     """
     if "handle" not in schema["properties"] or "handle" in schema["required"]:
         return schema
@@ -133,11 +133,11 @@ def _arguments(schema: dict[str, Any], settings: Settings, tool: str) -> dict[st
 
 
 def _agent(settings: Settings, tool: str) -> dict[str, Any]:
-    """Return the schema of the argument that names an agent: of those only that the tool is for."""
+    """Return the schema of the argument that names an agent, limited to the agents that the tool is for."""
     asks, calls, lists = (tool == name for name in ("invoke_agent", "call_agent_tool", "list_agents"))
     of_one_kind = [agent for agent in settings.agents if (agent.protocol == "mcp") == (calls or lists)]
     agents = of_one_kind if asks or calls or lists else settings.agents
-    # What each is for, a tool says that chooses one, and a tool for all of them in the same words: see ``said_once``.
+    # A tool for all agents describes them in the same words as one that chooses an agent, for ``said_once``.
     described = of_one_kind if calls or settings.allows("invoke_agent") else agents
     told = "; ".join(f"{agent.name}: {agent.description or 'no description'}" for agent in described)
     if settings.expose == "agents" and not calls and settings.allows("invoke_agent"):
@@ -147,13 +147,13 @@ def _agent(settings: Settings, tool: str) -> dict[str, Any]:
         told = "List the tools of this agent too, if it is an MCP server."
     elif settings.discovery is not None:
         told = "Which agent, by its name in list_agents."
-    # With discovery, it is not known before the first call which there are.
+    # With discovery, the agents are not known before the first call.
     names = {} if settings.discovery is not None else {"enum": [agent.name for agent in agents]}
     return {"type": "string", **names, "description": told}
 
 
 def _result(schema: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the schema of a tool's results without what the tool's own description says, and defaults, all empty."""
+    """Return a tool's result schema without its descriptions, which the tool's own covers, and its empty defaults."""
     if schema is None:
         return None
     for model in (schema, *schema.get("$defs", {}).values()):

@@ -1,4 +1,4 @@
-"""A request for a tool: who makes it, what an error has to say of it, and the call that it begins or is about."""
+"""A request for a tool: its caller, the facts that its errors state, and the call that it begins or is about."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class ToolRequest:
 
     Attributes:
         ctx: The SDK's context of it.
-        caller: Who makes it.
-        facts: What an error has to say.
+        caller: The caller who makes it.
+        facts: The facts that an error states.
     """
 
     ctx: ToolContext
@@ -44,16 +44,16 @@ class ToolRequest:
 
     @property
     def state(self) -> ServerState:
-        """What the calls of the server share."""
+        """The state that the calls of the server share."""
         return self.ctx.request_context.lifespan_context
 
     @property
     def host(self) -> Host:
-        """What the host that sent it can take."""
+        """The limits of the host that sent it."""
         return host_of(self.ctx.session, self.caller.settings)
 
     async def session(self, agent: str, session_id: str, *, may_be_new: bool = True) -> Session:
-        """Return the session that the arguments mean.
+        """Return the session that the arguments name, or a new one.
 
         Raises:
             InvalidRequestError: If there is no such agent, or ``session_id`` is not the caller's to use.
@@ -69,7 +69,7 @@ class ToolRequest:
         Args:
             tool: The tool that is called.
             agent: The argument.
-            handle: The argument; ``arguments`` has seen to it that it comes with no other.
+            handle: The argument; ``arguments`` has checked that it isn't combined with others.
 
         Raises:
             InvalidRequestError: If there is no such call, or it is of another tool or agent.
@@ -99,7 +99,7 @@ class ToolRequest:
             sent: The prompt or the command.
             waiting_for: What a heartbeat says it is waiting for.
             timeout_s: After how many seconds the service ends it, if it is a command.
-            shell: What runs it, if it is a command in a shell that stays.
+            shell: Its shell, if it is a command in a persistent shell.
         """
         host = self.host
         is_command, max_chars = tool == "run_command", host.text_max_chars
@@ -110,7 +110,7 @@ class ToolRequest:
         return self.about(Call(tool, session, sent, waiting_for, outputs, max_chars, timeout_s, shell, live=live))
 
     def about(self, call: Call) -> Call:
-        """Let errors say what call this request is about; return the call."""
+        """Let errors name the call that this request is about; return the call."""
         self.facts.agent, self.facts.session_id = call.session.target.agent, call.session.session_id
         return call
 
@@ -119,15 +119,15 @@ class ToolRequest:
 def answering(ctx: ToolContext) -> Iterator[ToolRequest]:
     """Answer a request for a tool inside the block.
 
-    Here alone, every failure that this package knows becomes a tool error that says what to do next. Anything else goes
-    on as it is: the SDK logs it and shows the caller nothing of it.
+    Only here, every error of this package becomes a tool error that says what to do next. Other exceptions pass:
+    the SDK logs them and shows the caller no details.
     """
     request = ToolRequest(ctx, ctx.request_context.lifespan_context.caller(current_principal()))
     account, facts = current_account(), request.facts
     try:
         yield request
     except Exception as error:
-        if account is not None and not isinstance(error, ToolError):  # whose cause is noted
+        if account is not None and not isinstance(error, ToolError):  # its cause is recorded
             account.error = error
         if isinstance(error, AgentCoreError):
             raise ToolError(explanation(error, facts)) from error

@@ -94,12 +94,12 @@ class RunCommandResult(handoff.CallResult):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What is run, waited for or typed once the user agrees.
+    """The command to run, wait for or type into once the user agrees.
 
     Attributes:
         session: The session.
         shell: The name of the shell in it; "" without one.
-        call: The call; None if another request, on whichever worker, waits for the one that is typed into.
+        call: The call; None if the call to type into has a request waiting for it, on whichever worker.
     """
 
     session: Session
@@ -135,7 +135,7 @@ async def check(
             try:
                 return Checked(session, shell, await request.earlier("run_command", "", holder))
             except InvalidRequestError:
-                # With a store, nothing is known of a call that its own request waits for.
+                # With a store, a call that its own request still waits for is unknown here.
                 if not input:
                     raise waited_for(holder) from None
                 return Checked(session, shell, None)
@@ -143,7 +143,7 @@ async def check(
         if not input:
             check_command(line, timeout_seconds)
         if shell:
-            # The first command of a shell puts it into the folder of the policy: see in_shell.
+            # The first command of a shell also changes to the policy's folder: see in_shell.
             line, in_shell = command, InShell(shell)
             if input:
                 in_shell.type(input)
@@ -199,7 +199,7 @@ TOOL = partial(publish, run_command, "Run a shell command", DESCRIPTION, meta=SH
 
 
 async def proceed(request: ToolRequest, checked: Checked, text: str) -> CallToolResult:
-    """Begin a call that may run, or go on with one that has begun; type a text into it; and return its result."""
+    """Begin a permitted call, or continue one that has begun; type ``text`` into it; and return its result."""
     call = checked.call
     if call is not None and call.phase is Phase.NEW:
         request.caller.begin(call, run_in_shell if call.shell else _run)
@@ -213,12 +213,12 @@ async def proceed(request: ToolRequest, checked: Checked, text: str) -> CallTool
 
 
 async def _run(caller: Caller, call: Call) -> None:
-    """Send the command, and add what it writes and how it ends to the call.
+    """Send the command, and add its output and its outcome to the call.
 
     Raises:
-        StreamInterruptedError: If that is not said.
+        StreamInterruptedError: If the stream ends without the outcome.
     """
-    # Here and not above: with it comes all that reads answers, and hosts wait for the start.
+    # Imported here: it loads all code that reads responses, and hosts wait for the start.
     from agentcore_mcp.wire.eventstream import ContentDelta, ContentStop
 
     assert call.timeout_s is not None  # noqa: S101 - a command has one

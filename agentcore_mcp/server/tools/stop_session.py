@@ -79,10 +79,10 @@ TOOL = partial(publish, stop_session, "Stop the session", DESCRIPTION, idempoten
 
 
 async def _wanted(request: ToolRequest, session_id: str, agent: str) -> list[Session]:
-    """Return the sessions that are to be stopped.
+    """Return the sessions to stop.
 
     Raises:
-        InvalidRequestError: If ``session_id`` is empty or no session.
+        InvalidRequestError: If ``session_id`` is empty or names no session.
         AgentCoreError: If the agents have to be listed for it, and can't be.
     """
     caller = request.caller
