@@ -1,7 +1,7 @@
 """Approvals that a person gives in the live view, in hosts that can't ask by elicitation.
 
-What approves a command is a token that only the page gets: a result's ``_meta`` is not shown to models. It has the
-command itself in it, is sealed by the server's key, and is good for one principal, once, and for ten minutes.
+A token approves a command. Only the page gets it, as a result's ``_meta`` is not shown to models. The token contains
+the command itself, is sealed with the server's key, and is valid for one principal, once, and for ten minutes.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.server.tools.requests import ToolRequest
 
-# As long as the SDK's own questions.
+# As long as the SDK's own questions are valid.
 _VALID_S = 600
 META = "agentcore-mcp/approval"
-# What the same key seals for the SDK is an object, not a list that begins like this.
+# Payloads that the same key seals for the SDK are objects, not lists that begin like this.
 _PURPOSE = "approval"
 
 
 def with_question(request: ToolRequest, result: CallToolResult, arguments: dict[str, Any]) -> CallToolResult:
-    """Return the result of a command that has not run, with what the page needs to ask its user.
+    """Return the result of a command that has not run, with the data for the page to ask its user.
 
     Args:
         request: The request for the command.
         result: The result.
-        arguments: Of ``run_command``, to be called with if the user approves.
+        arguments: The arguments to call ``run_command`` with if the user approves.
     """
     caller = request.caller
     state = [_PURPOSE, caller.principal.key, time.time() + _VALID_S, arguments]
@@ -48,10 +48,10 @@ def with_question(request: ToolRequest, result: CallToolResult, arguments: dict[
 
 
 async def approved(request: ToolRequest, token: str) -> dict[str, Any]:
-    """Return the arguments that a token is for, and let it be good for nothing more.
+    """Return the arguments that a token approves, and invalidate the token.
 
     Raises:
-        InvalidRequestError: If it is not one of the caller's, too old, or used.
+        InvalidRequestError: If it is not the caller's, has expired, or was used before.
     """
     try:
         state = json.loads(await request.state.confirmations.unseal_once(token))

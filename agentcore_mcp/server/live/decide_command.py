@@ -1,4 +1,4 @@
-"""The tool ``decide_command``: the user's answer to whether a command may be run, as the live view brings it."""
+"""The tool ``decide_command``: the user's answer in the live view to whether a command may be run."""
 
 from __future__ import annotations
 

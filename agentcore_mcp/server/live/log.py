@@ -1,7 +1,7 @@
-"""What a call brings in, in its order and as it came: what the live view shows.
+"""The log that the live view shows: the output of a call, unchanged and in order of arrival.
 
-A result shows the texts of a call each by itself and without colours. Here each piece is a line of JSON with its time,
-its kind and its text, so that whoever knows an offset can go on from there.
+A result shows each text of a call by itself and without colours. Here each piece is a line of JSON with its time, kind
+and text, so that a reader can continue from any offset that it was given.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import time
 from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.spool import Spool
 
-# Of a call, what a person may scroll through; nothing after it is kept, and read_output has more.
+# As much of a call as a person may scroll through; nothing after it is logged, but read_output has more.
 LOG_MAX_BYTES = 4 * 1024 * 1024
-# A part of the log is read as whole lines, and has room for many of these.
+# The log is read in parts of whole lines, so each part has room for many pieces.
 _PIECE_MAX_CHARS = 4_000
-# How soon a watcher looks again at a call that can't wake it, as one in Redis can't; each look costs a round trip. Well
-# below the 200 ms within which a piece looks live.
+# How often a watcher polls a call that can't wake it, such as one in Redis; each poll costs a round trip. Well below
+# the 200 ms within which a piece looks live.
 LOOK_S = 0.1
 # The name of the log beside a call's texts.
 LIVE = "live"
@@ -41,7 +41,7 @@ class LiveLog(Spool):
         after_s = round(time.monotonic() - self._began, 2)
         for start in range(0, len(text) or 1, _PIECE_MAX_CHARS):
             line = json.dumps([after_s, kind, text[start : start + _PIECE_MAX_CHARS]]) + "\n"
-            # Whole or not at all: who watches would come back at once for the rest of a line, and never get it.
+            # A line is kept whole or not at all: a watcher would poll at once for the rest of a line, and never get it.
             if self.kept_bytes + len(line) > self._max_bytes:
                 self._drop(len(line))
             else:
@@ -49,19 +49,19 @@ class LiveLog(Spool):
         self.wake()
 
     def wake(self) -> None:
-        """Have those look who wait for news: something has come, or nothing more does."""
+        """Wake the waiting watchers: there is a new piece, or the call has ended."""
         if self._news is not None:
             self._news.set()
             self._news = None
 
     async def news(self) -> None:
-        """Wait for it."""
+        """Wait for news."""
         self._news = self._news or asyncio.Event()
         await self._news.wait()
 
 
 def pieces_of(lines: str) -> tuple[list[list[float | str]], int]:
-    """Return the pieces of the whole lines of a text, and how many bytes they are.
+    """Return the pieces in a text's complete lines, and the size of these lines in bytes.
 
     Raises:
         InvalidRequestError: If the text does not begin with a line.

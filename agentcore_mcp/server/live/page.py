@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 URI = "ui://agentcore-mcp/live.html"
-# Where the server has the page by itself. It is nobody's secret, and in nobody's frame.
+# The path of the page by itself. It needs no authentication, and can't be framed.
 PATH = "/ui"
 _HEADERS = {
     "Content-Security-Policy": "frame-ancestors 'none'",
@@ -21,9 +21,9 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
-# Of a tool that shows the page; hosts before 2026 know the second key alone.
+# The metadata of a tool that shows the page; hosts before 2026 only know the second key.
 SHOWS_PAGE: dict[str, Any] = {"ui": {"resourceUri": URI}, "ui/resourceUri": URI}
-# Of a tool that the page calls; hosts keep it from their models.
+# The metadata of a tool that the page calls; hosts hide it from their models.
 FOR_PAGE: dict[str, Any] = {"ui": {"visibility": ["app"]}}
 
 
@@ -33,7 +33,7 @@ def html() -> str:
 
 
 def with_page(app: ASGIApp) -> ASGIApp:
-    """Return an app that has the page by itself, too; what that does, it does as an MCP client of the app."""
+    """Return an app that also serves the page by itself, which is then an MCP client of the app."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] not in ("GET", "HEAD"):
@@ -46,7 +46,7 @@ def with_page(app: ASGIApp) -> ASGIApp:
 
 
 def apps() -> Apps:
-    """Return the extension of the MCP server that has the page."""
+    """Return the extension of the MCP server that provides the page."""
     extension = Apps()
     extension.add_resource(
         FunctionResource(
@@ -57,7 +57,7 @@ def apps() -> Apps:
             title="Live view",
             description="Shows a call while it goes on",
             mime_type=APP_MIME_TYPE,
-            # It asks no other host for anything.
+            # The page makes no requests to any origin.
             meta={"ui": {"csp": {}, "prefersBorder": True}},
         )
     )
@@ -65,7 +65,7 @@ def apps() -> Apps:
 
 
 def without_page(told: dict[str, Any]) -> dict[str, Any]:
-    """Return what a server tells of itself for a host that doesn't show the page."""
+    """Return the server's description of itself for a host that doesn't show the page."""
     if "tools" not in told:
         return told
     tools = [tool for tool in told["tools"] if tool.get("_meta") != FOR_PAGE]

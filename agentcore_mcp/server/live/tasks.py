@@ -1,7 +1,7 @@
 """The tasks extension of MCP (SEP-2663): a call that is handed over becomes a task of a client that declares it.
 
-A task is the call: its id has the handle and when it began. Nothing else is kept, so any worker answers for it, for as
-long as the call can be collected. To look at it takes nothing from whoever waits for the call by its handle.
+A task is the call: its id contains the call's handle and start time. Nothing else is stored, so any worker can answer
+for it while the call can be collected. Polling a task takes nothing from a request that waits for the call by handle.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.callers import Caller
     from agentcore_mcp.server.state import ServerState
 
-# No call is collected later than this after it has begun.
+# A call can't be collected later than this after its start.
 TTL_MS = int(STREAM_MAX_S * 1000)
 POLL_MS = 2_000
 _PAGE_CHARS = 100_000
-# The first shows calls that go on, and what the second asks can't be asked in a task yet.
+# The first shows running calls, and the questions of the second can't be asked in a task yet.
 _NEVER = ("watch_call", "call_agent_tool")
 
 
@@ -58,7 +58,7 @@ class Tasks(Extension):
     identifier = TASKS
 
     def methods(self) -> Sequence[MethodBinding]:
-        """Return what a task is asked by. Nothing is asked of the client in a task, so no update changes one."""
+        """Return the methods of tasks. A task never asks its client for input, so an update changes nothing."""
         handlers = {"tasks/get": _get, "tasks/update": _update, "tasks/cancel": _cancel}
         versions = frozenset({TASKS_VERSION})
         return [MethodBinding(name, TaskParams, handler, versions) for name, handler in handlers.items()]
@@ -66,7 +66,7 @@ class Tasks(Extension):
     async def intercept_tool_call(
         self, params: CallToolRequestParams, ctx: ServerRequestContext[Any, Any], call_next: CallNext
     ) -> HandlerResult:
-        """Return a task in place of the result of a call that goes on."""
+        """Return a task in place of the result of a running call."""
         result = await call_next(ctx)
         if isinstance(result, CallToolResult) and params.name not in _NEVER and takes_tasks(ctx.session):
             match result.structured_content:
@@ -110,7 +110,7 @@ def _caller(ctx: ServerRequestContext[ServerState, Any]) -> Caller:
 
 
 def handle_of(task_id: str) -> str:
-    """Return the handle of the call that is a task."""
+    """Return the handle of a task's call."""
     return task_id.partition(".")[0]
 
 
@@ -128,7 +128,7 @@ def _task(task_id: str, status: Literal["working", "completed", "cancelled"], me
 
 
 async def _result(caller: Caller, call: Call) -> CallToolResult:
-    """Return the result that a call would have had if its request had waited, from all that is kept of it."""
+    """Return the result that a call would have had if its request had waited, from its stored output."""
     outputs = {name: Output(Spool(), call.max_chars) for name in call.outputs}
     for name, output in outputs.items():
         offset, text = 0, " "

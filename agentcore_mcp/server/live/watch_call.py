@@ -1,4 +1,4 @@
-"""The tool ``watch_call``: how a call is doing, without collecting it. The page of the live view goes on by it."""
+"""The tool ``watch_call``: the state of a call, without collecting it. The page of the live view polls it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DESCRIPTION = """\
 Look at a call that was handed over, without collecting it: its status, and what has come since an offset. Waits for \
 news. With cancel, the call is ended; its session stays."""
 WAIT_MAX_S = 25
-# In both channels of a result, with JSON's escapes, below the 1 MiB that the SDK's HTTP client takes.
+# In both channels of a result, JSON escapes included, below the 1 MiB limit of the SDK's HTTP client.
 READ_MAX_CHARS = 100_000
 
 
@@ -73,11 +73,11 @@ async def watch_call(
         call = request.about(await calls.named(handle))
         if cancel and not call.finished:
             await end(request.caller, call)
-        # Without a log, nothing is read, and there may be an end to wait for.
+        # Without a log, there is nothing to read, but the call may end.
         with anyio.move_on_after(wait_seconds):
             while not call.finished and (call.live is None or call.live.kept_bytes <= offset):
                 await (anyio.sleep(LOOK_S) if call.live is None else call.live.news())
-                # A call that another worker reads is known as of the last look.
+                # The state of a call that another worker reads is as old as the last lookup.
                 call = call if call.stored is None else await calls.named(handle)
         lines = "" if call.live is None else (await calls.read(call, LIVE, offset, READ_MAX_CHARS))[0]
         pieces, size = pieces_of(lines)
@@ -104,13 +104,13 @@ TOOL = partial(publish, watch_call, "Watch a call", DESCRIPTION, idempotent=True
 
 
 async def end(caller: Caller, call: Call) -> None:
-    """Have a call ended that goes on, by whichever worker reads it."""
+    """End a running call, whichever worker reads it."""
     call.cancel(by_user=True) if call.stored is None else await call.stored.cancel()
     caller.cancelled(call.session)
 
 
 def error_of(call: Call) -> str:
-    """Return what a call failed with, in words for a model; "" if it didn't."""
+    """Return the error of a failed call, in words for a model; "" if it didn't fail."""
     if isinstance(call.failure, AgentCoreError):
         return explanation(call.failure, CallFacts(call.session.target.agent, call.session.session_id))
     return "" if call.failure is None else "the call failed inside the server"

@@ -1,1 +1,1 @@
-"""Which protocol an agent speaks, and what asks it in that."""
+"""Which protocol an agent speaks, and the clients for each protocol."""

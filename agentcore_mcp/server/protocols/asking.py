@@ -1,10 +1,10 @@
-"""What asks an agent, by its protocol: the one place where the tools and the command differ by that."""
+"""The client of an agent, by its protocol: the only place where the tools and the command depend on the protocol."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-# With its agents comes all that reads answers, so each of its names is imported at first use: hosts wait for the start.
+# Its names are imported on first use: they load all code that reads responses, and hosts wait for the start.
 from agentcore_mcp import runtime
 from agentcore_mcp.errors import InvalidRequestError
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 async def asked_agent(
     agents: Agents, target: Target, *, user_id: str | None = None, headers: Mapping[str, str] | None = None
 ) -> AskedAgent:
-    """Return what asks an agent in its protocol. Nothing is sent to the agent yet.
+    """Return the client that asks an agent in its protocol. Nothing is sent to the agent yet.
 
     Args:
-        agents: What calls agents.
+        agents: The agents and their clients.
         target: The agent.
-        user_id: On whose behalf.
+        user_id: The user on whose behalf it is asked.
         headers: Further headers.
 
     Raises:
-        InvalidRequestError: If the agent is no agent to ask, but a server of tools, or can't be called from here.
+        InvalidRequestError: If the agent is an MCP server, which takes no prompts, or can't be called from here.
     """
     agent, route = target.agent, route_to(agents, target, user_id=user_id, headers=headers)
     match await _spoken(agents, target):
@@ -51,7 +51,7 @@ async def asked_agent(
 
 
 async def cancel_task(agents: Agents, session: Session, *, user_id: str | None) -> None:
-    """Cancel the task that goes on in a session, in a protocol that has tasks.
+    """Cancel the running task of a session, if the agent's protocol has tasks.
 
     Raises:
         AgentCoreError: If it can't be cancelled.
@@ -85,7 +85,7 @@ async def _spoken(agents: Agents, target: Target) -> str:
 def route_to(
     agents: Agents, target: Target, *, user_id: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Route:
-    """Return how an agent is reached; the arguments are those of ``asked_agent``."""
+    """Return the route to an agent; the arguments are those of ``asked_agent``."""
     agent = target.agent
     return runtime.Route(
         agents.client_of(target),

@@ -1,4 +1,4 @@
-"""What is found out about agents: which protocols they speak, and what their cards say that they are for."""
+"""Finds out about agents: which protocols they speak, and how their cards describe them."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from agentcore_mcp.runtime.discovery import RuntimeFacts
     from agentcore_mcp.wire.ids import RuntimeArn
 
-# How long the first use of an agent waits for what it speaks, and for how long it counts that this is not told.
+# How long the first use of an agent waits for its protocol, and how long a failed lookup counts.
 LIMIT_S = 5.0
 REFUSED_S = 600.0
-# Of a card's description: every model pays for it with each request. With three such agents, tools/list stays within
-# 2,000 tokens.
+# How much of a card's description is used: every model pays for it with each request. With three such agents,
+# tools/list stays within 2,000 tokens.
 CARD_MAX_CHARS = 70
 CALLED = frozenset({"http", "a2a", "agui", "mcp", "harness"})
 
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What an agent speaks, as far as it is known.
+    """The protocol that an agent speaks, as far as it is known.
 
     Attributes:
         protocol: The protocol.
-        source: Where that is from; or why it is only assumed.
+        source: Where that information is from, or why it is only assumed.
         obstacle: Why the agent can't be called, or "".
-        assumed: Whether nothing says so.
-        until: Until when it counts, on the clock of ``Detection``.
+        assumed: Whether the protocol is only assumed.
+        until: When this expires, on the clock of ``Detection``.
     """
 
     protocol: str
@@ -52,7 +52,7 @@ class Spoken:
 
 
 class Detection:
-    """Finds out what agents speak, once for each runtime; those who ask meanwhile wait for the same answer.
+    """Finds out the protocols of agents, once for each runtime; concurrent calls share one lookup.
 
     Args:
         now: A clock, in seconds.
@@ -66,12 +66,12 @@ class Detection:
         self._reading: set[asyncio.Task[None]] = set()
 
     async def of(self, agent: Agent, signer: SigV4Auth | None, endpoint_url: str | None = None) -> Spoken:
-        """Return what an agent speaks.
+        """Return the protocol of an agent.
 
         Args:
             agent: The agent.
-            signer: What signs its requests, if they are signed.
-            endpoint_url: Where they go instead of to AWS; only a local AgentCore is asked there.
+            signer: The signer of its requests, if they are signed.
+            endpoint_url: Where requests go instead of to AWS; the lookup only goes there for a local AgentCore.
         """
         if (found := self.known(agent)) is None:
             async with self._asking.setdefault(agent.arn, anyio.Lock()):
@@ -80,26 +80,26 @@ class Detection:
         return found
 
     def known(self, agent: Agent) -> Spoken | None:
-        """Return what is known by now of what an agent speaks."""
+        """Return the protocol of an agent if it is already known."""
         if agent.arn.is_harness or agent.protocol != "auto":
             return Spoken("harness" if agent.arn.is_harness else agent.protocol)
         found = self._found.get(agent.arn)
         return None if found is None or found.until < self._now() else found
 
     def looked_up(self, agent: Agent, facts: RuntimeFacts) -> None:
-        """Take note of what a listing has found."""
+        """Record what a listing says about an agent."""
         self._found[agent.arn] = _told(agent, facts)
 
     def learnt(self, agent: Agent, protocol: str) -> None:
-        """Take it that an agent speaks what its answer looks like, if the configuration doesn't say otherwise."""
+        """Assume the protocol that an agent's response appears to use, unless the configuration names one."""
         self._found[agent.arn] = Spoken(protocol, "its last answer")
 
     def description_of(self, agent: Agent) -> str:
-        """Return what an agent is for: as the configuration says, or else its card, once that was read."""
+        """Return an agent's description: that of the configuration, or else that of its card, once it was read."""
         return agent.description or self._descriptions.get(agent.arn, "")
 
     def describe(self, agent: Agent, card: Callable[[], Awaitable[dict[str, Any]]]) -> None:
-        """Begin to read the card of an agent that has no description; once, whatever comes of it."""
+        """Begin to read the card of an agent that has no description; only once, even if that fails."""
         if not agent.description and agent.arn not in self._descriptions:
             self._descriptions[agent.arn] = ""
             task = asyncio.create_task(self._describe(agent.arn, card))
@@ -114,7 +114,7 @@ class Detection:
     async def _asked(self, agent: Agent, signer: SigV4Auth | None, endpoint_url: str | None) -> Spoken:
         if not (signer if endpoint_url is None else agent.arn.runtime_id.endswith(LOCAL_ID_SUFFIX)):
             return Spoken("http", "assumed: only AWS credentials on AWS can look it up", assumed=True)
-        # Here and not above: hosts wait for the start.
+        # Imported here, as hosts wait for the start.
         from agentcore_mcp.runtime.discovery import runtime_facts
 
         why = f"no answer within {LIMIT_S:g} s"
@@ -125,7 +125,7 @@ class Detection:
                 return _told(agent, facts)
             except AgentCoreError as error:
                 why = error.message
-        # A local AgentCore may just not have been started yet.
+        # A local AgentCore may not have been started yet.
         until = self._now() + (REFUSED_S if endpoint_url is None else 0)
         return Spoken("http", f"assumed: {why}", assumed=True, until=until)
 

@@ -1,8 +1,8 @@
-"""Agents that are MCP servers: one of their tools called, and all of them listed.
+"""Agents that are MCP servers: calls one of their tools, or lists all of them.
 
-A connection is for one call. The SDK's client makes it, in the newest version that both speak. From the second call in
-a session on it costs no request: what was negotiated and the ``Mcp-Session-Id`` are kept with the session. One that
-outlived its call would bind the session to a worker, and might bring one caller's MCP session to another.
+A connection is for one call. The SDK's client makes it, in the newest version that both support. From the second call
+of a session on, it costs no request: the negotiated version and the ``Mcp-Session-Id`` are kept with the session. One
+that outlived its call would bind the session to a worker, and might give one caller's MCP session to another.
 """
 
 from __future__ import annotations
@@ -53,17 +53,17 @@ if TYPE_CHECKING:
     from agentcore_mcp.server.call import Call
     from agentcore_mcp.server.callers import Caller
 
-# As the SDK's own driver has it.
+# The same as in the SDK's own driver.
 _ROUNDS_MAX = 10
-# A server that never ends its list gets no further.
+# The limit for a server that never ends its list.
 _PAGES_MAX = 100
-# For the message that a request is cancelled.
+# For sending the cancellation of a request.
 _CANCEL_LIMIT_S = 2.0
 _ANSWERED: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(CallToolResult | InputRequiredResult)
 
 
 async def call_tool(caller: Caller, call: Call, tool: str, arguments: dict[str, Any], ask: ElicitationFnT) -> None:
-    """Call a tool; its result becomes the call's body as it is, and its text what the call has printed.
+    """Call a tool; its unchanged result becomes the call's body, and its text the call's output.
 
     The SDK's own ``call_tool`` would list all tools first, and raise where a result doesn't fit its tool's schema,
     although the tool has run.
@@ -73,7 +73,7 @@ async def call_tool(caller: Caller, call: Call, tool: str, arguments: dict[str, 
         call: The call.
         tool: The tool.
         arguments: Its arguments.
-        ask: Asks the user what the tool wants to know.
+        ask: Asks the user the tool's questions.
 
     Raises:
         AgentError: If the server answers with an error of the protocol.
@@ -103,7 +103,7 @@ async def call_tool(caller: Caller, call: Call, tool: str, arguments: dict[str, 
 
 
 async def list_tools(caller: Caller, call: Call) -> None:
-    """Let the call print the tools of a server: a line for each with its description, and its arguments' schema.
+    """Add the tools of a server to the call's output: for each, its description and its arguments' schema.
 
     Raises:
         AgentCoreError: As ``call_tool`` does.
@@ -122,23 +122,23 @@ async def list_tools(caller: Caller, call: Call) -> None:
 
 
 def text_of(result: CallToolResult) -> str:
-    """Return what a result says, without pictures and the like: its texts, or more if that is in what is structured."""
+    """Return a result as text, without images and the like: its texts, plus the structured content if that has more."""
     text = "\n".join(map(_shown, result.content))
     structured = "" if result.structured_content is None else json.dumps(result.structured_content, ensure_ascii=False)
-    # As a rule the one is the other's JSON, perhaps as {"result": …}.
+    # As a rule, one is the JSON of the other, perhaps wrapped in {"result": …}.
     return f"{text}\n{structured}".strip() if len(structured) > 1.5 * len(text) + 100 else text or structured
 
 
 def _shown(block: ContentBlock) -> str:
     if isinstance(block, TextContent):
         return block.text
-    # All but the bytes, which base64 makes a text of.
+    # Without the bytes, which would appear as base64.
     return block.model_dump_json(by_alias=True, exclude_none=True, exclude={"data": True, "resource": {"blob"}})
 
 
 def _described(tool: Tool) -> str:
     schema = json.dumps(tool.input_schema, ensure_ascii=False, separators=(",", ":"))
-    # What a tool says of itself stays in its own entry.
+    # Indented, so that a tool's description stays within its own entry.
     words = (tool.description or tool.title or "(no description)").replace("\n", "\n  ")
     return f"- {visible(tool.name)}: {words}\n  arguments: {schema}\n"
 
@@ -160,7 +160,7 @@ async def _answers(client: Client, asked: InputRequiredResult) -> InputResponses
 async def _connected(
     caller: Caller, call: Call, work: Callable[[Client], Awaitable[None]], ask: ElicitationFnT | None = None
 ) -> None:
-    """Do some work with a client that is connected to the call's agent, in its session."""
+    """Run ``work`` with a client that is connected to the call's agent, in the call's session."""
     session, agent = call.session, call.session.target.agent
     user_id, headers = user_id_of(agent, caller.principal), traced(agent.headers)
     route = route_to(caller.agents, session.target, user_id=user_id, headers=headers)
@@ -190,13 +190,13 @@ async def _connected(
 
 
 async def _noted(caller: Caller, call: Call, line: McpTransport) -> None:
-    """Note which session has answered, and how the next call in it connects."""
+    """Record which session responded, and how the next call in it connects."""
     await caller.ledger.answered(call, line.session_id, line.request_id)
     await caller.ledger.book.left(call.session, (), line.kept)
 
 
 async def _cancelled_there(work: Awaitable[None], client: Client, line: McpTransport) -> None:
-    """Do the work; if it is cancelled, wait until the server has been told, for which 2026-07-28 has no message."""
+    """Await ``work``; if cancelled, wait until the server was notified, for which 2026-07-28 has no message."""
     try:
         await work
     except asyncio.CancelledError:
@@ -207,7 +207,7 @@ async def _cancelled_there(work: Awaitable[None], client: Client, line: McpTrans
 
 
 def _failure(error: Exception, line: McpTransport, agent: str) -> Exception:
-    """Return what a failure of the client means."""
+    """Return this package's error for an error of the client."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     match error:
