@@ -167,8 +167,7 @@ class ServiceError(AgentRuntimeError):
         reason: ``reason`` of a ValidationException, else None.
         fields: ``(name, message)`` for each entry of a ValidationException's ``fieldList``.
         www_authenticate: The challenge of a 401, which distinguishes an OAuth runtime from a SigV4 one.
-        auth_problem: What is wrong with the credentials that were sent; None if they are not the reason, or nothing
-            says so.
+        auth_problem: What is wrong with the sent credentials; None if they are not, or not known to be, the reason.
         retry_after_s: How many seconds after its response the service asks to wait for a retry; None if it doesn't.
         foreign: Whether nothing shows that AgentCore wrote the response: a proxy, a gateway or a sign-in page may have,
             or the endpoint URL leads elsewhere.

@@ -127,7 +127,7 @@ class ServerState:
         calls = [task for caller in callers for task in await caller.calls.end()]
         if self.end_by == math.inf:
             self.end_by = anyio.current_time() + EXIT_LIMIT_S
-            # With a store, other workers go on with the sessions, and this one may just be replaced by a new one.
+            # With a store, other workers go on with the sessions, and this one may only be making way for a new one.
             if self.settings.on_exit == "stop" and self.settings.server.store is None:
                 # The most recently used one first: the others time out sooner.
                 opened = [(one, caller) for caller in callers for one in await caller.ledger.open()]

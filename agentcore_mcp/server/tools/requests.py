@@ -34,7 +34,7 @@ class ToolRequest:
 
     Attributes:
         ctx: The SDK's context of it.
-        caller: The caller who makes it.
+        caller: The caller who sent it.
         facts: The facts that an error states.
     """
 
