@@ -1,4 +1,4 @@
-"""We call AgentCore: clients that block or don't, authentication, endpoints, WebSockets, and the words of answers."""
+"""Calling AgentCore: blocking and async clients, authentication, endpoints, WebSockets, and the words of answers."""
 
 from __future__ import annotations
 

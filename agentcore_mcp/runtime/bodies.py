@@ -1,4 +1,4 @@
-"""Reading answers: ``readers`` makes something of the bytes of a body, here they are waited for and handed over.
+"""Reading answers: waits for the bytes of a body and passes them to ``readers``, which parse them.
 
 The blocking half is generated from this module: see ``scripts/unasync.py``.
 """
@@ -37,15 +37,15 @@ class Answer(Generic[T]):
     Or iterate ``batches``, lists of what one chunk completes: less work where the sender packs many into one.
 
     Attributes:
-        session_id: The session that answered: the one asked for, unless the service says otherwise.
-        content_type: As the answer's header has it, "" without one.
+        session_id: The session that answered: the requested one, unless the service names another.
+        content_type: The answer's Content-Type header, "" without one.
         status: The HTTP status.
         request_id: The id that AWS support asks for, when there is one.
-        endpoint_url: Where the session's own servers are reached, if the runtime has allowed ports: every request there
-            needs our credentials.
-        batches: The pieces in lists as they arrive, none of them empty.
-        pieces: The pieces one by one, which is what iterating the answer goes through.
-        headers: What else the agent's own headers say, by lower-case name: trace context, and those of MCP.
+        endpoint_url: The URL of the session's own servers, if the runtime has allowed ports: every request there needs
+            our credentials.
+        batches: The pieces in lists as they arrive; no list is empty.
+        pieces: The pieces one by one, the same as iterating the answer.
+        headers: Further headers from the agent, by lower-case name: trace context, and those of MCP.
     """
 
     session_id: str
@@ -61,14 +61,14 @@ class Answer(Generic[T]):
         return self.pieces
 
     async def events(self: Answer[str]) -> AsyncGenerator[SSEEvent, None]:
-        """Iterate an agent's answer as events with their types and ids; what is no stream of events has neither."""
+        """Iterate an agent's answer as events with type and id; without either if the body is not an event stream."""
         async for piece in self.pieces:
             yield SSEEvent.of(piece)
 
 
-# Each piece is the data of one SSE event, a line of JSON, a piece of text, or a whole body, always as a string. Those
-# that have more to tell are of types of their own: ``wire.sse.NamedData`` has an event's type and id,
-# ``wire.pieces.Text`` is nothing but text, also where it looks like JSON, ``wire.pieces.Binary`` has an image's bytes.
+# Each piece is the data of one SSE event, a line of JSON, a piece of text, or a whole body, always as a string. Three
+# subclasses of str carry more: ``wire.sse.NamedData`` an event's type and id, ``wire.pieces.Binary`` the bytes of an
+# image, and ``wire.pieces.Text`` marks plain text, even if it looks like JSON.
 Invocation = Answer[str]
 """An agent's answer."""
 
@@ -80,16 +80,16 @@ CommandRun = Answer[CommandEvent]
 async def answer_in(
     sending: AbstractAsyncContextManager[Reply], body_of: Callable[[Reply], Body[T]], media: str | None = None
 ) -> AsyncGenerator[Answer[T], None]:
-    """Send a request, and give the answer that its reply is. Leaving the block ends both ways to iterate it.
+    """Send a request and yield the answer. Leaving the block closes both of its iterators.
 
     Args:
-        sending: What sends it.
-        body_of: Returns the reply's body, if it is a success.
+        sending: The context manager that sends the request.
+        body_of: Returns the body of a successful reply.
         media: The media type of a success; None is any.
 
     Raises:
-        AgentRuntimeError: If it is no success.
-        ProtocolError: If it is a success of another kind.
+        AgentRuntimeError: If the reply is not a success.
+        ProtocolError: If the reply is a success with another media type.
     """
     async with sending as reply:
         await check_success(reply, media)
@@ -109,12 +109,12 @@ async def answer_in(
 
 
 async def check_success(reply: Reply, media: str | None = None) -> None:
-    """Raise the error that an answer is, unless it is a success of the wanted media type.
+    """Raise the error for a reply, unless it is a success with the expected media type.
 
     Raises:
-        ServiceError: If AgentCore refused, or something answered with a redirect.
+        ServiceError: If AgentCore refused, or the reply is a redirect.
         AgentError: If the agent failed.
-        ProtocolError: If it is a success of another type, or a web page that AgentCore did not send.
+        ProtocolError: If it is a success with another type, or a web page that AgentCore did not send.
     """
     if not reply.is_success(media):
         body = b"" if reply.response.has_redirect_location else await _read_some(reply)
@@ -122,7 +122,7 @@ async def check_success(reply: Reply, media: str | None = None) -> None:
 
 
 async def _batches(reply: Reply, body: Body[T]) -> AsyncGenerator[list[T], None]:
-    """Yield what is made of the body, as soon as it is complete: one piece or several, never none."""
+    """Yield the pieces of the body as soon as they are complete, in lists that are never empty."""
     response, turns = reply.response, Turns()
     try:
         with reading_errors(reply):
@@ -134,7 +134,7 @@ async def _batches(reply: Reply, body: Body[T]) -> AsyncGenerator[list[T], None]
                     if body.is_over:
                         break
                     await turns.take_async()
-            # An end is only an end if the connection says so: after a cut this is not reached.
+            # Reached only if the connection ended properly, not after a cut.
             if pieces := body.close():
                 yield pieces
     except TransportError:
@@ -150,7 +150,7 @@ async def _one_by_one(batches: AsyncGenerator[list[T], None]) -> AsyncGenerator[
 
 
 async def _read_some(reply: Reply) -> bytes:
-    """Read the beginning of a body that only explains a failure: as much as comes, soon and without trouble."""
+    """Read the beginning of an error's body, within a short time; errors while reading are ignored."""
     body = bytearray()
     reply.deadline.set(min(ERROR_BODY_TIMEOUT_S, reply.read_timeout_s))
     with suppress(*LINE_FAILURES):

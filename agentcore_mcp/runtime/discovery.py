@@ -1,7 +1,7 @@
-"""Which agent runtimes there are, and what one of them speaks: operations of AgentCore's control plane.
+"""Listing agent runtimes and looking up their protocols, with operations of AgentCore's control plane.
 
-They are JSON operations like any other of AWS, so botocore's client does them, in a worker thread; botocore is imported
-at the first call. Facts are those of botocore's ``bedrock-agentcore-control`` 2023-06-05 service model.
+These are ordinary AWS JSON operations, so botocore's client makes the calls, in a worker thread; botocore is imported
+at the first call. As in botocore's ``bedrock-agentcore-control`` 2023-06-05 service model.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.runtime.auth.sigv4 import SigV4Auth
 
-# For silence: a list is answered in well under a second.
+# Limit for silence: the service returns a list in well under a second.
 LIST_TIMEOUT_S = 30.0
-# The most that the service gives at once.
+# The service's maximum.
 _PAGE_SIZE = 100
 _READY = "READY"
-# How many runtimes are looked at side by side.
+# How many runtimes are looked up concurrently.
 _AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimeFacts:
-    """What GetAgentRuntime tells of how to call a runtime.
+    """How to call a runtime, from GetAgentRuntime.
 
     Attributes:
-        protocol: As a configuration names it; one that this package doesn't know, as the service does, in lower case.
-        takes_tokens: Whether it takes OAuth tokens, and no AWS credentials.
+        protocol: Its name in a configuration; for a protocol unknown to this package, the service's in lower case.
+        takes_tokens: Whether the runtime takes OAuth tokens instead of AWS credentials.
     """
 
     protocol: str
@@ -62,7 +62,7 @@ class DiscoveredRuntime:
     Attributes:
         name: The name it was created with, unique in its account and region.
         arn: Its ARN.
-        description: What its owner says of it; may be empty.
+        description: Its owner's description; may be empty.
         facts: How to call it; None if that can't be looked up.
     """
 
@@ -78,15 +78,15 @@ async def list_runtimes(
     """List the runtimes that can be called, by name.
 
     Args:
-        auth: Whose credentials are used; they need bedrock-agentcore:ListAgentRuntimes, and :GetAgentRuntime for the
-            facts of each. None: nobody's, for a local AgentCore.
-        region: Where to look; None is the region of the environment or the profile.
+        auth: The credentials, which need bedrock-agentcore:ListAgentRuntimes, and :GetAgentRuntime for the facts of
+            each runtime. None: no credentials, for a local AgentCore.
+        region: The region to list; None is the region of the environment or the profile.
         profile: The profile of ``~/.aws/config`` whose region and endpoints count.
-        endpoint_url: Where to ask, instead of the service's host for the region.
+        endpoint_url: The URL to call, instead of the service's host for the region.
 
     Raises:
         ConfigurationError: If no region is known.
-        CredentialsError: If there is nothing to sign with.
+        CredentialsError: If there are no usable credentials.
         TransportError: If the connection fails.
         ServiceError: If AgentCore refuses.
     """
@@ -99,7 +99,7 @@ async def runtime_facts(
     """Return how to call a runtime, as it was last deployed.
 
     Args:
-        auth: Whose credentials are used, or None as above; they need bedrock-agentcore:GetAgentRuntime.
+        auth: The credentials, which need bedrock-agentcore:GetAgentRuntime; None as for ``list_runtimes``.
         arn: The runtime's.
         profile: As for ``list_runtimes``.
         endpoint_url: As for ``list_runtimes``.
@@ -155,7 +155,7 @@ def _look_at(client: Any, arn: RuntimeArn) -> RuntimeFacts:
 def _control_plane(
     what: str, auth: SigV4Auth | None, region: str | None, profile: str | None, endpoint_url: str | None
 ) -> Iterator[Any]:
-    """Give botocore's client, and translate what is raised while it is asked."""
+    """Yield botocore's client, and translate the exceptions of its calls."""
     import botocore.session
     from botocore.config import Config
     from botocore.credentials import ReadOnlyCredentials
@@ -168,7 +168,7 @@ def _control_plane(
     )
     from botocore.parsers import ResponseParserError
 
-    # A local AgentCore that checks no signatures takes any.
+    # A local AgentCore that doesn't check signatures takes any credentials.
     credentials = ReadOnlyCredentials("local", "local", None) if auth is None else auth.credentials()
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_S,
@@ -204,7 +204,7 @@ def _control_plane(
 
 def _refusal(response: Mapping[str, Any], session_token: str | None) -> ServiceError:
     refused, answer = response["Error"], response["ResponseMetadata"]
-    # A refused signature is explained with all that was to be signed.
+    # The message for a refused signature quotes everything that was signed.
     message = masked(str(refused.get("Message", "")), (session_token or "",))
     return ServiceError(
         message, refused.get("Code", ""), status=answer.get("HTTPStatusCode"), request_id=answer.get("RequestId")

@@ -1,7 +1,7 @@
-"""Which host a runtime is called at: AgentCore's own for the ARN's region, or an override that is safe to use.
+"""The endpoint URL of a runtime: AgentCore's host for the ARN's region, or a safe override.
 
-Credentials and prompts go to whatever this returns, so it is the one place that decides what is a safe address:
-https anywhere, plain http only to the machine itself.
+Credentials and prompts are sent to this URL, so this is the one place that decides which URLs are safe: https to any
+host, plain http only to this machine.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.wire.ids import Runtime
 
-# The standard partition is spelled out, because botocore's partition data costs its import (70 ms) and a server
-# with a bearer token needs nothing else from botocore. A test compares it with botocore's.
+# The standard partition is hard-coded, because importing botocore for its partition data takes 70 ms and a server with
+# a bearer token needs nothing else from it. A test compares the values with botocore's.
 _STANDARD_PARTITION = "aws"
 _STANDARD_DNS_SUFFIXES = ("amazonaws.com", "api.aws")
 
@@ -33,7 +33,7 @@ def endpoint_for(
     """Return the URL that the paths of the three operations are appended to, without a trailing slash.
 
     Args:
-        runtime: Its region and partition name the host.
+        runtime: The runtime, whose region and partition determine the host.
         override: An https URL, or an http URL of this machine, to use instead. It may have a path.
         use_fips: Choose the host whose cryptography is validated by FIPS 140.
         use_dualstack: Choose the host that has IPv6 addresses too.
@@ -50,7 +50,7 @@ def endpoint_for(
 def endpoints(
     override: str | None = None, *, use_fips: bool = False, use_dualstack: bool = False
 ) -> Callable[[Runtime], str]:
-    """Return ``endpoint_for`` with these arguments, of which the override is checked now, and once.
+    """Return ``endpoint_for`` with these arguments bound; the override is checked now, and only once.
 
     Raises:
         ConfigurationError: As ``check_endpoint_url`` says.
@@ -66,8 +66,8 @@ def check_endpoint_url(text: str, *, use_fips: bool = False, use_dualstack: bool
 
     Raises:
         ConfigurationError: If it is not https or loopback http, or has a user name, query or fragment. The message
-            shows none of those three, since each of them may be a secret. Or if a kind of endpoint is asked for too:
-            a leftover URL must not silently disable FIPS.
+            shows none of those three, since each may be a secret. Or if FIPS or dual-stack is requested too: a leftover
+            URL must not silently disable FIPS.
     """
     if use_fips or use_dualstack:
         raise ConfigurationError("an endpoint URL can't be combined with FIPS or dual-stack endpoints")
@@ -84,18 +84,18 @@ def check_endpoint_url(text: str, *, use_fips: bool = False, use_dualstack: bool
 
 
 def check_session_endpoint(text: str, partition: str, override: str | None = None) -> httpx2.URL:
-    """Return the URL of a session's endpoint if credentials may be sent to it: an answer names it, not the user.
+    """Return the URL of a session's endpoint if credentials may be sent to it: it comes from an answer, not the user.
 
-    Its form is documented nowhere, so any host below a DNS suffix of AWS will do: one of botocore's partition data, or
-    ``on.aws`` beside its ``api.aws``, where AWS has addresses of single resources, such as Lambda's function URLs.
+    Its format is undocumented, so any host below an AWS DNS suffix is accepted: one of botocore's partition data, or
+    ``on.aws`` beside ``api.aws``, where AWS has the URLs of single resources, such as Lambda functions.
 
     Args:
-        text: As an answer has it.
-        partition: Of the runtime's ARN.
-        override: Where the runtime is called instead of at AWS; the endpoint may be there, too.
+        text: The URL from the answer.
+        partition: The partition of the runtime's ARN.
+        override: The endpoint URL of the runtime, if not AWS's; the session's endpoint may have the same origin.
 
     Raises:
-        ConfigurationError: If it is somewhere else, or as ``check_endpoint_url`` says.
+        ConfigurationError: If the URL is elsewhere, or unsafe as in ``check_endpoint_url``.
     """
     url = httpx2.URL(check_endpoint_url(text))
     if override is not None and same_origin(override, text):
@@ -113,30 +113,30 @@ def check_session_endpoint(text: str, partition: str, override: str | None = Non
 
 
 def same_origin(text: str, other: str) -> bool:
-    """Tell whether two URLs have the same scheme, host and port; what is not a URL has none."""
+    """Tell whether two URLs have the same scheme, host and port; false if either is not a URL."""
     url, second = url_of(text), url_of(other)
     return url is not None and second is not None and (url.scheme, url.netloc) == (second.scheme, second.netloc)
 
 
 def url_of(text: str) -> httpx2.URL | None:
-    """Return a URL in parts, or None if it is not a URL with a host."""
+    """Return the parsed URL, or None if the text is not a URL with a host."""
     try:
         url = httpx2.URL(text)
         is_one = bool(url.host) and (url.port is None or 0 < url.port < 65536)
-        url.raw_host.decode("ascii").encode("idna")  # as Python does to look it up: no label is empty or too long
+        url.raw_host.decode("ascii").encode("idna")  # as in Python's resolver: no label is empty or too long
     except (httpx2.InvalidURL, ValueError):
         return None
     return url if is_one else None
 
 
 def is_safe_for_credentials(url: httpx2.URL) -> bool:
-    """Tell whether requests can't be read on the way: https, or http to this machine."""
+    """Tell whether requests can't be read in transit: https, or http to this machine."""
     return url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host))
 
 
 @cache
 def _dns_suffixes(partition: str) -> tuple[str, str]:
-    """Return the suffix of the usual endpoints of a partition, and that of its dual-stack ones."""
+    """Return the DNS suffixes of a partition's standard and dual-stack endpoints."""
     if partition == _STANDARD_PARTITION:
         return _STANDARD_DNS_SUFFIXES
     from botocore.loaders import create_loader

@@ -1,6 +1,6 @@
-"""What the environment says about connections, proxies and certificates, and what it means if that can't be used.
+"""Environment variables for proxies and certificates, and the errors for unusable ones.
 
-The libraries read the variables; which ones apply to a connection is decided here, for HTTP and WebSockets alike.
+The libraries read the variables; this module decides which apply to a connection, for HTTP and WebSockets alike.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 class Certificates:
-    """The certificates to trust, read when they are needed first and then kept: reading takes 20 ms or more.
+    """The certificates to trust, read at first use and then cached: reading takes 20 ms or more.
 
     Args:
-        tls: They themselves, or what reads them; None are the system's. Give the same ``Certificates``' ``read`` to
-            several clients to have them read once.
+        tls: The certificates, or a function that reads them; None are the system's. Give the same ``Certificates``'
+            ``read`` to several clients to read them once.
     """
 
     def __init__(self, tls: ssl.SSLContext | Callable[[], ssl.SSLContext] | None = None) -> None:
@@ -45,12 +45,12 @@ class Certificates:
 
 
 def trusts_environment(url: httpx2.URL) -> bool:
-    """As the AWS SDKs do, HTTPS_PROXY and NO_PROXY are followed; but no proxy reaches this machine's loopback."""
+    """Whether HTTPS_PROXY and NO_PROXY apply, as in the AWS SDKs; never for loopback, which no proxy can reach."""
     return not is_loopback(url.host)
 
 
 def tls_context() -> ssl.SSLContext:
-    """Return the certificates to trust: the system's, or what SSL_CERT_FILE and SSL_CERT_DIR name.
+    """Return the certificates to trust: the system's, or those of SSL_CERT_FILE and SSL_CERT_DIR.
 
     Raises:
         ConfigurationError: If they can't be read.
@@ -61,7 +61,7 @@ def tls_context() -> ssl.SSLContext:
 
 @contextmanager
 def environment_errors() -> Iterator[None]:
-    """Say which variables to look at if httpx2 can't use what they say; a proxy's address may hold a password."""
+    """Translate httpx2's errors about proxies and certificates, without the proxy's URL, which may hold a password."""
     try:
         yield
     except (ImportError, ValueError, OSError, httpx2.InvalidURL) as error:
@@ -69,7 +69,7 @@ def environment_errors() -> Iterator[None]:
 
 
 def environment_error(error: Exception) -> ConfigurationError:
-    """Return what it means if a library can't use a proxy or certificates, without its text."""
+    """Return the error for an unusable proxy or certificates, without the library's text."""
     return ConfigurationError(
         "no connections can be made with the proxy or certificates that the environment names "
         f"({type(error).__name__}): check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR"

@@ -1,6 +1,6 @@
-"""Failures: error answers, and failures to send or to read, translated to our exceptions. No I/O.
+"""Failures: error responses, and failures to send or to read, translated to our exceptions. No I/O.
 
-Every exception of httpx2 is translated here; what one means depends on how much of the answer had arrived.
+Every exception of httpx2 is translated here; its meaning depends on how much of the answer had arrived.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 # Enough of another library's message to recognise the failure.
 DETAIL_MAX_CHARS = 200
 
-# What may happen while a body is read. Of TLS on an event loop httpx2 passes on some failures as they are.
+# The exceptions while a body is read. On an event loop httpx2 passes some TLS failures on as OSErrors.
 LINE_FAILURES = (httpx2.RequestError, OSError)
 
 # What httpx2 raises before the first byte of the request has left.
@@ -54,9 +54,9 @@ _NOT_SENT = (
 
 
 def failure(reply: Reply, body: bytes, media: str | None) -> AgentCoreError:
-    """Return the exception for an answer that is no success of the wanted media type; None is any.
+    """Return the exception for a reply that is not a success with the expected media type; None is any.
 
-    Of its body as much is enough as explains it, and of a redirect's nothing.
+    The beginning of its body is enough, and a redirect's body is not needed.
     """
     if not reply.response.is_success:
         return refusal(reply, body)
@@ -68,7 +68,7 @@ def failure(reply: Reply, body: bytes, media: str | None) -> AgentCoreError:
 
 
 def refusal(reply: Reply, body: bytes) -> AgentRuntimeError:
-    """Return the error that an answer is which is no success."""
+    """Return the exception for a reply that is not a success."""
     response, request = reply.response, reply.request
     if response.has_redirect_location:
         return ServiceError(
@@ -92,7 +92,7 @@ def refusal(reply: Reply, body: bytes) -> AgentRuntimeError:
 
 @contextmanager
 def sending_errors(request: httpx2.Request, session_id: str, deadline: Deadline) -> Iterator[None]:
-    """Translate what goes wrong before the head of an answer has arrived.
+    """Translate exceptions raised before the head of an answer has arrived.
 
     Messages name the host and never a header: h11 quotes illegal ones in full.
     """
@@ -110,7 +110,7 @@ def sending_errors(request: httpx2.Request, session_id: str, deadline: Deadline)
         message = f"no answer from {host} within {silent_s:g} s; the work may still be going on"
         raise ResponseTimeoutError(message, session_id=session_id) from error
     except httpx2.LocalProtocolError:
-        # All other headers were checked before. The cause is dropped because it quotes the header.
+        # All other headers were checked before. Drop the cause, which quotes the header.
         message = "a credential has characters that a header can't carry, such as a line break at its end"
         raise CredentialsError(f"{message}; nothing was sent to {host}", session_id=session_id) from None
     except (httpx2.TransportError, OSError) as error:
@@ -119,14 +119,14 @@ def sending_errors(request: httpx2.Request, session_id: str, deadline: Deadline)
         )
         raise TransportError(message, session_id=session_id) from cause_of(error, request)
     except ValueError as error:
-        # Of a redirect, which httpx2 doesn't follow but reads, and stumbles over some of what may stand there.
+        # httpx2 parses the Location of a redirect even though it doesn't follow it, and fails on some values.
         message = f"{host} redirects to an unreadable address, which is not followed"
         raise ProtocolError(message, session_id=session_id) from error
 
 
 @contextmanager
 def reading_errors(reply: Reply) -> Iterator[None]:
-    """Translate what goes wrong in the body of an answer, and add session and request id to errors of our own."""
+    """Translate exceptions raised while a body is read, and add session and request id to our own errors."""
     request = reply.request
     host = host_of(request)
     try:
@@ -146,7 +146,7 @@ def reading_errors(reply: Reply) -> Iterator[None]:
 
 
 def cause_of(error: BaseException, request: httpx2.Request) -> BaseException | None:
-    """Return what to show as the cause: some libraries quote what they can't read, and that may be the request."""
+    """Return the error if it may be shown as a cause, else None: some libraries quote the request in theirs."""
     link: BaseException | None = error
     while link is not None:
         if redacted(str(link), request) != str(link):
@@ -161,7 +161,7 @@ def host_of(request: httpx2.Request) -> str:
 
 
 def _target(response: httpx2.Response) -> str:
-    """Return where a redirect points, without user name, query and credentials: each may be a secret."""
+    """Return the target of a redirect without user name, query and credentials: each may be a secret."""
     try:
         url = response.request.url.join(response.headers["location"])
     except (httpx2.InvalidURL, ValueError):
@@ -171,7 +171,7 @@ def _target(response: httpx2.Response) -> str:
 
 
 def _redact(error: AgentCoreError, request: httpx2.Request) -> None:
-    """Take the request's credentials out of all that an error says."""
+    """Remove the request's credentials from all texts of an error."""
     for name, value in vars(error).items():
         if type(value) is str:
             setattr(error, name, redacted(value, request))

@@ -40,15 +40,15 @@ class HarnessMethods:
         read_timeout_s: float | None = None,
         auth: httpx2.Auth | None = None,
     ) -> AbstractAsyncContextManager[Invocation]:
-        """Ask a harness. What isn't told here is as for ``invoke``.
+        """Invoke a harness. Anything not described here is as for ``invoke``.
 
         ``messages`` are the prompt, or messages as boto3 takes them. ``options`` replace the harness's own ``model``,
         ``systemPrompt``, ``tools``, ``skills``, ``allowedTools``, ``maxIterations``, ``maxTokens``, ``timeoutSeconds``
         or ``actorId``. Session ids have 33 to 100 letters, digits, dashes and underscores.
 
         Each piece of the answer is an event as JSON, such as ``{"contentBlockDelta": {…}}``; ``AnswerText`` reads their
-        words. A last piece ``{"interrupts": [{"id": …, "reason": …, "toolUse": {…}}]}`` has the calls of tools that
-        the harness leaves to its caller; ``tool_results`` makes the messages that answer them. A stream that ends
+        words. A last piece ``{"interrupts": [{"id": …, "reason": …, "toolUse": {…}}]}`` has the tool calls that the
+        harness leaves to its caller; ``tool_results`` makes the messages that answer them. A stream that ends
         within a message raises StreamInterruptedError.
         """
         build = partial(

@@ -1,4 +1,4 @@
-"""Readers: they cut an answer's bytes into pieces as they arrive, whatever their content encoding.
+"""Readers: they cut an answer's bytes into pieces as they arrive, after decompression.
 
 No I/O: ``bodies`` feeds them, on an event loop or in the calling thread.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.runtime.replies import Reply
 
-# How a body that may be a stream of events begins, before its first field: also with a field that no standard knows.
+# The beginning of a body that may be an event stream, before its first field; it may also be a non-standard field.
 _MAY_BE_A_FIELD = re.compile(
     rb"(?:\xef(?:\xbb\xbf?)?)?\s{0,1000}(?:[A-Za-z-]{0,30}(?::|\Z)|(?:data|event|id|retry)[\r\n])"
 )
@@ -39,10 +39,10 @@ T = TypeVar("T")
 
 
 class Reader(Protocol[T]):
-    """Makes pieces of an answer's bytes: the decoders of ``wire``, and the two readers here.
+    """Cuts an answer's bytes into pieces: the decoders of ``wire``, and the two readers here.
 
     An error found after complete pieces is kept: ``feed`` returns those pieces, ``failed`` becomes true, and the next
-    call raises the error. ``finished`` is true once the answer is complete, whatever follows.
+    call raises the error. ``finished`` is true once the answer is complete; later bytes are ignored.
     """
 
     @property
@@ -54,9 +54,9 @@ class Reader(Protocol[T]):
 
 
 class EventData:
-    """Reads a stream of events: each piece is the data of one, and an agent's report of its failure is raised.
+    """Reads an event stream: each piece is the data of an event, and an agent's report of its failure is raised.
 
-    A body without one field of an event is read as the text that it is, whatever its type says.
+    A body without any field of an event is read as text, whatever its media type.
     """
 
     finished = False
@@ -95,7 +95,7 @@ class EventData:
         return self._until_failure(pieces)
 
     def close(self) -> list[str]:
-        """End the stream and return the data of the event that was left unfinished.
+        """End the stream and return the data of the unfinished event.
 
         Raises:
             AgentError, ProtocolError: As for ``feed``.
@@ -111,7 +111,7 @@ class EventData:
         return self._until_failure(pieces)
 
     def _until_failure(self, pieces: list[str]) -> list[str]:
-        # Nearly always no piece has one; searching all of them at once is faster than one by one.
+        # Nearly always no piece is a failure; searching all of them at once is faster than one by one.
         if not self._decoder.has_names and FAILURE_MARK not in "".join(pieces):
             return pieces
         for position, piece in enumerate(pieces):
@@ -129,12 +129,12 @@ class Body(Generic[T]):
 
     Args:
         reader: Makes the pieces.
-        reply: The answer, for its headers.
-        half_is_worth_having: Whether the pieces of a body that broke off are delivered before the error.
+        reply: The reply, for its headers.
+        half_is_worth_having: Whether the pieces of an interrupted body are delivered before the error.
         charset: The encoding of its text, if that is not UTF-8.
 
     Raises:
-        ProtocolError: If it has a content encoding other than gzip; none was asked for.
+        ProtocolError: If the content encoding is not gzip; the request asked for none.
     """
 
     def __init__(
@@ -152,19 +152,19 @@ class Body(Generic[T]):
 
     @property
     def is_compressed(self) -> bool:
-        """Whether it is fed with other bytes than its reader."""
+        """Whether its bytes have to be decompressed before the reader gets them."""
         return self._gzip is not None
 
     @property
     def is_over(self) -> bool:
-        """Whether no more bytes are wanted: the reader has found an error, or all there is."""
+        """Whether no more bytes are needed: the reader has found an error or the end."""
         return self._reader.failed or self._reader.finished
 
     def feed(self, data: bytes) -> Iterator[list[T]]:
-        """Take the next bytes and yield the pieces that they complete: lists, none of which is empty.
+        """Take the next bytes and yield the pieces that they complete, in lists that are never empty.
 
         Raises:
-            ProtocolError: If they can't be decompressed; and whatever the reader raises.
+            ProtocolError: If the bytes can't be decompressed; the reader's exceptions are raised too.
         """
         for part in (data,) if self._gzip is None else self._gzip.feed(data):
             if self._characters is not None:
@@ -178,14 +178,14 @@ class Body(Generic[T]):
         """End the body and return its last pieces.
 
         Raises:
-            StreamInterruptedError: If its compressed bytes end too early; and whatever the reader raises.
+            StreamInterruptedError: If its gzip stream is incomplete; the reader's exceptions are raised too.
         """
         if self._gzip is not None and not self.is_over:
             self._gzip.close()
         return self._reader.close()
 
     def salvage(self) -> list[T]:
-        """Return the last pieces of a body that broke off."""
+        """Return the last pieces of an interrupted body."""
         return self._reader.close() if self._half_is_worth_having else []
 
 
@@ -208,7 +208,7 @@ def harness_body(reply: Reply) -> Body[str]:
 
 
 def _charset(content_type: str) -> str | None:
-    """Return the encoding that the type of an answer names, None if it is UTF-8 or unknown."""
+    """Return the charset of a content type, None if it is UTF-8 or unknown."""
     found = _CHARSET.search(content_type)
     with suppress(LookupError):
         return codecs.lookup(found[1]).name if found else None

@@ -1,4 +1,4 @@
-"""What comes back for a request: the head of an answer and the session it is from, and what became of a stop."""
+"""Replies: the head of an answer with its session, and the result of a stop."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Reply:
     """An answer whose head has arrived.
 
     Attributes:
-        response: The head, and the connection that the body comes on.
-        session_id: The session that answered: the one asked for, unless the service says otherwise.
-        deadline: That of the connection's reads.
+        response: The head, and the connection for the body.
+        session_id: The session that answered: the requested one, unless the service names another.
+        deadline: The deadline of the connection's reads.
     """
 
     response: httpx2.Response
@@ -32,12 +32,12 @@ class Reply:
 
     @classmethod
     def of(cls, response: httpx2.Response, session_id: str, deadline: Deadline | None = None) -> Reply:
-        """Return the reply of whichever session has answered a request to the session ``session_id``."""
+        """Return the reply to a request that was sent to ``session_id``; its headers may name another session."""
         return cls(response, session_in(response.headers, session_id), deadline or Deadline())
 
     @property
     def request(self) -> httpx2.Request:
-        """What was sent."""
+        """The request that was sent."""
         return self.response.request
 
     @property
@@ -47,12 +47,12 @@ class Reply:
 
     @property
     def content_type(self) -> str:
-        """As the header has it; "" without one."""
+        """The Content-Type header; "" without one."""
         return self.response.headers.get("content-type", "")
 
     @property
     def media_type(self) -> str:
-        """The bare type in lower case; "" without one."""
+        """The media type without parameters, in lower case; "" without one."""
         return media_type(self.response.headers)
 
     @property
@@ -63,7 +63,7 @@ class Reply:
 
     @property
     def endpoint_url(self) -> str | None:
-        """The URL of the session's endpoint, if there is one that credentials may be sent to."""
+        """The URL of the session's endpoint, if there is one that is safe for credentials."""
         if (named := self.response.headers.get(ENDPOINT_HEADER)) is None:
             return None
         url = url_of(named)
@@ -71,21 +71,21 @@ class Reply:
 
     @property
     def says_session_is_gone(self) -> bool:
-        """Whether there is no such session or runtime.
+        """Whether the service reports that there is no such session or runtime.
 
-        Only if the service itself says so: a bare 404 may be any web server at a wrong endpoint URL.
+        A bare 404 doesn't count: it may come from any web server at a wrong endpoint URL.
         """
         return self.response.status_code == 404 and code_in(self.response.headers) == "ResourceNotFoundException"
 
     def is_success(self, media: str | None = None) -> bool:
-        """Tell whether it is a success of the wanted type, and no web page that something on the way gave."""
+        """Tell whether it is a success with the expected type, and not the web page of an intermediary."""
         response = self.response
         return response.is_success and media in (None, self.media_type) and not is_foreign_page(response.headers)
 
 
 @dataclass(frozen=True, slots=True)
 class StoppedSession:
-    """What became of a session that was to be stopped.
+    """The result of stopping a session.
 
     Attributes:
         session_id: The session.

@@ -1,4 +1,4 @@
-"""A request as it is sent: one of the three operations, at a host, with its timeouts, and still without credentials."""
+"""A request ready to send, except for credentials: an operation with its host and its timeouts."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class RuntimeRequest:
     """One request to one runtime.
 
     Attributes:
-        runtime: Its region is signed for and names the host.
-        operation: What is sent.
+        runtime: The runtime, whose region determines the host and the signature.
+        operation: The operation's request.
         session_id: The session it is sent to.
         read_timeout_s: How long the other side may be silent.
 
     Raises:
-        InvalidRequestError: If that is not above 0 and at most 86,400 s.
+        InvalidRequestError: If the timeout is not above 0 and at most 86,400 s.
     """
 
     runtime: Runtime
@@ -44,18 +44,18 @@ class RuntimeRequest:
 
     @property
     def head_timeout_s(self) -> float:
-        """How long all of the answer's head may take to come, once the request is out."""
+        """How long all of the answer's head may take to arrive, once the request is sent."""
         return 2 * self.read_timeout_s
 
     def to_http(self, endpoint_url: str, connect_timeout_s: float) -> httpx2.Request:
         """Return the request as httpx2 sends it.
 
-        Built here and not by httpx2's clients, whose defaults would add cookies and an Accept of their own. The
-        encoding is boto3's: a proxy that compresses would hold pieces back.
+        Built here and not by httpx2's clients, whose defaults would add cookies and their own Accept. The
+        Accept-Encoding is boto3's, identity: a proxy that compresses would delay pieces.
 
         Args:
-            endpoint_url: Where the operations' paths begin.
-            connect_timeout_s: For a connection, its TLS handshake included.
+            endpoint_url: The URL to which the operations' paths are appended.
+            connect_timeout_s: Timeout of a connection, including its TLS handshake.
         """
         timeout = httpx2.Timeout(
             connect=connect_timeout_s, read=self.read_timeout_s, write=WRITE_TIMEOUT_S, pool=connect_timeout_s
@@ -74,10 +74,10 @@ class RuntimeRequest:
 
 
 def parsed_arn(arn: R | str) -> R | RuntimeArn:
-    """Return an ARN in parts, whatever else names a runtime as it is.
+    """Return the parsed ARN of a string; other identifiers of a runtime are returned unchanged.
 
     Raises:
-        InvalidRequestError: If a text is not the ARN of an agent runtime.
+        InvalidRequestError: If a string is not the ARN of an agent runtime.
     """
     return RuntimeArn.parse(arn) if isinstance(arn, str) else arn
 
@@ -87,7 +87,7 @@ def new_session_id() -> str:
     return str(uuid.uuid4())
 
 
-# httpx2 takes as long for it as for the rest of a request, and a server calls the same few all the time.
+# Parsing takes httpx2 as long as the rest of a request, and a server calls the same few URLs all the time.
 _parsed = lru_cache(httpx2.URL)
 
 

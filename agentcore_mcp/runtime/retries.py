@@ -1,15 +1,15 @@
-"""Retries: whether a call that failed is sent again, and after what pause. It decides; ``sending`` sends and waits.
+"""Retries: decides whether to repeat a failed call, and after what pause; ``sending`` sends and waits.
 
-An agent must not run twice because of us, nor a command. So those are sent again only if they can't have been reached:
+A retry must not run an agent or a command twice. So these are repeated only if the request can't have reached them:
 
-- No connection could be made, so nothing was sent. Once more, since a load balancer that restarts or a name server that
-  stumbles is back in a moment; but only once, since far more often an address is wrong and a person waits. Not after
-  a timeout: by then TCP has tried several times itself.
-- AgentCore's front door refused, which it does before it asks the agent: 429, and 409 with the code
-  RetryableConflictException, as it answers while a session starts.
+- No connection could be made, so nothing was sent. Retried once, since a restarting load balancer or a failing name
+  server may recover in a moment; but only once, since a wrong address is far more likely and a person waits. Not
+  after a timeout: by then TCP has tried several times itself.
+- AgentCore's front door refused, before calling the agent: 429, and 409 with the code RetryableConflictException,
+  which it returns while a session starts.
 
-A stop is idempotent by its client token. It is also sent again if it failed halfway or with a 5xx; but not if there
-was no answer for as long as its caller wanted to wait.
+A stop is idempotent by its client token. It is also repeated after a transport failure or a 5xx, but not after a
+response timeout, when the caller has already waited as long as it wanted.
 
 boto3's defaults send one invocation three times after 60 s of silence, and after a 500 or 502.
 """
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from agentcore_mcp.errors import ServiceError
     from agentcore_mcp.wire.requests import Request
 
-# With these, the pauses of one call are 8 to 15 s together: as long as a session takes to start, and not so long that
-# a person thinks nothing happens.
+# With these, the pauses of one call are 8 to 15 s in total: as long as a session takes to start, and not so long that
+# a person thinks that nothing happens.
 MAX_ATTEMPTS = 5
 FIRST_PAUSE_S = 1.0
-# A longer wait is reported as an error, so that the caller can decide.
+# If a longer pause is needed, the error is raised, so that the caller can decide.
 LONGEST_PAUSE_S = 30.0
 
 _TOO_MANY_REQUESTS = 429
@@ -51,11 +51,11 @@ class Retries:
 
     Attributes:
         max_attempts: With 1 nothing is ever sent again.
-        first_pause_s: The pause after the first attempt; each further one is twice as long. Chance takes up to half
-            of it away, so that calls that failed together are not sent again together.
-        longest_pause_s: A call is given up at once if ``Retry-After`` asks for a longer pause. A shorter one comes on
-            top of the pause above.
-        chance: Where chance comes from: numbers from 0 to 1.
+        first_pause_s: The pause after the first attempt, doubled for each further one. Jitter shortens it by up to
+            half, so that calls that failed together are not repeated together.
+        longest_pause_s: A call fails at once if ``Retry-After`` asks for a longer pause. A shorter one is added to the
+            pause above.
+        chance: The source of jitter: numbers from 0 to 1.
         clock: Seconds since the epoch, for a ``Retry-After`` that is a date.
     """
 
@@ -66,17 +66,17 @@ class Retries:
     clock: Callable[[], float] = time.time
 
     def after_answer(self, request: Request, attempt: int, status: int, headers: Mapping[str, str]) -> float | None:
-        """Return after how many seconds a call is sent again, None if it isn't.
+        """Return the pause in seconds before a call is repeated, None if it isn't.
 
         Args:
-            request: What was sent.
+            request: The request that was sent.
             attempt: How often it was sent so far.
             status: The status of the answer.
             headers: Those of the answer, by lower-case name.
         """
         if (
             status == _TOO_MANY_REQUESTS
-            # Only if the service itself says so: a bare 409 may be anybody's, the agent's included.
+            # Only with the service's own code: a bare 409 may come from anywhere, including the agent.
             or (status == _CONFLICT and code_in(headers) == _CONFLICT_CODE)
             or (status in _SERVER_ERRORS and request.idempotent)
         ):
@@ -85,12 +85,12 @@ class Retries:
         return None
 
     def after_failure(self, request: Request, attempt: int, error: TransportError) -> float | None:
-        """Return after how many seconds a call is sent again, None if it isn't.
+        """Return the pause in seconds before a call is repeated, None if it isn't.
 
         Args:
-            request: What was to be sent.
-            attempt: How often that was tried so far.
-            error: What happened before the head of an answer came.
+            request: The request.
+            attempt: How often it was tried so far.
+            error: The failure before the head of an answer arrived.
         """
         if isinstance(error, ConnectError):
             again = attempt == 1 and isinstance(error.__cause__, httpx2.ConnectError)
@@ -99,12 +99,12 @@ class Retries:
         return self._pause_s(attempt, 0.0) if again else None
 
     def after_upgrade(self, attempt: int, error: ServiceError | TransportError, *, cut: bool) -> float | None:
-        """Return after how many seconds an upgrade to a WebSocket is sent again, None if it isn't.
+        """Return the pause in seconds before an upgrade to a WebSocket is repeated, None if it isn't.
 
         Args:
             attempt: How often it was sent so far.
-            error: What it failed with.
-            cut: Whether it is to replace a connection that was cut, so that the address is right.
+            error: Its failure.
+            cut: Whether it replaces a connection that was cut, so that the address is known to be right.
         """
         if isinstance(error, TransportError):
             return self._pause_s(attempt, 0.0) if cut else None

@@ -1,7 +1,6 @@
-"""The endpoint of a session: servers that an agent started in it, by HTTP and WebSocket with our credentials.
+"""The endpoint of a session: HTTP and WebSocket requests, with our credentials, to servers that an agent started in it.
 
-Its URL is in the answer to an invocation. All that is sent goes to its host and below its path; redirects are not
-followed.
+Its URL is in the response to an invocation. All requests go to its host and below its path; redirects are not followed.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.wire.ids import RuntimeArn
 
-# botocore signs this instead of the body, if it is there: it is the body's SHA-256.
+# The body's SHA-256: with this header botocore signs the hash instead of reading the body.
 _HASH_HEADER = "x-amz-content-sha256"
-# Of these, the request has its own.
+# Headers that the client sets itself.
 _OURS = ("host", "authorization", "expect", "x-amz-", "x-aws-proxy-", "sec-websocket-")
 _TIMEOUT = httpx2.Timeout(STREAM_MAX_S, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S, pool=CONNECT_TIMEOUT_S)
 
@@ -43,15 +42,15 @@ class SessionEndpoint:
     """Sends requests to a session's endpoint.
 
     Args:
-        url: The endpoint's, as an answer names it.
+        url: The endpoint's URL from an answer.
         auth: The auth flow of the requests.
-        arn: The runtime, for whose region is signed.
+        arn: The runtime, whose region is signed for.
         tls: Reads the certificates to trust.
-        endpoint_url: Where the runtime is called, if not at AWS.
-        port: Which of the session's ports; None leaves the choice to the service.
+        endpoint_url: The endpoint URL of the runtime, if not AWS's.
+        port: The session's port; None leaves the choice to the service.
 
     Raises:
-        ConfigurationError: If credentials can't be sent there, as ``check_session_endpoint`` says.
+        ConfigurationError: If the URL is not safe for credentials, see ``check_session_endpoint``.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class SessionEndpoint:
             verify=self._tls or False,
             trust_env=trusts_environment(self.url),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            # A server's connections may close after a few idle seconds, just as a request goes out on one.
+            # Servers may close a connection after a few idle seconds, just when a request is sent on it.
             limits=httpx2.Limits(max_connections=None, keepalive_expiry=2.0),
         )
 
@@ -86,19 +85,19 @@ class SessionEndpoint:
     async def send(
         self, method: str, target: str, headers: Iterable[tuple[str, str]], body: AsyncIterator[bytes] | None
     ) -> AsyncGenerator[httpx2.Response, None]:
-        """Send a request. The block is entered with the head of the answer, whatever its status.
+        """Send a request. The block is entered with the head of the response, whatever its status.
 
         Args:
-            method: Its method.
+            method: The request's method.
             target: Path and query, as on a request line.
-            headers: What goes along; what is about a connection or credentials is left out.
-            body: Its body, if it has one. It is sent while it comes, except with SigV4: a signature covers a body and
-                precedes it, so that it is read to its end first, at most 100 MB.
+            headers: The request's headers; those about the connection or credentials are dropped.
+            body: The request's body, if any. It is streamed, except with SigV4: the signature precedes the body and
+                covers it, so the body is read completely first, at most 100 MB.
 
         Raises:
-            InvalidRequestError: If the target leads out of the endpoint, or the body is above that.
-            CredentialsError: If there is nothing to prove ourselves with.
-            ConnectError: If there is no answer.
+            InvalidRequestError: If the target is outside the endpoint, or a signed body is too large.
+            CredentialsError: If there are no usable credentials.
+            ConnectError: If there is no response.
         """
         own: Mapping[str, str] = self._own
         content: AsyncIterator[bytes] | bytes | None = body
@@ -116,7 +115,7 @@ class SessionEndpoint:
     async def connect(
         self, target: str, headers: Iterable[tuple[str, str]], subprotocols: Sequence[str]
     ) -> ClientConnection:
-        """Open a WebSocket; raises as ``send``, and an AgentRuntimeError if it is refused."""
+        """Open a WebSocket; raises as ``send``, and AgentRuntimeError if the upgrade is refused."""
         request = self._request("GET", target, headers, None)
         flow = _Bare(self._auth, self._own)
         connection, _ = await upgraded(flow, request, subprotocols=subprotocols, tls=self._tls)
@@ -141,7 +140,7 @@ class SessionEndpoint:
 
 
 class _Bare(httpx2.Auth):
-    """Lets a flow prove a request by its method, its URL and ``own`` headers: others may change on the way."""
+    """Lets a flow authorize only method, URL and ``own`` headers of a request: other headers may change in transit."""
 
     def __init__(self, auth: httpx2.Auth, own: Mapping[str, str]) -> None:
         self._auth = auth
@@ -158,11 +157,11 @@ class _Bare(httpx2.Auth):
                     request.headers.update({name: signed.headers[name] for name in set(signed.headers) - known})
                     signed = await flow.asend((yield request))
                     if not isinstance(request.stream, httpx2.ByteStream):
-                        return  # it can't be sent twice; the next one has the other token
+                        return  # a streamed body can't be repeated; the next request will have the new token
 
 
 def _canonical(query: str) -> str:
-    """Return a query as it is signed: percent-encoded as AWS decodes and encodes it, not as any browser does."""
+    """Return a query percent-encoded as AWS signs it, as the encodings of browsers differ."""
 
     def encoded(part: str) -> str:
         return quote(unquote_to_bytes(part.replace("+", "%20")), safe="-_.~")

@@ -1,6 +1,6 @@
-"""Text from what agents answer with: the string in an event, the value of its bytes, the words of a whole stream.
+"""Text of agents' answers: the string in an event, the value of an event, the words of a whole stream.
 
-Helpers around ``wire.sse`` and ``wire.text``, for answers that come from our clients, from boto3 or from anywhere.
+Helpers around ``wire.sse`` and ``wire.text``, for answers from our clients, boto3 or any other source.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 class EventText:
-    """Turns the data of each event of one answer into a string: a JSON string's text, or the data as it is."""
+    """Turns the data of each event of one answer into a string: a JSON string's text, or the data unchanged."""
 
     def __init__(self) -> None:
         self._characters = WholeCharacters()
 
     def feed(self, data: str) -> str:
-        """Return the string that an event's data, or a whole answer, stands for."""
+        """Return the string for the data of an event, or for a whole answer."""
         text = data
         if isinstance(data, NamedData) and says_nothing(data):
             return ""
-        if data.lstrip().startswith('"') and not isinstance(data, Text):  # spares the parsing for everything else
+        if data.lstrip().startswith('"') and not isinstance(data, Text):  # avoids parsing everything else
             try:
                 text = json.loads(data)
             except ValueError:
@@ -39,22 +39,22 @@ class EventText:
         return self._characters.feed(text)
 
     def close(self) -> str:
-        """Return what only the end of the answer settles."""
+        """Return the text held back until the end of the answer."""
         return self._characters.close()
 
 
 def parse_sse_data(data: bytes | str | None) -> Any:
-    """Return the value that one server-sent event carries, or that a JSON answer is.
+    """Return the value of one server-sent event, or of a JSON answer.
 
     Args:
         data: One event, with or without its last line ends, one of its lines, or bare JSON; None is nothing.
 
     Returns:
-        The parsed JSON; data that is no JSON as the string it is; None for a comment or nothing at all.
+        The parsed JSON; other data as a string; None for a comment or empty input.
 
     Raises:
-        InvalidRequestError: If there is more than one event: which one was meant?
-        ProtocolError: If it has more than 16 MiB.
+        InvalidRequestError: If there is more than one event.
+        ProtocolError: If the event has more than 16 MiB.
     """
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data or b""
     decoder = SSEDecoder()
@@ -65,7 +65,7 @@ def parse_sse_data(data: bytes | str | None) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        # A comment, or a line that has another field: an event without data.
+        # A comment, or a line with another field, is an event without data.
         return text if events else None
 
 

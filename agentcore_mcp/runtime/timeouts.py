@@ -1,8 +1,7 @@
-"""How long each part of a call may take.
+"""The timeouts of each part of a call.
 
-httpx2's read timeout begins anew with each byte, and with each informational answer (1xx), of which there may be any
-number before the head. So a ``Deadline`` gives each read no more time than there is left, on an event loop and without
-one.
+httpx2's read timeout begins anew with each byte, and with each informational response (1xx), of which any number may
+precede the head. So a ``Deadline`` limits each read to the remaining time, on an event loop and without one.
 """
 
 from __future__ import annotations
@@ -17,21 +16,21 @@ from agentcore_mcp.wire.limits import SYNCHRONOUS_MAX_S
 
 # A TCP and TLS handshake across the world takes under a second; ten leave room for two lost packets and a proxy.
 CONNECT_TIMEOUT_S = 10.0
-# How long the other side may refuse to take the next piece of a request. 100 MB at once are allowed, so the network
-# may be slow, but a minute without any progress is an end.
+# How long sending may stall. A request may have 100 MB and the network may be slow, but a minute without any progress
+# is a failure.
 WRITE_TIMEOUT_S = 60.0
-# Silence while an agent works. The service ends a synchronous request then, so nothing comes later.
+# Silence while an agent works. The service ends a synchronous request after this time, so no answer comes later.
 READ_TIMEOUT_S = SYNCHRONOUS_MAX_S
-# Longer than any session lives. Some systems count the milliseconds of a wait with 31 bits, which is 24 days.
+# Longer than the lifetime of a session. Some systems count milliseconds in 31 bits, which overflow after 24 days.
 READ_TIMEOUT_MAX_S = 86_400.0
-# A command may be silent for as long as it may run; then the service needs time to end it and to say so.
+# A command may be silent for its whole timeout; then the service needs time to end it and to report that.
 COMMAND_GRACE_S = 30.0
 # Stopping a session that is busy takes seconds, not minutes.
 STOP_TIMEOUT_S = 60.0
 # The service answers the upgrade to a WebSocket when the agent's container is up, for which it allows two minutes.
 OPEN_TIMEOUT_S = 150.0
-# An error's status is known before its body is read, so the wait for it is short: in nearly all cases it
-# arrives along with the head.
+# An error's status is known before its body is read, so wait only briefly for the body: it nearly always arrives with
+# the head.
 ERROR_BODY_TIMEOUT_S = 3.0
 
 
@@ -48,10 +47,10 @@ def check_timeout(timeout_s: float) -> None:
 
 
 class Deadline:
-    """The deadline of all reads of one connection together, however its bytes trickle in; unlimited until it is set.
+    """A common deadline for all reads of a connection, even if its bytes trickle in; unlimited until it is set.
 
     Attributes:
-        timeout_s: What it was set to.
+        timeout_s: The timeout that was set.
     """
 
     def __init__(self) -> None:
@@ -59,21 +58,21 @@ class Deadline:
         self._end = math.inf
 
     def set(self, timeout_s: float) -> None:
-        """Let all reads be over in so many seconds from now."""
+        """End all reads within this time from now."""
         self.timeout_s = timeout_s
         self._end = time.monotonic() + timeout_s
 
     def clear(self) -> None:
-        """Let reads have their own timeouts only."""
+        """Remove the deadline; each read keeps its own timeout."""
         self._end = math.inf
 
     @property
     def has_passed(self) -> bool:
-        """Whether it is over."""
+        """Whether the deadline has passed."""
         return time.monotonic() >= self._end
 
     def shorten(self, timeout_s: float) -> float:
-        """Return how many of the seconds of one read's timeout are left.
+        """Return the timeout of one read, shortened to the time left until the deadline.
 
         Raises:
             httpx2.ReadTimeout: If no time is left.

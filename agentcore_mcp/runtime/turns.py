@@ -1,4 +1,4 @@
-"""Turns of the event loop: one read may bring thousands of pieces, which must not hold up everything else."""
+"""Yielding to the event loop: one read may bring thousands of pieces, which must not block other tasks."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import time
 
 from anyio.lowlevel import checkpoint
 
-# The loop is to be held for no more than 100 ms, and what is done with the last piece takes time as well.
+# The loop must not be blocked for more than 100 ms, and processing the last piece takes time as well.
 _TURN_S = 0.02
 
 
 class Turns:
-    """Gives the loop a turn, now and then, while an answer is read. In a thread nobody waits for one."""
+    """Yields to the event loop from time to time while an answer is read; in a blocking thread there is no need."""
 
     def __init__(self) -> None:
         self._since = time.monotonic()
 
     async def take_async(self) -> None:
-        """Let others run, if they had to wait for a while."""
+        """Let other tasks run, if the last time was a while ago."""
         if time.monotonic() - self._since > _TURN_S:
             await checkpoint()
             self._since = time.monotonic()
 
     def take(self) -> None:
-        """Do nothing: a thread holds up no other."""
+        """Do nothing: a blocking thread doesn't hold up others."""

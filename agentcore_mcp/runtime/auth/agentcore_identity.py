@@ -1,6 +1,6 @@
-"""A bearer token on behalf of a user from AgentCore Identity, which exchanges the user's own at a credential provider.
+"""A bearer token on behalf of a user: AgentCore Identity exchanges the user's token at a credential provider.
 
-botocore's client makes the two calls, and blocks; it is imported and made at the first exchange.
+botocore's blocking client makes the two calls; it is imported and created at the first exchange.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class AgentCoreIdentity:
     """Exchanges access tokens of users, with the AWS credentials of the default chain.
 
     Attributes:
-        region: Where the workload identity and the credential provider are. The others are named as in the inputs of
-            GetWorkloadAccessTokenForJWT and GetResourceOauth2Token.
+        region: The region of the workload identity and the credential provider. The other attributes are named as in
+            the inputs of GetWorkloadAccessTokenForJWT and GetResourceOauth2Token.
     """
 
     region: str
@@ -36,7 +36,7 @@ class AgentCoreIdentity:
     resources: tuple[str, ...] = ()
 
     def exchange(self, token: str) -> Token:
-        """Return a token for a user's.
+        """Exchange a user's access token for another.
 
         Raises:
             CredentialsError: If there are no AWS credentials, or AgentCore can't be reached, refuses, or has no token.

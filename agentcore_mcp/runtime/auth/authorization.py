@@ -1,4 +1,4 @@
-"""Authorization: the one way credentials get onto a request, the flow without any, and what a failing flow means."""
+"""Authorization: adds credentials to a request, provides the flow without any, and translates failures of flows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def authorize(request: httpx2.Request, headers: Mapping[str, str]) -> None:
     """Add a request's credentials.
 
     Raises:
-        ConfigurationError: If they could be read on the way to its address.
+        ConfigurationError: If the connection to its URL could be read in transit.
     """
     if not is_safe_for_credentials(request.url):
         raise ConfigurationError(f"credentials are not sent to {request.url.host!r} over {request.url.scheme!r}")
@@ -28,13 +28,13 @@ def authorize(request: httpx2.Request, headers: Mapping[str, str]) -> None:
 
 
 class NoAuth(httpx2.Auth):
-    """Sends nothing: for the local AgentCore, and refused anywhere but on this machine."""
+    """Sends no credentials: for the local AgentCore, and refused for any host but this machine."""
 
     def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
         """Pass the request on as it is.
 
         Raises:
-            ConfigurationError: If it would leave this machine.
+            ConfigurationError: If the request would leave this machine.
         """
         if not is_loopback(request.url.host):
             raise ConfigurationError(
@@ -50,7 +50,7 @@ def _failures_of_credentials() -> Iterator[None]:
     except AgentCoreError:
         raise
     except (OSError, ValueError) as error:
-        # Without its text, which may have a secret in it.
+        # Leave out the error's text, which may contain a secret.
         raise CredentialsError(
             f"there are no credentials: the client's auth failed with {type(error).__name__}"
         ) from error

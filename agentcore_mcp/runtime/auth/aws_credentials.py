@@ -1,7 +1,7 @@
-"""AWS credentials: what botocore finds, refreshed, or why it can't be used and what to do about that.
+"""AWS credentials: found and refreshed by botocore, with errors that say how to fix unusable ones.
 
-It blocks: finding them may ask a metadata service, an SSO portal or another process. ``auth`` calls it in a worker
-thread, and botocore is imported then.
+The functions block: botocore may call a metadata service, an SSO portal or another process. ``auth`` calls them in a
+worker thread; botocore is imported at that time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from agentcore_mcp.errors import CredentialsError
 from agentcore_mcp.runtime.auth.tokens import is_sendable
 
-# A profile with one of these signs in itself.
+# A profile with one of these settings can be signed in to.
 _SIGN_IN_SETTINGS = frozenset({"sso_session", "sso_start_url", "login_session"})
 
 
@@ -22,15 +22,15 @@ def usable_credentials(session: Any) -> Any:
     """Return credentials that are valid now, with ``access_key``, ``secret_key`` and ``token``.
 
     Args:
-        session: A botocore or boto3 session, or whatever else has ``get_credentials``.
+        session: A botocore or boto3 session, or any other object with ``get_credentials``.
 
     Raises:
         CredentialsError: If there are none.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
-    # botocore logs canonical requests and STS answers at DEBUG, session token and secret key included. Only
-    # setting the level of its own logger logs that; DEBUG for the whole program does not.
+    # botocore logs canonical requests and STS responses, with session token and secret key, at DEBUG. They are logged
+    # only if the level of botocore's own logger is set; DEBUG for the whole program is not enough.
     logger = logging.getLogger("botocore")
     if logger.level == logging.NOTSET:
         logger.setLevel(max(logging.INFO, logger.getEffectiveLevel()))
@@ -45,7 +45,7 @@ def usable_credentials(session: Any) -> Any:
             f"renew those of {_origin(session)}"
         ) from None
     except (ValueError, TypeError, AttributeError, LookupError) as error:
-        # The cause is dropped because a JSONDecodeError carries the whole document.
+        # Drop the cause: a JSONDecodeError carries the whole document.
         raise CredentialsError(
             f"the AWS credentials can't be read ({type(error).__name__}): check {_origin(session)}, and what its "
             "credential_process prints if it has one"
@@ -66,17 +66,17 @@ def usable_credentials(session: Any) -> Any:
 
 
 def signing_in_with(profile: str | None, command: str = "aws sso login") -> str:
-    """Return the command line that signs in to AWS, as a shell takes it.
+    """Return the shell command that signs in to AWS.
 
     Args:
-        profile: Of ~/.aws/config; None for the one that counts without a name.
-        command: What signs in.
+        profile: A profile of ~/.aws/config; None for the default one.
+        command: The command without the profile.
     """
     return command if profile is None else f"{command} --profile {shlex.quote(profile)}"
 
 
 def _explain(error: Exception, session: Any) -> str:
-    """Say what failed and what to do, without what a credential process wrote to stderr: that is not ours to show."""
+    """Say what failed and what to do, without the stderr of a credential process, which may hold secrets."""
     from botocore.exceptions import LoginError, ProfileNotFound, SSOError, TokenRetrievalError
 
     if isinstance(error, ProfileNotFound):
@@ -101,8 +101,8 @@ def _origin(session: Any) -> str:
 
 
 def _profile_of(session: Any) -> str | None:
-    """Return the profile that was chosen; None if none was."""
-    # A boto3 session keeps a botocore one to itself, and says "default" if none was.
+    """Return the profile that was chosen explicitly, else None."""
+    # The botocore session inside a boto3 session: boto3's own attribute is "default" if no profile was chosen.
     return getattr(getattr(session, "_session", session), "profile", None)
 
 
@@ -111,8 +111,8 @@ def _quotes_a_process(error: Exception) -> bool:
 
 
 def _profile_that_signs_in(session: Any, name: str) -> str:
-    """Return the profile to sign in with: that of a role names it, but `aws sso login` doesn't go and look for it."""
-    # A boto3 session keeps a botocore one to itself.
+    """Return the profile to sign in with, by following ``source_profile``, which `aws sso login` doesn't follow."""
+    # The botocore session inside a boto3 session.
     profiles = getattr(getattr(session, "_session", session), "full_config", {}).get("profiles", {})
     passed: list[str] = []
     current = name

@@ -1,4 +1,4 @@
-"""Bearer tokens on requests. Where tokens come from is in ``tokens`` and the modules of their sources."""
+"""Bearer tokens on requests. ``tokens`` and the modules of the token sources obtain the tokens."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from agentcore_mcp.runtime.auth.tokens import SENDABLE, Token, TokenCache, Token
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
-# httpx2 reads a refusal to its end before it sends the request again, however long that end is in coming. So its
-# connection is closed and this put in the place of its body.
+# Before httpx2 repeats a request, it reads the refusal to the end, however slowly that arrives. So the connection is
+# closed, and this replaces the body.
 _UNREAD = b""
 
 
 class BearerAuth(httpx2.Auth):
-    """Sends an OAuth access token, and once more with another one if it is answered with a 401.
+    """Sends an OAuth access token; after a 401, repeats the request once with a new token.
 
-    Nothing is done twice by that: AgentCore's front door refuses a token before the agent is reached.
+    The agent doesn't run twice: AgentCore's front door refuses a token before the request reaches the agent.
 
     Args:
-        token: The token, or where tokens come from. A leading ``Bearer`` is removed.
+        token: The token, or its source. A leading ``Bearer`` is removed.
 
     Raises:
-        ConfigurationError: If it is empty or has characters that a header can't carry.
+        ConfigurationError: If the token is empty or has characters that a header can't carry.
     """
 
     requires_request_body = True

@@ -1,7 +1,7 @@
 """A bearer token for a person: a user of an Amazon Cognito user pool signs in with name and password.
 
-The one call needed, InitiateAuth, is neither signed nor more than a JSON object, so no SDK is involved. A program
-rather than a person uses ``oauth.ClientCredentials``. Users with a second factor can't sign in.
+The only call, InitiateAuth, is an unsigned JSON request, so no SDK is involved. Programs rather than people use
+``oauth.ClientCredentials``. Users with a second factor can't sign in.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class CognitoPassword:
-    """Access tokens for a user. They are renewed with the refresh token, and with the password where that fails.
+    """Access tokens for a user. They are renewed with the refresh token or, if that fails, with the password.
 
     Attributes:
         region: Where the user pool is.
@@ -47,9 +47,9 @@ class CognitoPassword:
         username: The user, or an alias such as an e-mail address.
         password: Its permanent password.
         client_secret: The app client's secret, if it has one.
-        endpoint_url: Where to send everything, instead of to ``https://cognito-idp.REGION.amazonaws.com``: needed
+        endpoint_url: The URL for all requests, instead of ``https://cognito-idp.REGION.amazonaws.com``: needed
             for FIPS, a VPC endpoint, and partitions with another domain.
-        timeout_s: For each exchange.
+        timeout_s: The timeout of each request.
 
     Raises:
         ConfigurationError: If the region is not valid, the endpoint URL unsafe, or a part empty.
@@ -75,14 +75,14 @@ class CognitoPassword:
 
     @property
     def url(self) -> str:
-        """Where requests go."""
+        """The URL of all requests."""
         return self.endpoint_url or f"https://cognito-idp.{self.region}.amazonaws.com"
 
     def fetch(self, previous: Token | None) -> Token:
         """Sign in, or renew the previous token.
 
         Raises:
-            CredentialsError: If Cognito can't be reached, refuses, or wants more than the password.
+            CredentialsError: If Cognito can't be reached, refuses, or asks for more than the password.
         """
         if previous is None or previous.refresh_token is None:
             return self._signed_in()
@@ -90,7 +90,7 @@ class CognitoPassword:
 
     def _renewed(self, value: str, refresh_token: str) -> Token | None:
         """Return the next token, or None if the refresh token is refused: expired, revoked, or to be rotated."""
-        # With an alias the user signs in, but a renewal is signed for the name in the pool.
+        # A user may sign in with an alias, but the secret hash of a renewal needs the user name in the pool.
         name = str(read_claims(value).get("username", self.username))
         parameters = {"REFRESH_TOKEN": refresh_token, **self._secret_hash(name)}
         answer = self._initiate("REFRESH_TOKEN_AUTH", parameters)

@@ -1,6 +1,6 @@
 """A bearer token from a token endpoint: a program's own (RFC 6749, 4.4), or one in exchange for a user's (RFC 8693).
 
-For Amazon Cognito that is ``https://DOMAIN.auth.REGION.amazoncognito.com/oauth2/token``, which exchanges none.
+For Amazon Cognito that is ``https://DOMAIN.auth.REGION.amazoncognito.com/oauth2/token``, without token exchange.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class ClientCredentials:
         return self._token(answer, (self.client_secret, self._basic(), *tokens))
 
     def exchange(self, token: str, *, actor: Callable[[], str] | None = None) -> Token:
-        """Ask for a token for a user's access token; ``actor`` gives one of who acts for them, if that is wanted.
+        """Exchange a user's access token; ``actor`` returns the actor's own token, if the exchange should include one.
 
         Raises:
             CredentialsError: As for ``fetch``.
@@ -105,7 +105,7 @@ class ClientCredentials:
         return self._ask(_EXCHANGE, subject_token=token, subject_token_type=_ACCESS_TOKEN, **acting)
 
     def _basic(self) -> str:
-        # Both are form-encoded before they are put together (RFC 6749, 2.3.1).
+        # Both are form-encoded before they are joined (RFC 6749, 2.3.1).
         return base64.b64encode(f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret)}".encode()).decode()
 
     def _token(self, answer: TokenAnswer, secrets: Sequence[str]) -> Token:

@@ -1,7 +1,7 @@
 """Redaction: the removal of a request's credentials from texts that may quote the request.
 
-AWS quotes signed headers in a refusal, some proxies quote everything, and any of it may go into an error. The caller's
-own headers count as well, except those known to be harmless: any other may be a gateway's key.
+AWS quotes signed headers in a refusal, some proxies quote the whole request, and either may get into an error. The
+caller's own headers count as credentials too, except those known to be harmless: another may be a gateway's key.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-# What may be shown of a request: its headers and, of a presigned URL, its parameters. In lower case.
+# The headers of a request, and the parameters of a presigned URL, that may be shown. In lower case.
 _HARMLESS = {member.header.lower() for member in INVOKE.members} | {
     "accept-encoding",
     "content-length",
@@ -33,16 +33,16 @@ _HARMLESS = {member.header.lower() for member in INVOKE.members} | {
     "x-amz-signedheaders",
 }
 _SCHEMES = frozenset({"basic", "bearer"})
-# Shorter values, such as "any" where no token is needed, are also words; masking them would garble messages.
+# Shorter values, such as "any" if no token is needed, may also be ordinary words: masking them would garble messages.
 _SECRET_MIN_CHARS = 8
 
 
 def redacted(text: str, request: httpx2.Request) -> str:
-    """Return a text without the request's credentials, in whatever spelling.
+    """Return a text without the request's credentials, in any encoding.
 
     Args:
-        text: What quotes the request, or is about it.
-        request: What was sent.
+        text: A text that may quote the request.
+        request: The request that was sent.
     """
     return masked(text, _secrets(request))
 

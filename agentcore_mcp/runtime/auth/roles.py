@@ -1,7 +1,7 @@
-"""AWS credentials that are configured for one agent: those of a profile, or of a role that they assume.
+"""AWS credentials that are configured for one agent: those of a profile, or of an assumed role.
 
-``SigV4Auth`` takes a ``ConfiguredSession`` in the place of a botocore session, and asks it for credentials in its
-worker thread. Nothing is read, imported or sent before.
+``SigV4Auth`` takes a ``ConfiguredSession`` in place of a botocore session, and gets credentials from it in a worker
+thread. Nothing is read, imported or sent before that.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from botocore.session import Session
 
-# What CloudTrail calls the sessions of a role that were begun here.
+# The role session name that CloudTrail shows for roles assumed here.
 ROLE_SESSION_NAME = "agentcore-mcp"
 
 
 class ConfiguredSession:
-    """Finds credentials with botocore: in the default chain or a profile, and then, if there is one, for a role.
+    """Finds credentials with botocore, in the default chain or a profile, and assumes the role, if there is one.
 
-    The credentials of a role are renewed by botocore, some minutes before they end.
+    botocore renews the credentials of a role some minutes before they expire.
 
     Args:
         profile: A profile of ``~/.aws/config``, which wins over the environment; None is the default chain.
-        role_arn: The role to assume with what is found there.
-        external_id: What the role's trust policy asks for.
-        region: Where AWS STS is asked for the role; None is the region of the environment or the profile.
+        role_arn: The role to assume with those credentials.
+        external_id: The external id that the role's trust policy requires.
+        region: The region of AWS STS for the role; None is the region of the environment or the profile.
     """
 
     def __init__(
@@ -46,13 +46,13 @@ class ConfiguredSession:
 
     @property
     def full_config(self) -> dict[str, Any]:
-        """What botocore read in the configuration files for the latest attempt, for messages."""
+        """The configuration files as botocore read them for the latest attempt, for messages."""
         return {} if self._session is None else self._session.full_config
 
     def get_credentials(self) -> Credentials | None:
-        """Return the credentials, or None if there are none. Blocks; what it raises is botocore's."""
+        """Return the credentials, or None if there are none. Blocks; raises botocore's exceptions."""
         if self._credentials is None:
-            # Anew for each attempt that fails: meanwhile the user may have signed in or edited the files.
+            # Search again after a failed attempt: the user may have signed in or edited the files since.
             self._credentials = self._find()
         return self._credentials
 

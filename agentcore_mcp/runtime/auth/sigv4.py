@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
     from datetime import datetime
 
-# Under this name a request's extensions carry the region it is signed for: it belongs to the request, not to the
-# credentials, so one SigV4Auth serves agents in several regions.
+# The request extension with the region to sign for: the region belongs to the request, not to the credentials, so one
+# SigV4Auth serves agents in several regions.
 REGION_EXTENSION = "aws_region"
 
-# botocore adds these after signing, so they are not in its signature and may be changed on the way. What else is
-# left out (trace headers, user agent) is botocore's own list.
+# botocore adds these after signing, so its signature doesn't cover them and they may change in transit. Other unsigned
+# headers (trace headers, user agent) are on botocore's own list.
 _ADDED_AFTER_SIGNING = frozenset({"accept-encoding", "content-length"})
 
 
@@ -38,7 +38,7 @@ class CallerIdentity:
 
     Attributes:
         arn: The ARN of the user or role.
-        expires_at: Until when the credentials are good; None if they don't say.
+        expires_at: When the credentials expire; None if unknown.
     """
 
     arn: str
@@ -51,7 +51,7 @@ class SigV4Auth(httpx2.Auth):
     The region is taken from ``request.extensions[REGION_EXTENSION]``.
 
     Args:
-        session: A botocore or boto3 session that knows the credentials. None: a new botocore session and its
+        session: A botocore or boto3 session with the credentials. None: a new botocore session and its
             default chain (environment, profile, SSO, process, container and instance roles).
     """
 
@@ -59,9 +59,9 @@ class SigV4Auth(httpx2.Auth):
 
     def __init__(self, session: Any = None) -> None:
         self._session = session
-        # One resolution at a time: a hundred calls at start must not mean a hundred SSO refreshes. Its own limiter,
-        # so that waiting for credentials never uses up the threads others share. The lock covers the thread of a
-        # cancelled call, and sync callers.
+        # One resolution at a time: a hundred calls at start must not cause a hundred SSO refreshes. The limiter is
+        # separate, so that waiting for credentials never exhausts the shared worker threads. The lock also covers the
+        # thread of a cancelled call, and sync callers.
         self._turn = anyio.CapacityLimiter(1)
         self._lock = threading.Lock()
 
@@ -89,9 +89,9 @@ class SigV4Auth(httpx2.Auth):
         """Return a presigned URL for GET requests, signed as botocore does.
 
         Args:
-            url: Where to.
-            region: The region that is signed for.
-            expires_s: For how many seconds from now.
+            url: The URL to sign.
+            region: The region to sign for.
+            expires_s: How many seconds the URL is valid.
 
         Raises:
             CredentialsError: If there are no usable credentials.
@@ -114,24 +114,24 @@ class SigV4Auth(httpx2.Auth):
         return {name: value for name, value in signed.headers.items() if name not in unsigned}
 
     def credentials(self) -> Any:
-        """Return credentials that are valid now: found at first use, refreshed by botocore when they run out."""
+        """Return credentials that are valid now: found at first use, refreshed by botocore when they expire."""
         import botocore.session
 
         with self._lock:
             session = self._session or botocore.session.Session()
             credentials = usable_credentials(session)
-            # Kept from the first success on: until then each attempt reads the configuration files anew.
+            # Keep the session after the first success; until then each attempt reads the configuration files again.
             self._session = session
             return credentials
 
     def caller_identity(self, *, region: str) -> CallerIdentity:
-        """Ask STS who signs, waiting for it in this thread: GetCallerIdentity, which needs no permission.
+        """Return the signing identity from STS GetCallerIdentity, which needs no permission. Blocks.
 
         Args:
             region: The region of the STS endpoint.
 
         Raises:
-            CredentialsError: If there are no credentials, or STS doesn't take them.
+            CredentialsError: If there are no credentials, or STS refuses them.
             ConnectError: If STS can't be reached.
         """
         import botocore.session
@@ -152,5 +152,5 @@ class SigV4Auth(httpx2.Auth):
             raise ConnectError(f"STS can't be reached: {error}") from error
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise CredentialsError(f"STS does not take the AWS credentials: {error}; sign in again") from error
-        # Only botocore's refreshable kinds have it, and only under this name.
+        # Only botocore's refreshable credentials have an expiry, as this private attribute.
         return CallerIdentity(arn, getattr(self._session.get_credentials(), "_expiry_time", None))

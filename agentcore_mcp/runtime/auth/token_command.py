@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 # A second is usual. A password manager may want its user's fingerprint first, and the user has to find the finger.
 COMMAND_TIMEOUT_S = 60.0
-# Once a command has ended, what it printed is there to be read. A process that it left behind may hold its output
-# open for ever, and that is not waited for.
+# Once a command has ended, its output is available to read. A process that it left behind may keep the pipe open for
+# ever; don't wait for that.
 OUTPUT_GRACE_S = 1.0
 
-# What is quoted of the complaint of a command that failed: its first line, if it's a line for people.
+# How much of a failed command's stderr is quoted: the first line, if it looks like text for people.
 _COMPLAINT_MAX_CHARS = 200
 _LINE_MAX_CHARS = 2000
 _CHUNK_BYTES = 65_536
@@ -34,12 +34,12 @@ _CHUNK_BYTES = 65_536
 class TokenCommand:
     """A command that prints the bare token.
 
-    It gets no input and no terminal, so it can't ask for anything there. What it says on stderr is quoted in errors,
-    its first line alone and without what looks like a secret.
+    It gets no input and no terminal, so it can't prompt there. Errors quote the first line of its stderr, with likely
+    secrets masked.
 
     Args:
         argv: The program and its arguments. No shell is involved unless it is that program: ``["/bin/sh", "-c", …]``.
-        timeout_s: After how many seconds it is killed.
+        timeout_s: The command is killed after this time.
 
     Raises:
         ConfigurationError: If ``argv`` is empty or one string.
@@ -53,7 +53,7 @@ class TokenCommand:
             )
         self._argv = list(argv)
         self._timeout_s = timeout_s
-        # The program alone: an argument may be a secret.
+        # Name only the program: an argument may be a secret.
         self._name = f"the token command {self._argv[0]!r}"
 
     def __repr__(self) -> str:
@@ -80,11 +80,11 @@ class TokenCommand:
         return Token.issued(text)
 
     def _run(self) -> tuple[int, bytes, bytes]:
-        """Return exit status, stdout and stderr, of both no more than the beginning."""
+        """Return the exit status, and the beginning of stdout and stderr."""
         program, *arguments = self._argv
         try:
             process = subprocess.Popen(
-                # As a path, because Windows itself looks for nothing but .exe.
+                # Resolve to a path: by itself Windows only finds .exe files.
                 [shutil.which(program) or program, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -95,7 +95,7 @@ class TokenCommand:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it has a NUL character in it"
             raise CredentialsError(f"can't run {self._name}: {reason}") from None
-        # One byte more than allowed tells that there was more.
+        # Read one byte more than allowed, to detect output over the limit.
         outputs = [_Kept(process.stdout, TOKEN_MAX_BYTES + 1), _Kept(process.stderr, _CHUNK_BYTES)]
         try:
             status = process.wait(self._timeout_s)
@@ -113,7 +113,7 @@ class TokenCommand:
 
 
 class _Kept:
-    """The beginning of what a process writes. The rest is read too, or a talkative process would never end."""
+    """The beginning of a process's output. The rest is read and dropped, or a full pipe would block the process."""
 
     def __init__(self, pipe: IO[bytes] | None, limit_bytes: int) -> None:
         self._data = b""
@@ -132,8 +132,8 @@ class _Kept:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and those it started; on Windows it alone."""
-    # It may end by itself right now: macOS then says that it must not be killed.
+    """Kill a process and its children; on Windows only the process."""
+    # If the process ends by itself at this moment, macOS raises PermissionError.
     with suppress(ProcessLookupError, PermissionError):
         if sys.platform == "win32":
             process.kill()
@@ -143,7 +143,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _quote(complaint: bytes) -> str:
-    """Return the first line of a complaint in quotes, without what may be a secret; "" if it has none."""
+    """Return the first line of stderr in quotes, with likely secrets masked; "" if it is empty."""
     lines = complaint.decode("utf-8", "replace").split("\n")
     first = next((line for line in lines if line.strip()), "")
     if len(first) > _LINE_MAX_CHARS:

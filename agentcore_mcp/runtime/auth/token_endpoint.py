@@ -1,7 +1,7 @@
-"""One request to an identity provider, and what its answer says: no more than ``oauth`` and ``cognito`` share.
+"""One request to an identity provider, and its response: the code that ``oauth`` and ``cognito`` share.
 
-What is sent here is a secret that tokens are made of, so it goes over https or stays on this machine, follows no
-redirect, and neither it nor the answer gets into an error.
+The request carries a secret, so it goes over https or stays on this machine, redirects are not followed, and neither
+the request nor the response gets into an error.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 # An identity provider answers in well under a second, but Cognito may run three Lambda functions of up to 5 s first.
-# For the whole exchange, from the name's resolution to the answer's last byte.
+# This is for the whole exchange, from name resolution to the last byte of the response.
 TOKEN_TIMEOUT_S = 30.0
 # Tokens take a few thousand bytes each, and there are at most three in an answer.
 ANSWER_MAX_BYTES = 262_144
@@ -36,7 +36,7 @@ class TokenAnswer:
     """The answer of an identity provider.
 
     Attributes:
-        host: Who answered.
+        host: The host that answered.
         status: The HTTP status.
         body: The members of the JSON object; empty if it was not one.
         error_type: The code in ``x-amzn-errortype`` or the body's ``__type`` or ``error``, bare; "" without one.
@@ -48,7 +48,7 @@ class TokenAnswer:
     error_type: str = ""
 
     def text(self, name: str) -> str:
-        """Return a member that is a text; "" if it isn't."""
+        """Return a member if it is a string, else ""."""
         value = self.body.get(name)
         return value if isinstance(value, str) else ""
 
@@ -57,8 +57,8 @@ def check_token_url(text: str, setting: str) -> httpx2.URL:
     """Return the URL if secrets may be sent to it.
 
     Args:
-        text: It may have a query, and keeps it.
-        setting: What the user calls it.
+        text: The URL; a query is kept.
+        setting: The name of the setting, for errors.
 
     Raises:
         ConfigurationError: If it is not https or loopback http, or has a user name or fragment. The message shows
@@ -79,14 +79,14 @@ def check_token_url(text: str, setting: str) -> httpx2.URL:
 
 
 def post(url: httpx2.URL, body: bytes, headers: Mapping[str, str], *, setting: str, timeout_s: float) -> TokenAnswer:
-    """Send one request and read the answer, whatever its status. Blocks; not for a thread with an event loop.
+    """Send one request and read the response, whatever its status. Blocks; not for a thread with an event loop.
 
     Args:
-        url: As ``check_token_url`` gives it.
-        body: What is sent.
-        headers: With its type.
-        setting: What the user calls the URL.
-        timeout_s: For everything together.
+        url: As ``check_token_url`` returns it.
+        body: The request's body.
+        headers: The request's headers, with the body's type.
+        setting: The name of the URL's setting, for errors.
+        timeout_s: The timeout of the whole exchange.
 
     Raises:
         CredentialsError: If there is no answer in time, a redirect, or too large an answer.
@@ -98,7 +98,7 @@ async def _post(
     url: httpx2.URL, body: bytes, headers: Mapping[str, str], setting: str, timeout_s: float
 ) -> TokenAnswer:
     host = url.netloc.decode("ascii")
-    # A third each for connection and TLS handshake: when it is cancelled in there, httpx2 leaves the socket open.
+    # A third each for connection and TLS handshake, so that neither is cancelled: httpx2 would leave the socket open.
     timeout = httpx2.Timeout(timeout_s, connect=timeout_s / 3)
     try:
         with environment_errors():
@@ -107,7 +107,7 @@ async def _post(
         raise CredentialsError(f"can't connect to {host}: {error.message}") from None
     received = bytearray()
     try:
-        # A time for the whole: httpx2's start again with every byte.
+        # A timeout for the whole exchange: httpx2's begin anew with every byte.
         with anyio.fail_after(timeout_s):
             async with (
                 client,
@@ -123,7 +123,7 @@ async def _post(
                     if len(received) > ANSWER_MAX_BYTES:
                         raise CredentialsError(f"{host} answers with more than the {ANSWER_MAX_BYTES} bytes allowed")
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
-        # Nothing was sent yet, so nothing of it can be in the text.
+        # Nothing was sent yet, so the text can't quote the request.
         detail = str(error)[:_DETAIL_MAX_CHARS] or type(error).__name__
         raise CredentialsError(f"can't connect to {host}: {detail}; check {setting} and the network") from None
     except (TimeoutError, httpx2.TimeoutException):
@@ -139,7 +139,7 @@ async def _post(
 
 
 def explain(text: str, secrets: Iterable[str]) -> str:
-    """Return what an identity provider says about a failure, as the end of a sentence, without any of the secrets."""
+    """Return an identity provider's error text as the end of a sentence, with the secrets masked."""
     text = masked(text, secrets)
     text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return f" ({text[:_DETAIL_MAX_CHARS].rstrip('.')})" if text else ""

@@ -1,8 +1,8 @@
-"""Bearer tokens: what one is, where it may come from, and the cache that asks for a new one before the old one ends.
+"""Bearer tokens: their checks, their sources, and the cache that renews a token before it expires.
 
-A source knows how to get a token and nothing of requests; ``TokenFile`` here, ``TokenCommand``, ``ClientCredentials``
-and ``CognitoPassword`` in modules of their own, and any class of a user's with a ``fetch``. ``TokenCache`` decides
-when to ask it. What the token is then sent with is for ``runtime.auth`` to decide.
+A source gets tokens and knows nothing of requests: ``TokenFile`` here, ``TokenCommand``, ``ClientCredentials`` and
+``CognitoPassword`` in their own modules, and any user class with a ``fetch``. ``TokenCache`` decides when to call the
+source; ``runtime.auth`` adds the token to requests.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from agentcore_mcp.wire.limits import TOKEN_MIN_LEFT_S
 if TYPE_CHECKING:
     import os
 
-# AgentCore refuses a token in the last minute of its life, so that minute is worth nothing. Another one is for clocks
-# that differ and requests that wait for a connection.
+# AgentCore refuses a token in the last minute of its life. A second minute allows for clock skew and for requests that
+# wait for a connection.
 RENEWAL_MARGIN_S = 2.0 * TOKEN_MIN_LEFT_S
-# Tokens are carried in a header, and servers take 8 to 64 KiB of those. More is not a token but a wrong file.
+# A token is sent in a header, and servers accept 8 to 64 KiB of headers. Anything larger is the wrong file.
 TOKEN_MAX_BYTES = 65_536
 
-# RFC 6750, 2.1. In particular no line end or space, and nothing of the JSON or the quotes that some programs print.
+# RFC 6750, 2.1. In particular no line end, space or quote, and no JSON, which some programs print.
 _SENDABLE = re.compile(r"[A-Za-z0-9._~+/-]+=*")
-# Some programs print a token as it stands in a header, and some people copy it from one.
+# Some programs print a token with the scheme of the header, and some people copy it with that.
 _SCHEME = re.compile(r"bearer(?: +|$)", re.IGNORECASE)
 SENDABLE = (
     "a bearer token is not empty and has letters, digits and -._~+/ alone, = at its end: no spaces, quotes or JSON"
@@ -43,13 +43,13 @@ SENDABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token and what is known of its end. Times are in seconds since the epoch.
+    """An access token and its expiry. Times are in seconds since the epoch.
 
     Attributes:
         value: The bare token, without ``Bearer``.
-        expires_at: From when on it is refused; infinite if unknown.
-        renew_at: From when on the source is asked for another one.
-        refresh_token: What the source may get the next one with.
+        expires_at: When servers begin to refuse it; infinite if unknown.
+        renew_at: When the cache begins to ask the source for a new token.
+        refresh_token: The refresh token for the next one, if any.
     """
 
     value: str = field(repr=False)
@@ -59,43 +59,43 @@ class Token:
 
     @classmethod
     def issued(cls, value: str, *, expires_in: object = None, refresh_token: str | None = None) -> Self:
-        """Make the token that was issued just now.
+        """Make a token that was just issued.
 
         Args:
             value: The bare token.
-            expires_in: How many seconds it is good for, as a token endpoint says it: a number or its digits. If it
-                is anything else, the ``exp`` claim counts, if the token is a JWT.
-            refresh_token: What the source may get the next one with.
+            expires_in: The token's lifetime in seconds as a token endpoint returns it, a number or its digits. If it
+                is anything else, the ``exp`` claim of a JWT counts.
+            refresh_token: The refresh token for the next one, if any.
         """
         now = time.time()
         lifetime_s = _seconds(expires_in)
         if lifetime_s == math.inf:
             lifetime_s = max(0.0, _seconds(read_claims(value).get("exp")) - now)
-        # Half of a short life, or a token of two minutes would be asked for anew with every request.
+        # For a short life use half of it, or a token of two minutes would be renewed for every request.
         margin_s = min(RENEWAL_MARGIN_S, max(TOKEN_MIN_LEFT_S, lifetime_s / 2))
         return cls(value, now + lifetime_s, now + lifetime_s - margin_s, refresh_token)
 
 
 class TokenSource(Protocol):
-    """Where tokens come from."""
+    """A source of tokens."""
 
     def fetch(self, previous: Token | None) -> Token:
-        """Get a token. Called in a thread of its own, never twice at a time, so it may take its time, but not forever.
+        """Get a token. Called in its own thread, never concurrently, so it may block, but not forever.
 
         Args:
-            previous: What it returned before, since its refresh token may do; None at first.
+            previous: The token of the last call, whose refresh token may be usable; None at first.
 
         Raises:
-            CredentialsError: If it can't get one; the message says what to do and has no secret in it.
+            CredentialsError: If it can't get a token; the message must say what to do and contain no secret.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class TokenFile:
-    """A file with the bare token in it. It is read for each request, so a new token is written to the file alone.
+    """A file with the bare token in it. It is read for each request, so renewing the token only means writing the file.
 
     Attributes:
-        path: A regular file of at most 65,536 bytes; space around the token doesn't matter, nor ``Bearer`` before it.
+        path: A regular file of at most 65,536 bytes; space around the token and a leading ``Bearer`` are ignored.
     """
 
     path: str | os.PathLike[str]
@@ -108,7 +108,7 @@ class TokenFile:
         """
         path = Path(self.path)
         try:
-            # Anything else, such as a pipe, could make us wait.
+            # Anything else, such as a pipe, could block.
             if not stat.S_ISREG(path.stat().st_mode):
                 raise CredentialsError(f"the token file {str(path)!r} is no regular file")
             with path.open("rb") as file:
@@ -124,38 +124,38 @@ class TokenFile:
 
 
 class TokenCache:
-    """Keeps the token of a source until it is due, for async callers of any event loop and sync callers of any thread.
+    """Keeps the token of a source until renewal, for async callers of any event loop and sync callers of any thread.
 
-    However many callers need a new one, the source is asked once and all of them get what it says. It is asked in a
-    thread that belongs to none of them: a caller that is cancelled leaves the others nothing to clean up.
+    If several callers need a new token, the source is called once and all of them get its result. The call runs in a
+    separate thread, so that cancelling a caller doesn't affect the others.
 
     Args:
-        source: Where tokens come from, or the only one there is.
+        source: The source of tokens, or a fixed token.
     """
 
     def __init__(self, source: TokenSource | Token) -> None:
         self._source = None if isinstance(source, Token) else source
         self._token = source if isinstance(source, Token) else None
         self._lock = threading.Lock()
-        # What is being waited for: a token, or the text of the error that each waiter raises for itself.
+        # The pending call's result: a token, or the error text, with which each waiter raises its own exception.
         self._asking: Future[Token | str] | None = None
 
     def get(self, *, refused: str | None = None) -> str:
-        """Return a token that is not due, waiting for it in this thread.
+        """Return a token that is not due for renewal, blocking this thread if needed.
 
         Args:
-            refused: The token that a server did not accept. It is returned again only if the source has no other.
+            refused: The token that a server refused. It is returned again only if the source has no other.
 
         Raises:
-            CredentialsError: If the source has none.
+            CredentialsError: If the source has no token.
         """
         found = self._find(refused)
         return self._settle(found if isinstance(found, Token) else found.result(), refused)
 
     async def aget(self, *, refused: str | None = None) -> str:
-        """Return a token that is not due, waiting for it in this task; else as ``get``."""
+        """Like ``get``, but wait in this task."""
         found = self._find(refused)
-        # Cancelling this wait does not cancel the asking: a future that runs already can't be.
+        # Cancelling this wait does not cancel the call of the source: a running future can't be cancelled.
         return self._settle(found if isinstance(found, Token) else await asyncio.wrap_future(found), refused)
 
     def _find(self, refused: str | None) -> Token | Future[Token | str]:
@@ -167,7 +167,7 @@ class TokenCache:
             if self._asking is None:
                 asking: Future[Token | str] = Future()
                 asking.set_running_or_notify_cancel()
-                # A daemon: a program that ends does not wait for a token.
+                # A daemon thread, so that a program can exit without waiting for a token.
                 threading.Thread(target=self._ask, args=(source, token, asking), daemon=True).start()
                 self._asking = asking
             return self._asking
@@ -185,7 +185,7 @@ class TokenCache:
             outcome = f"{name} failed: {type(error).__name__}"
         with self._lock:
             self._asking = None
-            # One that is good for one request is not kept.
+            # Don't keep a token that is for one request only.
             if isinstance(outcome, Token) and (outcome.expires_at > 0 or outcome.refresh_token):
                 self._token = outcome
         asking.set_result(outcome)
@@ -195,9 +195,9 @@ class TokenCache:
             return outcome.value
         kept = self._token
         if kept is not None and kept.value != refused and time.time() < kept.expires_at < math.inf:
-            return kept.value  # due, but not over
-        # Made anew for each waiter, since each adds its own session id and traceback, and outside any except block,
-        # so that what the source stumbled over is not chained to it.
+            return kept.value  # due for renewal, but not expired
+        # A new exception for each waiter, since each adds its own session id and traceback; and outside any except
+        # block, so that the source's exception is not chained to it.
         raise CredentialsError(outcome)
 
 

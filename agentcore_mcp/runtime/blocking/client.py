@@ -1,8 +1,8 @@
 # Generated from agentcore_mcp/runtime/client.py by scripts/unasync.py: do not edit.
 """BlockingRuntimeClient: the operations over HTTP, streaming.
 
-``wire.requests`` builds a request, ``endpoints`` chooses its host, ``auth`` its credentials, and ``retries`` decides
-whether it is sent again; here they meet. Answers are in ``bodies`` and ``replies``.
+This module combines them: ``wire.requests`` builds a request, ``endpoints`` chooses its host, ``auth`` its credentials,
+and ``retries`` decides whether it is sent again. Answers are in ``bodies`` and ``replies``.
 
 Generated from the async half by ``scripts/unasync.py``.
 """
@@ -45,26 +45,26 @@ T = TypeVar("T")
 
 
 class BlockingRuntimeClient(HarnessMethods):
-    """Calls agent runtimes. It keeps nothing open between calls, and may be shared by everything that calls.
+    """Calls agent runtimes. It keeps nothing open between calls, and may be shared by all callers.
 
     Args:
         auth: The auth flow of the requests; None is SigV4 with the default chain's credentials.
         endpoint_url: Where to send everything, instead of to the service's host for the runtime's region.
         use_fips: Send to the host whose cryptography is validated by FIPS 140.
         use_dualstack: Send to the host that has IPv6 addresses too.
-        connect_timeout_s: For a connection, its TLS handshake included.
-        read_timeout_s: For silence while an agent works: before its answer and between two pieces of it. All of an
-            answer's head may take twice as long.
-        command_grace_s: For silence of a command, on top of the command's own timeout.
-        stop_timeout_s: For the answer to a stop.
-        retries: When a call is sent again that didn't reach an agent; ``Retries(max_attempts=1)`` for never.
-        tls: The certificates to trust, such as those of a TLS-inspecting proxy, or what reads them at the first call
-            that needs them; None are the system's.
+        connect_timeout_s: Timeout of a connection, including its TLS handshake.
+        read_timeout_s: Limit for silence while an agent works: before its answer and between two pieces of it. All of
+            an answer's head may take twice as long.
+        command_grace_s: Limit for silence of a command, on top of the command's own timeout.
+        stop_timeout_s: Timeout of the answer to a stop.
+        retries: When to repeat a call that didn't reach an agent; ``Retries(max_attempts=1)`` for never.
+        tls: The certificates to trust, such as those of a TLS-inspecting proxy, or a function that reads them at the
+            first call that needs them; None are the system's.
         transport: An httpx2 transport to send through. It is closed with the client, and no proxy is used.
 
     Raises:
-        ConfigurationError: If the endpoint URL is neither https nor on this machine, or FIPS or dual-stack is asked
-            for besides it.
+        ConfigurationError: If the endpoint URL is neither https nor on this machine, or is combined with FIPS or
+            dual-stack.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class BlockingRuntimeClient(HarnessMethods):
         read_timeout_s: float | None = None,
         auth: httpx2.Auth | None = None,
     ) -> AbstractContextManager[BlockingInvocation]:
-        """Ask an agent, in an ``with`` block that is entered when the head of its answer has arrived.
+        """Invoke an agent; the ``with`` block is entered when the head of its answer has arrived.
 
         Leaving the block early closes the connection, which does not stop the agent's work.
 
@@ -133,7 +133,7 @@ class BlockingRuntimeClient(HarnessMethods):
             session_id: 33 to 256 visible ASCII characters; an unknown one begins a new session, and so does None.
             qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
             content_type: The payload's media type.
-            accept: The media types wanted back.
+            accept: The accepted media types.
             user_id: On whose behalf, at most 1024 characters; SigV4 callers need an extra IAM permission for it.
             headers: Further headers, such as ``…-Runtime-Custom-*`` or trace context.
             read_timeout_s: Instead of the client's.
@@ -141,8 +141,8 @@ class BlockingRuntimeClient(HarnessMethods):
 
         Raises:
             InvalidRequestError: If an argument is outside these limits; nothing is sent then.
-            CredentialsError: If there is nothing to sign with.
-            TransportError: If the connection fails: see its three kinds.
+            CredentialsError: If there are no usable credentials.
+            TransportError: If the connection fails: see its three subclasses.
             ProtocolError: If the answer is malformed or larger than 100,000,000 bytes.
             ServiceError: If AgentCore refuses.
             AgentError: If the agent fails, before its answer or in the middle of it.
@@ -169,7 +169,7 @@ class BlockingRuntimeClient(HarnessMethods):
         headers: Mapping[str, str] | None = None,
         auth: httpx2.Auth | None = None,
     ) -> AbstractContextManager[BlockingCommandRun]:
-        """Run a shell command in a session's environment, in an ``with`` block entered as for ``invoke``.
+        """Run a shell command in a session's environment; the ``with`` block is entered as for ``invoke``.
 
         A stream that ends without an exit code raises StreamInterruptedError: the command may still be running.
 
@@ -199,7 +199,7 @@ class BlockingRuntimeClient(HarnessMethods):
         headers: Mapping[str, str] | None = None,
         auth: httpx2.Auth | None = None,
     ) -> AbstractContextManager[BlockingInvocation]:
-        """Get the card of an agent that speaks A2A, in an ``with`` block; arguments and errors as ``invoke``."""
+        """Get an A2A agent's card; the ``with`` block, arguments and errors are as for ``invoke``."""
         build = partial(card_request, qualifier=qualifier, headers=headers)
         return self._ask(arn, session_id, build, self._stop_timeout_s, auth, invocation_body)
 
@@ -213,7 +213,7 @@ class BlockingRuntimeClient(HarnessMethods):
         body_of: Callable[[Reply], Body[T]],
         media: str | None = None,
     ) -> AbstractContextManager[BlockingAnswer[T]]:
-        """Check and build a request at once, and send it when the block is entered; ``media`` is a success's type."""
+        """Build and check a request now, and send it when the block is entered; ``media`` is the type of a success."""
         arn = parsed_arn(arn)
         session_id = new_session_id() if session_id is None else session_id
         timeout_s = self._read_timeout_s if read_timeout_s is None else read_timeout_s
@@ -238,7 +238,7 @@ class BlockingRuntimeClient(HarnessMethods):
             arn: The runtime's.
             session_id: 33 to 256 visible ASCII characters.
             qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
-            client_token: 33 to 256 letters, digits and dashes, the same for the same stop; None is a new one.
+            client_token: 33 to 256 letters, digits and dashes, the same for repeats of a stop; None is a new one.
             headers: Further headers, such as a gateway's API key.
             missing_ok: Whether a session that is already gone is no error.
             read_timeout_s: Instead of the client's ``stop_timeout_s``.

@@ -1,5 +1,5 @@
 # Generated from agentcore_mcp/runtime/sdk/methods.py by scripts/unasync.py: do not edit.
-"""The methods of AgentCoreRuntimeClient that call: what the published package has, on top of ``BlockingRuntimeClient``.
+"""The calling methods of AgentCoreRuntimeClient: the published package's interface on top of ``BlockingRuntimeClient``.
 
 Generated from the async half by ``scripts/unasync.py``.
 """
@@ -45,10 +45,10 @@ class BlockingMethods:
         content_type: str = JSON_TYPE,
         accept: str = f"{SSE_TYPE}, {JSON_TYPE}",
     ) -> str:
-        """Ask an agent and return its whole answer: what ``invoke_streaming`` yields, joined, up to 100 MB.
+        """Invoke an agent and return its whole answer: the pieces of ``invoke_streaming``, joined, up to 100 MB.
 
-        The body is what the agent receives: bytes as they are, a string as it is unless the content type is JSON,
-        anything else as its JSON.
+        The agent receives the body: bytes unchanged, a string unchanged unless the content type is JSON, any other
+        value as JSON.
         """
         pieces = self.invoke_streaming(
             runtime_arn,
@@ -80,11 +80,11 @@ class BlockingMethods:
         content_type: str = JSON_TYPE,
         accept: str = f"{SSE_TYPE}, {JSON_TYPE}",
     ) -> Generator[str, None, None]:
-        """Ask an agent and yield its answer as it arrives, the data of one event after the other.
+        """Invoke an agent and yield its answer as it arrives, event by event.
 
-        A JSON string is yielded as the text that it stands for, any other value as its JSON, and an answer that is no
-        stream in one piece. The request is sent when iterating begins; closing or dropping the generator closes the
-        connection, which does not stop the agent's work.
+        A JSON string is yielded as its text, any other value as its JSON, and an answer that is not a stream in one
+        piece. The request is sent when iterating begins; closing or dropping the generator closes the connection,
+        which does not stop the agent's work.
         """
         return _texts(
             self._runtime.invoke(
@@ -111,10 +111,10 @@ class BlockingMethods:
         headers: Mapping[str, str] | None = None,
         command_timeout: int = COMMAND_TIMEOUT_S,
     ) -> CommandResult:
-        """Run a shell command in a session's environment and return what it wrote, up to 100 MB, and how it ended.
+        """Run a shell command in a session's environment and return its output, up to 100 MB, and its exit status.
 
-        Each command has a fresh shell: files stay, the working directory and variables don't. ``command_timeout``
-        says after how many seconds the service ends it, 1 to 3600.
+        Each command has a fresh shell: files stay, the working directory and variables don't. The service ends the
+        command after ``command_timeout`` seconds, 1 to 3600.
         """
         result = CollectedCommand()
         with self._runtime.run_command(
@@ -141,7 +141,7 @@ class BlockingMethods:
         headers: Mapping[str, str] | None = None,
         command_timeout: int = COMMAND_TIMEOUT_S,
     ) -> Generator[dict[str, dict[str, Any]], None, None]:
-        """Run a shell command and yield what happens: ``contentStart``, each ``contentDelta``, ``contentStop``.
+        """Run a shell command and yield its events: ``contentStart``, each ``contentDelta``, ``contentStop``.
 
         The request is sent when iterating begins. Closing or dropping the generator closes the connection; the command
         runs on.
@@ -170,8 +170,8 @@ class BlockingMethods:
     ) -> StoppedSessionResult:
         """End a session, its environment and whatever runs in it.
 
-        A session that is already gone is a ServiceError. ``client_token``, 33 to 256 letters, digits and dashes, makes
-        a repeated stop the same stop; None is a new one.
+        A session that is already gone raises ServiceError. ``client_token``, 33 to 256 letters, digits and dashes,
+        makes a repeated stop idempotent; None is a new one.
         """
         return stopped(
             self._runtime.stop_session(

@@ -1,5 +1,5 @@
 # Generated from agentcore_mcp/runtime/sending.py by scripts/unasync.py: do not edit.
-"""Sending a request over a connection of its own, again if ``retries`` says so, until there is the head of an answer.
+"""Sending a request over its own connection, repeated as ``retries`` decides, until the head of an answer arrives.
 
 Generated from the async half by ``scripts/unasync.py``.
 """
@@ -32,11 +32,11 @@ class Sender:
     """Sends the requests of one client.
 
     Args:
-        url_for: Where the operations' paths begin, for each runtime.
-        retries: How often a request is sent at most.
-        certificates: Those to trust.
-        connect_timeout_s: For a connection, its TLS handshake included.
-        transport: What to send through instead; no proxy is used then, and how long heads may trickle is up to it.
+        url_for: Returns the endpoint URL of a runtime.
+        retries: Whether and when a request is repeated.
+        certificates: The certificates to trust.
+        connect_timeout_s: Timeout of a connection, including its TLS handshake.
+        transport: A transport to use instead; then no proxy is used, and the transport has to limit slow heads.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Sender:
         self._transport = transport
 
     def close(self) -> None:
-        """Close the transport that was given."""
+        """Close the transport, if one was given."""
         if self._transport is not None:
             self._transport.close()
 
@@ -113,7 +113,7 @@ class Sender:
                 case "start_tls.complete":
                     _shorten_reads(info["return_value"], deadline)
                 case "start_tls.failed":
-                    # httpx2 leaves it open if that is because the call was cancelled.
+                    # httpx2 leaves the connection open if the handshake failed because the call was cancelled.
                     stream.close()
                 case "receive_response_headers.started":
                     deadline.set(request.head_timeout_s)
@@ -133,6 +133,6 @@ def _shorten_reads(stream: Any, deadline: Deadline) -> None:
         data: bytes = read(max_bytes, deadline.shorten(timeout))
         return data
 
-    # Of this one stream: httpx2 makes them itself, and takes none from elsewhere but with all of a transport.
-    with suppress(AttributeError):  # of a kind that can't be changed; then its head has the usual timeout
+    # Patch this one stream: httpx2 creates its streams itself, and can't be given others without a whole transport.
+    with suppress(AttributeError):  # a stream without settable attributes keeps the usual timeout for the head
         stream.read = read_in_time

@@ -1,1 +1,1 @@
-"""How agents are asked: a module for each protocol that a runtime may speak. ``turn`` has what they share."""
+"""Calling agents: a module for each protocol of a runtime. ``turn`` is shared by all of them."""

@@ -1,8 +1,8 @@
-"""A2A: an agent whose answer is a task, which goes on however the stream ends that tells of it.
+"""A2A: an agent answers with a task, which continues even if its event stream ends.
 
-A message is sent once. After a cut, or an answer that ends before the task does, ``tasks/get`` follows the task.
-``tasks/resubscribe`` would be no better: what came before it is in no event, and ``a2a-sdk`` 0.3.26 adds each piece of
-an artifact to its task once more for every subscriber (measured). What goes over the line is in ``wire.a2a``.
+A message is sent once. If the connection is cut, or the answer ends before the task does, ``tasks/get`` polls the task.
+``tasks/resubscribe`` would be no better: it doesn't repeat earlier events, and ``a2a-sdk`` 0.3.26 adds each piece of an
+artifact to the task again for every subscriber (measured). The messages are in ``wire.a2a``.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.wire.dialects.a2a import Update
 
-# The ways to send a message, in the order in which they are tried by the first turn of a session alone: an agent that
-# doesn't know one has run nothing.
+# The ways to send a message (version, streaming), in order of preference. Only the first turn of a session tries them:
+# an agent that doesn't support one has run nothing.
 _WAYS = ((V0_3, True), (V1_0, True), (V0_3, False), (V1_0, False))
-# How long a look at a task may take, how many may fail in a row, and the pauses between looks, which grow while it
-# stays the same.
+# Polling of a task: timeout of a poll, how many may fail in a row, and the pauses between polls, which grow while the
+# task is unchanged.
 LOOK_TIMEOUT_S = 30.0
 FAILED_LOOKS_MAX = 3
 LOOK_PAUSE_S, LOOK_PAUSE_MAX_S = 0.2, 3.0
-# How long a stream is read on whose task has ended or waits: some agents leave it open.
+# How long to keep reading a stream after its task has ended or waits for input: some agents leave it open.
 LEFT_OPEN_S = 2.0
 CARD_MAX_CHARS = 1_000_000
-# Of the ids, which are stored with the session and sent in each turn.
+# Limit of the ids, which are stored with the session and sent in each turn.
 _ID_MAX_CHARS = 1_000
 
 
@@ -52,8 +52,8 @@ class A2AAgent:
     """An agent that speaks A2A, version 0.3 or 1.0.
 
     Args:
-        route: How it is reached. An agent of 1.0 alone needs the header ``A2A-Version``, which its runtime has to pass
-            on.
+        route: The route to the agent. An agent that supports only 1.0 needs the header ``A2A-Version``, which its
+            runtime has to pass on.
     """
 
     def __init__(self, route: Route) -> None:
@@ -61,10 +61,10 @@ class A2AAgent:
 
     @asynccontextmanager
     async def ask(self, turn: Turn) -> AsyncGenerator[TurnAnswer, None]:
-        """Send a message, and read what comes of it until its task has ended or waits for a person.
+        """Send a message, and yield its answer until the task has ended or waits for a person.
 
-        Kept are the ids of the conversation and, until it has ended, of the task; a turn that answers a pause is sent
-        to that task.
+        ``kept`` has the id of the conversation and, until the task has ended, that of the task; a turn that answers a
+        pause is sent to that task.
 
         Raises:
             AgentError: Also if the agent refuses the message, or the task fails.
@@ -81,7 +81,7 @@ class A2AAgent:
                 try:
                     first = await anext(answer.batches, list[str]())
                 except AgentError as error:
-                    if turn.kept:  # it knew this way before
+                    if turn.kept:  # this way worked before
                         raise
                     way = _next_way(way, error)
                     continue
@@ -90,13 +90,13 @@ class A2AAgent:
                 return
 
     async def cancel(self, turn: Turn) -> None:
-        """Cancel the task that goes on since a turn, if one does.
+        """Cancel the task that is still running since an earlier turn, if any.
 
         Args:
-            turn: The session, and what the answer before has kept.
+            turn: The session, and ``kept`` of the previous answer.
 
         Raises:
-            AgentCoreError: If it can't be cancelled.
+            AgentCoreError: If the task can't be cancelled.
         """
         if "taskId" in turn.kept:
             version, _ = _WAYS[turn.kept.get("way", 0)]
@@ -104,13 +104,13 @@ class A2AAgent:
             await run.look(version.cancel, turn.kept["taskId"])
 
     async def card(self, session_id: str | None = None) -> dict[str, Any]:
-        """Return the agent card: GetAgentCard, for which callers with AWS credentials need the permission of that name.
+        """Return the agent card from GetAgentCard; callers with AWS credentials need the permission of that name.
 
         Args:
-            session_id: The session that is asked for it; None begins a new one.
+            session_id: The session to get it from; None begins a new one.
 
         Raises:
-            AgentCoreError: If it can't be had.
+            AgentCoreError: If the card can't be retrieved.
         """
         route = self._route
         async with route.client.agent_card(
@@ -127,10 +127,10 @@ class A2AAgent:
 
 
 def _next_way(way: int, error: AgentError) -> int:
-    """Return the next way to send a message, if an agent refuses this one because it doesn't know it.
+    """Return the next way to send a message, if the agent doesn't support this one.
 
     Raises:
-        AgentError: The refusal, if it is another one.
+        AgentError: The error itself, if it has another reason.
     """
     if error.error_type == UNKNOWN_METHOD and way + 1 < len(_WAYS):
         return way + 1
@@ -140,14 +140,14 @@ def _next_way(way: int, error: AgentError) -> int:
 
 
 class _Run:
-    """What comes of one message. ``kept`` has the id of its task only until that has ended."""
+    """The answer to one message, polls included. ``kept`` has the task's id only until the task has ended."""
 
     def __init__(self, route: Route, version: Version, session_id: str, kept: dict[str, Any]) -> None:
         self._route = route
         self._version = version
         self._session_id = session_id
         self.kept = kept
-        # The same for all requests, so that the same answer is the same.
+        # The same JSON-RPC id for all requests, so that unchanged answers compare equal.
         self._id = str(uuid.uuid4())
         self._last: Update | None = None
 
@@ -158,7 +158,7 @@ class _Run:
     def call(
         self, method: str, params: Mapping[str, Any], *, read_timeout_s: float | None = None
     ) -> AbstractAsyncContextManager[TurnAnswer]:
-        """Call a method; of the pieces of its answer note is taken."""
+        """Call a method, and track the task through the pieces of its answer."""
         body, headers = request(method, params, self._id), self._version.headers
         invoking = self._route.invoke(body, self._session_id, headers=headers, read_timeout_s=read_timeout_s)
         return answer_to(invoking, self._note, self.kept)
@@ -166,7 +166,7 @@ class _Run:
     async def to_the_end(
         self, first: list[str], pieces: AsyncGenerator[list[str], None]
     ) -> AsyncGenerator[list[str], None]:
-        """Yield the pieces of an answer, and what else comes of a task that they don't see to its end."""
+        """Yield the pieces of an answer, and poll the task if it isn't finished by then."""
         try:
             batch = first
             while batch:
@@ -183,7 +183,7 @@ class _Run:
             raise AgentError(self._last.text or f"the task is {self._last.state}", f"A2A task {self._last.state}")
 
     async def _more(self, pieces: AsyncGenerator[list[str], None]) -> list[str]:
-        """Return the next pieces; none at the end, also if the stream stays open although its task has ended."""
+        """Return the next pieces; empty at the end, or if the stream stays open after its task has ended."""
         settled = self._last is not None and self._last.state and not self._goes_on
         batch: list[str] = []
         with anyio.move_on_after(LEFT_OPEN_S) if settled else nullcontext():
@@ -191,7 +191,7 @@ class _Run:
         return batch  # noqa: RET504 - the scope may have been left before it was set
 
     async def look(self, method: str, task_id: str, **more: int) -> list[str]:
-        """Call a method about a task, and return the pieces of its answer up to the one that tells of the task."""
+        """Call a method for a task, and return the pieces of its answer up to the first with an update of the task."""
         before, found = self._last, list[str]()
         async with self.call(method, {"id": task_id, **more}, read_timeout_s=LOOK_TIMEOUT_S) as answer:
             async for batch in answer.batches:
@@ -203,11 +203,11 @@ class _Run:
         return found
 
     async def _followed(self, task_id: str) -> AsyncGenerator[list[str], None]:
-        """Yield what there is of a task whenever it has changed, until it has ended or waits.
+        """Poll a task and yield it whenever it has changed, until it has ended or waits for a person.
 
         Raises:
-            ResponseTimeoutError: If it stays the same for as long as an agent may be silent.
-            TransportError: If it can't be looked at.
+            ResponseTimeoutError: If the task is unchanged for as long as an agent may be silent.
+            TransportError: If polling fails too often.
         """
         silence_s = self._route.read_timeout_s or READ_TIMEOUT_S
         pause_s, known, since, failed = LOOK_PAUSE_S, list[str](), anyio.current_time(), 0

@@ -19,7 +19,7 @@ from agentcore_mcp.wire.sse import NamedData
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-# Of a prompt; it is stored with the session.
+# Limit of the prompt that is stored with the session.
 KEPT_MAX_CHARS = 4_000
 
 
@@ -27,17 +27,17 @@ class AguiAgent:
     """An agent that speaks AG-UI.
 
     Args:
-        route: How it is reached.
+        route: The route to the agent.
     """
 
     def __init__(self, route: Route) -> None:
         self._route = route
 
     def ask(self, turn: Turn) -> AbstractAsyncContextManager[TurnAnswer]:
-        """Begin a run, with the prompt as its only message; or with answers to the interrupts of the run before.
+        """Begin a run, with the prompt as its only message, or with the answers to the previous run's interrupts.
 
-        The thread is the session, in which the agent keeps its messages and its state. Kept is the message of a run
-        that ends with interrupts: the run that resumes it begins with that, as agents look at the last message.
+        The thread id is the session id; the agent keeps messages and state in the session. ``kept`` has the message of
+        a run that ended with interrupts: the run that resumes it sends that again, as agents look at the last message.
 
         Raises:
             AgentError: Also if the run ends with RUN_ERROR.
@@ -54,14 +54,14 @@ class AguiAgent:
 
 
 def _run_input(thread_id: str, message: dict[str, str], resume: list[Any]) -> bytes:
-    """Return the RunAgentInput. All members are there that were required before 1.0, and none that it refused."""
+    """Return the RunAgentInput, with all members that versions before 1.0 require and none that they refuse."""
     always = {"state": {}, "messages": [message], "tools": [], "context": [], "forwardedProps": {}}
     run = {"threadId": thread_id, "runId": str(uuid.uuid4()), **always}
     return json.dumps(run | ({"resume": resume} if resume else {})).encode()
 
 
 class _Look:
-    """Looks at the events of a run: for one that isn't AG-UI's, for its failure, and for its interrupts."""
+    """Checks the events of a run for another protocol, a failure, or interrupts."""
 
     def __init__(self, message: dict[str, str], kept: dict[str, Any]) -> None:
         self._message = message

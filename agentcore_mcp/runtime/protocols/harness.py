@@ -1,4 +1,4 @@
-"""Harnesses: InvokeHarness, and the calls of tools that a harness leaves to its caller."""
+"""Harnesses: InvokeHarness, and the tool calls that a harness leaves to its caller."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class HarnessAgent:
     """A harness.
 
     Args:
-        route: How it is reached.
+        route: The route to the harness.
         options: As for ``RuntimeClient.invoke_harness``.
     """
 
@@ -26,9 +26,9 @@ class HarnessAgent:
         self._options = options
 
     def ask(self, turn: Turn) -> AbstractAsyncContextManager[TurnAnswer]:
-        """Send a message; or, if the turn before ended with calls of tools for its caller, these and their results.
+        """Send a message; or, if the previous turn ended with tool calls for the caller, these calls and their results.
 
-        Those calls are kept.
+        ``kept`` has those calls.
         """
         kept: dict[str, Any] = {}
 

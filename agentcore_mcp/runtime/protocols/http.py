@@ -1,4 +1,4 @@
-"""Plain HTTP, the protocol of ``BedrockAgentCoreApp``: a JSON body of the agent's own making, and any answer."""
+"""Plain HTTP, the protocol of ``BedrockAgentCoreApp``: a JSON body in the agent's own format, and any answer."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class HttpAgent:
     """An agent that takes a JSON body.
 
     Args:
-        route: How it is reached.
-        payload: Makes the body of a prompt, or of the value that answers pauses, and the session id; by default
+        route: The route to the agent.
+        payload: Makes the body from the prompt, or the value that answers pauses, and the session id; by default
             ``{"prompt": …}``.
     """
 
@@ -33,15 +33,15 @@ class HttpAgent:
         self._payload = payload
 
     def ask(self, turn: Turn) -> AbstractAsyncContextManager[TurnAnswer]:
-        """Ask the agent; it keeps nothing from turn to turn."""
+        """Ask the agent; ``kept`` stays empty."""
         payload = self._payload(reply_to(turn.pauses, turn.prompt), turn.session_id)
         return answer_to(self._route.invoke(payload, turn.session_id), _Look())
 
 
 class _Look:
-    """Looks at the first piece of an answer: whether an A2A agent could not read the request.
+    """Checks the first piece of an answer for the error of an A2A agent that could not read the request.
 
-    Measured with ``a2a-sdk`` 0.3.26 and 1.3: they answer HTTP 200 with a JSON-RPC error without an id.
+    Measured with ``a2a-sdk`` 0.3.26 and 1.3: they answer with HTTP 200 and a JSON-RPC error without an id.
     """
 
     def __init__(self) -> None:

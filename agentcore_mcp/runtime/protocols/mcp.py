@@ -1,13 +1,13 @@
 """MCP: the transport through which an MCP client, such as that of the package ``mcp``, calls a runtime.
 
 Each message is an InvokeAgentRuntime, sent as ``RuntimeClient.invoke`` does: signed, repeated only where that is safe,
-in the AgentCore session that it names. Of streamable HTTP, AgentCore has POST alone. A GET, by which a client listens
-for what a server says unasked, and a DELETE are answered here with the 405 that MCP provides for that.
+in the given AgentCore session. Of streamable HTTP, AgentCore supports only POST. This transport answers a GET, with
+which a client listens for messages from the server, and a DELETE with 405, as MCP provides.
 
-An MCP connection is its negotiation and an ``Mcp-Session-Id``. Both are in ``kept``: who connects with them goes on in
-the same MCP session without a further request, from another process too. AgentCore adds an ``Mcp-Session-Id`` to the
-answers of a server without sessions; AWS's documentation has it that this is the AgentCore session. It is sent back all
-the same.
+The state of an MCP connection is the negotiated result and an ``Mcp-Session-Id``. ``kept`` has both: a client that
+connects with it continues the MCP session without a further request, from another process too. AgentCore adds an
+``Mcp-Session-Id`` to the answers of a server without sessions, which is the AgentCore session id according to AWS's
+documentation. It is sent back nevertheless.
 """
 
 from __future__ import annotations
@@ -33,34 +33,34 @@ if TYPE_CHECKING:
     from agentcore_mcp.runtime.protocols.turn import Route
 
 _MCP_SESSION = MCP[0].header.lower()
-# How MCP 2026-07-28 begins, and what was there before.
+# The first request in MCP 2026-07-28, and in earlier versions.
 _DISCOVER, _INITIALIZE = "server/discover", "initialize"
 _INTERNAL_ERROR, _METHOD_NOT_FOUND, _UNSUPPORTED_VERSION = -32603, -32601, -32022
-# What is stored with a session; a longer negotiation is held again each time.
+# Limit of the result stored with a session; a longer negotiation is repeated each time.
 _KEPT_MAX_CHARS = 4_000
-# What AgentCore makes of a server's 404, which is for an MCP session that it doesn't have.
+# AgentCore's message for a server's 404, which means that the server doesn't know the MCP session.
 _SESSION_GONE = "Received error (404)"
 
 
 class McpTransport(httpx2.AsyncBaseTransport):
     """Carries the messages of one MCP client to a runtime, as the transport of an ``httpx2.AsyncClient``.
 
-    A refusal becomes a JSON-RPC error with the words of its exception. One of the first message is raised, unless it is
-    the server's own, as from one that doesn't know the message; so is what breaks an answer off.
+    A refusal becomes a JSON-RPC error with the exception's message. A refusal of the first message is raised instead,
+    unless the server itself refuses it, such as for an unknown method; a broken-off answer is raised too.
 
     Args:
-        route: How the runtime is reached.
+        route: The route to the runtime.
         session_id: The AgentCore session, 33 to 256 visible ASCII characters; a new one by default.
         kept: ``kept`` of an earlier connection in the session.
 
     Attributes:
-        url: What to give the MCP client as the server's URL. It only names the runtime: where that is, the route knows.
+        url: The server's URL for the MCP client. It only names the runtime; the route determines the real host.
         session_id: The AgentCore session that answers.
         request_id: The id of the last answer that AWS support asks for, when there is one.
-        kept: A small JSON object: what was negotiated, and the ``Mcp-Session-Id``.
-        failure: Why the last message had no complete answer, if it hadn't.
-        cancelled: Set once the server was sent that a request is cancelled.
-        is_outdated: Whether the server doesn't know the MCP session of ``kept``; connect anew without it.
+        kept: A small JSON object: the negotiated result, and the ``Mcp-Session-Id``.
+        failure: Why the last message had no complete answer, else None.
+        cancelled: Set once a ``notifications/cancelled`` was sent to the server.
+        is_outdated: Whether the server doesn't know the MCP session of ``kept``; then connect again without it.
     """
 
     def __init__(self, route: Route, session_id: str | None = None, kept: Mapping[str, Any] | None = None) -> None:
@@ -73,7 +73,7 @@ class McpTransport(httpx2.AsyncBaseTransport):
         self.is_outdated = False
         self._route = route
         self._remembers = self.kept.get("method", "")
-        # Set unless the first message is under way.
+        # Cleared while ``server/discover`` is in progress.
         self._discovered = anyio.Event()
         self._discovered.set()
 
@@ -105,7 +105,7 @@ class McpTransport(httpx2.AsyncBaseTransport):
                 invocation = await stack.enter_async_context(sent)
             except AgentCoreError as error:
                 return self._refused(error, method)
-            # Once a message was let in, a later refusal, such as of an answer, says nothing of what that one has done.
+            # Once a message was accepted, a later refusal, as of a response, no longer means that nothing was done.
             self._remembers = ""
             self.session_id, self.request_id = invocation.session_id, invocation.request_id
             if _MCP_SESSION in invocation.headers:
@@ -126,9 +126,9 @@ class McpTransport(httpx2.AsyncBaseTransport):
         return _answer(status, None, error={"code": _INTERNAL_ERROR, "message": error.message})
 
     async def _discovered_late(self, message: dict[str, Any]) -> httpx2.Response | None:
-        """Wait for the answer to ``server/discover``; have a newer server asked anew, which is answered here.
+        """Wait for the answer to ``server/discover``; for a newer server have the client repeat it, answered here.
 
-        An agent's cold start may exceed the 10 s after which the SDK's client takes a server for an older one.
+        An agent's cold start may exceed the 10 s after which the SDK's client falls back to ``initialize``.
         """
         if self._discovered.is_set():
             return None
@@ -142,7 +142,7 @@ class McpTransport(httpx2.AsyncBaseTransport):
         return _answer(200, message["id"], error=error | {"data": {"supported": supported, "requested": requested}})
 
     def _remembered(self, method: str, message_id: object) -> httpx2.Response | None:
-        """Answer the first messages of a connection as the server did before."""
+        """Answer the first messages of a connection with the server's earlier results."""
         if method == self._remembers:
             answer = _answer(200, message_id, result=self.kept["result"])
             answer.headers.update({_MCP_SESSION: self.kept["session"]} if "session" in self.kept else {})
@@ -152,7 +152,7 @@ class McpTransport(httpx2.AsyncBaseTransport):
         return httpx2.Response(202) if method == "notifications/initialized" else None
 
     def remember(self, method: str, said: str) -> None:
-        """Keep how a server answered one of the first messages, without what is for its reader alone."""
+        """Keep the server's result of a first message, without ``instructions``."""
         with suppress(ValueError, KeyError, AttributeError):
             result = json.loads(said)["result"]
             result.pop("instructions", None)
@@ -161,7 +161,7 @@ class McpTransport(httpx2.AsyncBaseTransport):
 
 
 class _Events(httpx2.AsyncByteStream):
-    """An answer as server-sent events, also where it is one message; without ids, as nothing can go on from one."""
+    """An answer as server-sent events, even a single message; without ids, as a stream can't be resumed."""
 
     def __init__(
         self, transport: McpTransport, method: str, invocation: Invocation, until_closed: AsyncExitStack

@@ -1,7 +1,7 @@
-"""A turn of a conversation with an agent: what it is asked and what comes back, the same in every protocol.
+"""A turn of a conversation with an agent, its prompt and its answer, the same in every protocol.
 
-A protocol is a class with one way to ask, ``ask``, whose ``async with`` block is entered when the head of the answer
-has arrived. Its answers are read in the same way as an ``Invocation``, and by the same ``AnswerText``.
+A protocol is a class with the method ``ask``, whose ``async with`` block is entered when the head of the answer has
+arrived. Its answers are read in the same way as an ``Invocation``, and by the same ``AnswerText``.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What an agent is asked next.
+    """The next input for an agent.
 
     Attributes:
-        prompt: What to ask it; or the answer to what it waits for.
+        prompt: The prompt, or the answer to the pauses.
         session_id: The session, 33 to 256 visible ASCII characters; a new one by default.
-        pauses: What the agent waits for since the turn before: ``AnswerText.pauses`` of its answer.
-        kept: ``TurnAnswer.kept`` of the turn before.
+        pauses: The pauses of the previous turn: ``AnswerText.pauses`` of its answer.
+        kept: ``TurnAnswer.kept`` of the previous turn.
     """
 
     prompt: str
@@ -45,13 +45,13 @@ class TurnAnswer:
     """An agent's answer whose head has arrived. Iterate it once for its pieces, inside its ``async with`` block.
 
     Attributes:
-        session_id: The session that answered: the one asked for, unless the service says otherwise.
+        session_id: The session that answered: the requested one, unless the service names another.
         request_id: The id that AWS support asks for, when there is one.
-        batches: The pieces in lists as they arrive, none of them empty: as ``Invocation.batches``.
-        kept: What the protocol needs to know in the next turn of the session: a small JSON object, such as the id of
-            a task. It has changed by the time that the piece is read which tells it.
-        endpoint_url: Where the session's own servers are reached, if the runtime allows that.
-        card: Reads the agent's card from the session, in a protocol that has cards; raises AgentCoreError.
+        batches: The pieces in lists as they arrive; no list is empty: as ``Invocation.batches``.
+        kept: The protocol's state for the next turn of the session: a small JSON object, such as the id of a task. It
+            is updated before the piece that changes it is returned.
+        endpoint_url: The URL of the session's own servers, if the runtime allows that.
+        card: Reads the agent's card from the session, in a protocol with cards; raises AgentCoreError.
     """
 
     session_id: str
@@ -69,15 +69,15 @@ class TurnAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How an agent is reached: a client, the runtime, and what goes with every request.
+    """The route to an agent: a client, the runtime, and the parameters of every request.
 
     Attributes:
         client: Sends the requests.
         runtime: The runtime's ARN, or a ``RuntimeId``.
         qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
-        user_id: On whose behalf; as for ``RuntimeClient.invoke``.
+        user_id: The user on whose behalf requests are sent; as for ``RuntimeClient.invoke``.
         headers: Further headers.
-        read_timeout_s: For silence, instead of the client's.
+        read_timeout_s: Limit for silence, instead of the client's.
     """
 
     client: RuntimeClient
@@ -101,8 +101,8 @@ class Route:
         Args:
             payload: What the agent receives.
             session_id: The session.
-            headers: Further headers of this request alone.
-            read_timeout_s: For silence, instead of the route's.
+            headers: Further headers of this request only.
+            read_timeout_s: Limit for silence, instead of the route's.
         """
         return self.client.invoke(
             self.runtime,
@@ -116,7 +116,7 @@ class Route:
 
 
 class AskedAgent(Protocol):
-    """An agent that is asked in its protocol."""
+    """An agent, called in its own protocol."""
 
     def ask(self, turn: Turn) -> AbstractAsyncContextManager[TurnAnswer]:
         """Ask the agent.
@@ -133,9 +133,9 @@ async def answer_to(
     kept: dict[str, Any] | None = None,
     at_end: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[TurnAnswer, None]:
-    """Give the answer that an invocation is, whose pieces ``look`` sees first and may raise something about.
+    """Yield the answer to an invocation; ``look`` is called with each piece before it is returned, and may raise.
 
-    So may ``at_end`` about an answer that has ended.
+    ``at_end`` is called when the answer has ended, and may raise too.
     """
     async with invoking as invocation, aclosing(_looked_at(invocation, look, at_end)) as batches:
         kept = {} if kept is None else kept
@@ -145,7 +145,7 @@ async def answer_to(
 async def _looked_at(
     invocation: Invocation, look: Callable[[str], None], at_end: Callable[[], None]
 ) -> AsyncGenerator[list[str], None]:
-    """Yield the batches of an answer; what ``look`` raises about a piece comes after the pieces before it."""
+    """Yield the batches of an answer; if ``look`` raises for a piece, the pieces before it are yielded first."""
     async for batch in invocation.batches:
         for position, piece in enumerate(batch):
             try:

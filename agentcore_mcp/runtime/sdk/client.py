@@ -1,8 +1,8 @@
-"""AgentCoreRuntimeClient: ask agents, run commands and stop sessions, blocking or not, and open WebSockets.
+"""AgentCoreRuntimeClient: invoke agents, run commands and stop sessions, blocking or async, and open WebSockets.
 
 The names, argument orders and results are those of the ``bedrock-agentcore`` package, its pull request 422 included, so
-that a program only has to change its import. The methods are in ``methods``, once more in ``blocking``, and in
-``websockets``. ``RuntimeClient`` is the other way to call: typed events, and answers that know their session.
+that a program only has to change its import. The methods are in ``methods``, its blocking copy in ``blocking``, and
+``websockets``. ``RuntimeClient`` is the alternative, with typed events, and answers that know their session.
 """
 
 from __future__ import annotations
@@ -28,44 +28,43 @@ if TYPE_CHECKING:
 class AgentCoreRuntimeClient(BlockingMethods, AsyncMethods, WebSocketMethods):
     """Calls agent runtimes. It keeps nothing open between calls, and may be shared by threads and by event loops.
 
-    Each method that blocks runs in the calling thread, with no event loop behind it; its namesake in ``…_async`` does
-    the same on an event loop. A blocking generator that is dropped is closed at once, an async one by its event loop a
-    little later.
+    Blocking methods run in the calling thread, without an event loop; their counterparts in ``…_async`` run on an event
+    loop. A blocking generator that is dropped is closed at once, an async one a little later by its event loop.
 
     Arguments of several methods:
 
-    - ``runtime_arn``: The runtime. Host and signature are for its region.
-    - ``bearer_token``: An OAuth access token; None signs with AWS credentials (SigV4), or does as ``auth`` says.
+    - ``runtime_arn``: The runtime. Its region determines host and signature.
+    - ``bearer_token``: An OAuth access token; None uses ``auth``, or signs with AWS credentials (SigV4).
     - ``session_id``: 33 to 256 visible ASCII characters; None begins a new session.
     - ``endpoint_name``: The runtime's endpoint; None leaves the choice to the service (DEFAULT).
     - ``headers``: Further headers, such as ``X-Amzn-Bedrock-AgentCore-Runtime-Custom-*`` or trace context.
-    - ``timeout``: For silence, in seconds: before an answer, and between two pieces of it. All of an answer's head may
-      take twice as long. There is no limit for an answer that goes on arriving.
+    - ``timeout``: Limit for silence, in seconds: before an answer, and between two pieces of it. All of an answer's
+      head may take twice as long. There is no limit for an answer that keeps arriving.
 
     Every method raises InvalidRequestError, which is a ValueError, for arguments that the service would refuse, before
-    anything is sent; CredentialsError if there is nothing to sign with; TransportError and ProtocolError for what goes
-    wrong on the line; and AgentRuntimeError if AgentCore refuses (ServiceError) or the agent fails (AgentError).
+    anything is sent; CredentialsError without usable credentials; TransportError or ProtocolError if the connection or
+    the answer is broken; and AgentRuntimeError if AgentCore refuses (ServiceError) or the agent fails (AgentError).
 
-    On purpose not as in the published package: the region is always the ARN's; no endpoint is named unless asked for; a
-    signature covers the session id; a further header replaces none of the request's own; a command's stream without
-    its exit code raises StreamInterruptedError; an event with a member ``error`` is a failure only if it has exactly
-    the form in which ``BedrockAgentCoreApp`` reports one.
+    Deliberate differences from the published package: the region is always the ARN's; an endpoint is sent only if
+    given; a signature covers the session id; further headers can't replace the request's own; a command's stream
+    without an exit code raises StreamInterruptedError; an event with a member ``error`` is a failure only if it has
+    exactly the form in which ``BedrockAgentCoreApp`` reports one.
 
     Args:
-        region: What ``client.region`` says. It is not needed.
-        session: A botocore or boto3 session that knows the AWS credentials; None is the default chain.
+        region: The value of ``client.region``; not needed.
+        session: A botocore or boto3 session with the AWS credentials; None is the default chain.
         auth: The auth flow of calls without a ``bearer_token``, such as ``BearerAuth(TokenCommand([…]))``,
             whose tokens are renewed; None signs them. Presigned URLs are always signed.
-        endpoint_url: Where to send everything, instead of to the service: https, or http to this machine.
+        endpoint_url: The URL for all requests, instead of the service's: https, or http to this machine.
         use_fips: Send to the host whose cryptography is validated by FIPS 140.
         use_dualstack: Send to the host that has IPv6 addresses too.
-        retries: When a call is sent again that didn't reach an agent; ``Retries(max_attempts=1)`` for never.
-        transport: An httpx2 transport for the methods that block. It is closed with the client.
-        async_transport: One for the async methods. It is closed at the end of an ``async with`` block.
+        retries: When to repeat a call that didn't reach an agent; ``Retries(max_attempts=1)`` for never.
+        transport: An httpx2 transport for the blocking methods. It is closed with the client.
+        async_transport: A transport for the async methods. It is closed at the end of an ``async with`` block.
 
     Raises:
-        ConfigurationError: If the endpoint URL is neither https nor on this machine, or FIPS or dual-stack is asked
-            for besides it.
+        ConfigurationError: If the endpoint URL is neither https nor on this machine, or is combined with FIPS or
+            dual-stack.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What the methods of ``AgentCoreRuntimeClient`` take and return that is not as in ``RuntimeClient``. No I/O."""
+"""Arguments and results of ``AgentCoreRuntimeClient`` that differ from those of ``RuntimeClient``. No I/O."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class CommandResult(TypedDict):
-    """What a command has written, and how it ended: ``status`` is ``COMPLETED`` or ``TIMED_OUT``."""
+    """The output of a command, and how it ended: ``status`` is ``COMPLETED`` or ``TIMED_OUT``."""
 
     stdout: str
     stderr: str
@@ -32,7 +32,7 @@ class StoppedSessionResult(TypedDict):
 
 
 class Collected:
-    """Collects the pieces of an answer that is handed over as a whole, within the limit that any whole answer has."""
+    """Collects the pieces of an answer that is returned as a whole, up to the limit for whole answers."""
 
     def __init__(self) -> None:
         self._text = io.StringIO()
@@ -102,12 +102,12 @@ def auth_of(bearer_token: str | None) -> BearerAuth | None:
         return None
     try:
         return BearerAuth(bearer_token)
-    except ConfigurationError as error:  # elsewhere a setting, an argument here
+    except ConfigurationError as error:  # here the token is an argument, not a setting
         raise InvalidRequestError(error.message) from None
 
 
 def payload_of(body: Any, content_type: str) -> bytes:
-    """Return what the agent receives: bytes as they are, a string as it is unless JSON is wanted, else its JSON.
+    """Return the payload for the agent: bytes unchanged, a string unchanged unless the type is JSON, else JSON.
 
     Raises:
         InvalidRequestError: If JSON or UTF-8 can't express it.

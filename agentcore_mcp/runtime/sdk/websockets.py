@@ -1,6 +1,6 @@
-"""The methods of AgentCoreRuntimeClient for WebSockets: what to connect with, and connecting.
+"""The WebSocket methods of AgentCoreRuntimeClient: URLs and headers to connect with, and connecting.
 
-Each is for the agent's own ``/ws``, or, with a ``shell_id``, for an interactive shell in the session's environment.
+Each is for the agent's own ``/ws`` or, with a ``shell_id``, for an interactive shell in the session's environment.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class WebSocketMethods:
         shell_id: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[str, dict[str, str]]:
-        """Return the URL to connect to and the headers to do it with: signed, or as the client's ``auth`` says.
+        """Return the URL to connect to and the headers for it, authorized by a signature or the client's ``auth``.
 
-        ``Host``, ``Upgrade``, ``Connection`` and ``Sec-WebSocket-*`` are among them, as in the published package; a
-        WebSocket library that makes its own must not be given those, or servers refuse what then comes twice.
-        ``agentcore_mcp.runtime.connect`` takes them out.
+        They include ``Host``, ``Upgrade``, ``Connection`` and ``Sec-WebSocket-*``, as in the published package. Don't
+        pass those to a WebSocket library that adds its own, or servers refuse the duplicates;
+        ``agentcore_mcp.runtime.connect`` removes them.
         """
         return self._handshake(runtime_arn, None, session_id, endpoint_name, shell_id, headers)
 
@@ -72,7 +72,7 @@ class WebSocketMethods:
         *,
         shell_id: str | None = None,
     ) -> str:
-        """Return a URL to connect to without any headers, as a browser does: ``new WebSocket(url)``.
+        """Return a URL for connecting without any headers, as a browser does: ``new WebSocket(url)``.
 
         It is a secret while it is valid: ``expires`` seconds, 1 to 300. The custom
         headers are in its query; the agent sees those named ``X-Amzn-Bedrock-AgentCore-Runtime-Custom-*`` as headers.
@@ -102,7 +102,7 @@ class WebSocketMethods:
     ) -> AsyncGenerator[RuntimeWebSocket, None]:
         """Connect, and close the connection at the end of the block. See ``agentcore_mcp.runtime.connect``.
 
-        ``timeout`` is for the connection and the answer to the upgrade, a cold start of the agent included.
+        ``timeout`` is for the connection and the response to the upgrade, including a cold start of the agent.
         """
         from agentcore_mcp.runtime.websocket.connection import entered
         from agentcore_mcp.runtime.websocket.opening import upgraded

@@ -1,10 +1,10 @@
-"""A WebSocket to a runtime: connect with what ``AgentCoreRuntimeClient`` generates, and exchange text, JSON and bytes.
+"""A WebSocket to a runtime: connect with the output of ``AgentCoreRuntimeClient``, and exchange text, JSON and bytes.
 
-On the ``websockets`` library, as AWS's own examples are: the longest kept of Python's, with bounded memory, back
-pressure and linear time for messages in many frames. httpx2 has WebSockets too, new ones on a protocol library that
-this package does not need otherwise: they copy a message with every frame of it, take 64 KiB at most unless told, and
-report failures as exception groups. uvicorn speaks through ``websockets`` as well, so ``BedrockAgentCoreApp``'s
-``@app.websocket`` works wherever this package is installed.
+Uses the ``websockets`` library, as AWS's own examples do: Python's longest-maintained one, with bounded memory,
+backpressure and linear time for messages in many frames. httpx2's own WebSockets are new, and need another protocol
+library: they copy a message with every frame of it, accept 64 KiB at most by default, and report failures as exception
+groups. uvicorn uses ``websockets`` as well, so ``BedrockAgentCoreApp``'s ``@app.websocket`` works wherever this package
+is installed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from websockets.asyncio.client import ClientConnection
 
-# What an endpoint may close with, of RFC 6455, 7.4, and how much it may say then (5.5).
+# The close codes that an endpoint may send (RFC 6455, 7.4), and the maximum length of the reason (5.5).
 NORMAL_CLOSURE = 1000
 REPLACED = 4000
 CLOSE_CODES = frozenset({NORMAL_CLOSURE, 1001, 1003, *range(1007, 1012), *range(3000, 5000)})
@@ -52,7 +52,7 @@ class RuntimeWebSocket:
     Iterating yields messages, strings or bytes as they were sent, until the other side ends the conversation.
 
     Attributes:
-        session_id: The session that it belongs to, "" if unknown.
+        session_id: The session of the connection, "" if unknown.
     """
 
     def __init__(self, connection: ClientConnection, session_id: str) -> None:
@@ -116,10 +116,10 @@ class RuntimeWebSocket:
         return message
 
     async def receive_json(self) -> Any:
-        """Wait for the next message, and return the value that it is in JSON.
+        """Wait for the next message, and return its JSON value.
 
         Raises:
-            ProtocolError: If it is no JSON.
+            ProtocolError: If it is not JSON.
             WebSocketClosedError: If the connection is closed.
         """
         message = await self.receive()
@@ -141,15 +141,15 @@ class RuntimeWebSocket:
         return message
 
     async def close(self, code: int = NORMAL_CLOSURE, reason: str = "") -> None:
-        """End the conversation. Leaving the block of ``connect`` does it too.
+        """Close the connection. Leaving the block of ``connect`` does so too.
 
         Args:
-            code: 1000; another of RFC 6455's: 1001, 1003, 1007 to 1011; or one that you and the agent have agreed on:
-                3000 to 4999.
-            reason: At most 123 bytes of UTF-8, without line breaks and the like.
+            code: 1000; 1001, 1003 or 1007 to 1011 of RFC 6455; or 3000 to 4999, with a meaning that you and the agent
+                have agreed on.
+            reason: At most 123 bytes of UTF-8, without line breaks and other unprintable characters.
 
         Raises:
-            InvalidRequestError: If they are others.
+            InvalidRequestError: If code or reason is not allowed.
         """
         if code not in CLOSE_CODES:
             raise InvalidRequestError(
@@ -208,17 +208,17 @@ async def connect(
     """Connect to a runtime, or to an agent that runs on this machine, and close the connection at the end of the block.
 
     Args:
-        url: ``wss://…``, or ``ws://`` to this machine. A presigned one needs no headers.
-        headers: Those that ``generate_ws_connection`` or ``generate_ws_connection_oauth`` returned.
-        open_timeout_s: For the connection and the answer to the upgrade, a cold start of the agent included.
+        url: ``wss://…``, or ``ws://`` to this machine. A presigned URL needs no headers.
+        headers: The headers from ``generate_ws_connection`` or ``generate_ws_connection_oauth``.
+        open_timeout_s: For the connection and the response to the upgrade, including a cold start of the agent.
 
     Raises:
         ConfigurationError: If the URL is neither wss nor on this machine.
         InvalidRequestError: If a header's name or value is not valid, or the timeout is not.
         ConnectError: If no connection could be made.
         ResponseTimeoutError: If the upgrade was not answered in time.
-        AgentRuntimeError: If it was refused.
-        TransportError, ProtocolError: If the answer broke off, or is not HTTP.
+        AgentRuntimeError: If the upgrade was refused.
+        TransportError, ProtocolError: If the response broke off, or is not HTTP.
     """
     async with entered(open_connection(url, headers or {}, open_timeout_s)) as websocket:
         yield websocket
@@ -226,11 +226,11 @@ async def connect(
 
 @asynccontextmanager
 async def entered(opening: Awaitable[tuple[ClientConnection, str]]) -> AsyncGenerator[RuntimeWebSocket, None]:
-    """Give what ``open_connection`` opens to a block, and close it at its end."""
+    """Yield the connection of ``open_connection``, and close it at the end of the block."""
     opened = await opening
     try:
         yield RuntimeWebSocket(*opened)
     finally:
-        # A cancelled block says goodbye too, which takes the other side a moment or CLOSE_TIMEOUT_S.
+        # Do the closing handshake even if the block was cancelled; it takes a moment, or CLOSE_TIMEOUT_S.
         with anyio.CancelScope(shield=True):
             await opened[0].close()

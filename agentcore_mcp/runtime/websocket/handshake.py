@@ -1,7 +1,7 @@
-"""The opening handshake of a WebSocket: the upgrade, and what it means if it fails. ``connection`` comes after.
+"""The opening handshake of a WebSocket: the upgrade, and its errors. ``connection`` has the open WebSocket.
 
-Of the library's own habits three are turned off: it would follow redirects and take the session id along, write
-credentials to its log, and compress.
+Three defaults of the library are turned off: following redirects, which would send the session id elsewhere, logging
+credentials, and compression.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
     from websockets.http11 import Response
 
-# Keeps firewalls and load balancers on the way from forgetting the connection. It keeps the session too.
+# Keeps firewalls and load balancers from dropping the idle connection. It keeps the session alive too.
 PING_INTERVAL_S = 20.0
-# An agent that computes on its event loop answers no pings meanwhile; that must not end the conversation.
+# An agent that computes on its event loop doesn't answer pings meanwhile; that must not close the connection.
 PING_TIMEOUT_S = 300.0
-# A goodbye that is not answered is not waited for much longer: nothing depends on it.
+# Don't wait long for the other side's close frame: nothing depends on it.
 CLOSE_TIMEOUT_S = 2.0
-# A message bounds the memory that the other side can take. As large as an event of a stream may be.
+# Bounds the memory that the other side can use. The same limit as for an event of a stream.
 MESSAGE_MAX_BYTES = MAX_EVENT_BYTES
-# What the library makes itself. Twice in a request, servers refuse it.
+# Headers that the library sets itself; servers refuse duplicates.
 _OF_THE_LIBRARY = ("host", "upgrade", "connection", "sec-websocket-", "user-agent")
 
 _logger = logging.getLogger(__name__)
@@ -75,19 +75,19 @@ async def open_connection(
 
 class _Connect(websockets_connect):
     def process_redirect(self, exc: Exception) -> Exception | str:
-        """Follow none: session id and credentials would be sent there."""
+        """Don't follow redirects: session id and credentials would be sent there."""
         return exc
 
 
 def _http_request(url: str, headers: Mapping[str, str]) -> httpx2.Request:
-    """Return the upgrade as the request that a failure of it is about, with the headers that are ours to send."""
+    """Return the upgrade as a request for errors to refer to, without the headers that the library sets itself."""
     if not url.startswith(("wss://", "ws://")):
         raise ConfigurationError("not a WebSocket URL: it begins with wss://, or ws:// for this machine")
     for name, value in headers.items():
         check_header(name, value)
     parsed = url_of("http" + url.removeprefix("ws"))
     try:
-        parse_uri(url)  # it understands less
+        parse_uri(url)  # the library's parser accepts fewer URLs
     except (InvalidURI, ValueError):
         parsed = None
     if parsed is None or parsed.fragment:
@@ -111,7 +111,7 @@ async def _open(
     tls: ssl.SSLContext | None,
 ) -> ClientConnection:
     if _logger.level == logging.NOTSET:
-        # The library logs every header and message at DEBUG; only setting this logger's own level enables that.
+        # The library logs every header and message at DEBUG; that is enabled only by this logger's own level.
         _logger.setLevel(logging.INFO)
     host = request.url.netloc.decode("ascii")
     own = [(name, value) for name, value in request.headers.items() if name != "host"]
@@ -121,7 +121,7 @@ async def _open(
             url,
             additional_headers=own,
             user_agent_header=user_agent(),
-            compression=None,  # a frame is as long as what is in it, so that the limit of its length is kept
+            compression=None,  # so that the size of a frame, which is limited, is that of its payload
             proxy=True if proxied else None,
             ssl=(tls or tls_context()) if request.url.scheme == "https" else None,
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
@@ -138,7 +138,7 @@ async def _open(
         reply = Reply.of(response, session_id)
         raise refusal(reply, bytes(error.response.body or b"")) from cause_of(error, request)
     except (OSError, ProxyError) as error:
-        if isinstance(error, TimeoutError) and error.errno is None:  # ours, and not the operating system's
+        if isinstance(error, TimeoutError) and error.errno is None:  # our timeout, and not the operating system's
             message = f"no answer from {host} within {open_timeout_s:g} s; the agent may still be starting"
             raise ResponseTimeoutError(message, session_id=session_id) from error
         message = f"can't connect to {host}: {_detail(error, request)}"
@@ -160,7 +160,7 @@ def _detail(error: Exception, request: httpx2.Request) -> str:
 
 
 def _headers_of(response: Response) -> httpx2.Headers:
-    # The library takes every byte of a value for a character.
+    # The library decodes values as Latin-1.
     return httpx2.Headers(
         [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.headers.raw_items()]
     )

@@ -1,4 +1,4 @@
-"""Connecting as a client does: with an auth flow, to the agent's own WebSocket or to an interactive shell."""
+"""Connecting with an auth flow, to the agent's own WebSocket or to an interactive shell."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ async def upgraded(
     subprotocols: Sequence[str] = (),
     tls: SSLContext | None = None,
 ) -> tuple[ClientConnection, str]:
-    """Return what ``open_connection`` does, with what an auth flow adds; if that is refused, with what it adds then.
+    """Like ``open_connection``, with an auth flow, which may add new credentials after a refusal.
 
     Args:
         auth: The flow.
-        request: The request that is upgraded.
+        request: The request to upgrade.
         open_timeout_s: As for ``connect``.
-        subprotocols: Those that are offered.
+        subprotocols: The subprotocols to offer.
         tls: The certificates to trust; None are the system's.
 
     Raises:
@@ -57,7 +57,7 @@ async def upgraded(
             try:
                 return await open_connection(*handshake(request), open_timeout_s, subprotocols, tls)
             except AgentRuntimeError as error:
-                # Nothing has run: it was the upgrade that was refused.
+                # The upgrade was refused, so nothing has run, and it can be repeated.
                 try:
                     request = await flow.asend(httpx2.Response(error.status or 0, request=request))
                 except StopAsyncIteration:
@@ -74,18 +74,18 @@ async def open_shell(
     qualifier: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> AsyncGenerator[RuntimeShell, None]:
-    """Connect to an interactive shell in a session, a new one or one that was left.
+    """Connect to an interactive shell in a session, a new or an existing one.
 
     Args:
-        client: What it is connected as.
+        client: The client, for its settings.
         arn: The runtime's.
-        shell_id: 1 to 128 letters, digits, dashes and underscores; the same is the same shell.
+        shell_id: 1 to 128 letters, digits, dashes and underscores; the same id is the same shell.
         session_id: As for ``RuntimeClient.run_command``.
         qualifier: The endpoint's name; None leaves the choice to the service (DEFAULT).
         headers: Further headers, such as trace context.
 
     Raises:
-        AgentCoreError: If the upgrade is not valid, or fails, as for ``connect``.
+        AgentCoreError: If an argument is not valid, or the upgrade fails, as for ``connect``.
     """
     runtime = parsed_arn(arn)
     session_id = new_session_id() if session_id is None else session_id

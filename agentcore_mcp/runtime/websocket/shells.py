@@ -1,6 +1,6 @@
-"""Commands in an interactive shell of a session, which keeps its folder, variables and jobs from one to the next.
+"""Commands in an interactive shell of a session, which keeps working directory, variables and jobs between commands.
 
-How the output of a command is told from all else on the screen is in ``wire.shells.marks``.
+``wire.shells.marks`` separates the output of a command from other output on the terminal.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 
     from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket
 
-# How long a command that has begun a line is silent before it is taken to wait for input.
+# After this time of silence, a command with an unfinished line of output is assumed to wait for input.
 PROMPT_SILENCE_S = 2.0
 _PROMPT_MAX_CHARS = 200
-# A shell that reads what is typed says so sooner, also where its startup files are slow. It is typed again, since a
-# Ctrl-C just before it has bash drop what it has not read yet.
+# A shell that is ready for input reports it sooner, even with slow startup files. The preparation is sent repeatedly,
+# since bash drops unread input at a Ctrl-C just before it.
 _READY_S = 20.0
 _READY_TRIES = 4
-# The exit code of what SIGINT ended, where that is all that is known.
+# The exit code after SIGINT, if the real one is unknown.
 _INTERRUPTED = 130
-# Between two ways to end a command whose time is up.
+# The pause between two ways to end a command after its timeout.
 _GRACE_S = 2.0
 _CUT = "\n[the connection was cut and made again; output may be missing here]\n"
 # Kills the foreground job of a process's terminal, unless that is the process itself: the 8th field of proc(5).
@@ -54,7 +54,7 @@ _KILL = (
 
 @dataclass(frozen=True, slots=True)
 class ShellPrompt:
-    """The command is silent, and has not ended the last line that it printed: it may wait for input.
+    """The command is silent after an unfinished line of output: it may wait for input.
 
     Attributes:
         line: The end of that line.
@@ -69,14 +69,14 @@ ShellEvent = ContentStart | ContentDelta | ShellPrompt | ContentStop
 class RuntimeShell(Terminal):
     """An interactive shell, whose commands run one after the other. An async context manager.
 
-    Leaving it leaves the shell, and what runs in it, as they are.
+    Leaving it only disconnects: the shell and its processes keep running.
 
     Args:
-        connect: Connects to the shell, each time to the same.
+        connect: Connects to the shell, always the same one.
         beside: Runs a command in the session, outside the shell. Without it, a command that ignores Ctrl-C can only be
             ended with its shell.
         retries: How often a connection is tried.
-        open_timeout_s: For the first frame of a connection.
+        open_timeout_s: Timeout of the first frame of a connection.
     """
 
     def __init__(
@@ -90,28 +90,28 @@ class RuntimeShell(Terminal):
         super().__init__(connect, retries, open_timeout_s)
         self._beside = beside
         self._pid: int | None = None
-        # Whose marks are followed, from when the command is typed until it has ended.
+        # The id of the current command, whose marks are followed, from its input to its end.
         self._id: str | None = None
         self._due = self._timeout_s = 0.0
 
     async def run(
         self, command: str, *, first: str | None = None, timeout_s: float = COMMAND_TIMEOUT_DEFAULT_S
     ) -> AsyncGenerator[ShellEvent, None]:
-        """Run a command; yield when it reads what is typed, what it prints, when it seems to wait, and how it ended.
+        """Run a command; yield its start, its output, when it seems to wait for input, and how it ended.
 
-        A terminal has one channel, so stderr is in ``stdout``. What was printed since the last command, by jobs in the
-        background, comes first. Where this is cancelled, the command goes on, until ``end`` ends it.
+        A terminal has one channel, so stderr is in ``stdout``. Output of background jobs since the last command comes
+        first. If this is cancelled, the command keeps running until ``end`` is called.
 
         Args:
             command: Any shell code, also of several lines.
-            first: What is run instead if no command has run in the shell yet.
-            timeout_s: After how many seconds, counted from the last input, it is ended: by Ctrl-C, then by a signal
-                that can't be ignored, at last with its shell.
+            first: The code to run instead if no command has run in the shell yet.
+            timeout_s: The command is ended after this time since the last input: by Ctrl-C, then by a signal that
+                can't be ignored, finally with its shell.
 
         Raises:
             InvalidRequestError: If an earlier command still runs in the shell.
-            ResponseTimeoutError: If the shell doesn't read what is typed.
-            StreamInterruptedError: If the shell has gone, another client has taken it over, or the command can't be
+            ResponseTimeoutError: If the shell doesn't read its input.
+            StreamInterruptedError: If the shell is gone, another client has taken it over, or the command can't be
                 ended: it may still be running.
         """
         command_id, before = await self._prepare()
@@ -126,10 +126,10 @@ class RuntimeShell(Terminal):
                 yield event
 
     def resume(self, *, timeout_s: float = COMMAND_TIMEOUT_DEFAULT_S) -> AsyncGenerator[ShellEvent, None]:
-        """Follow a command that an earlier connection began, as ``run`` does.
+        """Follow a command that was started on an earlier connection, as ``run`` does.
 
         Raises:
-            InvalidRequestError: If none runs in the shell.
+            InvalidRequestError: If no command runs in the shell.
             StreamInterruptedError: As for ``run``.
         """
         kind, self._id, self._since = marks.last(self._since)
@@ -138,7 +138,7 @@ class RuntimeShell(Terminal):
         return self._follow(timeout_s, has_begun=True)
 
     async def end(self) -> None:
-        """End a command whose ``run`` or ``resume`` was cancelled, as if its time was up.
+        """End a command whose ``run`` or ``resume`` was cancelled, as after its timeout.
 
         Raises:
             StreamInterruptedError: As for ``run``.
@@ -149,7 +149,7 @@ class RuntimeShell(Terminal):
                     pass
 
     async def type(self, data: bytes) -> None:
-        """Type something, also while a command runs; ``wire.shells.marks.keys`` makes it of text.
+        """Send keyboard input, also while a command runs; ``wire.shells.marks.keys`` makes it from text.
 
         Raises:
             WebSocketClosedError: If the connection is closed.
@@ -159,19 +159,19 @@ class RuntimeShell(Terminal):
         self._due = anyio.current_time() + self._timeout_s
 
     async def _follow(self, timeout_s: float, *, has_begun: bool = False) -> AsyncGenerator[ShellEvent, None]:
-        """Yield what comes of a command, of which some may have come, up to its end."""
+        """Yield the events of a command up to its end, beginning with output that was already received."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         line, told, status = "", False, STATUS_COMPLETED
         self._timeout_s, self._due = timeout_s, anyio.current_time() + timeout_s
         command_id = self._id or marks.ANY_ID
-        # The shell is not killed; so if that is what still reads, as after `exec bash`, it gets a prompt of ours.
+        # The kill spares the shell's own process; if a shell still reads there, as after `exec bash`, prepare it again.
         prompt = marks.preparation(secrets.token_hex(16) if command_id == marks.ANY_ID else command_id)
         ends = iter([frames.stdin(b"\x03"), b"", frames.stdin(prompt), frames.CLOSE])
         if has_begun:
             yield ContentStart()
         while True:
             printed, mark, self._since = marks.divide(self._since, command_id)
-            # Where the shell reads what is typed, nothing runs any more, or has not begun.
+            # If the shell reads input (A), no command is running.
             ended = mark.kind in "AD" if mark is not None else self.exit_code is not None
             if text := decoder.decode(printed, final=ended):
                 line, told = (line + text).rpartition("\n")[2][-_PROMPT_MAX_CHARS:], False
@@ -201,7 +201,7 @@ class RuntimeShell(Terminal):
                     yield ShellPrompt(line)
 
     async def _end(self, frame: bytes | None) -> None:
-        """Send what ends a command; b"" is a signal from outside the shell, which can't be ignored."""
+        """Send a frame to end a command; b"" instead sends a signal from outside the shell, which can't be ignored."""
         if frame is None:
             raise StreamInterruptedError("the command's time is up, and neither it nor its shell could be ended")
         if frame:
@@ -211,11 +211,11 @@ class RuntimeShell(Terminal):
                 await self._beside(f"/bin/sh -c {shlex.quote(_KILL.format(self._pid))}")
 
     async def _prepare(self) -> tuple[str, bytes]:
-        """Have the shell read a command; return its id, and what was printed before it, at most as much as is kept."""
+        """Prepare the shell for a command; return the command's id, and the earlier output, within the replay limit."""
         before = b""
         for _ in range(_READY_TRIES):
             if self.exit_code is not None:
-                # As bash may where Ctrl-C comes while it begins a command. The next one is a new shell.
+                # Bash may exit if Ctrl-C arrives while it starts a command. The next connection gets a new shell.
                 await self._attach()
             kind, _, since = marks.last(self._since)
             if kind == "C":
@@ -224,7 +224,7 @@ class RuntimeShell(Terminal):
             with anyio.move_on_after(_READY_S / _READY_TRIES):
                 with suppress(WebSocketClosedError):
                     await self.type(marks.preparation(command_id))
-                # What a shell says before it closes the connection is still to be read.
+                # After the connection is closed, frames received before that are still to be read.
                 while self.exit_code is None:
                     printed, mark, self._since = marks.divide(self._since, command_id)
                     before = (before + printed)[-SHELL_REPLAY_BYTES:]

@@ -1,6 +1,6 @@
-"""What to connect to a runtime's WebSocket with: signed headers, a bearer token, or a URL that carries its signature.
+"""URLs and headers for a runtime's WebSocket: with signed headers, a bearer token, or a presigned URL.
 
-It is for any WebSocket library, in this process, another one or a browser; ``handshake`` connects with it.
+For any WebSocket library, in this process, another one or a browser; ``handshake`` connects with them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from agentcore_mcp.wire.limits import PRESIGNED_MAX_S
 if TYPE_CHECKING:
     from agentcore_mcp.wire.requests import Request
 
-# A URL to connect to, and the headers to do it with.
+# A URL to connect to, and the headers for it.
 Handshake = tuple[str, dict[str, str]]
 
 # Random bytes of Sec-WebSocket-Key, RFC 6455, 4.1.
@@ -27,12 +27,12 @@ _KEY_BYTES = 16
 
 
 def upgrade(url: str, asked: Request, *, region: str) -> httpx2.Request:
-    """Return the request that is upgraded, for an auth flow to add to.
+    """Return the upgrade request, to be passed to an auth flow.
 
     Args:
-        url: Where the service's paths begin.
+        url: The endpoint URL.
         asked: The request.
-        region: The region that is signed for.
+        region: The region to sign for.
     """
     return httpx2.Request(
         asked.method, url + asked.target, headers=asked.raw_headers, extensions={REGION_EXTENSION: region}
@@ -51,14 +51,14 @@ def presigned_url(url: str, asked: Request, auth: SigV4Auth, *, region: str, exp
     """Return a presigned URL, which needs no further headers and is a secret while it is valid.
 
     Args:
-        url: Where the service's paths begin.
-        asked: The request that is upgraded, all of it in its query.
-        auth: How it is signed.
-        region: The region that is signed for.
-        expires_s: For how many seconds from now it is valid, 1 to 300.
+        url: The endpoint URL.
+        asked: The request to upgrade, with everything in its query.
+        auth: The signer.
+        region: The region to sign for.
+        expires_s: How many seconds the URL is valid, 1 to 300.
 
     Raises:
-        InvalidRequestError: If that is not 1 to 300.
+        InvalidRequestError: If ``expires_s`` is not 1 to 300.
         CredentialsError: If there are no usable credentials.
     """
     if not 1 <= expires_s <= PRESIGNED_MAX_S:

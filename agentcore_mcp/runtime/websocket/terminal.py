@@ -1,7 +1,7 @@
 """The connection to an interactive shell.
 
-A connection that is cut is made again by the service's rules: the same shell id in the same session is the same shell,
-which sends the last 256 KiB again. A shell that another client takes over (close code 4000) is left to that client.
+After a cut it reconnects by the service's rules: the same shell id in the same session is the same shell, which sends
+the last 256 KiB again. If another client takes the shell over (close code 4000), it doesn't reconnect.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ if TYPE_CHECKING:
     from agentcore_mcp.runtime.retries import Retries
     from agentcore_mcp.runtime.websocket.connection import RuntimeWebSocket
 
-# What is sent again comes at once, and is at least a prompt. What comes later is new: a command may never be silent.
+# The replay arrives at once, and is at least a prompt. Later output is new, and may never pause.
 _REPLAY_S = 5.0
 _REPLAY_SILENCE_S = 0.5
-# By so much of what came last, its place in what is sent again is found.
+# How much of the last output is searched for in the replay, to find where new output begins.
 _TAIL_BYTES = 4_096
-# Columns and rows: at 80, lines are cut or folded more often.
+# Columns and rows: with 80 columns, programs cut or fold lines more often.
 _SCREEN = (200, 50)
 
 
 class Terminal:
-    """A terminal that a shell runs on. An async context manager; leaving it leaves the shell as it is.
+    """The terminal of a shell. An async context manager; leaving it keeps the shell running.
 
     Attributes:
         session_id: The session that answers.
         is_new: Whether no command has run in the shell yet.
-        exit_code: The shell's own once it has exited, as by ``exit``, ``exec`` or ``set -e``; the next one is a new
-            shell.
+        exit_code: The shell's exit code once it has exited, as by ``exit``, ``exec`` or ``set -e``; the next connection
+            gets a new shell.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class Terminal:
         self._open = AsyncExitStack()
         self._socket: RuntimeWebSocket
         self._ended_by_service = False
-        # The end of what came, and what came since the last command.
+        # The end of all output, and the output since the last command.
         self._tail = self._since = b""
 
     async def __aenter__(self) -> Self:
         try:
             await self._attach()
-        except BaseException:  # a cancellation, too: nobody leaves what was not entered
+        except BaseException:  # cancellation too: __aexit__ isn't called if __aenter__ fails
             await self._open.aclose()
             raise
         return self
@@ -78,7 +78,7 @@ class Terminal:
         await self._open.aclose()
 
     async def _attach(self, *, cut: bool = False) -> None:
-        """Connect, also again, and read what the shell has shown before."""
+        """Connect or reconnect, and read the shell's replay."""
         attempt = 0
         while True:
             attempt += 1
@@ -86,13 +86,13 @@ class Terminal:
             try:
                 self._socket = await self._open.enter_async_context(self._connect())
                 self.session_id, self.exit_code = self._socket.session_id, None
-                # The first frame says whether the shell was there before.
+                # The first frame says whether the shell existed before.
                 with anyio.move_on_after(self._open_timeout_s) as limit:
                     await self._next()
                 if limit.cancelled_caught:
                     message = f"the shell said nothing for {self._open_timeout_s:g} s after it was connected to"
                     raise ResponseTimeoutError(message, session_id=self.session_id)
-                # What a shell that has exited said before it closed the connection is still to be read.
+                # If the shell has exited and closed the connection, frames received before that are still to be read.
                 with suppress(WebSocketClosedError):
                     await self._socket.send_bytes(frames.resize(*_SCREEN))
             except (ServiceError, TransportError) as error:
@@ -104,7 +104,7 @@ class Terminal:
         self._since = b"" if self.is_new else await self._replay(to_prompt=not cut)
 
     async def _next(self) -> bytes:
-        """Return what is shown next; b"" at the first frame, and when the shell has exited."""
+        """Return the next output; b"" at the first frame, and when the shell has exited."""
         while True:
             message = await self._socket.receive_bytes()
             match message[:1]:
@@ -126,7 +126,7 @@ class Terminal:
                     return b""
 
     async def _replay(self, *, to_prompt: bool) -> bytes:
-        """Return what the shell sends again, up to where a pause or, if asked, its prompt shows that this is all."""
+        """Return the shell's replay, up to a pause or, if ``to_prompt``, its prompt."""
         shown = b""
         with anyio.move_on_after(_REPLAY_S):
             while len(shown) < SHELL_REPLAY_BYTES and not (to_prompt and marks.last(shown)[::2] == ("D", b"")):
@@ -138,10 +138,10 @@ class Terminal:
         return shown
 
     async def _come_back(self, cut: WebSocketClosedError) -> bool:
-        """Connect again after a cut, and read what was printed meanwhile; return whether that is certainly all.
+        """Reconnect after a cut, and read the output since then; return whether it is certainly complete.
 
         Raises:
-            StreamInterruptedError: If the shell is gone, or another client's.
+            StreamInterruptedError: If the shell is gone, or another client has taken it over.
         """
         if cut.code in (NORMAL_CLOSURE, REPLACED) or self._ended_by_service:
             raise StreamInterruptedError(cut.message, session_id=self.session_id) from cut
@@ -150,7 +150,7 @@ class Terminal:
         if self.is_new:
             message = "the shell has gone, with the environment that it ran in; how its command ended is not known"
             raise StreamInterruptedError(message, session_id=self.session_id)
-        # Where its end can't be told from other lines, the last such is taken.
+        # If the tail occurs more than once in the replay, take the last occurrence.
         first, last = (self._since.find(tail), self._since.rfind(tail)) if tail else (-1, -1)
         self._since = since + self._since[last + len(tail) if last >= 0 else 0 :]
         return 0 <= first == last
