@@ -25,7 +25,7 @@ from agentcore_mcp.runtime.sending import Sender
 from agentcore_mcp.runtime.timeouts import COMMAND_GRACE_S, CONNECT_TIMEOUT_S, READ_TIMEOUT_S, STOP_TIMEOUT_S
 from agentcore_mcp.wire.headers import EVENT_STREAM_TYPE, JSON_TYPE, SSE_TYPE
 from agentcore_mcp.wire.limits import COMMAND_TIMEOUT_DEFAULT_S
-from agentcore_mcp.wire.requests import card_request, command_request, invoke_request, stop_request
+from agentcore_mcp.wire.requests import card_request, check_command, command_request, invoke_request, stop_request
 
 if TYPE_CHECKING:
     import ssl
@@ -185,6 +185,7 @@ class RuntimeClient(HarnessMethods):
         Raises:
             InvalidRequestError, CredentialsError, TransportError, ProtocolError, ServiceError: As for ``invoke``.
         """
+        check_command(command, timeout_s)  # Before the sum: it may not be a number.
         build = partial(command_request, command=command, timeout_s=timeout_s, qualifier=qualifier, headers=headers)
         silence_s = timeout_s + self._command_grace_s
         return self._ask(arn, session_id, build, silence_s, auth, command_body, EVENT_STREAM_TYPE)

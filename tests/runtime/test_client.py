@@ -114,6 +114,7 @@ async def test_a_session_that_is_gone_is_an_error_if_it_must_not_be() -> None:
         lambda client: client.invoke(ARN, b"{}", session_id="short"),
         lambda client: client.invoke(ARN, b"{}", read_timeout_s=0),
         lambda client: client.run_command(ARN, "true", timeout_s=0),
+        lambda client: client.run_command(ARN, "true", timeout_s="5"),
         lambda client: client.run_command("arn", "true"),
     ],
 )
