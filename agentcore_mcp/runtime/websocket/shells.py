@@ -45,6 +45,7 @@ _READY_TRIES = 4
 _INTERRUPTED = 130
 # The pause between two ways to end a command after its timeout.
 _GRACE_S = 2.0
+_CTRL_C = frames.stdin(b"\x03")
 _CUT = "\n[the connection was cut and made again; output may be missing here]\n"
 # Kills the foreground job of a process's terminal, unless that is the process itself: the 8th field of proc(5).
 _KILL = (
@@ -166,7 +167,7 @@ class RuntimeShell(Terminal):
         command_id = self._id or marks.ANY_ID
         # The kill spares the shell's own process; if a shell still reads there, as after `exec bash`, prepare it again.
         prompt = marks.preparation(secrets.token_hex(16) if command_id == marks.ANY_ID else command_id)
-        ends = iter([frames.stdin(b"\x03"), b"", frames.stdin(prompt), frames.CLOSE])
+        ends = iter([_CTRL_C, b"", frames.stdin(prompt), frames.CLOSE])
         if has_begun:
             yield ContentStart()
         while True:
@@ -201,7 +202,7 @@ class RuntimeShell(Terminal):
                     yield ShellPrompt(line)
 
     async def _end(self, frame: bytes | None) -> None:
-        """Send a frame to end a command; b"" instead sends a signal from outside the shell, which can't be ignored."""
+        """Send a frame to end a command; b"" kills it from outside the shell or, without a way to, is Ctrl-C again."""
         if frame is None:
             raise StreamInterruptedError("the command's time is up, and neither it nor its shell could be ended")
         if frame:
@@ -209,6 +210,9 @@ class RuntimeShell(Terminal):
         elif self._beside is not None and self._pid is not None:
             with suppress(AgentCoreError):
                 await self._beside(f"/bin/sh -c {shlex.quote(_KILL.format(self._pid))}")
+        else:
+            # Bash loses one that arrives while it begins a command.
+            await self._socket.send_bytes(_CTRL_C)
 
     async def _prepare(self) -> tuple[str, bytes]:
         """Prepare the shell for a command; return the command's id, and the earlier output, within the replay limit."""

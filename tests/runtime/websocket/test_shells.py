@@ -329,12 +329,14 @@ class Counted(RuntimeWebSocket):
     def __init__(self, socket: RuntimeWebSocket) -> None:
         self.session_id, self._socket = socket.session_id, socket
         self.left, self.sent = 0, asyncio.Event()
+        self.is_closed = False
 
     async def receive_bytes(self) -> bytes:
         return await self._socket.receive_bytes()
 
     async def send_bytes(self, data: bytes) -> None:
         await self._socket.send_bytes(data)
+        self.is_closed |= data == frames.CLOSE
         self.left -= 1
         if self.left == 0:
             self.sent.set()
@@ -367,7 +369,11 @@ async def test_a_run_can_be_cancelled_at_any_moment_and_leaves_the_shell_free(
         running.cancel()
         await asyncio.wait([running, sent])
         await shell.end()
-        assert await ran(shell, "echo $X") == ("kept\n", 0, "COMPLETED")
+        after = await ran(shell, "echo $X")
+
+    # Bash itself may exit, rarely, where ^C arrives while it begins a command.
+    assert after == ("kept\n" if len(sockets) == 1 else "\n", 0, "COMPLETED")
+    assert not sockets[0].is_closed
 
 
 async def test_a_ctrl_c_just_before_a_command_does_not_end_that(local: LocalAgentCore) -> None:
