@@ -12,6 +12,7 @@ from agentcore_mcp.errors import InvalidRequestError
 from agentcore_mcp.server.live.approvals import approved
 from agentcore_mcp.server.live.page import FOR_PAGE
 from agentcore_mcp.server.state import ToolContext  # noqa: TC001 - the SDK reads it
+from agentcore_mcp.server.tools.handoff import DENIED
 from agentcore_mcp.server.tools.publishing import publish
 from agentcore_mcp.server.tools.requests import answering
 from agentcore_mcp.server.tools.run_command import RunCommandResult, check, proceed
@@ -32,7 +33,7 @@ async def decide_command(
         if (await request.caller.target(agent, "")).agent.name != arguments["agent"]:
             raise InvalidRequestError(f"the approval is for a command of {arguments['agent']}, not of {agent}")
         if not run:
-            return RunCommandResult.not_run(str(arguments["session_id"]), "DENIED", "the user did not allow it").shown()
+            return RunCommandResult.not_run(str(arguments["session_id"]), DENIED, "the user did not allow it").shown()
         return await proceed(request, await check(ctx, **arguments), str(arguments["input"]))
 
 
