@@ -100,7 +100,7 @@ async def _typed_into(client: RuntimeClient, arn: RuntimeArn, name: str, place: 
         try:
             yield shell
         except (asyncio.CancelledError, BrokenPipeError) as cut:  # Ctrl-C, or standard output was closed
-            with anyio.CancelScope(shield=True), suppress(AgentCoreError):
+            with suppress(AgentCoreError):
                 await shell.end()
                 if isinstance(cut, asyncio.CancelledError):  # no work is left to stop
                     raise click.exceptions.Exit(INTERRUPTED) from cut
